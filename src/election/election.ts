@@ -1,0 +1,58 @@
+/**
+ * The port of an election: what a supervisor, or a user of the library, sees. It says nothing of ZooKeeper; a coordinator
+ * of another kind implements the same two interfaces and passes the same contract tests.
+ */
+
+/** Why a term ended without being resigned. */
+export type LossCause =
+  | { readonly kind: 'claimed'; readonly by: string }
+  | { readonly kind: 'wiped' }
+  | { readonly kind: 'released'; readonly by: string };
+
+/** What happens to a term while it lasts. Instants are monotonic ms. */
+export type TermEvent =
+  /** The lease was acknowledged: nobody else may claim it before `deadline`. */
+  | { readonly kind: 'renewed'; readonly deadline: number }
+  /** A renewal was not acknowledged in time. The term goes on until `deadline`, or for as long as nobody else claims. */
+  | { readonly kind: 'unconfirmed'; readonly deadline: number; readonly why: string }
+  /** The lease is known to be no longer ours. The last event of a term. */
+  | { readonly kind: 'lost'; readonly cause: LossCause };
+
+/** One uninterrupted holding of the lease. */
+export interface Term {
+  /** Grows from term to term of one election. */
+  readonly fencingToken: number;
+  /** How long others wait after the last renewal, ms. */
+  readonly leaseDuration: number;
+  /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
+  readonly deadline: number;
+  /** Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is delivered too. */
+  subscribe(listener: (event: TermEvent) => void): void;
+  /** Names the run in the lease, with the next renewal. `undefined`: no run. */
+  setRun(runId: string | undefined): void;
+  /**
+   * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's command is
+   * left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
+   * Throws UnavailableError when neither is known after the lease's duration. Idempotent.
+   */
+  resign(): Promise<void>;
+}
+
+export interface CampaignOptions {
+  readonly signal: AbortSignal;
+  /** How long to do without contact to the coordinator before the campaign fails, ms. */
+  readonly patience: number;
+}
+
+/** A candidate's part in one election. */
+export interface Election {
+  /**
+   * Stands for election and resolves when elected. May be called again after a failure, and after the term has ended; a place in the queue that is still
+   * held is kept. Throws UnavailableError, RefusedError or ConfigurationError; the signal's reason when aborted.
+   */
+  campaign(options: CampaignOptions): Promise<Term>;
+  /** Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has acknowledged it or `timeout` ms have passed. */
+  withdraw(timeout: number): Promise<void>;
+  /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */
+  close(timeout: number): Promise<void>;
+}

@@ -1,0 +1,89 @@
+/**
+ * The errors ballot throws on purpose. Each carries a stable code, the exit code of the command line
+ * (sysexits where one fits), and, where something can be done, a hint that says what.
+ */
+
+/** Exit codes of the `ballot` command that do not come from the supervised command itself. */
+export const ExitCode = {
+  ok: 0,
+  notLeader: 1,
+  usage: 64,
+  unavailable: 69,
+  bug: 70,
+  notElected: 75,
+  refused: 77,
+  configuration: 78,
+  runTimeout: 124,
+  notExecutable: 126,
+  notFound: 127,
+} as const;
+
+export interface BallotErrorOptions {
+  readonly cause?: unknown;
+  /** What the reader can do about it: one sentence, no full stop needed. */
+  readonly hint?: string;
+}
+
+/** Base of every error that ballot expects. Anything else that reaches the entry point is a bug (exit code 70). */
+export class BallotError extends Error {
+  readonly code: string;
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+
+  constructor(code: string, exitCode: number, message: string, options: BallotErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.exitCode = exitCode;
+    this.hint = options.hint;
+  }
+}
+
+/** Wrong flags, commands or arguments on the command line. */
+export class UsageError extends BallotError {
+  constructor(message: string, options?: BallotErrorOptions) {
+    super('USAGE', ExitCode.usage, message, options);
+  }
+}
+
+/** One or more problems in the configuration, each a line that names its source, key, value and what is allowed. */
+export class ConfigurationError extends BallotError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[], options?: BallotErrorOptions) {
+    super('CONFIGURATION', ExitCode.configuration, problems.join('\n'), options);
+    this.problems = problems;
+  }
+}
+
+/** ZooKeeper cannot be reached, or gave no answer in time. */
+export class UnavailableError extends BallotError {
+  constructor(message: string, options?: BallotErrorOptions) {
+    super('UNAVAILABLE', ExitCode.unavailable, message, options);
+  }
+}
+
+/** ZooKeeper refused: authentication failed, or an ACL forbids the request. */
+export class RefusedError extends BallotError {
+  constructor(message: string, options?: BallotErrorOptions) {
+    super('REFUSED', ExitCode.refused, message, options);
+  }
+}
+
+/** The candidate was not elected within `election-timeout`. */
+export class NotElectedError extends BallotError {
+  constructor(message: string, options?: BallotErrorOptions) {
+    super('NOT_ELECTED', ExitCode.notElected, message, options);
+  }
+}
+
+/** True for the reason of an AbortSignal that was aborted without a reason of its own. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+/** One line for any thrown value: messages along the chain of causes, no stack. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
+}
