@@ -1,4 +1,4 @@
-import { BallotError, ExitCode } from '../errors.ts';
+import { BallotError, ExitCode } from './errors.ts';
 
 /** The text is not a duration. The message says why, and what a duration looks like. */
 export class DurationError extends BallotError {
