@@ -1,0 +1,30 @@
+import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type { KeeperProcess } from '../zookeeper/fork.ts';
+
+export type OutputFormat = 'yaml' | 'json' | 'table';
+
+/** What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws a BallotError. */
+export interface CliContext<C extends GlobalConfig = GlobalConfig> {
+  readonly config: C;
+  /** What the loading of the configuration has to say, to be logged once there is a logger. */
+  readonly warnings: readonly string[];
+  /** The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by `main.ts`. */
+  readonly keeper: KeeperProcess;
+  /** The keeper's program, for the keepers that replace the first one. */
+  readonly keeperPath: string;
+  /** The environment that ballot was started with. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** For `runOnce(context: RunContext): Promise<number>` in `run.ts`. */
+export interface RunContext extends CliContext<RunConfig> {
+  /** Program and arguments, verbatim. */
+  readonly command: readonly [string, ...string[]];
+}
+
+/** For `info(context: InfoContext): Promise<number>` in `info.ts`. */
+export interface InfoContext extends CliContext {
+  readonly output: OutputFormat;
+  /** How long to wait for an answer of the ensemble, ms. */
+  readonly timeout: number;
+}
