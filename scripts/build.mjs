@@ -1,0 +1,84 @@
+/**
+ * Bundles src/ into dist/. `node scripts/build.mjs [--clean]`; `--clean` also removes what an earlier build left behind.
+ *
+ * Two programs: `main.js`, whose commands are chunks of their own so that each loads only what it needs, and
+ * `zookeeper/keeper.js`, which shares nothing with it: the keeper has to stay small.
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+
+/** @type {import('esbuild').BuildOptions & { write: false, metafile: true }} */
+const common = {
+  absWorkingDir: root,
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  sourcemap: 'linked',
+  // Stack traces name the sources' own functions.
+  keepNames: true,
+  // `zookeeper` is native; `typescript` is asked for by cosmiconfig only when it meets a TypeScript config file, which ballot never offers it.
+  external: ['zookeeper', 'typescript'],
+  define: { BALLOT_VERSION: JSON.stringify(version) },
+  logLevel: 'warning',
+  write: false,
+  metafile: true,
+};
+
+/** CommonJS dependencies inside an ES module: esbuild leaves their `require('node:…')` calls as they are. */
+const requireBanner =
+  "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);";
+
+// TOLERANCE
+const programs = await Promise.all([
+  build({
+    ...common,
+    entryPoints: existsSync(join(root, 'src/main.ts')) ? { main: 'src/main.ts' } : {},
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    banner: { js: requireBanner },
+  }),
+  build({
+    ...common,
+    entryPoints: existsSync(join(root, 'src/zookeeper/keeper.ts'))
+      ? { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' }
+      : {},
+  }),
+]);
+
+/** Written beside its place and renamed: a program that starts during a build sees the old file or the new one. @param {string} path @param {Uint8Array} data */
+async function put(path, data) {
+  if (existsSync(path) && Buffer.compare(await readFile(path), data) === 0) return;
+  const draft = `${path}.${process.pid}.draft`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(draft, data);
+  await rename(draft, path);
+}
+
+// Chunks before the entry that names them.
+const files = programs
+  .flatMap(({ outputFiles }) => outputFiles)
+  .sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
+for (const file of files) await put(file.path, file.contents);
+if (existsSync(join(dist, 'main.js'))) await chmod(join(dist, 'main.js'), 0o755);
+
+if (process.argv.includes('--clean')) {
+  const built = new Set(files.map((file) => file.path));
+  for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !built.has(path)) await rm(path);
+  }
+}
+
+const bytes = files.filter((file) => file.path.endsWith('.js')).reduce((sum, file) => sum + file.contents.length, 0);
+console.log(
+  `built ${relative(process.cwd(), dist) || '.'}: ballot ${version}, ${files.length} files, ${Math.round(bytes / 1024)} KiB of code`,
+);

@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface PollOptions {
+  /** Milliseconds until it gives up. */
+  readonly timeout?: number;
+  /** Milliseconds between attempts. */
+  readonly interval?: number;
+  /** What is waited for, for the error. */
+  readonly what?: string;
+}
+
+/**
+ * Calls `attempt` until it returns something truthy, and returns that. An attempt that throws counts as not yet. After `timeout` ms (10 s)
+ * it throws an Error that names what was waited for, what the last attempt returned or threw, and the last error as `cause`.
+ */
+export async function poll<T>(
+  attempt: () => T | Promise<T>,
+  { timeout = 10_000, interval = 20, what = attempt.toString() }: PollOptions = {},
+): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
+  const end = performance.now() + timeout;
+  for (;;) {
+    let result: T | undefined;
+    let failure: unknown;
+    try {
+      result = await attempt();
+    } catch (error) {
+      failure = error;
+    }
+    if (result) return result as Exclude<T, undefined | null | false | 0 | ''>;
+    if (performance.now() >= end) {
+      const last =
+        failure === undefined
+          ? `the last attempt returned ${String(result)}`
+          : `the last attempt threw ${String(failure)}`;
+      throw new Error(`waited ${timeout} ms in vain for: ${what} (${last})`, { cause: failure });
+    }
+    await sleep(interval);
+  }
+}

@@ -1,0 +1,304 @@
+/** Throw-away ZooKeeper servers on free ports of the loopback, data in temporary folders. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { findJava, findZooKeeper, onPath } from '../../scripts/zookeeper-home.mjs';
+import { poll } from './poll.ts';
+import { freePorts } from './ports.ts';
+
+const START_TIMEOUT_MS = 30_000;
+
+/** Apache's own releases log with Logback, which without a file says everything. (Debian's takes slf4j-simple and a flag.) */
+const LOGBACK = `<configuration>
+  <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%d %p %c: %m%n</pattern></encoder></appender>
+  <root level="WARN"><appender-ref ref="OUT" /></root>
+</configuration>
+`;
+
+export interface ZooKeeperOptions {
+  /** Milliseconds; sessions last at least two ticks and at most twenty. */
+  readonly tickTime?: number;
+  readonly members?: 1 | 3;
+  /** More lines for `zoo.cfg`. */
+  readonly config?: Readonly<Record<string, string | number>>;
+}
+
+export interface RestartOptions {
+  /** Start with an empty data folder, as a server does whose disk was replaced. */
+  readonly wipe?: boolean;
+}
+
+/** One server of an ensemble. */
+export class Member {
+  readonly port: number;
+  readonly address: string;
+  readonly #folder: string;
+  readonly #myid: number;
+  #process: ChildProcess | undefined;
+
+  constructor(folder: string, myid: number, port: number, config: string) {
+    this.port = port;
+    this.address = `127.0.0.1:${port}`;
+    this.#folder = folder;
+    this.#myid = myid;
+    this.#prepareData();
+    writeFileSync(join(folder, 'zoo.cfg'), config);
+    writeFileSync(join(folder, 'logback.xml'), LOGBACK);
+  }
+
+  /** Process id of the server; undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** All that the server has written to its log. */
+  log(): string {
+    return readFileSync(join(this.#folder, 'log'), 'utf8');
+  }
+
+  /** Starts the process; `ready` says when it serves. */
+  launch(): void {
+    if (this.#process !== undefined) throw new Error(`the ZooKeeper server on port ${this.port} runs already`);
+    const log = openSync(join(this.#folder, 'log'), 'a');
+    const [file, args] = javaCommand(join(this.#folder, 'zoo.cfg'));
+    const child = spawn(file, args, { stdio: ['ignore', log, log], cwd: this.#folder });
+    closeSync(log);
+    this.#process = child;
+    const forget = (): void => {
+      running.delete(child);
+      if (this.#process === child) this.#process = undefined;
+    };
+    this.#asked = 0;
+    running.add(child);
+    child.once('exit', forget);
+    child.once('error', forget);
+  }
+
+  /** Resolves when the server answers requests. Throws when it does not within 30 s, or has ended, with the end of its log. */
+  async ready(): Promise<void> {
+    const end = performance.now() + START_TIMEOUT_MS;
+    while (!(await this.serves())) {
+      if (this.#process === undefined || performance.now() > end) {
+        const why = this.#process === undefined ? 'ended' : `does not answer after ${START_TIMEOUT_MS} ms`;
+        throw new Error(`the ZooKeeper server on port ${this.port} ${why}; its log ends:\n${this.log().slice(-3_000)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Whether it answers and belongs to a quorum. */
+  async serves(): Promise<boolean> {
+    return (await this.mode()) !== undefined;
+  }
+
+  async mode(): Promise<'leader' | 'follower' | 'standalone' | undefined> {
+    const answer = await this.ask('srvr', 500).catch(() => '');
+    return /^Mode: (leader|follower|standalone)$/m.exec(answer)?.[1] as
+      'leader' | 'follower' | 'standalone' | undefined;
+  }
+
+  /** Sends a four-letter word (`srvr`, `mntr`, `wchp`, `cons`, …) and returns the answer. Throws after `timeout` ms. */
+  ask(word: string, timeout = 2_000): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port: this.port, host: '127.0.0.1' });
+      let answer = '';
+      const deadline = setTimeout(
+        () => socket.destroy(new Error(`no answer to ${word} on port ${this.port} after ${timeout} ms`)),
+        timeout,
+      );
+      socket.setEncoding('utf8');
+      socket.on('connect', () => socket.end(word));
+      socket.on('data', (data: string) => (answer += data));
+      socket.on('error', reject);
+      socket.on('close', () => {
+        clearTimeout(deadline);
+        resolve(answer);
+      });
+    });
+  }
+
+  /**
+   * Requests received from clients since the start of the server, pings among them. The question itself is taken out of the count:
+   * the difference of two calls is what clients have sent between them.
+   */
+  async received(): Promise<number> {
+    const count = /^Received: (\d+)$/m.exec(await this.ask('srvr'))?.[1];
+    if (count === undefined)
+      throw new Error(`the ZooKeeper server on port ${this.port} does not say how many requests it received`);
+    return Number(count) - ++this.#asked;
+  }
+  #asked = 0;
+
+  /** SIGKILL. Resolves when the process is gone; at once when it is not running. */
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** SIGSTOP: connections stay open and nobody answers. */
+  pause(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#signal('SIGCONT');
+  }
+
+  /** Stops it if it runs and starts it on the same port with the same data. Resolves when it serves. */
+  async restart({ wipe = false }: RestartOptions = {}): Promise<void> {
+    await this.stop();
+    if (wipe) this.#prepareData();
+    this.launch();
+    await this.ready();
+  }
+
+  #prepareData(): void {
+    const data = join(this.#folder, 'data');
+    rmSync(data, { recursive: true, force: true });
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, 'myid'), `${this.#myid}\n`);
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#process === undefined)
+      throw new Error(`the ZooKeeper server on port ${this.port} does not run: cannot send ${signal}`);
+    this.#process.kill(signal);
+  }
+}
+
+/** Servers that make up one ZooKeeper. */
+export class Ensemble implements AsyncDisposable {
+  /** `host:port` of every member, separated by commas. */
+  readonly connectString: string;
+  readonly members: readonly Member[];
+  readonly #folder: string;
+
+  constructor(folder: string, members: readonly Member[]) {
+    this.#folder = folder;
+    this.members = members;
+    this.connectString = members.map((member) => member.address).join(',');
+  }
+
+  /** The first member; the only one of a single server. */
+  get server(): Member {
+    return this.member(0);
+  }
+
+  member(index: number): Member {
+    const member = this.members[index];
+    if (member === undefined)
+      throw new Error(`the ensemble has ${this.members.length} members, none with index ${index}`);
+    return member;
+  }
+
+  /** The member that leads the ensemble at present (a single server leads itself). Waits for up to 30 s until one does. */
+  leader(): Promise<Member> {
+    const find = async (): Promise<Member | undefined> => {
+      for (const member of this.members) {
+        const mode = await member.mode();
+        if (mode === 'leader' || mode === 'standalone') return member;
+      }
+      return undefined;
+    };
+    return poll(find, { timeout: START_TIMEOUT_MS, what: 'a leader of the ZooKeeper ensemble' });
+  }
+
+  /** What `received` says of all members together. */
+  async received(): Promise<number> {
+    const counts = await Promise.all(this.members.map((member) => member.received()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Kills every member and removes the data. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
+    folders.delete(this.#folder);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Starts one server, or three that form an ensemble, and resolves when every member serves. The caller closes it; should the calling
+ * process end without, the servers end with it.
+ */
+export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<Ensemble> {
+  for (let attempt = 1; ; attempt++) {
+    const ensemble = await prepare(options);
+    try {
+      for (const member of ensemble.members) member.launch();
+      await Promise.all(ensemble.members.map((member) => member.ready()));
+      return ensemble;
+    } catch (error) {
+      await ensemble.close();
+      // Somebody else may have taken a port between our look and the server's bind.
+      if (attempt === 3 || !String(error).includes('Address already in use')) throw error;
+    }
+  }
+}
+
+async function prepare({ tickTime = 500, members = 1, config = {} }: ZooKeeperOptions): Promise<Ensemble> {
+  const ports = await freePorts(members * 3);
+  const portOf = (index: number, use: 0 | 1 | 2): number => ports[index * 3 + use] as number;
+  const numbers = Array.from({ length: members }, (_, index) => index);
+  const quorum = numbers.map((index) => [`server.${index + 1}`, `127.0.0.1:${portOf(index, 1)}:${portOf(index, 2)}`]);
+
+  const root = await mkdtemp(join(tmpdir(), 'ballot-zookeeper-'));
+  folders.add(root);
+  const build = (index: number): Member => {
+    const folder = join(root, String(index + 1));
+    mkdirSync(folder);
+    const settings = {
+      tickTime,
+      dataDir: join(folder, 'data'),
+      clientPort: portOf(index, 0),
+      clientPortAddress: '127.0.0.1',
+      'admin.enableServer': false,
+      '4lw.commands.whitelist': '*',
+      maxClientCnxns: 0,
+      ...(members === 1 ? {} : { initLimit: 20, syncLimit: 10, ...Object.fromEntries(quorum) }),
+      ...config,
+    };
+    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
+    return new Member(folder, index + 1, portOf(index, 0), lines.join(''));
+  };
+  return new Ensemble(root, numbers.map(build));
+}
+
+function javaCommand(configFile: string): [string, string[]] {
+  const java = findJava();
+  const classPath = findZooKeeper();
+  if (java === undefined || classPath === undefined)
+    throw new Error('no ZooKeeper server on this machine: `node scripts/setup.mjs` installs one, or says how');
+  const flags = [
+    '-Xmx64m',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Xshare:auto',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  ];
+  const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
+  const command = [java, ...flags, '-cp', [dirname(configFile), classPath].join(delimiter), main, configFile];
+  // The kernel ends the server with us even when we are killed. setpriv turns into Java: the process id is the server's.
+  const setpriv = process.platform === 'linux' ? onPath('setpriv') : undefined;
+  const [file = java, ...args] = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
+  return [file, args];
+}
+
+const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
