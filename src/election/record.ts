@@ -78,7 +78,11 @@ export function parseLease(data: Buffer): Lease {
   const fields = parseFields(data, ['candidateId', 'proposalNode']);
   if (typeof fields === 'string') return unreadable(data, fields);
   const record = { lastSeenTime: '', ...fields } as unknown as LeaseRecord;
-  return { kind: 'held', record, duration: positive(record.leaseDuration) ?? positive(record.sessionTimeout) };
+  return {
+    kind: 'held',
+    record,
+    duration: usableDuration(record.leaseDuration) ?? usableDuration(record.sessionTimeout),
+  };
 }
 
 /** Understands a proposal's data. Never throws. */
@@ -148,7 +152,8 @@ function hasType(value: unknown, type: 'string' | 'number'): boolean {
   return type === 'string' ? typeof value === 'string' : Number.isSafeInteger(value);
 }
 
-function positive(text: string | undefined): number | undefined {
+/** Milliseconds of a record's duration; `undefined` when there is none, or none that is positive. */
+export function usableDuration(text: string | undefined): number | undefined {
   try {
     const ms = parseDuration(text ?? '');
     return ms > 0 ? ms : undefined;
