@@ -1,0 +1,160 @@
+import { NoNodeError } from '../zookeeper/errors.ts';
+import type { RequestOptions, ZNode } from '../zookeeper/port.ts';
+import { claimLease, type Claim } from './claim.ts';
+import type { ElectionOptions } from './context.ts';
+import { ExpiryWatch } from './expiry.ts';
+import { timings, type Timings } from './lease.ts';
+import { placeOf } from './queue.ts';
+import { parseLease, type Lease } from './record.ts';
+import type { Standing } from './standing.ts';
+import { firing, firstOf } from './watches.ts';
+
+/**
+ * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once nobody but the lease's holder
+ * stands before, watch the lease, and claim it when it is vacant or expired.
+ */
+export class Campaign {
+  readonly #options: ElectionOptions;
+  readonly #standing: Standing;
+  readonly #signal: AbortSignal;
+  readonly #timings: Timings;
+  readonly #expiry: ExpiryWatch;
+  #reported: string | undefined;
+
+  constructor(options: ElectionOptions, standing: Standing, signal: AbortSignal) {
+    this.#options = options;
+    this.#standing = standing;
+    this.#signal = signal;
+    this.#timings = timings(standing.session.timeout, options.leaseDuration);
+    this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
+  }
+
+  /**
+   * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws RefusedError, SessionEndedError,
+   * or the signal's reason when aborted.
+   */
+  async win(): Promise<Claim | undefined> {
+    const { session, proposal } = this.#standing;
+    // A break in contact makes everything seen so far worthless: after an outage the holder gets its full time to renew.
+    const stopListening = session.onContact((contact) => {
+      if (!contact.up) this.#expiry.forget();
+    });
+    try {
+      for (;;) {
+        const children = await this.#ask((o) => session.children(this.#options.basePath, o));
+        const place = placeOf(children, proposal ?? '');
+        if (!place.present) return undefined;
+        const claim = await this.#takeTurn(place.predecessors);
+        if (claim !== undefined) return claim;
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Does what the place in the queue allows, until elected or until the queue has to be looked at again (`undefined`). */
+  async #takeTurn(predecessors: readonly string[]): Promise<Claim | undefined> {
+    const predecessor = predecessors.at(-1);
+    if (predecessor === undefined) return this.#contend(undefined);
+    if (predecessors.length === 1) return this.#standBehind(predecessor);
+    this.#report('standing by in the queue', { before: predecessors.length });
+    // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal: that makes this candidate the next in line.
+    const found = await this.#unlessGone((o) => this.#standing.session.getWatched(this.#path(predecessor), o));
+    if (found === undefined) return undefined;
+    try {
+      await firstOf(this.#options.clock, [firing(found.watch)], this.#signal);
+      return undefined;
+    } finally {
+      found.watch.cancel();
+    }
+  }
+
+  async #standBehind(predecessor: string): Promise<Claim | undefined> {
+    // A children watch fires on the deletion alone: the leader's heartbeats rewrite its proposal.
+    const found = await this.#unlessGone((o) => this.#standing.session.childrenWatched(this.#path(predecessor), o));
+    if (found === undefined) return undefined;
+    try {
+      return await this.#contend({ name: predecessor, leaving: firing(found.watch) });
+    } finally {
+      found.watch.cancel();
+    }
+  }
+
+  /**
+   * Watches the lease and claims it as soon as that is allowed: by the first in the queue, or by the one whose only predecessor holds it.
+   * Returns `undefined` when the queue has to be looked at again.
+   */
+  async #contend(
+    predecessor: { readonly name: string; readonly leaving: AbortSignal } | undefined,
+  ): Promise<Claim | undefined> {
+    const { basePath } = this.#options;
+    // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before this candidate, and a vacant lease is its to claim.
+    let nobodyBefore = predecessor === undefined;
+    for (;;) {
+      const { node, watch } = await this.#ask((o) => this.#standing.session.getWatched(basePath, o));
+      try {
+        const lease = parseLease(node.data);
+        const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
+        nobodyBefore ||= nextInLine;
+        if (lease.kind === 'vacant' && nobodyBefore) return await this.#claim(node);
+        const mayExpire = predecessor === undefined || nextInLine;
+        this.#reportLease(lease, node, mayExpire);
+        const changed = [firing(watch), ...(predecessor === undefined ? [] : [predecessor.leaving])];
+        const wake = mayExpire
+          ? await this.#expiry.wait(lease, node.stat, changed, predecessor === undefined)
+          : await firstOf(this.#options.clock, changed, this.#signal);
+        if (wake === 'expired') return await this.#claim(node);
+        if (wake === 1) return undefined;
+      } finally {
+        watch.cancel();
+      }
+    }
+  }
+
+  #claim(node: ZNode): Promise<Claim | undefined> {
+    return claimLease(this.#options, this.#standing, this.#timings, node.stat.version, this.#signal);
+  }
+
+  #reportLease(lease: Lease, node: ZNode, mayExpire: boolean): void {
+    if (lease.kind === 'unreadable') {
+      const { why, excerpt } = lease;
+      this.#report(
+        'the lease cannot be read; waiting for it to run out',
+        { lease: this.#options.basePath, why, excerpt, version: node.stat.version },
+        'warn',
+      );
+    } else if (lease.kind === 'held') {
+      const { candidateId, hostname } = lease.record;
+      this.#report(mayExpire ? 'standing by, next in line' : 'standing by', { leader: candidateId, host: hostname });
+    } else this.#report('standing by: the lease is vacant and another candidate is about to claim it');
+  }
+
+  /** Says what changed, once. */
+  #report(message: string, fields: Record<string, string | number> = {}, level: 'info' | 'warn' = 'info'): void {
+    const said = JSON.stringify([message, fields['leader'], fields['version']]);
+    if (said === this.#reported) return;
+    this.#reported = said;
+    this.#options.logger[level](message, fields);
+  }
+
+  #ask<T>(request: (options: RequestOptions) => Promise<T>): Promise<T> {
+    return this.#standing.ask(this.#signal, request);
+  }
+
+  async #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#ask(request);
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      throw error;
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.#options.basePath}/${name}`;
+  }
+}
+
+function isHeldBy(lease: Lease, proposalNode: string): boolean {
+  return lease.kind === 'held' && lease.record.proposalNode === proposalNode;
+}

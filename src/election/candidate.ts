@@ -1,0 +1,158 @@
+import { sleep, sleepUntil } from '../clock.ts';
+import { formatDuration } from '../duration.ts';
+import { describe, UnavailableError } from '../errors.ts';
+import type { Session } from '../zookeeper/port.ts';
+import { Campaign } from './campaign.ts';
+import type { ElectionOptions } from './context.ts';
+import type { CampaignOptions, Election, Term } from './election.ts';
+import { Standing } from './standing.ts';
+import { LeaseTerm, type TermHost } from './term.ts';
+
+/** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
+const REOPEN_PAUSE_MS = 100;
+
+/** A candidate's part in an election on ZooKeeper. Nothing is opened before the first campaign. */
+export function createElection(options: ElectionOptions): Election {
+  return new ZooKeeperElection(options);
+}
+
+class ZooKeeperElection implements Election, TermHost {
+  readonly #options: ElectionOptions;
+  #standing: Standing | undefined;
+  #term: LeaseTerm | undefined;
+  #campaigning: Promise<void> = Promise.resolve();
+
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+  }
+
+  get standing(): Standing {
+    if (this.#standing === undefined) throw new Error('invariant: no session');
+    return this.#standing;
+  }
+
+  campaign(options: CampaignOptions): Promise<Term> {
+    const campaign = this.#campaign(options);
+    this.#campaigning = campaign.then(noop, noop);
+    return campaign;
+  }
+
+  async #campaign({ signal, patience }: CampaignOptions): Promise<Term> {
+    for (;;) {
+      signal.throwIfAborted();
+      const standing = await this.#open(signal, patience);
+      const guard = guardContact(this.#options, standing.session, signal, patience);
+      try {
+        const term = await this.#stand(standing, guard.signal);
+        if (term !== undefined) return await elected(term, signal);
+        await standing.session.close(patience);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!standing.session.ended.aborted) throw error;
+        this.#options.logger.info('the session ended while standing; standing again with a new one', {
+          why: describe(error),
+        });
+      } finally {
+        guard.release();
+      }
+      await sleep(this.#options.clock, REOPEN_PAUSE_MS, signal);
+    }
+  }
+
+  /** One pass with one session: `undefined` when the proposal was lost on the way. */
+  async #stand(standing: Standing, signal: AbortSignal): Promise<Term | undefined> {
+    if (this.#term !== undefined) {
+      await this.#term.settle();
+      // The place of a term that is over is not a place in the queue: stand at its end.
+      await standing.abandon(signal);
+      this.#term = undefined;
+    }
+    if (standing.proposal === undefined) await standing.propose(signal);
+    const claim = await new Campaign(this.#options, standing, signal).win();
+    if (claim === undefined) return undefined;
+    this.#term = new LeaseTerm(this.#options, this, claim);
+    return this.#term;
+  }
+
+  /** The session of before if it still lives, else a new one. */
+  async #open(signal: AbortSignal, timeout: number): Promise<Standing> {
+    if (this.#standing !== undefined && !this.#standing.session.ended.aborted) return this.#standing;
+    const session = await this.#options.sessions.open({ timeout, signal });
+    this.#standing = new Standing(session, this.#options);
+    this.#term = undefined;
+    await this.#standing.ensureBasePath(signal);
+    return this.#standing;
+  }
+
+  async reopen(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        const session = await this.#options.sessions.open({ timeout: this.#options.sessionTimeout, signal });
+        this.#standing = new Standing(session, this.#options);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#options.logger.debug('no new session yet', { error: describe(error) });
+        await sleep(this.#options.clock, REOPEN_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  withdraw(timeout: number): Promise<void> {
+    return this.close(timeout);
+  }
+
+  async close(timeout: number): Promise<void> {
+    const { clock } = this.#options;
+    const over = new AbortController();
+    const endAt = clock.now() + timeout;
+    // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
+    await Promise.race([this.#campaigning, sleepUntil(clock, endAt, over.signal).catch(noop)]);
+    over.abort();
+    const standing = this.#standing;
+    this.#standing = undefined;
+    this.#term = undefined;
+    await standing?.session.close(Math.max(0, endAt - clock.now()));
+  }
+}
+
+function noop(): void {}
+
+/** A term won while the campaign was being aborted is given back at once. */
+async function elected(term: Term, signal: AbortSignal): Promise<Term> {
+  if (!signal.aborted) return term;
+  await term.resign();
+  throw signal.reason;
+}
+
+/**
+ * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no contact for `patience` ms.
+ */
+function guardContact(
+  options: ElectionOptions,
+  session: Session,
+  signal: AbortSignal,
+  patience: number,
+): { signal: AbortSignal; release(): void } {
+  const { clock } = options;
+  const impatient = new AbortController();
+  let cancel: (() => void) | undefined;
+  const watch = (): void => {
+    cancel?.();
+    cancel = undefined;
+    const { contact } = session;
+    if (contact.up) return;
+    cancel = clock.at(contact.since + patience, () => {
+      impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${formatDuration(patience)}: ${contact.why}`));
+    });
+  };
+  const stopListening = session.onContact(watch);
+  watch();
+  return {
+    signal: AbortSignal.any([signal, session.ended, impatient.signal]),
+    release() {
+      stopListening();
+      cancel?.();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { formatDuration } from '../duration.ts';
+import { BadVersionError, NoNodeError } from '../zookeeper/errors.ts';
+import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
+import type { Timings } from './lease.ts';
+import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
+import type { Standing } from './standing.ts';
+
+/** A lease that was claimed and acknowledged. */
+export interface Claim {
+  readonly record: LeaseRecord;
+  /** Version of the lease's znode after the acknowledged write. */
+  readonly version: number;
+  /** The transaction that made the claim: it grows from term to term. */
+  readonly fencingToken: number;
+  /** Monotonic ms at which the acknowledged write was sent. */
+  readonly sentAt: number;
+}
+
+/**
+ * The conditional write that decides who leads. `version` is that of the lease as it was read. `undefined`: somebody else was first, look again.
+ *
+ * A lost reply leaves the claim in doubt, and it may still be applied later. Then the lease is read: a claim that turns out to be ours is confirmed by one more
+ * conditional write before it counts; an untouched lease is claimed again under the same version, which only one of the two writes can match.
+ * Throws RefusedError, SessionEndedError, or the signal's reason when aborted in doubt.
+ */
+export async function claimLease(
+  options: ElectionOptions,
+  standing: Standing,
+  timings: Timings,
+  version: number,
+  signal: AbortSignal,
+): Promise<Claim | undefined> {
+  const { clock, basePath } = options;
+  const { session } = standing;
+  const record = leaseRecord(options, standing, timings);
+  const timeout = timings.acknowledgeWithin;
+  let token: number | undefined;
+  for (let doubtful = false; ;) {
+    const sentAt = clock.now();
+    try {
+      // Not aborted half-way: an outcome that nobody waits for would be a lease that nobody holds.
+      const stat = await session.set(basePath, encodeLease(record), version, { timeout });
+      return { record, version: stat.version, fencingToken: token ?? stat.mzxid, sentAt };
+    } catch (error) {
+      if (error instanceof NoNodeError) {
+        await standing.ensureBasePath(signal);
+        return undefined;
+      }
+      if (error instanceof BadVersionError) {
+        if (!doubtful) return undefined;
+      } else {
+        if (!isUnanswered(error)) throw error;
+        doubtful = true;
+        suspectIfSilent(session, error, clock.now() - sentAt >= timeout);
+      }
+    }
+    const node = await standing.ask(signal, (o) => session.get(basePath, o));
+    const lease = parseLease(node.data);
+    if (lease.kind === 'held' && sameClaim(lease.record, record)) {
+      // The first sight of it: later confirmations that were applied unseen would have moved the transaction on.
+      token ??= node.stat.mzxid;
+      version = node.stat.version;
+    } else if (node.stat.version !== version) return undefined;
+  }
+}
+
+function leaseRecord(options: ElectionOptions, standing: Standing, timings: Timings): LeaseRecord {
+  return {
+    ...standing.record,
+    lastSeenTime: formatGoTime(options.clock.wall()),
+    leaseDuration: formatDuration(timings.leaseDuration),
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * The rules of time of the lease. Pure: instants are monotonic milliseconds given by the caller.
+ */
+
+/** How the holder of a lease beats, derived from the session timeout that the ensemble granted and the lease's duration. Milliseconds. */
+export interface Timings {
+  readonly leaseDuration: number;
+  /** From one renewal to the next: a third of the shorter of session timeout and lease duration, so that two may fail. */
+  readonly heartbeat: number;
+  /** A renewal that is not acknowledged within this is repeated over another connection. */
+  readonly acknowledgeWithin: number;
+}
+
+/** `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". */
+export function timings(sessionTimeout: number, leaseDuration: number | undefined): Timings {
+  const duration = leaseDuration ?? sessionTimeout;
+  const heartbeat = Math.min(sessionTimeout, duration) / 3;
+  return { leaseDuration: duration, heartbeat, acknowledgeWithin: heartbeat / 2 };
+}
+
+/** What is kept for clock rate and scheduling between the end of the command and the end of the lease, ms: 5 %, at least 100. */
+export function margin(leaseDuration: number): number {
+  return Math.max(100, leaseDuration * 0.05);
+}
+
+/** The two instants at which a command under `on-lease-loss=stop` is stopped unless the lease is renewed before. */
+export interface StopInstants {
+  /** First signal. */
+  readonly termAt: number;
+  /** SIGKILL: early enough that the process group is gone before anybody else may claim. */
+  readonly killAt: number;
+}
+
+/** `deadline`: until when the lease is known to be ours. `killAfter`: the grace the user grants, ms. */
+export function stopInstants(deadline: number, leaseDuration: number, killAfter: number): StopInstants {
+  const killAt = deadline - margin(leaseDuration);
+  return { termAt: Math.min(deadline - Math.min(killAfter, leaseDuration / 3), killAt), killAt };
+}
+
+/** A lease somebody else holds, as one candidate watches it. */
+export interface Observation {
+  /** Transaction of the lease's last change seen. */
+  readonly mzxid: number;
+  /** When that change was seen, or when contact was last regained if that was later. */
+  readonly since: number;
+}
+
+/**
+ * Carries an observation on to what was just read. The count goes on only while nothing changed; `previous` is
+ * `undefined` at first and after each break in contact.
+ */
+export function observe(previous: Observation | undefined, mzxid: number, now: number): Observation {
+  return previous?.mzxid === mzxid ? previous : { mzxid, since: now };
+}
+
+/** Znode stamps by the ensemble's own clock. */
+interface Stamp {
+  readonly mtime: number;
+  readonly mzxid: number;
+}
+
+/** The upper half of a transaction id: it changes with the ensemble's leader, whose clock stamps every write. */
+const EPOCH = 2 ** 32;
+
+/**
+ * Milliseconds for which the lease has been unchanged, by the ensemble's clock alone: the lease's stamp against that of a write made
+ * just now. `undefined` when the two were stamped in different epochs, by clocks that may differ.
+ */
+export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefined {
+  if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;
+  return justWritten.mtime - lease.mtime;
+}
+
+/**
+ * Shares of a lease's duration after which a candidate that sees no renewal proves its own contact by a write: the holder renews
+ * after a third (Go's ballot after a half), so that in good times none is made. A lease that stands still because the ensemble does
+ * must not be taken for one whose holder is gone.
+ */
+export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
+
+/** The next instant after `now` to prove contact at, for a lease seen unchanged since `since`; `undefined` when none is left. */
+export function nextProbe(since: number, duration: number, now: number): number | undefined {
+  return PROBES.map((share) => since + share * duration).find((at) => at > now);
+}

@@ -1,0 +1,45 @@
+import { sleep } from '../clock.ts';
+import { describe, UnavailableError } from '../errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
+import { isUnanswered, suspectIfSilent } from './context.ts';
+import type { LeaseTerm } from './term.ts';
+
+/** A pause between two tries, so that a request that fails at once cannot spin, ms. */
+const RETRY_PAUSE_MS = 10;
+
+/**
+ * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in that order, so that the next
+ * in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the lease is somebody else's; after the lease's duration, throws
+ * UnavailableError: the lease then runs out by itself.
+ */
+export async function resignLease(term: LeaseTerm): Promise<void> {
+  const { clock } = term.options;
+  const giveUpAt = clock.now() + term.leaseDuration;
+  const timeout = term.timings.acknowledgeWithin;
+  for (let verify = false; term.lost === undefined;) {
+    const sentAt = clock.now();
+    try {
+      if (verify && !(await term.verify(timeout))) return;
+      const cleared = term.set(Buffer.alloc(0), timeout);
+      const left = term.host.standing.deleteProposal({ timeout });
+      const [lease, proposal] = await Promise.allSettled([cleared, left]);
+      // A proposal left behind is deleted before the next campaign, or goes with the session.
+      if (proposal.status === 'rejected')
+        term.options.logger.debug('the proposal was not deleted', { error: describe(proposal.reason) });
+      if (lease.status === 'rejected') throw lease.reason;
+      return;
+    } catch (error) {
+      if (error instanceof NoNodeError) return;
+      // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading says so as well.
+      if (error instanceof BadVersionError) verify = true;
+      else if (error instanceof SessionEndedError || !isUnanswered(error) || clock.now() >= giveUpAt) {
+        throw new UnavailableError(`the lease in ${term.options.basePath} could not be cleared`, {
+          cause: error,
+          hint: 'it runs out by itself; until then nobody else leads',
+        });
+      }
+      suspectIfSilent(term.host.standing.session, error, clock.now() - sentAt >= timeout);
+      await sleep(clock, RETRY_PAUSE_MS);
+    }
+  }
+}

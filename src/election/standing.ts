@@ -1,0 +1,167 @@
+import { sleep } from '../clock.ts';
+import { NodeExistsError, NoNodeError } from '../zookeeper/errors.ts';
+import type { RequestOptions, Session } from '../zookeeper/port.ts';
+import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions } from './context.ts';
+import { sortProposals } from './queue.ts';
+import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
+import { formatDuration } from '../duration.ts';
+
+/** What a leader adds to its own proposal. */
+export interface Beat {
+  readonly lastSeenTime: string;
+  readonly leaseDuration: string;
+}
+
+/**
+ * One candidate's place in the queue: its session and its proposal, with the operations on them. A session that ends takes the
+ * place with it.
+ */
+export class Standing {
+  readonly session: Session;
+  readonly #options: ElectionOptions;
+  #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
+
+  constructor(session: Session, options: ElectionOptions) {
+    this.session = session;
+    this.#options = options;
+  }
+
+  /** Name of the proposal, without its folder; `undefined` while there is none. */
+  get proposal(): string | undefined {
+    return this.#proposal?.name;
+  }
+
+  /** Time and place of the proposal, for the lease. Throws when there is none. */
+  get record(): ProposalRecord & { readonly proposalNode: string } {
+    if (this.#proposal === undefined) throw new Error('invariant: no proposal');
+    return { ...this.#proposal.record, proposalNode: this.#path(this.#proposal.name) };
+  }
+
+  /** Reads until answered. See `untilAnswered`. */
+  ask<T>(signal: AbortSignal, request: (options: RequestOptions) => Promise<T>): Promise<T> {
+    return untilAnswered(this.#options.clock, this.session, signal, request);
+  }
+
+  /** Makes the base path with its parents; what exists stays as it is. Throws RefusedError. */
+  async ensureBasePath(signal: AbortSignal): Promise<void> {
+    const { basePath } = this.#options;
+    if ((await this.ask(signal, (o) => this.session.exists(basePath, o))) !== undefined) return;
+    let path = '';
+    for (const component of basePath.split('/').slice(1)) {
+      path += `/${component}`;
+      await this.#ensure(path, signal);
+    }
+  }
+
+  async #ensure(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.ask(signal, (o) => this.session.create(path, Buffer.alloc(0), 'persistent', o));
+    } catch (error) {
+      if (!(error instanceof NodeExistsError)) throw error;
+    }
+  }
+
+  /**
+   * Takes a place at the end of the queue. When the reply to a creation is lost, nobody knows whether the proposal exists: it is looked
+   * for by its owner, and whatever this session has in the queue beyond one proposal is deleted, so that no ghost blocks it.
+   */
+  async propose(signal: AbortSignal): Promise<void> {
+    const { candidate, clock, sessionTimeout, basePath } = this.#options;
+    const record: ProposalRecord = {
+      ...candidate,
+      proposalTime: formatGoTime(clock.wall()),
+      sessionTimeout: formatDuration(this.session.timeout || sessionTimeout),
+    };
+    const timeout = this.session.timeout / 3;
+    for (let doubtful = false; ;) {
+      signal.throwIfAborted();
+      const sentAt = clock.now();
+      try {
+        const path = await this.session.create(
+          `${basePath}/proposal-`,
+          encodeProposal(record),
+          'ephemeral-sequential',
+          { timeout, signal },
+        );
+        this.#proposal = { name: path.slice(basePath.length + 1), record };
+        if (doubtful) await this.#deleteOthers(signal);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof NoNodeError) await this.ensureBasePath(signal);
+        else if (!isUnanswered(error)) throw error;
+        doubtful ||= isUnanswered(error);
+        suspectIfSilent(this.session, error, clock.now() - sentAt >= timeout);
+        await sleep(clock, 10, signal);
+        if (doubtful) {
+          const [name, ...others] = await this.#owned(signal);
+          for (const other of others) await this.#delete(other, signal);
+          if (name !== undefined) this.#proposal = { name, record };
+          if (name !== undefined) return;
+        }
+      }
+    }
+  }
+
+  /** Proposals that belong to this session, in queue order. The newest are asked first: a lost one is among them. */
+  async #owned(signal: AbortSignal): Promise<string[]> {
+    const children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    const stats = await Promise.all(
+      sortProposals(children).map(async (name) => ({
+        name,
+        stat: await this.ask(signal, (o) => this.session.exists(this.#path(name), o)),
+      })),
+    );
+    return stats.filter(({ stat }) => stat?.ephemeralOwner === this.session.id).map(({ name }) => name);
+  }
+
+  async #deleteOthers(signal: AbortSignal): Promise<void> {
+    for (const name of await this.#owned(signal)) if (name !== this.proposal) await this.#delete(name, signal);
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o));
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+  }
+
+  /** Gives the place up, if there is one. */
+  async abandon(signal: AbortSignal): Promise<void> {
+    if (this.#proposal === undefined) return;
+    await this.#delete(this.#proposal.name, signal);
+    this.#proposal = undefined;
+  }
+
+  /** Sends the deletion of the proposal, after whatever was sent before. Resolves when answered. */
+  async deleteProposal(options: RequestOptions): Promise<void> {
+    if (this.#proposal === undefined) return;
+    const { name } = this.#proposal;
+    try {
+      await this.session.delete(this.#path(name), -1, options);
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+    if (this.#proposal?.name === name) this.#proposal = undefined;
+  }
+
+  /**
+   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the write; `undefined` when the proposal is gone.
+   */
+  async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
+    if (this.#proposal === undefined) return undefined;
+    const { name, record } = this.#proposal;
+    try {
+      return await this.session.set(this.#path(name), encodeProposal({ ...record, ...beat }), -1, options);
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+      if (this.#proposal?.name === name) this.#proposal = undefined;
+      return undefined;
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.#options.basePath}/${name}`;
+  }
+}

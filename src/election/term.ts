@@ -1,0 +1,239 @@
+import { sleep, sleepUntil } from '../clock.ts';
+import { formatDuration } from '../duration.ts';
+import { describe } from '../errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
+import type { Session, Stat } from '../zookeeper/port.ts';
+import type { Claim } from './claim.ts';
+import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
+import type { LossCause, Term, TermEvent } from './election.ts';
+import { timings, type Timings } from './lease.ts';
+import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
+import { resignLease } from './resign.ts';
+import type { Standing } from './standing.ts';
+
+/** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
+export interface TermHost {
+  readonly standing: Standing;
+  /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
+  reopen(signal: AbortSignal): Promise<void>;
+}
+
+/** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
+const NAME_WITHIN_MS = 100;
+
+/** A pause between two tries of a heartbeat, so that a request that fails at once cannot spin, ms. */
+const RETRY_PAUSE_MS = 10;
+
+/**
+ * One uninterrupted holding of the lease: beats until the lease is lost or resigned. Every write of the lease names the version last written;
+ * `deadline` moves with acknowledged writes alone, to the instant at which the write was sent plus the lease's duration.
+ */
+export class LeaseTerm implements Term {
+  readonly fencingToken: number;
+  readonly timings: Timings;
+  readonly options: ElectionOptions;
+  readonly host: TermHost;
+  readonly #claim: LeaseRecord;
+  readonly #stop = new AbortController();
+  readonly #beating: Promise<void>;
+  #version: number;
+  #sentAt: number;
+  /** A write of the lease has an unknown outcome: the znode's version may have moved on by our own hand. */
+  #doubtful = false;
+  #confirmed = true;
+  #proposing: Promise<void> | undefined;
+  #runId: string | undefined;
+  #lost: LossCause | undefined;
+  #resigned: Promise<void> | undefined;
+  #listener: ((event: TermEvent) => void) | undefined;
+
+  constructor(options: ElectionOptions, host: TermHost, claim: Claim) {
+    this.options = options;
+    this.host = host;
+    this.timings = timings(host.standing.session.timeout, options.leaseDuration);
+    this.fencingToken = claim.fencingToken;
+    this.#claim = claim.record;
+    this.#version = claim.version;
+    this.#sentAt = claim.sentAt;
+    this.#beating = this.#beat(this.#stop.signal);
+  }
+
+  get leaseDuration(): number {
+    return this.timings.leaseDuration;
+  }
+
+  get deadline(): number {
+    return this.#sentAt + this.timings.leaseDuration;
+  }
+
+  get lost(): LossCause | undefined {
+    return this.#lost;
+  }
+
+  subscribe(listener: (event: TermEvent) => void): void {
+    this.#listener = listener;
+    const cause = this.#lost;
+    if (cause !== undefined) queueMicrotask(() => listener({ kind: 'lost', cause }));
+  }
+
+  setRun(runId: string | undefined): void {
+    this.#runId = runId;
+  }
+
+  resign(): Promise<void> {
+    this.#resigned ??= this.settle().then(() => resignLease(this));
+    return this.#resigned;
+  }
+
+  /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
+  async settle(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all([this.#beating, this.#proposing]);
+  }
+
+  /** Renews at once, so that the token is on record and the next in line learns its place, then every heartbeat. */
+  async #beat(signal: AbortSignal): Promise<void> {
+    try {
+      while (this.#lost === undefined) {
+        await this.#renew(signal);
+        await sleepUntil(this.options.clock, this.#sentAt + this.timings.heartbeat, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    let verify = false;
+    while (this.#lost === undefined) {
+      signal.throwIfAborted();
+      const sentAt = clock.now();
+      try {
+        if (verify && !(await this.verify(this.timings.acknowledgeWithin))) return;
+        verify = false;
+        const stat = await this.#write();
+        return this.#acknowledged(stat, sentAt, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof NoNodeError) this.#lose({ kind: 'wiped' });
+        else if (error instanceof BadVersionError) {
+          if (!this.#doubtful) this.#lose(await this.#whoClaimed());
+          verify = true;
+        } else if (error instanceof SessionEndedError) {
+          this.#unconfirmed(describe(error));
+          await this.host.reopen(signal);
+          verify = true;
+        } else await this.#unanswered(error, sentAt, signal);
+      }
+    }
+  }
+
+  async #unanswered(error: unknown, sentAt: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    this.#unconfirmed(describe(error));
+    suspectIfSilent(this.host.standing.session, error, clock.now() - sentAt >= this.timings.acknowledgeWithin);
+    // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of heartbeats: the deadline decides.
+    await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
+  }
+
+  /** One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version. */
+  async #write(): Promise<Stat> {
+    const { clock, mixedFleet, logger } = this.options;
+    const { standing } = this.host;
+    const timeout = this.timings.acknowledgeWithin;
+    const lastSeenTime = formatGoTime(clock.wall());
+    if (!mixedFleet) {
+      const beat = { lastSeenTime, leaseDuration: formatDuration(this.leaseDuration) };
+      // Whether the connection works, the lease's own write finds out.
+      standing.refresh({ timeout }, beat).catch((error: unknown) => {
+        logger.debug('the proposal was not refreshed', { error: describe(error) });
+      });
+    }
+    const run = this.#runId === undefined ? {} : { runId: this.#runId };
+    return this.set(encodeLease({ ...this.#claim, lastSeenTime, fencingToken: this.fencingToken, ...run }), timeout);
+  }
+
+  /** Sets the lease under the version last written. Notes an unknown outcome, so that a later refusal is looked into. */
+  async set(data: Buffer, timeout: number): Promise<Stat> {
+    const session: Session = this.host.standing.session;
+    try {
+      return await session.set(this.options.basePath, data, this.#version, { timeout });
+    } catch (error) {
+      this.#doubtful ||= isUnanswered(error);
+      throw error;
+    }
+  }
+
+  /**
+   * After a refusal in doubt, or an ended session: reads whether the lease still carries our claim, and if so adopts its version. `false`: the lease is lost.
+   * Throws what the request throws.
+   */
+  async verify(timeout: number): Promise<boolean> {
+    const node = await this.host.standing.session.get(this.options.basePath, { timeout });
+    const lease = parseLease(node.data);
+    if (lease.kind === 'held' && sameClaim(lease.record, this.#claim)) {
+      this.#version = node.stat.version;
+      return true;
+    }
+    this.#lose(lossOf(node.data));
+    return false;
+  }
+
+  async #whoClaimed(): Promise<LossCause> {
+    try {
+      const node = await this.host.standing.session.get(this.options.basePath, { timeout: NAME_WITHIN_MS });
+      return lossOf(node.data);
+    } catch (error) {
+      if (error instanceof NoNodeError) return { kind: 'wiped' };
+      return { kind: 'claimed', by: 'somebody whose record could not be read in time' };
+    }
+  }
+
+  #acknowledged(stat: Stat, sentAt: number, signal: AbortSignal): void {
+    this.#version = stat.version;
+    this.#doubtful = false;
+    this.#confirmed = true;
+    this.#sentAt = sentAt;
+    this.#emit({ kind: 'renewed', deadline: this.deadline });
+    if (this.host.standing.proposal === undefined) this.#takePlace(signal);
+  }
+
+  /** The proposal is gone while the lease is still ours: a new one, beside the heartbeats. */
+  #takePlace(signal: AbortSignal): void {
+    const { logger } = this.options;
+    this.#proposing ??= this.host.standing
+      .propose(signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) logger.warn('no new proposal could be made; trying again', { error: describe(error) });
+      })
+      .finally(() => {
+        this.#proposing = undefined;
+      });
+  }
+
+  #unconfirmed(why: string): void {
+    if (!this.#confirmed) return;
+    this.#confirmed = false;
+    this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
+  }
+
+  #lose(cause: LossCause): void {
+    this.#lost ??= cause;
+    this.#stop.abort();
+    this.#emit({ kind: 'lost', cause: this.#lost });
+  }
+
+  #emit(event: TermEvent): void {
+    const listener = this.#listener;
+    if (listener !== undefined) queueMicrotask(() => listener(event));
+  }
+}
+
+function lossOf(data: Buffer): LossCause {
+  const lease = parseLease(data);
+  if (lease.kind === 'held') return { kind: 'claimed', by: lease.record.candidateId };
+  if (lease.kind === 'vacant') return { kind: 'released', by: 'somebody else' };
+  return { kind: 'claimed', by: `an unreadable record (${lease.why})` };
+}
