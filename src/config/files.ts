@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { describe } from '../errors.ts';
+import type { Layer } from './layers.ts';
+
+const NAMES = ['ballot.yaml', 'ballot.json'];
+
+/** What the file layers say, in rising precedence. */
+export interface FileLayers {
+  readonly layers: readonly Layer[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The folders that may hold `ballot.yaml` or `ballot.json`, in rising precedence: `/etc/ballot`, the user's, the working directory. A relative
+ * XDG_CONFIG_HOME counts as unset, as the XDG Base Directory Specification says.
+ */
+export function configFolders(env: NodeJS.ProcessEnv, cwd: string): readonly string[] {
+  const xdg = env['XDG_CONFIG_HOME'];
+  const user = xdg && isAbsolute(xdg) ? xdg : join(env['HOME'] || homedir(), '.config');
+  return [...new Set(['/etc/ballot', join(user, 'ballot'), cwd].map((folder) => resolve(folder)))];
+}
+
+/** One file, which must exist. */
+export async function readNamedFile(path: string): Promise<FileLayers> {
+  return { layers: [await readLayer(path, async (explorer) => explorer.load(path))], warnings: [] };
+}
+
+/** The file of each folder that has one. */
+export async function readFolders(folders: readonly string[]): Promise<FileLayers> {
+  const layers: Layer[] = [];
+  const warnings: string[] = [];
+  for (const folder of folders) {
+    const present: string[] = [];
+    for (const name of NAMES) {
+      const there = await isThere(join(folder, name));
+      if (there === true) present.push(join(folder, name));
+      else if (there !== false) warnings.push(`${join(folder, name)}: cannot be looked for (${there}), passed over`);
+    }
+    const [path, other] = present;
+    if (path === undefined) continue;
+    if (other !== undefined) {
+      layers.push(failed(`${path} and ${other}: only one of them can count, remove the other`));
+    } else {
+      // A search passes over what cannot be read; the file is known to be there, so loading it then says what is wrong.
+      layers.push(
+        await readLayer(path, async (explorer) => (await explorer.search(folder)) ?? (await explorer.load(path))),
+      );
+    }
+  }
+  return { layers, warnings };
+}
+
+function failed(problem: string): Layer {
+  return { settings: [], problems: [problem] };
+}
+
+/** Whether something is at the path, or why that cannot be said. Asked first, because most hosts have no such file and the parser is slow to load. */
+async function isThere(path: string): Promise<boolean | string> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? false : message;
+  }
+}
+
+interface Explorer {
+  search(folder: string): Promise<Found | null>;
+  load(path: string): Promise<Found | null>;
+}
+
+interface Found {
+  /** Undefined for an empty file. */
+  readonly config: unknown;
+}
+
+async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {
+  const explorer = await openExplorer();
+  try {
+    const found = await read(explorer);
+    return (found?.config as Layer | undefined) ?? { settings: [], problems: [] };
+  } catch (error) {
+    return failed(`${path}: cannot be read: ${describe(error)}`);
+  }
+}
+
+/**
+ * cosmiconfig's explorer, made directly: its public entry first looks for a `package.json` and a `.config/config.{json,yaml,js,…}` of
+ * other tools in the working directory, runs what it finds, and fails when that does not parse.
+ */
+async function openExplorer(): Promise<Explorer> {
+  const [internals, { documentLayer }] = await Promise.all([
+    import('cosmiconfig/dist/Explorer.js'),
+    import('./document.ts'),
+  ]);
+  // Its type is marked internal and left out of the package's declarations.
+  const { Explorer } = internals as unknown as { Explorer: new (options: object) => Explorer };
+  const loader = (path: string, content: string): Layer => documentLayer(path, content);
+  return new Explorer({
+    moduleName: 'ballot',
+    searchPlaces: NAMES,
+    searchStrategy: 'none',
+    loaders: { '.yaml': loader, '.json': loader, noExt: loader, default: loader },
+    ignoreEmptySearchPlaces: false,
+    applyPackagePropertyPathToConfiguration: false,
+    mergeImportArrays: false,
+    mergeSearchPlaces: false,
+    metaConfigFilePath: null,
+    cache: false,
+    transform: (found: unknown) => found,
+  });
+}

@@ -1,0 +1,162 @@
+import { BallotError, ExitCode } from '../errors.ts';
+import type { ServerAddress } from './config.ts';
+import { DURATION_FORM, formatDuration, parseDuration } from '../duration.ts';
+import { formatServers, parseServers } from './servers.ts';
+
+/** A text that is not a value of its kind. The message says what is allowed. */
+export class ValueError extends BallotError {
+  constructor(message: string) {
+    super('VALUE', ExitCode.configuration, message);
+  }
+}
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** A kind of value: how it is read from text, written back, named in help, and described to an editor. */
+export interface Kind<T> {
+  /** What stands for the value in help: `DURATION`. */
+  readonly placeholder: string;
+  /** What is allowed, in words. */
+  readonly allowed: string;
+  /** What a file may hold besides text. */
+  readonly native: 'text' | 'boolean' | 'list';
+  readonly schema: Schema;
+  /** Throws a BallotError whose message says what is allowed. */
+  parse(text: string): T;
+  /** What `parse` would read as the same value. */
+  format(value: T): string;
+}
+
+// eslint-disable-next-line no-control-regex -- control characters are what this looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Free text without control characters. */
+export function text(placeholder: string, allowed: string, longest: number): Kind<string> {
+  return {
+    placeholder,
+    allowed,
+    native: 'text',
+    schema: { type: 'string', minLength: 1, maxLength: longest },
+    parse(value) {
+      if (value.trim() === '') throw new ValueError(`must not be empty: ${allowed}`);
+      if (CONTROL.test(value)) throw new ValueError(`must not hold control characters: ${allowed}`);
+      if (value.length > longest) throw new ValueError(`is longer than ${longest} characters`);
+      return value;
+    },
+    format: (value) => value,
+  };
+}
+
+/** One of some words, whatever their case. `aliases` are other spellings, not advertised unless `shown`. */
+export function choice<T extends string>(
+  values: readonly T[],
+  aliases: Readonly<Record<string, T>> = {},
+  shown: readonly string[] = values,
+): Kind<T> {
+  const byName = new Map<string, T>(values.map((value) => [value.toLowerCase(), value]));
+  for (const [name, value] of Object.entries(aliases)) byName.set(name.toLowerCase(), value);
+  return {
+    placeholder: shown.length <= 4 ? shown.join('|') : 'NAME',
+    allowed: shown.join(', '),
+    native: 'text',
+    schema: { enum: shown },
+    parse(name) {
+      const value = byName.get(name.toLowerCase());
+      if (value === undefined) throw new ValueError(`must be one of ${shown.join(', ')}`);
+      return value;
+    },
+    format: (value) => value,
+  };
+}
+
+/** Spellings of truth that Go's `strconv.ParseBool` knows; `true` and `false` are the documented ones. */
+const TRUTH = new Map([
+  ...['1', 't', 'true'].map((name) => [name, true] as const),
+  ...['0', 'f', 'false'].map((name) => [name, false] as const),
+]);
+
+export const boolean: Kind<boolean> = {
+  placeholder: 'true|false',
+  allowed: 'true, false',
+  native: 'boolean',
+  schema: { type: 'boolean' },
+  parse(name) {
+    const value = TRUTH.get(name.toLowerCase());
+    if (value === undefined) throw new ValueError('must be true or false');
+    return value;
+  },
+  format: String,
+};
+
+/** A duration in whole milliseconds between two bounds, both allowed. With `none`, that word stands for "no limit". */
+export function duration(least: string, most: string): Kind<number>;
+export function duration(least: string, most: string, none: 'none'): Kind<number | undefined>;
+export function duration(least: string, most: string, none?: 'none'): Kind<number | undefined> {
+  const [min, max] = [parseDuration(least), parseDuration(most)];
+  const allowed = `${least} to ${most}${none === undefined ? '' : ', or none'}`;
+  return {
+    placeholder: 'DURATION',
+    allowed,
+    native: 'text',
+    schema: {
+      type: 'string',
+      pattern: `^(${none === undefined ? '' : 'none|'}0|((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|μs|ms|s|m|h))+)$`,
+    },
+    parse(value) {
+      if (none !== undefined && value.toLowerCase() === none) return undefined;
+      const ms = parseDuration(value);
+      if (ms < min || ms > max) throw new ValueError(`must be from ${allowed}`);
+      if (!Number.isInteger(ms)) throw new ValueError('must be whole milliseconds');
+      return ms;
+    },
+    format: (ms) => (ms === undefined ? 'none' : formatDuration(ms)),
+  };
+}
+
+/**
+ * A ZooKeeper path for an election. The forbidden characters are those of ZooKeeper's own `PathUtils.validatePath`, so that what is
+ * refused there is refused here, at start.
+ */
+export const znodePath: Kind<string> = {
+  placeholder: 'PATH',
+  allowed: 'an absolute ZooKeeper path such as /ballot/election',
+  native: 'text',
+  schema: { type: 'string', pattern: '^(/[^/]+)+$' },
+  parse(path) {
+    const bad = (why: string): ValueError => new ValueError(`${why}: ${znodePath.allowed}`);
+    if (!path.startsWith('/')) throw bad('must start with /');
+    if (path === '/') throw bad("cannot be the root, which holds everybody's znodes");
+    if (path.endsWith('/')) throw bad('must not end with /');
+    if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path))
+      throw bad('holds characters that ZooKeeper refuses');
+    for (const part of path.slice(1).split('/')) {
+      if (part === '') throw bad('must not hold an empty component (//)');
+      if (part === '.' || part === '..') throw bad(`must not hold the component ${part}`);
+    }
+    if (path === '/zookeeper' || path.startsWith('/zookeeper/'))
+      throw bad("cannot be in /zookeeper, which is ZooKeeper's own");
+    return path;
+  },
+  format: (path) => path,
+};
+
+/** A list of servers. Repeated flags and lists in files are joined with commas before they come here. */
+export const servers: Kind<readonly ServerAddress[]> = {
+  placeholder: 'HOST[:PORT],…',
+  allowed: 'host or host:port (port 2181 when none is given), several separated by commas',
+  native: 'list',
+  schema: {
+    oneOf: [
+      { type: 'string', minLength: 1 },
+      { type: 'array', minItems: 1, items: { type: 'string', minLength: 1 } },
+    ],
+  },
+  parse(list) {
+    const parsed = parseServers(list);
+    if ('problem' in parsed) throw new ValueError(`${parsed.problem}: ${servers.allowed}`);
+    return parsed.servers;
+  },
+  format: formatServers,
+};
+
+export { DURATION_FORM };

@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import { BallotError, ConfigurationError } from '../errors.ts';
+import type { GlobalConfig, RunConfig } from './config.ts';
+import { readFolders, readNamedFile } from './files.ts';
+import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
+import { mask } from './mask.ts';
+import { fields, keyOf, optionOf, type Field } from './options.ts';
+import { checkTogether } from './rules.ts';
+
+/** Where the configuration is taken from. */
+export interface LoadInput {
+  /** Values of each flag by its name without dashes, in the order given. */
+  readonly flags: ReadonlyMap<string, readonly string[]>;
+  readonly env: NodeJS.ProcessEnv;
+  /** Folders that may hold a file, in rising precedence: `configFolders`. */
+  readonly folders: readonly string[];
+  readonly cwd: string;
+  /** The default of `candidate-id`. */
+  readonly hostname: string;
+}
+
+export interface Loaded<C extends GlobalConfig> {
+  readonly config: C;
+  /** What set each field: `default`, `/etc/ballot/ballot.yaml:3`, `environment BALLOT_LOG_LEVEL`, `flag --log-level`. */
+  readonly sources: Readonly<Record<keyof C, string>>;
+  /** What was passed over, and why. To be logged once there is a logger. */
+  readonly warnings: readonly string[];
+}
+
+/** The global options alone; what a file or the environment says about `run` is not looked at. Throws ConfigurationError with every problem. */
+export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
+  return load<GlobalConfig>(
+    input,
+    fields.filter((field) => optionOf(field).scope === 'global'),
+    () => [],
+  );
+}
+
+/** Everything that `run` needs. Throws ConfigurationError with every problem, also those between fields. */
+export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
+  return load<RunConfig>(input, fields, checkTogether);
+}
+
+interface Value {
+  readonly value: unknown;
+  readonly source: string;
+}
+
+async function load<C extends GlobalConfig>(
+  input: LoadInput,
+  wanted: readonly Field[],
+  rules: (config: C, sources: Readonly<Record<keyof C, string>>) => string[],
+): Promise<Loaded<C>> {
+  const environment = environmentLayer(input.env);
+  const flags = flagLayer(input.flags);
+  const named = [...environment.settings, ...flags.settings].findLast(({ field }) => field === 'configFile');
+  const files = named?.text ? await readNamedFile(resolve(input.cwd, named.text)) : await readFolders(input.folders);
+
+  const values = new Map(wanted.map((field) => [field, defaultValue(field, input)]));
+  const problems: string[] = [];
+  const warnings = [...files.warnings];
+  for (const layer of [...files.layers, environment, flags]) apply(layer, values, problems, warnings);
+
+  const entries = [...values];
+  const config = Object.freeze(Object.fromEntries(entries.map(([field, { value }]) => [field, value]))) as unknown as C;
+  const sources = Object.freeze(Object.fromEntries(entries.map(([field, { source }]) => [field, source]))) as Readonly<
+    Record<keyof C, string>
+  >;
+  if (problems.length === 0) problems.push(...rules(config, sources));
+  if (problems.length > 0) {
+    throw new ConfigurationError(problems, {
+      hint: 'ballot config shows the configuration and what set each key; ballot run --help lists the keys',
+    });
+  }
+  return { config, sources, warnings };
+}
+
+function defaultValue(field: Field, { hostname }: LoadInput): Value {
+  const option = optionOf(field);
+  if (field === 'candidateId') return { value: hostname, source: 'default' };
+  return { value: option.default === undefined ? undefined : option.kind.parse(option.default), source: 'default' };
+}
+
+/** Lets a layer's good values replace what is there. Every value is judged, also those that a later layer replaces. */
+function apply(layer: Layer, values: Map<Field, Value>, problems: string[], warnings: string[]): void {
+  problems.push(...layer.problems);
+  for (const setting of layer.settings) {
+    if (!values.has(setting.field)) continue;
+    const parsed = parse(setting);
+    if ('value' in parsed) values.set(setting.field, parsed);
+    else if (setting.ambient) warnings.push(`${parsed.problem}; passed over, as it may be meant for another tool`);
+    else problems.push(parsed.problem);
+  }
+}
+
+function parse({ field, text, source }: Setting): Value | { problem: string } {
+  try {
+    return { value: optionOf(field).kind.parse(text), source };
+  } catch (error) {
+    if (!(error instanceof BallotError)) throw error;
+    return { problem: `${source}: ${keyOf(field)} ${mask(JSON.stringify(text))}: ${mask(error.message)}` };
+  }
+}

@@ -1,0 +1,48 @@
+import { isIPv6 } from 'node:net';
+import type { ServerAddress } from './config.ts';
+
+/** ZooKeeper's client port. */
+const DEFAULT_PORT = 2181;
+
+/** Letters, digits, `-`, `_` (seen in container networks) in labels separated by dots; an IPv4 literal is one of these. */
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
+
+function parsePort(text: string): number | undefined {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65_535 ? port : undefined;
+}
+
+/** `host`, `host:port`, `::1`, `[::1]`, `[::1]:port`. */
+function parseServer(text: string): ServerAddress | string {
+  if (text.includes('@')) return 'user names and passwords do not belong in a server address';
+  if (text.includes('/'))
+    return `${JSON.stringify(text)} holds a path, which belongs in zookeeper-base-path, or a scheme`;
+  if (isIPv6(text)) return { host: text.toLowerCase(), port: DEFAULT_PORT };
+  const [, literal, name = '', , portText] = /^(?:\[(.*)\]|([^:[\]]*))(:(.*))?$/s.exec(text) ?? [];
+  const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
+  if (literal === undefined ? !HOST_NAME.test(name) : !isIPv6(literal))
+    return `${JSON.stringify(text)} is not a server`;
+  if (port === undefined) return `${JSON.stringify(text)}: the port must be a number from 1 to 65535`;
+  return { host: (literal ?? name).toLowerCase(), port };
+}
+
+/** A server as a user would write it: `host:port`, with brackets around an IPv6 address. */
+function formatServer({ host, port }: ServerAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Servers separated by commas or white space (as Go's ballot splits its environment variable), each once, in the order given. */
+export function parseServers(list: string): { servers: readonly ServerAddress[] } | { problem: string } {
+  const found = new Map<string, ServerAddress>();
+  for (const text of list.split(/[\s,]+/).filter((item) => item !== '')) {
+    const server = parseServer(text);
+    if (typeof server === 'string') return { problem: server };
+    found.set(formatServer(server), Object.freeze(server));
+  }
+  return found.size === 0 ? { problem: 'no server is named' } : { servers: Object.freeze([...found.values()]) };
+}
+
+/** What `parseServers` reads as the same list. */
+export function formatServers(servers: readonly ServerAddress[]): string {
+  return servers.map(formatServer).join(',');
+}
