@@ -167,13 +167,11 @@ const ESCAPED_BY_GO = /[<>&\u2028\u2029]/g;
 
 function encode(record: ProposalRecord): Buffer {
   const known = record as unknown as Fields;
-  const fields: Fields = {};
-  for (const name of Object.keys(FIELDS)) {
-    const value = known[name];
-    if (value !== undefined && value !== '') fields[name] = value;
-  }
-  const all = { ...fields, ...record.unknownFields };
-  const json = JSON.stringify(all).replace(
+  const said = Object.keys(FIELDS)
+    .map((name) => [name, known[name]] as const)
+    .filter(([, value]) => value !== undefined && value !== '');
+  const unknown = Object.entries(record.unknownFields ?? {}).filter(([name]) => !isField(name));
+  const json = JSON.stringify(Object.fromEntries([...said, ...unknown])).replace(
     ESCAPED_BY_GO,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -1,0 +1,130 @@
+/** The report of `ballot info` as text. */
+import { formatDuration } from '../duration.ts';
+import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../election/status.ts';
+import type { OutputFormat } from './context.ts';
+
+/** The whole text, with its last newline. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
+export async function render(report: ElectionReport, format: OutputFormat): Promise<string> {
+  switch (format) {
+    case 'yaml':
+      return yaml(report);
+    case 'json':
+      return `${JSON.stringify(jsonDocument(report), null, 4).replace(UNSAFE, escapeChar)}\n`;
+    case 'table':
+      return table(report);
+  }
+}
+
+type Document = Record<string, unknown>;
+
+/** Controls and invisible format characters that could steer a terminal; JSON escapes only those below U+0020 by itself. */
+const UNSAFE = /[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+function escapeChar(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+async function yaml(report: ElectionReport): Promise<string> {
+  const { stringify } = await import('yaml');
+  const document = withoutEmpty({
+    leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
+    allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
+    lease: report.lease && leaseDocument(report.lease),
+  });
+  // The older schema quotes what readers of either version of YAML could take for something else than text.
+  return stringify(document, { indentSeq: false, lineWidth: 0, schema: 'yaml-1.1', aliasDuplicateObjects: false });
+}
+
+function jsonDocument(report: ElectionReport): Document {
+  return {
+    leader: report.leader === undefined ? {} : withoutEmpty(candidateDocument(report.leader, JSON_KEYS)),
+    candidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, JSON_KEYS))),
+    ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
+  };
+}
+
+const JSON_KEYS = { id: 'candidateId', host: 'hostname' };
+const YAML_KEYS = { id: 'id', host: 'host' };
+
+function candidateDocument(candidate: CandidateReport | LeaderReport, keys: typeof JSON_KEYS): Document {
+  return {
+    [keys.id]: candidate.candidateId,
+    [keys.host]: candidate.hostname,
+    pid: candidate.pid,
+    proposalTime: candidate.proposalTime,
+    proposalNode: candidate.proposalNode,
+    sessionTimeout: candidate.sessionTimeout,
+    notes: candidate.notes,
+    ...('lastSeenTime' in candidate ? { lastSeenTime: candidate.lastSeenTime } : {}),
+  };
+}
+
+function leaseDocument(lease: LeaseReport): Document {
+  const { expiresIn } = lease;
+  return withoutEmpty({
+    state: lease.state,
+    holder: lease.holder,
+    duration: duration(lease.duration),
+    age: duration(lease.age),
+    expiresIn: expiresIn !== undefined && expiresIn > 0 ? duration(expiresIn) : undefined,
+    expired: expiresIn !== undefined && expiresIn <= 0 ? `${duration(-expiresIn)} ago` : undefined,
+    fencingToken: lease.fencingToken,
+    runId: lease.runId,
+    why: lease.why,
+    excerpt: lease.excerpt,
+    notes: lease.notes,
+  });
+}
+
+function duration(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : formatDuration(Math.round(ms));
+}
+
+/** What is not known, or empty, is left out, as Go's ballot does. */
+function withoutEmpty(document: Document): Document {
+  const said = ([, value]: [string, unknown]): boolean =>
+    value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(document).filter(said));
+}
+
+const COLUMNS = ['', 'CANDIDATE', 'HOST', 'PID', 'PROPOSAL', 'NOTES'];
+
+function table(report: ElectionReport): string {
+  if (report.lease === undefined) return 'nobody leads, nobody stands\n';
+  const { leader } = report;
+  const stands = report.candidates.some(({ proposalNode }) => proposalNode === leader?.proposalNode);
+  const people = leader === undefined || stands ? report.candidates : [leader, ...report.candidates];
+  const rows = people.map((person) => row(person, leader));
+  const cells = report.candidates.length === 0 && leader === undefined ? [] : [COLUMNS, ...rows];
+  return [leaseLine(report.lease), ...align(cells), ''].join('\n');
+}
+
+/** The leader's row says what the lease says of it and what its proposal says. */
+function row(person: CandidateReport, leader: LeaderReport | undefined): string[] {
+  const leads = leader !== undefined && person.proposalNode === leader.proposalNode;
+  const notes = leads ? new Set([...leader.notes, ...person.notes]) : person.notes;
+  const proposal = person.proposalNode.slice(person.proposalNode.lastIndexOf('/') + 1);
+  return [leads ? '*' : '', person.candidateId, person.hostname, person.pid, proposal, [...notes].join('; ')].map(
+    printable,
+  );
+}
+
+function leaseLine(lease: LeaseReport): string {
+  const { holder, notes, ...facts } = leaseDocument(lease);
+  const { state, ...rest } = facts;
+  const details = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
+  const head = holder === undefined ? `lease: ${String(state)}` : `lease: held by ${String(holder)}`;
+  return printable([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = COLUMNS.map((_, column) => Math.max(0, ...rows.map((cells) => [...(cells[column] ?? '')].length)));
+  const pad = (cell: string, column: number): string =>
+    cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - [...cell].length));
+  return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
+}
+
+/** Names come from other hosts: nothing in them may steer the terminal or break the line. */
+function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '.');
+}
