@@ -1,4 +1,14 @@
-/** How a run of the command ended. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync } from 'node:fs';
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import type { Readable } from 'node:stream';
+import { type Clock, systemClock } from '../clock.ts';
+import { ExitCode, describe } from '../errors.ts';
+import { type GroupIdentity, ProcessGroup } from './group.ts';
+import { OutputReader, type OutputSink, type OutputStream } from './output.ts';
+import { type Pipe, takePipes } from './pipes.ts';
+
+/** How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot be told apart. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals }
@@ -9,6 +19,8 @@ export type Outcome =
 export interface RunningCommand {
   /** Process id of the leader, which is the id of the group and session; `undefined` when it could not be started. */
   readonly pid: number | undefined;
+  /** What tells its process group from a later one of the same number: for the keeper's will. `undefined` when it could not be started. */
+  readonly group: GroupIdentity | undefined;
   /** Resolves when the leader has ended and was reaped. Never rejects. */
   readonly exited: Promise<Outcome>;
   /** Resolves when nothing of the process group is left (a zombie counts as gone), not before `exited`. Never rejects. */
@@ -25,4 +37,142 @@ export interface LaunchOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Log the output line by line, or let the command inherit ballot's stdout and stderr. */
   readonly wrap: boolean;
+}
+
+/** What a pipe holds by default: one read empties it. */
+const READ_BYTES = 64 * 1024;
+
+/** Why a command could not be started, as an outcome with a message that says what to do. */
+function notStarted(command: string, path: string | undefined, error: unknown): Outcome {
+  const code = (error as NodeJS.ErrnoException).code;
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: command.includes('/')
+      ? 'no such file'
+      : `no such file in PATH (${path ?? 'not set'}); name it with its folder, or set PATH`,
+    EACCES: 'permission denied: it is not executable, or a folder',
+    ENOTDIR: 'a part of its path is no folder',
+    E2BIG: 'its arguments and environment are too long for the system',
+    EAGAIN: 'the limit of processes is reached (ulimit -u)',
+    EMFILE: 'the limit of open files is reached (ulimit -n)',
+    ENFILE: 'the limit of open files of the whole system is reached',
+    ENOMEM: 'out of memory',
+  };
+  // The file is there, so what is not found is the interpreter that its first line names.
+  const noInterpreter = code === 'ENOENT' && command.includes('/') && existsSync(command);
+  const reason = noInterpreter
+    ? 'the interpreter named in its first line is not found'
+    : ((code === undefined ? undefined : reasons[code]) ?? describe(error));
+  return {
+    kind: 'notStarted',
+    code: code === 'ENOENT' && !noInterpreter ? ExitCode.notFound : ExitCode.notExecutable,
+    message: `cannot start ${JSON.stringify(command)}: ${reason}${code === undefined ? '' : ` (${code})`}`,
+  };
+}
+
+/** How the leader ended. Listens at once: to be called in the same turn as the spawn. */
+function outcomeOf(child: ChildProcess, options: LaunchOptions): Promise<Outcome> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal });
+    });
+    child.once('error', (error) => resolve(notStarted(options.command[0], options.env['PATH'], error)));
+  });
+}
+
+type Pipes = NonNullable<ReturnType<typeof takePipes>>;
+
+/** Reads one of our own pipes into the sink, through memory that is used again. */
+function readPipe(pipe: Pipe, stream: OutputStream, sink: OutputSink): OutputReader {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const options: SocketConstructorOpts & ConnectOpts = {
+    fd: pipe.read,
+    readable: true,
+    writable: false,
+    onread: { buffer, callback: (length) => reader.take(buffer.subarray(0, length)) },
+  };
+  const source: Socket = new Socket(options);
+  const reader = new OutputReader(source, stream, sink);
+  source.once('end', () => pipe.giveBack());
+  source.resume();
+  return reader;
+}
+
+/** Reads a stream that Node made for the child (a socket pair). */
+function readStream(source: Readable | null, stream: OutputStream, sink: OutputSink): OutputReader[] {
+  if (source === null || source === undefined) return [];
+  const reader = new OutputReader(source, stream, sink);
+  source.on('data', (chunk: Buffer) => void reader.take(chunk));
+  return [reader];
+}
+
+function readers(
+  child: ChildProcess,
+  pipes: Pipes | undefined,
+  options: LaunchOptions,
+  sink: OutputSink,
+): OutputReader[] {
+  if (!options.wrap) return [];
+  if (pipes !== undefined) return [readPipe(pipes.stdout, 'stdout', sink), readPipe(pipes.stderr, 'stderr', sink)];
+  return [...readStream(child.stdout, 'stdout', sink), ...readStream(child.stderr, 'stderr', sink)];
+}
+
+function spawnCommand(options: LaunchOptions, pipes: Pipes | undefined): ChildProcess {
+  const [file, ...args] = options.command;
+  const wrapped =
+    pipes === undefined ? (['pipe', 'pipe'] as const) : ([pipes.stdout.write, pipes.stderr.write] as const);
+  const [stdout, stderr] = options.wrap ? wrapped : (['inherit', 'inherit'] as const);
+  try {
+    // `detached` is setsid(2): a session and process group of its own.
+    return spawn(file, args, { detached: true, env: options.env, stdio: ['ignore', stdout, stderr] });
+  } finally {
+    if (pipes !== undefined) for (const pipe of [pipes.stdout, pipes.stderr]) closeSync(pipe.write);
+  }
+}
+
+function failed(outcome: Outcome): RunningCommand {
+  const done = Promise.resolve();
+  return {
+    pid: undefined,
+    group: undefined,
+    exited: Promise.resolve(outcome),
+    gone: done,
+    drained: done,
+    signal: () => {},
+  };
+}
+
+/**
+ * Starts the command as leader of a process group and session of its own: stdin from /dev/null, the environment as given, no open file but
+ * stdin, stdout and stderr. Never throws: a command that cannot be started has the outcome `notStarted`.
+ *
+ * @param output takes the lines of a wrapped command
+ * @param clock paces the wait for the end of the group, after its leader has ended
+ */
+export function launch(options: LaunchOptions, output: OutputSink, clock: Clock = systemClock): RunningCommand {
+  const pipes = options.wrap ? takePipes() : undefined;
+  let child: ChildProcess;
+  try {
+    child = spawnCommand(options, pipes);
+  } catch (error) {
+    if (pipes !== undefined) for (const pipe of [pipes.stdout, pipes.stderr]) discard(pipe);
+    return failed(notStarted(options.command[0], options.env['PATH'], error));
+  }
+  const exited = outcomeOf(child, options);
+  const group = child.pid === undefined ? undefined : ProcessGroup.startedBy(child.pid);
+  const streams = readers(child, pipes, options, output);
+  const gone = exited.then(() => group?.untilGone(clock));
+  const drained = Promise.all(streams.map((stream) => stream.drained(gone))).then(() => {});
+  return {
+    pid: child.pid,
+    group: group?.identity,
+    exited,
+    gone,
+    drained,
+    signal: (signal) => void group?.signal(signal),
+  };
+}
+
+function discard(pipe: Pipe): void {
+  closeSync(pipe.read);
+  pipe.giveBack();
 }
