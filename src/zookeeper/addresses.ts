@@ -1,0 +1,164 @@
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { sleep } from '../clock.ts';
+import type { ServerAddress } from '../config/config.ts';
+import { describe } from '../errors.ts';
+
+/** One address of one server. */
+export interface Endpoint {
+  /** As configured, with its address when that is another: `zk1:2181 (10.0.0.7)`. */
+  readonly name: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** A name that could not be resolved takes a turn as well, so that it is named among what went wrong. */
+export interface Unresolved {
+  readonly name: string;
+  readonly problem: string;
+}
+
+/** How long the resolver may take, ms. It goes on in the background and is asked again at the next round. */
+const RESOLVE_TIMEOUT_MS = 3000;
+
+/**
+ * The addresses of the ensemble, one after the other and for ever. Each process starts at a place of its own, so that candidates spread over the
+ * servers; from then on the order is fixed. Names are resolved anew whenever all addresses have had their turn;
+ * a name that cannot be resolved keeps the addresses it had.
+ */
+export class Addresses {
+  readonly #servers: readonly ServerAddress[];
+  readonly #clock: Clock;
+  readonly #known = new Map<ServerAddress, readonly Endpoint[]>();
+  #round: (Endpoint | Unresolved)[] = [];
+  #size = 0;
+
+  constructor(servers: readonly ServerAddress[], clock: Clock) {
+    this.#servers = shuffled(servers, clock);
+    this.#clock = clock;
+  }
+
+  /** How many addresses the present round has (0 before the first). */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** True when every address of the round has had its turn. */
+  get exhausted(): boolean {
+    return this.#round.length === 0;
+  }
+
+  /** The next address. Rejects with the signal's reason when aborted. */
+  async next(signal: AbortSignal): Promise<Endpoint | Unresolved> {
+    if (this.exhausted) {
+      const resolved = await Promise.all(this.#servers.map((server) => this.#resolve(server, signal)));
+      this.#round = resolved.flat();
+      this.#size = this.#round.length;
+    }
+    signal.throwIfAborted();
+    return this.#round.shift() as Endpoint | Unresolved;
+  }
+
+  async #resolve(server: ServerAddress, signal: AbortSignal): Promise<readonly (Endpoint | Unresolved)[]> {
+    const name = nameOf(server);
+    if (isIP(server.host) !== 0) return [{ name, ip: server.host, port: server.port }];
+    const found = await within(this.#clock, RESOLVE_TIMEOUT_MS, signal, () => lookup(server.host, { all: true }));
+    if (!('value' in found))
+      return this.#known.get(server) ?? [{ name, problem: `the host name cannot be resolved (${found.problem})` }];
+    const endpoints = found.value.map(({ address }) => ({
+      name: `${name} (${address})`,
+      ip: address,
+      port: server.port,
+    }));
+    this.#known.set(server, endpoints);
+    return endpoints;
+  }
+}
+
+/**
+ * Whether something accepts TCP connections at the address: `undefined`, or what went wrong in words. Cheap, and it says what the
+ * ZooKeeper client never tells. Rejects with the signal's reason when aborted.
+ *
+ * @param timeout ms
+ */
+export async function probe(
+  endpoint: Endpoint,
+  timeout: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const accepted = await within(clock, timeout, signal, (stop) => accepts(endpoint, stop));
+  return 'value' in accepted ? undefined : accepted.problem;
+}
+
+function accepts(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: endpoint.ip, port: endpoint.port });
+    const done = (settle: () => void): void => {
+      socket.destroy();
+      settle();
+    };
+    socket.once('connect', () => done(resolve));
+    socket.on('error', (error) => done(() => reject(error)));
+    stop.addEventListener('abort', () => done(() => reject(stop.reason as Error)), { once: true });
+  });
+}
+
+type Found<T> = { readonly value: T } | { readonly problem: string };
+
+/** Bounds work that knows no deadline. The signal given to `work` is aborted when the bound has passed. */
+async function within<T>(
+  clock: Clock,
+  timeout: number,
+  signal: AbortSignal,
+  work: (stop: AbortSignal) => Promise<T>,
+): Promise<Found<T>> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const late = sleep(clock, timeout, stop).then(() => ({ problem: `no answer within ${Math.round(timeout)} ms` }));
+  try {
+    const found = await Promise.race([
+      late,
+      work(stop).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ problem: inWords(error) }),
+      ),
+    ]);
+    signal.throwIfAborted();
+    return found;
+  } finally {
+    over.abort();
+    late.catch(() => undefined); // the wait was called off: the answer came first
+  }
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name server does not answer',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ETIMEDOUT: 'connection timed out',
+  ECONNRESET: 'connection reset',
+  EMFILE: 'too many open files',
+};
+
+function inWords(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return PROBLEMS[code] ?? describe(error);
+}
+
+function nameOf({ host, port }: ServerAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Fisher–Yates. */
+function shuffled<T>(items: readonly T[], clock: Clock): T[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(clock.random() * (i + 1));
+    [result[i], result[j]] = [result[j] as T, result[i] as T];
+  }
+  return result;
+}

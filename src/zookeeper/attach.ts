@@ -1,0 +1,185 @@
+import { sleep } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { RefusedError } from '../errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import { probe } from './addresses.ts';
+import type { Addresses, Endpoint } from './addresses.ts';
+import { ClientMissingError } from './errors.ts';
+import type { KeeperProcess } from './fork.ts';
+import { Link } from './link.ts';
+import type { LinkEnd } from './link.ts';
+import type { Credentials, Grant } from './protocol.ts';
+
+export interface AttachContext {
+  readonly addresses: Addresses;
+  /** A keeper that nobody uses. */
+  readonly keeper: () => KeeperProcess;
+  /** What to ask for, ms. */
+  readonly sessionTimeout: number;
+  readonly debug: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Attached {
+  readonly kind: 'attached';
+  readonly link: Link;
+  readonly grant: Grant;
+}
+
+/** The session is over, and why. */
+export interface Over {
+  readonly kind: 'over';
+  readonly why: string;
+}
+
+/** Waits in ms: first one, and the longest. They double from round to round through the addresses. */
+const BACKOFF = { first: 50, longest: 500 };
+const PROBE = { first: 500, longest: 4000 };
+/** A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the handshake. */
+const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
+/** Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new session would do better. */
+const REFUSALS = 3;
+
+const EXPIRED = -112;
+const AUTHENTICATION_FAILED = -113;
+
+/**
+ * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap TCP probe goes first, so
+ * that a keeper is only spent on a server that accepts connections; it is started at once, though, and ready by then.
+ *
+ * A server that drops the handshake of this session for ever, but would grant a new one, keeps nobody waiting: that ends the session once its own timeout
+ * has passed without contact.
+ *
+ * @param credentials the session to take over; a new one otherwise
+ * @param signal ends the search: rejects with its reason
+ * @param answers what each address last said, for an error message
+ * @throws ClientMissingError, RefusedError (a new session only)
+ */
+export async function attach(
+  context: AttachContext,
+  credentials: Credentials | undefined,
+  signal: AbortSignal,
+  answers = new Map<string, string>(),
+): Promise<Attached | Over> {
+  const search = new Search(context, credentials, signal);
+  try {
+    for (;;) {
+      const endpoint = await context.addresses.next(signal);
+      const outcome = 'problem' in endpoint ? endpoint.problem : await search.tryAt(endpoint);
+      if (typeof outcome !== 'string') return outcome;
+      answers.set(endpoint.name, outcome);
+      context.logger.debug('ZooKeeper server does not serve', { address: endpoint.name, why: outcome });
+      await search.pause();
+    }
+  } finally {
+    search.end();
+  }
+}
+
+class Search {
+  readonly #context: AttachContext;
+  readonly #credentials: Credentials | undefined;
+  readonly #signal: AbortSignal;
+  readonly #since: number;
+  readonly #accepting = new Set<string>();
+  #spare: KeeperProcess | undefined;
+  #attempts = 0;
+  #round = 0;
+  #failedHandshakes = 0;
+
+  constructor(context: AttachContext, credentials: Credentials | undefined, signal: AbortSignal) {
+    this.#context = context;
+    this.#credentials = credentials;
+    this.#signal = signal;
+    this.#since = context.clock.now();
+    this.#spare = context.keeper();
+  }
+
+  /** What came of it; in words when another address is to be tried. */
+  async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
+    const { clock, logger } = this.#context;
+    const silence = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
+    if (silence !== undefined) return silence;
+    this.#accepting.add(endpoint.name);
+    const { link, outcome } = await this.#handshake(endpoint, this.#credentials);
+    if ('id' in outcome) return this.#granted(link, outcome);
+    if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
+    if (outcome.kind === 'ended') return this.#refused(endpoint, outcome.code);
+    this.#failedHandshakes++;
+    if (!(await this.#newSessionWouldDo(endpoint))) return outcome.why;
+    logger.debug('ZooKeeper grants a new session where it drops ours', { address: endpoint.name });
+    return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
+  }
+
+  /** Before the next round through the addresses. */
+  async pause(): Promise<void> {
+    if (++this.#attempts % this.#context.addresses.size !== 0) return;
+    const wait = this.#grown(BACKOFF);
+    this.#round++;
+    await sleep(this.#context.clock, wait, this.#signal);
+  }
+
+  end(): void {
+    this.#spare?.kill();
+  }
+
+  async #handshake(
+    endpoint: Endpoint,
+    credentials: Credentials | undefined,
+  ): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
+    const { clock, sessionTimeout, debug, keeper } = this.#context;
+    const process = this.#spare?.end === undefined ? (this.#spare ?? keeper()) : keeper();
+    this.#spare = undefined;
+    const link = new Link(process, endpoint, clock);
+    const patience = {
+      first: Math.max(HANDSHAKE.least, Math.min(sessionTimeout / 3, HANDSHAKE.first)),
+      longest: HANDSHAKE.longest,
+    };
+    const outcome = await link.connect(
+      { timeout: sessionTimeout, debug, ...(credentials && { credentials }) },
+      this.#grown(patience),
+      this.#signal,
+    );
+    return { link, outcome };
+  }
+
+  async #granted(link: Link, grant: Grant): Promise<Attached | Over> {
+    if (this.#credentials === undefined || grant.id === this.#credentials.id) return { kind: 'attached', link, grant };
+    await link.close(HANDSHAKE.least);
+    return { kind: 'over', why: `the ensemble knows 0x${this.#credentials.id} no more, it granted 0x${grant.id}` };
+  }
+
+  #refused(endpoint: Endpoint, code: number): Over | string {
+    if (code === AUTHENTICATION_FAILED && this.#credentials === undefined) {
+      throw new RefusedError(`${endpoint.name}: authentication failed`, {
+        hint: 'check the credentials that ballot was given',
+      });
+    }
+    const why =
+      code === EXPIRED ? 'expired' : code === AUTHENTICATION_FAILED ? 'authentication failed' : `result code ${code}`;
+    return this.#credentials === undefined ? `refuses a session (${why})` : { kind: 'over', why };
+  }
+
+  /** A session that lives waits until somebody has mended the installation. */
+  #clientMissing(error: ClientMissingError): string {
+    if (this.#credentials === undefined) throw error;
+    return error.message;
+  }
+
+  async #newSessionWouldDo(endpoint: Endpoint): Promise<boolean> {
+    const { clock, sessionTimeout } = this.#context;
+    const patient =
+      clock.now() - this.#since < sessionTimeout || this.#failedHandshakes < REFUSALS * this.#accepting.size;
+    if (this.#credentials === undefined || patient) return false;
+    this.#failedHandshakes = 0;
+    const { link, outcome } = await this.#handshake(endpoint, undefined);
+    if (!('id' in outcome)) return false;
+    await link.close(HANDSHAKE.least);
+    return true;
+  }
+
+  #grown({ first, longest }: { readonly first: number; readonly longest: number }): number {
+    return Math.min(first * 2 ** Math.min(this.#round, 10), longest);
+  }
+}

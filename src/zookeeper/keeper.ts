@@ -1,0 +1,204 @@
+/**
+ * The keeper process: owns one ZooKeeper handle and nothing else. It is the only file that imports `zookeeper`, because that client
+ * closes and reuses descriptors behind libuv's back and may block or abort the process it lives in.
+ *
+ * It never forks, opens no socket nor pipe of its own, and never outlives its supervisor: the IPC channel is the only tie.
+ */
+import { createRequire } from 'node:module';
+import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent } from './protocol.ts';
+import type { Stat } from './port.ts';
+
+interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
+  readonly ctime: Date;
+  readonly mtime: Date;
+}
+
+/** The callback forms of the binding's own object: the package's wrapper formats every argument for a log before each call. Each returns < 0 when the client did not take the request. */
+interface NativeClient {
+  emit(event: string, client: unknown, value: unknown): void;
+  init(options: Record<string, unknown>): unknown;
+  close(): void;
+  readonly timeout: number;
+  readonly client_id: string;
+  readonly client_password: string;
+  a_create(path: string, data: Buffer, flags: number, done: (rc: number, error: string, path: string) => void): number;
+  a_get(
+    path: string,
+    watch: boolean,
+    done: (rc: number, error: string, stat: NativeStat | null, data: Buffer | null) => void,
+  ): number;
+  a_get_children(
+    path: string,
+    watch: boolean,
+    done: (rc: number, error: string, children: string[] | null) => void,
+  ): number;
+  a_exists(path: string, watch: boolean, done: (rc: number, error: string, stat: NativeStat | null) => void): number;
+  a_set(
+    path: string,
+    data: Buffer,
+    version: number,
+    done: (rc: number, error: string, stat: NativeStat | null) => void,
+  ): number;
+  a_delete_(path: string, version: number, done: (rc: number, error: string) => void): number;
+  a_sync(path: string, done: (rc: number, error: string, path: string) => void): number;
+}
+
+/** A service manager signals whole groups: the keeper outlives them all until the channel closes. */
+const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const;
+
+let client: NativeClient | undefined;
+let outbox: Report[] = [];
+
+/**
+ * Reports are collected and leave in one message, outside of the C client's callbacks: those run inside its code,
+ * which is not to be re-entered.
+ */
+function report(next: Report): void {
+  if (outbox.length === 0) setImmediate(flush);
+  outbox.push(next);
+}
+
+function flush(then?: () => void): void {
+  const batch = outbox;
+  outbox = [];
+  process.send?.(batch, undefined, undefined, () => then?.());
+}
+
+/** Says why and goes, leaving the session to the next keeper. */
+function abandon(cause: 'module' | 'crash', message: string): void {
+  outbox.push({ kind: 'broken', cause, message });
+  flush(() => process.exit(1));
+}
+
+function load(): new () => { readonly native: NativeClient } {
+  return createRequire(import.meta.url)('zookeeper') as new () => { readonly native: NativeClient };
+}
+
+function connect(command: ConnectCommand, native: NativeClient): void {
+  native.emit = (event, _client, value) => onClientEvent(native, event, value, command.credentials !== undefined);
+  client = native;
+  native.init({
+    connect: command.address,
+    timeout: command.timeout,
+    debug_level: command.debug ? 3 : 0,
+    host_order_deterministic: true,
+    // The binding declares the session expired after this many partial reads in a row, 10 by default.
+    response_counter_limit: 2147483647,
+    ...(command.credentials && { client_id: command.credentials.id, client_password: command.credentials.password }),
+  });
+}
+
+function onClientEvent(native: NativeClient, event: string, value: unknown, takenOver: boolean): void {
+  switch (event) {
+    case 'connect':
+      setImmediate(() => onConnected(native, takenOver));
+      break;
+    case 'connecting':
+      report({ kind: 'disconnected' });
+      break;
+    case 'close':
+      client = undefined;
+      report(value === 0 ? { kind: 'closed' } : { kind: 'ended', code: Number(value) });
+      break;
+    case 'created':
+    case 'changed':
+    case 'deleted':
+    case 'child':
+      report({ kind: 'event', event: event satisfies ZNodeEvent, path: String(value) });
+  }
+}
+
+function onConnected(native: NativeClient, takenOver: boolean): void {
+  if (client !== native) return;
+  // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
+  if (takenOver) native.a_sync('/', () => undefined);
+  report({
+    kind: 'connected',
+    grant: { id: native.client_id, password: native.client_password, timeout: native.timeout },
+  });
+}
+
+function request(id: number, operation: Operation): void {
+  const answer = (rc: number, result?: Partial<Answer>): void =>
+    report({ kind: 'answer', id, rc, sent: true, ...(rc === 0 ? result : undefined) });
+  const rc = client === undefined ? INVALID_STATE : submit(client, operation, answer);
+  if (rc < 0) report({ kind: 'answer', id, rc, sent: false });
+}
+
+/** ZINVALIDSTATE: no handle, or one that is closed. */
+const INVALID_STATE = -9;
+
+function submit(
+  native: NativeClient,
+  operation: Operation,
+  answer: (rc: number, result?: Partial<Answer>) => void,
+): number {
+  const { path } = operation;
+  switch (operation.op) {
+    case 'create':
+      return native.a_create(path, Buffer.from(operation.data, 'latin1'), operation.flags, (rc, _, created) =>
+        answer(rc, { path: created }),
+      );
+    case 'get':
+      return native.a_get(path, operation.watch, (rc, _, stat, data) =>
+        answer(rc, { ...statOf(stat), data: data?.toString('latin1') ?? '' }),
+      );
+    case 'children':
+      return native.a_get_children(path, operation.watch, (rc, _, children) =>
+        answer(rc, { children: children ?? [] }),
+      );
+    case 'exists':
+      return native.a_exists(path, false, (rc, _, stat) => answer(rc, statOf(stat)));
+    case 'set':
+      return native.a_set(path, Buffer.from(operation.data, 'latin1'), operation.version, (rc, _, stat) =>
+        answer(rc, statOf(stat)),
+      );
+    case 'delete':
+      return native.a_delete_(path, operation.version, (rc) => answer(rc));
+  }
+}
+
+function statOf(stat: NativeStat | null): { stat?: Stat } {
+  if (stat === null) return {};
+  const { czxid, mzxid, ctime, mtime, version, ephemeralOwner, dataLength, numChildren } = stat;
+  return {
+    stat: {
+      czxid,
+      mzxid,
+      ctime: ctime.getTime(),
+      mtime: mtime.getTime(),
+      version,
+      ephemeralOwner,
+      dataLength,
+      numChildren,
+    },
+  };
+}
+
+/** The goodbye: ends the session, says so, exits. Blocks for up to 4.5 s when the server is silent; the supervisor does not wait that long. */
+function close(): void {
+  client?.close();
+  client = undefined;
+  flush(() => process.exit(0));
+}
+
+function main(): void {
+  for (const signal of IGNORED_SIGNALS) process.on(signal, () => undefined);
+  process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
+  // The supervisor is gone without a goodbye. The session is left to expire: closing it would release the lease while the command may still run.
+  process.on('disconnect', () => process.exit(0));
+
+  let Client: new () => { readonly native: NativeClient };
+  try {
+    Client = load();
+  } catch (error) {
+    return abandon('module', error instanceof Error ? error.message : String(error));
+  }
+  process.on('message', (command: Command) => {
+    if (command.kind === 'connect') connect(command, new Client().native);
+    else if (command.kind === 'request') request(command.id, command.request);
+    else close();
+  });
+}
+
+main();

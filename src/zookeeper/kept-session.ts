@@ -1,0 +1,210 @@
+import { attach } from './attach.ts';
+import type { AttachContext, Attached } from './attach.ts';
+import { NoNodeError, SessionEndedError } from './errors.ts';
+import type { Link, LinkEnd } from './link.ts';
+import type { Contact, CreateMode, RequestOptions, Session, Stat, Watch, ZNode } from './port.ts';
+import type { Answer, Grant, Operation } from './protocol.ts';
+import { Requests } from './requests.ts';
+import { Watches } from './watches.ts';
+
+/** A session that outlives the keepers that hold it. */
+export class KeptSession implements Session {
+  readonly id: string;
+  readonly #context: AttachContext;
+  readonly #requests: Requests;
+  readonly #watches = new Watches();
+  readonly #listeners = new Set<(contact: Contact) => void>();
+  readonly #ended = new AbortController();
+  /** Aborted when nobody needs a link any more. */
+  readonly #given = new AbortController();
+  #grant: Grant;
+  #link: Link | undefined;
+  #contact: Contact;
+  #restored: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(context: AttachContext, { link, grant }: Attached) {
+    this.#context = context;
+    this.#requests = new Requests(context.clock);
+    this.#grant = grant;
+    this.id = grant.id;
+    this.#contact = { up: true, since: context.clock.now(), address: link.endpoint.name };
+    this.#use(link);
+  }
+
+  get timeout(): number {
+    return this.#grant.timeout;
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  get contact(): Contact {
+    return this.#contact;
+  }
+
+  onContact(listener: (contact: Contact) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  create(path: string, data: Buffer, mode: CreateMode, options: RequestOptions): Promise<string> {
+    const request = {
+      op: 'create',
+      path,
+      data: data.toString('latin1'),
+      flags: mode === 'persistent' ? 0 : EPHEMERAL_SEQUENTIAL,
+    } as const;
+    return this.#ask(request, options, (answer) => answer.path ?? path);
+  }
+
+  get(path: string, options: RequestOptions): Promise<ZNode> {
+    return this.#ask({ op: 'get', path, watch: false }, options, nodeOf);
+  }
+
+  getWatched(path: string, options: RequestOptions): Promise<{ node: ZNode; watch: Watch }> {
+    return this.#ask({ op: 'get', path, watch: true }, options, (answer) => ({
+      node: nodeOf(answer),
+      watch: this.#watches.add('data', path),
+    }));
+  }
+
+  async exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
+    try {
+      return await this.#ask({ op: 'exists', path }, options, statOf);
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      throw error;
+    }
+  }
+
+  children(path: string, options: RequestOptions): Promise<string[]> {
+    return this.#ask({ op: 'children', path, watch: false }, options, childrenOf);
+  }
+
+  childrenWatched(path: string, options: RequestOptions): Promise<{ children: string[]; watch: Watch }> {
+    return this.#ask({ op: 'children', path, watch: true }, options, (answer) => ({
+      children: childrenOf(answer),
+      watch: this.#watches.add('children', path),
+    }));
+  }
+
+  set(path: string, data: Buffer, version: number, options: RequestOptions): Promise<Stat> {
+    return this.#ask({ op: 'set', path, data: data.toString('latin1'), version }, options, statOf);
+  }
+
+  delete(path: string, version: number, options: RequestOptions): Promise<void> {
+    return this.#ask({ op: 'delete', path, version }, options, () => undefined);
+  }
+
+  reattach(why: string): void {
+    this.#link?.kill(why);
+  }
+
+  close(timeout: number): Promise<void> {
+    this.#closed ??= this.#close(timeout);
+    return this.#closed;
+  }
+
+  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T): Promise<T> {
+    if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
+    return this.#requests.ask(request, options, read);
+  }
+
+  #use(link: Link): void {
+    this.#link = link;
+    this.#requests.resume(link);
+    link.listen({
+      answer: (answer) => this.#requests.answer(answer),
+      event: (event, path) => this.#watches.fire(event, path),
+      end: (end) => this.#lost(link, inWords(end)),
+    });
+  }
+
+  /** Also when the client says that the session has expired: it may err, the handshake of the next keeper does not. */
+  #lost(link: Link, why: string): void {
+    const { clock, logger } = this.#context;
+    this.#link = undefined;
+    this.#setContact({ up: false, since: clock.now(), why: `${link.endpoint.name}: ${why}` });
+    logger.warn('lost contact with ZooKeeper', { address: link.endpoint.name, why });
+    this.#requests.interrupt(why);
+    this.#watches.interrupt();
+    this.#restored = this.#restore(clock.now());
+  }
+
+  /** Never rejects. */
+  async #restore(since: number): Promise<void> {
+    const { clock, logger } = this.#context;
+    try {
+      const attached = await attach(this.#context, this.#grant, this.#given.signal);
+      if (attached.kind === 'over') return this.#end(new SessionEndedError(attached.why));
+      if (attached.grant.timeout !== this.timeout)
+        logger.info(
+          `ZooKeeper now grants a session timeout of ${attached.grant.timeout} ms, it was ${this.timeout} ms`,
+        );
+      this.#grant = attached.grant;
+      if (this.#ended.signal.aborted) return void (this.#link = attached.link);
+      const address = attached.link.endpoint.name;
+      logger.info('regained contact with ZooKeeper', { address, afterMs: Math.round(clock.now() - since) });
+      this.#setContact({ up: true, since: clock.now(), address });
+      this.#use(attached.link);
+    } catch (error) {
+      if (!this.#given.signal.aborted) this.#end(new SessionEndedError('it cannot be taken over', { cause: error }));
+    }
+  }
+
+  #setContact(contact: Contact): void {
+    this.#contact = contact;
+    for (const listener of [...this.#listeners]) listener(contact);
+  }
+
+  #end(reason: SessionEndedError): void {
+    if (this.#ended.signal.aborted) return;
+    this.#context.logger.debug(reason.message, { session: `0x${this.id}` });
+    this.#ended.abort(reason);
+    this.#requests.end(reason);
+    this.#watches.interrupt();
+    if (this.#contact.up) this.#setContact({ up: false, since: this.#context.clock.now(), why: reason.message });
+  }
+
+  /** Without contact it waits for it as long as it may: a session that nobody closes keeps its ephemeral znodes until it expires. */
+  async #close(timeout: number): Promise<void> {
+    const { clock, logger } = this.#context;
+    const deadline = clock.now() + timeout;
+    const over = this.#ended.signal.aborted;
+    this.#end(new SessionEndedError('closed'));
+    if (over) return;
+    const cancel = clock.at(deadline, () => this.#given.abort());
+    await this.#restored;
+    cancel();
+    const closed = (await this.#link?.close(Math.max(0, deadline - clock.now()))) ?? false;
+    this.#given.abort();
+    if (!closed)
+      logger.warn(
+        `the ZooKeeper session could not be closed in time: its znodes go when it expires, in ${this.timeout} ms at the earliest`,
+        { session: `0x${this.id}` },
+      );
+  }
+}
+
+/** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
+const EPHEMERAL_SEQUENTIAL = 3;
+
+function nodeOf(answer: Answer): ZNode {
+  return { data: Buffer.from(answer.data ?? '', 'latin1'), stat: statOf(answer) };
+}
+
+function childrenOf(answer: Answer): string[] {
+  return [...(answer.children ?? [])];
+}
+
+function statOf({ stat }: Answer): Stat {
+  if (stat === undefined) throw new Error('the keeper answered without a stat');
+  return stat;
+}
+
+function inWords(end: LinkEnd): string {
+  if (end.kind === 'broken') return end.why;
+  return end.kind === 'ended' ? `the client says that the session is over (${end.code})` : end.message;
+}

@@ -1,0 +1,145 @@
+import type { Clock } from '../clock.ts';
+import type { Endpoint } from './addresses.ts';
+import type { KeeperProcess } from './fork.ts';
+import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } from './protocol.ts';
+
+/** Why there is no link (any more). */
+export type LinkEnd =
+  /** The connection or its keeper is gone; the session may well live on. */
+  | { readonly kind: 'broken'; readonly why: string }
+  /** The ensemble refused or ended the session. */
+  | { readonly kind: 'ended'; readonly code: number }
+  /** No keeper will ever work: its native module cannot be loaded. */
+  | { readonly kind: 'moduleMissing'; readonly message: string };
+
+export interface LinkListener {
+  answer(answer: Answer): void;
+  event(event: ZNodeEvent, path: string): void;
+  /** The last call. The keeper is dead by then. */
+  end(end: LinkEnd): void;
+}
+
+/**
+ * One keeper with its one connection to one address. It connects once; whatever goes wrong ends it for good, and its keeper with it: the
+ * ZooKeeper client's own ways of reconnecting are slow and prone to mistakes.
+ */
+export class Link {
+  readonly endpoint: Endpoint;
+  readonly #keeper: KeeperProcess;
+  readonly #clock: Clock;
+  #listener: LinkListener | undefined;
+  #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
+  #end: LinkEnd | undefined;
+  #onClosed: (() => void) | undefined;
+
+  constructor(keeper: KeeperProcess, endpoint: Endpoint, clock: Clock) {
+    this.#keeper = keeper;
+    this.endpoint = endpoint;
+    this.#clock = clock;
+  }
+
+  /**
+   * Connects, at the latest `timeout` ms from now. After anything but a grant the keeper is dead.
+   * Rejects with the signal's reason when aborted; then, too.
+   */
+  connect(
+    command: Omit<ConnectCommand, 'kind' | 'address'>,
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<Grant | LinkEnd> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        this.#onGrant = undefined;
+        cancel();
+        signal.removeEventListener('abort', onAbort);
+        finish();
+      };
+      const onAbort = (): void => {
+        settle(() => reject(signal.reason as Error));
+        this.kill('called off');
+      };
+      const cancel = this.#clock.at(this.#clock.now() + timeout, () =>
+        this.kill(`accepts connections, but does not answer within ${Math.round(timeout)} ms`),
+      );
+      this.#onGrant = (outcome) => settle(() => resolve(outcome));
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#keeper.hold(true);
+      this.#keeper.listen({
+        report: (report) => this.#onReport(report),
+        end: (how) => this.#finish({ kind: 'broken', why: `the keeper process ${how}` }),
+      });
+      if (this.#keeper.end !== undefined)
+        return this.#finish({ kind: 'broken', why: `the keeper process ${this.#keeper.end}` });
+      this.#keeper.send({ ...command, kind: 'connect', address: `${this.endpoint.ip}:${this.endpoint.port}` });
+    });
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+    if (this.#end !== undefined) listener.end(this.#end);
+  }
+
+  send(id: number, request: Operation): void {
+    this.#keeper.send({ kind: 'request', id, request });
+  }
+
+  /** Gives the connection up without ending the session. */
+  kill(why: string): void {
+    this.#finish({ kind: 'broken', why });
+  }
+
+  /**
+   * Ends the session and the keeper. Resolves, at the latest after `timeout` ms, to whether the keeper has confirmed it; it is dead then.
+   * Nothing is reported any more.
+   */
+  close(timeout: number): Promise<boolean> {
+    this.#listener = undefined;
+    if (this.#end !== undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const settle = (confirmed: boolean): void => {
+        cancel();
+        this.#onClosed = undefined;
+        this.kill('closed');
+        resolve(confirmed);
+      };
+      const cancel = this.#clock.at(this.#clock.now() + timeout, () => settle(false));
+      this.#onClosed = () => settle(true);
+      this.#keeper.listen({ report: (report) => this.#onReport(report), end: () => settle(false) });
+      this.#keeper.send({ kind: 'close' });
+    });
+  }
+
+  #onReport(report: Report): void {
+    if (this.#end !== undefined) return;
+    switch (report.kind) {
+      case 'answer':
+        return this.#listener?.answer(report);
+      case 'event':
+        return this.#listener?.event(report.event, report.path);
+      case 'connected':
+        return this.#onGrant?.(report.grant);
+      case 'closed':
+        return this.#onClosed?.();
+      case 'disconnected':
+        return this.kill('the server closed the connection, or was silent for too long');
+      case 'ended':
+        return this.#finish({ kind: 'ended', code: report.code });
+      case 'broken':
+        return this.#finish(
+          report.cause === 'module'
+            ? { kind: 'moduleMissing', message: report.message }
+            : { kind: 'broken', why: `the keeper process failed: ${report.message}` },
+        );
+    }
+  }
+
+  #finish(end: LinkEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#keeper.hold(false);
+    this.#keeper.kill();
+    this.#onGrant?.(end);
+    this.#listener?.end(end);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../clock.ts';
+import type { ServerAddress } from '../config/config.ts';
+import { UnavailableError } from '../errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import { Addresses } from './addresses.ts';
+import { attach } from './attach.ts';
+import type { AttachContext } from './attach.ts';
+import { SessionEndedError } from './errors.ts';
+import { forkKeeper } from './fork.ts';
+import type { KeeperProcess } from './fork.ts';
+import { KeptSession } from './kept-session.ts';
+import type { RequestOptions, Session, SessionOpener } from './port.ts';
+
+export interface SessionsOptions {
+  readonly servers: readonly ServerAddress[];
+  /** To ask for, ms; the ensemble may grant another. */
+  readonly sessionTimeout: number;
+  /** The built `keeper.js`. */
+  readonly keeperPath: string;
+  /** A keeper that was forked ahead of time; the first session uses it. */
+  readonly firstKeeper?: KeeperProcess;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly debug: boolean;
+}
+
+/** Sessions on a ZooKeeper ensemble, each held by a keeper process of its own. */
+export function zookeeperSessions(options: SessionsOptions): SessionOpener {
+  const { servers, sessionTimeout, keeperPath, clock, logger, debug } = options;
+  let { firstKeeper } = options;
+  const keeper = (): KeeperProcess => {
+    const ready = firstKeeper;
+    firstKeeper = undefined;
+    return ready !== undefined && ready.end === undefined ? ready : forkKeeper(keeperPath);
+  };
+  const context: AttachContext = {
+    addresses: new Addresses(servers, clock),
+    keeper,
+    sessionTimeout,
+    debug,
+    clock,
+    logger,
+  };
+  return { open: (request) => open(context, request) };
+}
+
+async function open(context: AttachContext, { timeout, signal }: RequestOptions): Promise<Session> {
+  const { clock, logger, sessionTimeout } = context;
+  const late = new AbortController();
+  const cancel = clock.at(clock.now() + timeout, () => late.abort());
+  const answers = new Map<string, string>();
+  try {
+    const attached = await attach(
+      context,
+      undefined,
+      signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+      answers,
+    );
+    if (attached.kind === 'over') throw new SessionEndedError(attached.why);
+    logger.debug('ZooKeeper session opened', {
+      session: `0x${attached.grant.id}`,
+      address: attached.link.endpoint.name,
+    });
+    if (attached.grant.timeout !== sessionTimeout) {
+      logger.info(
+        `ZooKeeper grants a session timeout of ${attached.grant.timeout} ms, not the ${sessionTimeout} ms asked for: the granted one counts`,
+      );
+    }
+    return new KeptSession(context, attached);
+  } catch (error) {
+    if (!late.signal.aborted || signal?.aborted) throw error;
+    throw new UnavailableError(
+      `no ZooKeeper server granted a session within ${Math.round(timeout)} ms: ${said(answers)}`,
+      {
+        hint: 'check zookeeper-servers, and that the ensemble runs and has a quorum',
+      },
+    );
+  } finally {
+    cancel();
+  }
+}
+
+function said(answers: ReadonlyMap<string, string>): string {
+  if (answers.size === 0) return 'none has answered yet';
+  return [...answers].map(([name, answer]) => `${name}: ${answer}`).join('; ');
+}
