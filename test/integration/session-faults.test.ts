@@ -1,0 +1,220 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/zookeeper/errors.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { poll } from '../support/poll.ts';
+import { Proxy } from '../support/proxy.ts';
+import { contact, endOf, keepers, serversOf, sessionsAt, theKeeper, type LogLine } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+
+const within = { timeout: 3000 };
+const nothing = Buffer.from('');
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+  await poll(() => keepers().length === 0, { what: 'no keeper left' });
+});
+
+async function ensemble(options: ZooKeeperOptions = {}): Promise<Ensemble> {
+  const started = await startZooKeeper(options);
+  cleanUp.push(() => started.close());
+  return started;
+}
+
+async function sessionAt(
+  servers: Parameters<typeof sessionsAt>[0],
+  sessionTimeout = 4000,
+): Promise<{ zk: Session; lines: LogLine[] }> {
+  const { opener, lines } = sessionsAt(servers, { sessionTimeout });
+  const zk = await opener.open({ timeout: 10_000 });
+  cleanUp.push(() => zk.close(500));
+  return { zk, lines };
+}
+
+/** An ephemeral znode of the session's. */
+const own = (zk: Session): Promise<string> => zk.create('/own-', nothing, 'ephemeral-sequential', within);
+
+const owner = async (zk: Session, path: string): Promise<string | undefined> =>
+  (await zk.exists(path, within))?.ephemeralOwner;
+
+describe('a keeper that fails', () => {
+  it('is replaced when it is killed: same session, ephemeral znodes intact, watches interrupted, one line each in the log', async () => {
+    const { zk, lines } = await sessionAt(serversOf(await ensemble()));
+    const path = await own(zk);
+    const { watch } = await zk.getWatched(path, within);
+    const first = theKeeper();
+    const changes: boolean[] = [];
+    zk.onContact(({ up }) => changes.push(up));
+
+    const start = performance.now();
+    process.kill(first, 'SIGKILL');
+    await contact(zk, false);
+    await contact(zk, true);
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(await watch.fired).toBe('interrupted');
+    expect(await owner(zk, path)).toBe(zk.id);
+    expect(theKeeper()).not.toBe(first);
+    expect(changes).toEqual([false, true]);
+    expect(zk.ended.aborted).toBe(false);
+    const said = lines.filter(({ level }) => level !== 'debug').map(({ level, message }) => `${level} ${message}`);
+    expect(said).toEqual(['warn lost contact with ZooKeeper', 'info regained contact with ZooKeeper']);
+    expect(lines.find(({ level }) => level === 'warn')?.fields?.why).toBe('the keeper process was ended by SIGKILL');
+  });
+
+  it('leaves a request without an answer when it is stopped; reattach replaces it', async () => {
+    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const path = await own(zk);
+    const first = theKeeper();
+    process.kill(first, 'SIGSTOP');
+    await expect(zk.set(path, nothing, -1, { timeout: 200 })).rejects.toThrow(OutcomeUnknownError);
+    const pending = zk.get(path, within);
+    const start = performance.now();
+    zk.reattach('a heartbeat was not acknowledged');
+    await expect(pending).rejects.toThrow(/a heartbeat was not acknowledged/);
+    expect(zk.contact.up).toBe(false);
+    expect(await owner(zk, path)).toBe(zk.id);
+    expect(performance.now() - start).toBeLessThan(1000);
+    await poll(() => !keepers().includes(first));
+  });
+
+  it('does not mind the signals of a service manager', async () => {
+    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const keeper = theKeeper();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
+      process.kill(keeper, signal);
+    }
+    await zk.get('/', within);
+    expect(theKeeper()).toBe(keeper);
+    expect(zk.contact.up).toBe(true);
+  });
+
+  it('is replaced as often as it fails', async () => {
+    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const path = await own(zk);
+    for (let i = 0; i < 5; i++) {
+      process.kill(theKeeper(), 'SIGKILL');
+      await contact(zk, false);
+      await contact(zk, true);
+    }
+    expect(await owner(zk, path)).toBe(zk.id);
+  });
+});
+
+describe('a server that fails', () => {
+  it('is waited for when it is killed: same session when it is back; requests meanwhile are not sent, or sent then', async () => {
+    const zookeeper = await ensemble();
+    const { zk } = await sessionAt(serversOf(zookeeper));
+    const path = await own(zk);
+    await zookeeper.server.stop();
+    await contact(zk, false);
+    await expect(zk.set(path, nothing, -1, { timeout: 300 })).rejects.toThrow(NotSentError);
+    const order: number[] = [];
+    const waiting = [0, 1, 2].map((version) =>
+      zk.set(path, nothing, version, { timeout: 20_000 }).then(() => order.push(version)),
+    );
+    expect(keepers()).toHaveLength(1); // it waits for an address: no new one at every attempt
+    const keeper = theKeeper();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(theKeeper()).toBe(keeper);
+    await zookeeper.server.restart();
+    await Promise.all(waiting);
+    expect(order).toEqual([0, 1, 2]);
+    expect(await owner(zk, path)).toBe(zk.id);
+  });
+
+  it('is attached to again when it was stopped for less than the session lasts', async () => {
+    const zookeeper = await ensemble();
+    const { zk } = await sessionAt(serversOf(zookeeper), 6000);
+    const path = await own(zk);
+    zookeeper.server.pause();
+    await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
+    zk.reattach('a heartbeat was not acknowledged');
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(zk.contact).toMatchObject({ up: false });
+    zookeeper.server.resume();
+    const start = performance.now();
+    await contact(zk, true);
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(await owner(zk, path)).toBe(zk.id);
+  });
+
+  it('is left for the next one of three within two seconds', async () => {
+    const zookeeper = await ensemble({ members: 3 });
+    const leader = await zookeeper.leader();
+    const followers = zookeeper.members.filter((member) => member !== leader);
+    const servers = followers.map(({ port }) => ({ host: '127.0.0.1', port }));
+    const { zk } = await sessionAt(servers);
+    const path = await own(zk);
+    const before = zk.contact;
+    const connected = followers.find(({ address }) => before.up && before.address === address);
+    connected?.pause();
+    const start = performance.now();
+    await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
+    zk.reattach('a heartbeat was not acknowledged');
+    await zk.set(path, nothing, -1, within);
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(zk.contact).toMatchObject({ up: true });
+    expect(zk.contact).not.toMatchObject({ address: connected?.address });
+    expect(await owner(zk, path)).toBe(zk.id);
+    connected?.resume();
+  });
+
+  it('ends the session when it has lost its data', async () => {
+    const zookeeper = await ensemble();
+    const { zk } = await sessionAt(serversOf(zookeeper));
+    for (let i = 0; i < 20; i++) await zk.create(`/znode-${i}`, nothing, 'persistent', within);
+    await zookeeper.server.restart({ wipe: true });
+    expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
+    const again = await sessionAt(serversOf(zookeeper));
+    await again.zk.create('/znode-0', nothing, 'persistent', within);
+  });
+});
+
+describe('a network that fails', () => {
+  it('ends the session when the ensemble says that it has expired meanwhile', async () => {
+    const zookeeper = await ensemble();
+    const proxy = await Proxy.start(zookeeper.server.port);
+    cleanUp.push(() => proxy.close());
+    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 1000);
+    const watcher = await sessionAt(serversOf(zookeeper));
+    const path = await own(zk);
+    const { watch } = await watcher.zk.getWatched(path, within);
+    proxy.refuse();
+    await contact(zk, false);
+    expect(await watch.fired).toBe('deleted');
+    expect(zk.ended.aborted).toBe(false);
+    const waiting = zk.get('/', { timeout: 20_000 });
+    proxy.forward();
+    await expect(waiting).rejects.toThrow(SessionEndedError);
+    expect(String(await endOf(zk))).toContain('expired');
+  });
+
+  it('keeps the session through a reset connection', async () => {
+    const zookeeper = await ensemble();
+    const proxy = await Proxy.start(zookeeper.server.port);
+    cleanUp.push(() => proxy.close());
+    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }]);
+    const path = await own(zk);
+    proxy.cut();
+    await contact(zk, false);
+    await contact(zk, true);
+    expect(await owner(zk, path)).toBe(zk.id);
+  });
+
+  it('notices a silent connection without any request, in less than the session lasts', async () => {
+    const zookeeper = await ensemble();
+    const proxy = await Proxy.start(zookeeper.server.port);
+    cleanUp.push(() => proxy.close());
+    const servers = [proxy.port, zookeeper.server.port].map((port) => ({ host: '127.0.0.1', port }));
+    const { zk } = await sessionAt(servers);
+    if (zk.contact.up && zk.contact.address !== proxy.address) zk.reattach('the test wants the other address');
+    await contact(zk, true);
+    expect(zk.contact).toMatchObject({ address: proxy.address });
+    const path = await own(zk);
+    proxy.blackHole();
+    await contact(zk, false);
+    await contact(zk, true);
+    expect(zk.contact).toMatchObject({ address: zookeeper.server.address });
+    expect(await owner(zk, path)).toBe(zk.id);
+  });
+});
