@@ -20,18 +20,18 @@ export async function poll<T>(
   const end = performance.now() + timeout;
   for (;;) {
     let result: T | undefined;
-    let failure: unknown;
+    let failure: Error | undefined;
     try {
       result = await attempt();
     } catch (error) {
-      failure = error;
+      failure = error instanceof Error ? error : new Error(String(error));
     }
     if (result) return result as Exclude<T, undefined | null | false | 0 | ''>;
     if (performance.now() >= end) {
       const last =
         failure === undefined
           ? `the last attempt returned ${String(result)}`
-          : `the last attempt threw ${String(failure)}`;
+          : `the last attempt threw ${failure.message}`;
       throw new Error(`waited ${timeout} ms in vain for: ${what} (${last})`, { cause: failure });
     }
     await sleep(interval);

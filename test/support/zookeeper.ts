@@ -258,7 +258,7 @@ async function prepare({ tickTime = 500, members = 1, config = {} }: ZooKeeperOp
   const build = (index: number): Member => {
     const folder = join(root, String(index + 1));
     mkdirSync(folder);
-    const settings = {
+    const settings: Record<string, string | number | boolean> = {
       tickTime,
       dataDir: join(folder, 'data'),
       clientPort: portOf(index, 0),
@@ -266,7 +266,9 @@ async function prepare({ tickTime = 500, members = 1, config = {} }: ZooKeeperOp
       'admin.enableServer': false,
       '4lw.commands.whitelist': '*',
       maxClientCnxns: 0,
-      ...(members === 1 ? {} : { initLimit: 20, syncLimit: 10, ...Object.fromEntries(quorum) }),
+      ...(members === 1
+        ? {}
+        : { initLimit: 20, syncLimit: 10, ...(Object.fromEntries(quorum) as Record<string, string>) }),
       ...config,
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);

@@ -1,0 +1,67 @@
+/** The checks of the source itself, each a command. Used by `npm run lint` and `npm test`. */
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const TIMEOUT_MS = 180_000;
+
+/** @typedef {{ name: string, command: [string, ...string[]] }} Check */
+
+/** @type {Check[]} */
+export const lintChecks = [
+  { name: 'format', command: ['prettier', '--check', '--log-level=warn', '.'] },
+  { name: 'oxlint', command: ['oxlint', '--type-aware', '--deny-warnings', '.'] },
+  { name: 'layers', command: [process.execPath, 'scripts/layers.mjs'] },
+  { name: 'unused code (knip)', command: ['knip'] },
+  { name: 'package (publint)', command: ['publint', '--strict', '--pack', 'false'] },
+  { name: 'container image', command: [process.execPath, 'scripts/check-dockerfile.mjs'] },
+];
+
+/** @type {Check} */
+export const typeCheck = { name: 'types', command: ['tsc', '-p', '.'] };
+
+/**
+ * @param {Check} check
+ * @returns {Promise<{ ok: boolean, output: string }>}
+ */
+function runCheck({ command: [file, ...args] }) {
+  return new Promise((resolve) => {
+    const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+    const child = spawn(file, args, {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
+    child.on('error', (error) => resolve({ ok: false, output: String(error) }));
+    child.on('close', (code, signal) =>
+      resolve({ ok: code === 0, output: signal === null ? output : `${output}\nended by ${signal}` }),
+    );
+  });
+}
+
+/**
+ * Runs the checks, two at a time, prints one line for each that passes and the output of each that fails.
+ * @param {Check[]} checks
+ * @returns {Promise<{ passed: number, failed: number }>}
+ */
+export async function runChecks(checks) {
+  const sum = { passed: 0, failed: 0 };
+  const waiting = [...checks];
+  const worker = async () => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      const start = performance.now();
+      const { ok, output } = await runCheck(check);
+      sum[ok ? 'passed' : 'failed'] += 1;
+      console.log(`${ok ? '✓' : '✗'} ${check.name} (${Math.round(performance.now() - start)} ms)`);
+      if (!ok) console.log(output.trimEnd().replace(/^/gm, '    '));
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return sum;
+}

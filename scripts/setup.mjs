@@ -1,0 +1,197 @@
+/**
+ * Makes a fresh checkout ready for tests and demo: npm packages with ZooKeeper's client compiled for this Node, a ZooKeeper server, a
+ * build. Needs Node and npm; installs what else is missing with apt where it may, and says what to do where it may not. Silent and fast
+ * (tens of milliseconds) when there is nothing to do. Uses no packages: it is what installs them.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findJava, findZooKeeper, onPath } from './zookeeper-home.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Something is missing that this script cannot install. The message says what to do. */
+export class SetupError extends Error {}
+
+/** @param {string} what */
+const say = (what) => console.log(`set-up: ${what}`);
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, quiet?: boolean }} [options]
+ * @returns {boolean} whether it ended with 0
+ */
+function run(command, args, { env = process.env, quiet = false } = {}) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', quiet ? 'ignore' : 'inherit', quiet ? 'ignore' : 'inherit'],
+  });
+  return status === 0;
+}
+
+/** `npm` started by npm knows where it is; a global `ignore-scripts` would leave the native client unbuilt. @param {string[]} args */
+function npm(args) {
+  const cli = process.env.npm_execpath;
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts=false'];
+  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args, ...flags]) : run('npm', [...args, ...flags]);
+}
+
+/** @typedef {{ package: string, why: string, missing: () => boolean }} SystemTool */
+
+/** What compiles ZooKeeper's client, which comes as C and C++ source. @type {SystemTool[]} */
+const COMPILER = [
+  { package: 'g++', why: 'a C++ compiler', missing: () => !['c++', 'g++', 'clang++'].some(onPath) },
+  { package: 'make', why: 'make', missing: () => onPath('make') === undefined },
+  { package: 'python3', why: 'Python 3 (for node-gyp)', missing: () => !['python3', 'python'].some(onPath) },
+];
+
+/** What tests and demo start. @type {SystemTool[]} */
+const SERVER = [
+  { package: 'default-jre-headless', why: 'a Java runtime', missing: () => findJava() === undefined },
+  { package: 'zookeeper', why: 'a ZooKeeper server', missing: () => findZooKeeper() === undefined },
+  { package: 'procps', why: 'ps (procps)', missing: () => onPath('ps') === undefined },
+];
+
+/** @returns {string[] | undefined} what has to stand before `apt-get`, undefined when it cannot be used */
+function aptPrefix() {
+  if (onPath('apt-get') === undefined) return undefined;
+  if (process.getuid?.() === 0) return [];
+  return onPath('sudo') !== undefined && run('sudo', ['-n', 'true'], { quiet: true }) ? ['sudo', '-n'] : undefined;
+}
+
+/** @param {SystemTool[]} tools */
+function installSystemTools(tools) {
+  const missing = tools.filter((tool) => tool.missing());
+  if (missing.length === 0) return;
+  const what = missing.map((tool) => tool.why).join(', ');
+  const packages = missing.map((tool) => tool.package);
+  const prefix = aptPrefix();
+  if (prefix === undefined) {
+    throw new SetupError(
+      [
+        `missing on this machine: ${what}. One of these lines helps:`,
+        `  Debian, Ubuntu:  sudo apt-get update && sudo apt-get install -y ${packages.join(' ')}`,
+        '  macOS:           xcode-select --install; brew install zookeeper',
+        '  Docker:          docker run --rm -it -v "$PWD":/ballot -w /ballot node:20 npm test',
+        '  by hand:         unpack a release of Apache ZooKeeper and set ZOOKEEPER_HOME (with Java on the PATH)',
+      ].join('\n'),
+    );
+  }
+  say(`installing ${what} (apt-get install ${packages.join(' ')})`);
+  /** @param {string[]} args */
+  const apt = (args) => {
+    const [command = 'env', ...rest] = [
+      ...prefix,
+      'env',
+      'DEBIAN_FRONTEND=noninteractive',
+      'apt-get',
+      '-qq',
+      '-o',
+      'DPkg::Lock::Timeout=300',
+      ...args,
+    ];
+    return run(command, rest);
+  };
+  // An update that failed for one of several sources may still be enough.
+  apt(['update']);
+  const installed = apt(['install', '-y', '--no-install-recommends', ...packages]);
+  const still = missing.filter((tool) => tool.missing()).map((tool) => tool.why);
+  if (!installed || still.length > 0)
+    throw new SetupError(`apt-get could not install ${still.join(', ') || what}: its own message is above`);
+}
+
+/** @typedef {{ packages: Record<string, { version?: string, integrity?: string, optional?: boolean }> }} Lock */
+
+/** @param {string} path @returns {Lock} */
+const readLock = (path) => JSON.parse(readFileSync(join(root, path), 'utf8'));
+
+/** Whether node_modules holds what package-lock.json asks for; packages of other platforms may be absent. */
+function dependenciesAreCurrent() {
+  if (!existsSync(join(root, 'node_modules/.package-lock.json'))) return false;
+  const installed = readLock('node_modules/.package-lock.json').packages;
+  return Object.entries(readLock('package-lock.json').packages).every(([path, wanted]) => {
+    if (path === '') return true;
+    const found = installed[path];
+    return found === undefined
+      ? wanted.optional === true
+      : found.version === wanted.version && existsSync(join(root, path));
+  });
+}
+
+function installDependencies() {
+  if (dependenciesAreCurrent()) return;
+  installSystemTools(COMPILER);
+  say('installing npm packages and compiling the ZooKeeper client (npm ci, about a minute)');
+  if (!npm(['ci'])) throw new SetupError('npm ci failed: its own message is above');
+}
+
+/** Compiled code belongs to one version of Node's interface; this file says for which one it was last seen to load. */
+const SEEN = join(root, 'node_modules/.ballot-client');
+const CLIENT = join(root, 'node_modules/zookeeper/build/Release/zookeeper.node');
+
+function compileClient() {
+  const stamp = () => `${process.platform} ${process.arch} ${process.versions.modules} ${statSync(CLIENT).mtimeMs}`;
+  if (existsSync(CLIENT) && existsSync(SEEN) && readFileSync(SEEN, 'utf8') === stamp()) return;
+  const loads = () => run(process.execPath, ['-e', 'require("zookeeper")'], { quiet: true });
+  if (!loads()) {
+    installSystemTools(COMPILER);
+    say(`compiling the ZooKeeper client for Node ${process.versions.node} (npm rebuild zookeeper)`);
+    npm(['rebuild', 'zookeeper', '--foreground-scripts']);
+    if (!loads())
+      throw new SetupError(
+        "the package zookeeper does not load after `npm rebuild zookeeper`: the compiler's message is above",
+      );
+  }
+  writeFileSync(SEEN, stamp());
+}
+
+/** @param {string} folder @returns {number} when the newest file under it was written */
+function newest(folder) {
+  const files = readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return Math.max(...files.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs));
+}
+
+function buildIfOutdated() {
+  const built = join(root, 'dist/main.js');
+  const sources = Math.max(
+    newest('src'),
+    ...['package.json', 'scripts/build.mjs'].map((file) => statSync(join(root, file)).mtimeMs),
+  );
+  if (existsSync(built) && statSync(built).mtimeMs > sources) return;
+  say('building (npm run build)');
+  if (!run(process.execPath, [join(root, 'scripts/build.mjs')]))
+    throw new SetupError('the build failed: its own message is above');
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19))
+    throw new SetupError(`this is Node ${process.versions.node}: ballot needs 20.19 or newer`);
+}
+
+/** Does all of it. Throws a SetupError that says what a person has to do. */
+export function setUp() {
+  checkNode();
+  installDependencies();
+  compileClient();
+  installSystemTools(SERVER);
+  buildIfOutdated();
+}
+
+/** `setUp` for a program: on failure the message goes to stderr and the process ends with 1. */
+export function setUpOrExit() {
+  try {
+    setUp();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(`set-up: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) setUpOrExit();
