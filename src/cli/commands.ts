@@ -1,0 +1,102 @@
+import type { RunConfig, GlobalConfig } from '../config/config.ts';
+import type { Loaded, LoadInput } from '../config/load.ts';
+import type { KeeperProcess } from '../zookeeper/fork.ts';
+import { configOutput, infoOutput, infoTimeout, optionFlags, outputFlag, timeoutFlag, type Flag } from './flags.ts';
+
+/** What a command is started with: the parsed command line, and what the process around it offers. */
+export interface Invocation {
+  /** Values of the command's own flags (`output`, `timeout`); the last one counts. */
+  readonly own: ReadonlyMap<string, string>;
+  /** Program and arguments for `run`, verbatim; empty for other commands. */
+  readonly command: readonly string[];
+  readonly input: LoadInput;
+  readonly keeperPath: string;
+  /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
+  takeKeeper(): KeeperProcess;
+}
+
+/** A command of `ballot`. */
+export interface Command {
+  readonly path: readonly string[];
+  readonly summary: string;
+  /** What follows the path in the usage line. */
+  readonly usage: string;
+  readonly flags: readonly Flag[];
+  /** Whether a command to run follows. */
+  readonly takesCommand: boolean;
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** Loads the code of the command and performs it. Resolves with the exit code. */
+  perform(invocation: Invocation): Promise<number>;
+}
+
+export const commands: readonly Command[] = [
+  {
+    path: ['run', 'once'],
+    summary: 'become leader, run the command, then do as the policies say',
+    usage: '[options] -- command [args…]',
+    flags: [...optionFlags('global'), ...optionFlags('run')],
+    takesCommand: true,
+    examples: [
+      ['ballot run once -- ./worker --verbose', 'one worker in the whole fleet'],
+      [
+        'ballot run once --zookeeper-servers zk1,zk2,zk3 --zookeeper-base-path /my/worker -- ./worker',
+        'an election of its own on three servers',
+      ],
+      ['ballot run once --on-child-success exit --on-child-error rerun -- ./migrate', 'until it succeeds once'],
+      ['ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker', 'never two, taken over within a second'],
+    ],
+    async perform({ command, input, keeperPath, takeKeeper }) {
+      const [{ runOnce }, { config, warnings }] = await Promise.all([import('./run.ts'), loadedRun(input)]);
+      return runOnce({
+        config,
+        warnings,
+        command: command as [string, ...string[]],
+        keeper: takeKeeper(),
+        keeperPath,
+        env: input.env,
+      });
+    },
+  },
+  {
+    path: ['info'],
+    summary: "the election's leader, all candidates, the lease, and notes about each",
+    usage: '[options]',
+    flags: [outputFlag(infoOutput), timeoutFlag, ...optionFlags('global')],
+    takesCommand: false,
+    examples: [
+      ['ballot info', 'as YAML'],
+      ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
+    ],
+    async perform({ own, input, keeperPath, takeKeeper }) {
+      const [{ info }, { config, warnings }] = await Promise.all([import('./info.ts'), loadedGlobal(input)]);
+      const output = infoOutput.parse(own.get('output') ?? 'yaml');
+      const timeout = infoTimeout.parse(own.get('timeout') ?? '5s');
+      return info({ config, warnings, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env });
+    },
+  },
+  {
+    path: ['config'],
+    summary: 'the effective configuration and, for each key, the source that set it',
+    usage: '[options]',
+    flags: [outputFlag(configOutput), ...optionFlags('global'), ...optionFlags('run')],
+    takesCommand: false,
+    examples: [
+      ['ballot config', 'as YAML, the sources as comments'],
+      ['ballot config -o json --log-level debug', 'what a flag would change'],
+    ],
+    async perform({ own, input }) {
+      const [{ showConfig }, loaded] = await Promise.all([import('./config.ts'), loadedRun(input)]);
+      return showConfig(loaded, configOutput.parse(own.get('output') ?? 'yaml'));
+    },
+  },
+];
+
+async function loadedRun(input: LoadInput): Promise<Loaded<RunConfig>> {
+  const { loadRun } = await import('../config/load.ts');
+  return loadRun(input);
+}
+
+async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
+  const { loadGlobal } = await import('../config/load.ts');
+  return loadGlobal(input);
+}

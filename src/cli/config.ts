@@ -1,0 +1,50 @@
+import type { RunConfig } from '../config/config.ts';
+import type { Loaded } from '../config/load.ts';
+import { mask } from '../config/mask.ts';
+import { fields, keyOf, optionOf, type Field } from '../config/options.ts';
+import { ExitCode } from '../errors.ts';
+
+/** A key as it is shown: no value where the default is known at run time only. */
+interface Shown {
+  readonly key: string;
+  readonly value: string | boolean | null;
+  readonly source: string;
+  readonly note: string;
+  readonly inFile: boolean;
+}
+
+/**
+ * `ballot config`: prints the effective configuration and what set each key. The YAML can be used as a file of ballot's: sources are
+ * comments. Passwords are masked. Resolves with the exit code.
+ */
+export async function showConfig(
+  { config, sources, warnings }: Loaded<RunConfig>,
+  output: 'yaml' | 'json',
+): Promise<number> {
+  for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+  const shown = fields.map((field) => show(field, config[field], sources[field]));
+  process.stdout.write(output === 'json' ? json(shown) : await yaml(shown));
+  return ExitCode.ok;
+}
+
+function show(field: Field, value: unknown, source: string): Shown {
+  const { kind, default: standard, defaultNote, inFile } = optionOf(field);
+  const open = value === undefined && standard === undefined;
+  const text = kind.native === 'boolean' ? (value as boolean) : open ? null : mask(kind.format(value));
+  return { key: keyOf(field), value: text, source, note: defaultNote ?? '', inFile: inFile !== false };
+}
+
+function json(shown: readonly Shown[]): string {
+  const entries = shown.map(({ key, value, source }) => [key, { value, source }]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+}
+
+async function yaml(shown: readonly Shown[]): Promise<string> {
+  const { stringify } = await import('yaml');
+  const lines = shown.map(({ key, value, source, note, inFile }) => {
+    const line = stringify({ [key]: value ?? note }, { lineWidth: 0 }).trimEnd();
+    return { line: inFile && value !== null ? line : `# ${line}`, source };
+  });
+  const width = Math.max(...lines.map(({ line }) => line.length));
+  return `${lines.map(({ line, source }) => `${line.padEnd(width)}  # ${source}`).join('\n')}\n`;
+}

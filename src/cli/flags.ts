@@ -1,0 +1,48 @@
+import { boolean, choice, duration, type Kind } from '../config/kinds.ts';
+import { fields, keyOf, optionOf } from '../config/options.ts';
+
+/** A flag of the command line, `--<name>`. */
+export interface Flag {
+  readonly name: string;
+  readonly alias?: string;
+  readonly kind: Kind<unknown>;
+  readonly help: string;
+  /** In words, for help. */
+  readonly default?: string;
+  /** Under which heading help shows it. */
+  readonly group: 'Global options:' | 'Run options:' | 'Options:';
+}
+
+/** The flags of the configuration's keys that have this scope. */
+export function optionFlags(scope: 'global' | 'run'): readonly Flag[] {
+  return fields
+    .filter((field) => optionOf(field).scope === scope)
+    .map((field) => {
+      const { kind, help, default: value, defaultNote } = optionOf(field);
+      const group = scope === 'global' ? 'Global options:' : 'Run options:';
+      return { name: keyOf(field), kind, help, default: value ?? defaultNote ?? '', group };
+    });
+}
+
+/** Asked for anywhere before `--`. */
+export const commonFlags: readonly Flag[] = [
+  { name: 'help', alias: 'h', kind: boolean, help: 'show help', group: 'Options:' },
+  { name: 'version', kind: boolean, help: 'show the version', group: 'Options:' },
+];
+
+export const infoOutput = choice(['yaml', 'json', 'table']);
+export const configOutput = choice(['yaml', 'json']);
+export const infoTimeout = duration('1ms', '1h');
+
+/** `-o`, for the commands that report. */
+export function outputFlag(kind: Kind<unknown>): Flag {
+  return { name: 'output', alias: 'o', kind, help: 'format of the report', default: 'yaml', group: 'Options:' };
+}
+
+export const timeoutFlag: Flag = {
+  name: 'timeout',
+  kind: infoTimeout,
+  help: 'how long to wait for the answer of the ensemble',
+  default: '5s',
+  group: 'Options:',
+};

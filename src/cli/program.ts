@@ -1,0 +1,138 @@
+import { hostname } from 'node:os';
+import { didYouMean } from '../config/nearest.ts';
+import { configFolders } from '../config/files.ts';
+import { BallotError, ExitCode, UsageError } from '../errors.ts';
+import type { KeeperProcess } from '../zookeeper/fork.ts';
+import { ArgumentReader, type Arguments } from './arguments.ts';
+import { commands, type Command } from './commands.ts';
+import { failure } from './failure.ts';
+import { commonFlags, type Flag } from './flags.ts';
+
+/** What the process around the program offers. */
+export interface Surroundings {
+  /** The arguments after the program's own name. */
+  readonly argv: readonly string[];
+  readonly version: string;
+  readonly keeperPath: string;
+  takeKeeper(): KeeperProcess;
+}
+
+/** Reads the command line, performs the command, and says on stderr what went wrong. Resolves with the exit code; never rejects. */
+export async function runProgram(surroundings: Surroundings): Promise<number> {
+  try {
+    return await perform(surroundings);
+  } catch (error) {
+    const { argv, version } = surroundings;
+    const { text, exitCode } = failure(error, { debug: wantsDebug(argv), version, argv });
+    process.stderr.write(text);
+    return exitCode;
+  }
+}
+
+const reader = new ArgumentReader([...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
+  const command = commandOf(words);
+  return command !== undefined && command.takesCommand && words.length > command.path.length;
+});
+
+/** The command whose path the words begin with. */
+function commandOf(words: readonly string[]): Command | undefined {
+  return commands.find(({ path }) => path.every((word, i) => words[i] === word));
+}
+
+/** Before the configuration is known, or when it cannot be: does the user want to see stacks? */
+function wantsDebug(argv: readonly string[]): boolean {
+  const flag = reader.read(argv).flags.get('debug')?.at(-1);
+  const wish = flag ?? (process.env['BALLOT_DEBUG'] || process.env['DEBUG'] || '');
+  return wish === 'true' || wish === '1';
+}
+
+async function perform(surroundings: Surroundings): Promise<number> {
+  const { argv, version, takeKeeper, keeperPath } = surroundings;
+  const args = reader.read(argv);
+  if (asks(args, 'version')) return print(`${version}\n`);
+  if (asks(args, 'help')) return print(await help(args.words, version));
+  if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0) {
+    print(await help([], version));
+    return ExitCode.usage;
+  }
+  const { command, toRun, own } = understand(args);
+  const cwd = process.cwd();
+  return command.perform({
+    own,
+    command: toRun,
+    input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
+    keeperPath,
+    takeKeeper,
+  });
+}
+
+function asks({ flags }: Arguments, name: string): boolean {
+  return flags.get(name)?.at(-1) === 'true';
+}
+
+async function help(words: readonly string[], version: string): Promise<string> {
+  const { describeCommands } = await import('./help.ts');
+  return describeCommands(words, version);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return ExitCode.ok;
+}
+
+/** What the arguments ask for. Throws UsageError with every problem. */
+function understand(args: Arguments): { command: Command; toRun: readonly string[]; own: ReadonlyMap<string, string> } {
+  const command = commandOf(args.words);
+  if (command === undefined) throw new UsageError([...args.problems, unknownCommand(args.words)].join('\n'), HINT);
+  const name = `ballot ${command.path.join(' ')}`;
+  const problems = [...args.problems];
+  const extra = args.words.slice(command.path.length);
+  const toRun = command.takesCommand ? [...extra, ...(args.rest ?? [])] : [];
+
+  if (!command.takesCommand) {
+    for (const word of extra) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
+    if (args.rest !== undefined) problems.push(`${name} takes no command after --`);
+  } else if (extra.length > 0 && args.rest !== undefined) {
+    problems.push(`${extra.join(' ')} stands before --: put the whole command after it`);
+  } else if (toRun.length === 0 && problems.length === 0) {
+    problems.push(`${name} needs a command to run: ${name} [options] -- command [args…]`);
+  } else if (toRun[0] === '') {
+    problems.push('the command to run is an empty word');
+  }
+
+  const own = new Map<string, string>();
+  for (const [flag, values] of args.flags) {
+    const known =
+      command.flags.find((candidate) => candidate.name === flag) ??
+      commonFlags.find((candidate) => candidate.name === flag);
+    if (known === undefined) problems.push(`${name} has no flag --${flag}`);
+    else if (known.group === 'Options:') own.set(flag, checked(known, values.at(-1) ?? '', problems));
+  }
+  if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
+  return { command, toRun, own };
+}
+
+const HINT = { hint: 'ballot --help shows what there is' };
+
+/** Flags that are no keys of the configuration are judged here: a bad value is a matter of usage. */
+function checked({ name, kind }: Flag, value: string, problems: string[]): string {
+  try {
+    kind.parse(value);
+  } catch (error) {
+    if (!(error instanceof BallotError)) throw error;
+    problems.push(`flag --${name}: ${JSON.stringify(value)}: ${error.message}`);
+  }
+  return value;
+}
+
+function unknownCommand(words: readonly string[]): string {
+  const [first, second] = words;
+  const names = new Set(commands.map(({ path }) => path[0] ?? ''));
+  if (first === undefined) return 'no command of ballot is named';
+  if (!names.has(first)) return `unknown command ${first}${didYouMean(first, names, (name) => `ballot ${name}`)}`;
+  const ways = commands.filter(({ path }) => path[0] === first).map(({ path }) => path.slice(1).join(' '));
+  const wanted = `ballot ${first} needs to be told how: ${ways.map((way) => `ballot ${first} ${way}`).join(', ')}`;
+  return second === undefined
+    ? wanted
+    : `unknown command ${first} ${second}${didYouMean(second, ways, (way) => `ballot ${first} ${way}`)}; ${wanted}`;
+}
