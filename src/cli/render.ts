@@ -25,14 +25,21 @@ function escapeChar(char: string): string {
 }
 
 async function yaml(report: ElectionReport): Promise<string> {
-  const { stringify } = await import('yaml');
+  const { Document: YamlDocument, visit } = await import('yaml');
   const document = withoutEmpty({
     leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
     allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
     lease: report.lease && leaseDocument(report.lease),
   });
   // The older schema quotes what readers of either version of YAML could take for something else than text.
-  return stringify(document, { indentSeq: false, lineWidth: 0, schema: 'yaml-1.1', aliasDuplicateObjects: false });
+  const tree = new YamlDocument(document, { schema: 'yaml-1.1', aliasDuplicateObjects: false });
+  visit(tree, {
+    Scalar: (_, scalar) => {
+      // Only between double quotes can the escapes below stand.
+      if (typeof scalar.value === 'string' && scalar.value.search(UNSAFE) >= 0) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return tree.toString({ indentSeq: false, lineWidth: 0 }).replace(UNSAFE, escapeChar);
 }
 
 function jsonDocument(report: ElectionReport): Document {

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { render } from '../../../src/cli/render.ts';
+import { electionReport, type ElectionReport } from '../../../src/election/status.ts';
+import { lease, proposal, snapshot, znode } from '../../support/snapshots.ts';
+
+const nobody = electionReport(snapshot({}));
+const held = electionReport(
+  snapshot({
+    base: lease(3, 'a', { record: { fencingToken: 77 } }),
+    proposals: [proposal(3, 'a'), { name: 'proposal-0000000004', node: undefined }],
+  }),
+);
+
+describe('yaml', () => {
+  it('of an empty election is {}', async () => expect(await render(nobody, 'yaml')).toBe('{}\n'));
+
+  it("has the keys, order and indentation of Go's ballot, ours after", async () => {
+    expect(await render(held, 'yaml')).toBe(`leader:
+  id: a
+  host: host-a
+  pid: "103"
+  proposalTime: 2026-11-21 11:59:00 +0000 UTC
+  proposalNode: /ballot/election/proposal-0000000003
+  sessionTimeout: 5s
+  notes:
+  - is leader
+  - last heartbeat 1s ago
+  lastSeenTime: 2026-11-21 11:59:59 +0000 UTC
+allCandidates:
+- id: a
+  host: host-a
+  pid: "103"
+  proposalTime: 2026-11-21 11:59:00 +0000 UTC
+  proposalNode: /ballot/election/proposal-0000000003
+  sessionTimeout: 5s
+  notes:
+  - this proposal node claimed leadership
+  - this candidate id claimed leadership
+  - proposal node created 1m0s ago
+- id: proposal-0000000004
+  proposalNode: /ballot/election/proposal-0000000004
+  notes:
+  - gone
+lease:
+  state: held
+  holder: a
+  duration: 5s
+  age: 1s
+  expiresIn: 4s
+  fencingToken: 77
+`);
+  });
+
+  it.each(['yes', '12', '1e3', 'null', '~', '2026-11-21', ': x', '- x', '#', '<<', '\u001b[2J\u009b', 'a\nb', '日本'])(
+    'keeps the candidate id %j a text',
+    async (id) => {
+      const text = await render(electionReport(snapshot({ base: znode(''), proposals: [proposal(3, id)] })), 'yaml');
+      for (const version of ['1.1', '1.2'] as const) {
+        expect((parse(text, { version }) as { allCandidates: { id: unknown }[] }).allCandidates[0]?.id).toBe(id);
+      }
+      expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    },
+  );
+});
+
+describe('json', () => {
+  it('of an empty election has both keys', async () => {
+    expect(await render(nobody, 'json')).toBe('{\n    "leader": {},\n    "candidates": []\n}\n');
+  });
+
+  it("has the keys, order and indentation of Go's ballot, ours after", async () => {
+    const text = await render(held, 'json');
+    expect(text).toMatch(/^\{\n {4}"leader": \{\n {8}"candidateId": "a",\n/);
+    const document = JSON.parse(text) as { leader: object; candidates: [object, object]; lease: object };
+    expect(Object.keys(document)).toEqual(['leader', 'candidates', 'lease']);
+    const person = ['candidateId', 'hostname', 'pid', 'proposalTime', 'proposalNode', 'sessionTimeout', 'notes'];
+    expect(Object.keys(document.leader)).toEqual([...person, 'lastSeenTime']);
+    expect(Object.keys(document.candidates[0])).toEqual(person);
+    expect(document.candidates[1]).toEqual({
+      candidateId: 'proposal-0000000004',
+      proposalNode: '/ballot/election/proposal-0000000004',
+      notes: ['gone'],
+    });
+    expect(document.lease).toEqual({
+      state: 'held',
+      holder: 'a',
+      duration: '5s',
+      age: '1s',
+      expiresIn: '4s',
+      fencingToken: 77,
+    });
+  });
+
+  it('says since when a lease has run out, and why one is unreadable', async () => {
+    const ranOut = electionReport(snapshot({ base: lease(3, 'a', { age: 7250 }) }));
+    expect(JSON.parse(await render(ranOut, 'json'))).toMatchObject({ lease: { age: '7.25s', expired: '2.25s ago' } });
+    const unreadable = electionReport(snapshot({ base: znode('\u001b]0;x') }));
+    expect(JSON.parse(await render(unreadable, 'json'))).toMatchObject({
+      leader: {},
+      lease: { state: 'unreadable', why: 'not JSON', excerpt: '.]0;x' },
+    });
+  });
+});
+
+describe('table', () => {
+  const lines = async (report: ElectionReport): Promise<string[]> => (await render(report, 'table')).split('\n');
+
+  it('of an empty election says so', async () => {
+    expect(await lines(nobody)).toEqual(['nobody leads, nobody stands', '']);
+  });
+
+  it('has the lease first, then a row for each candidate, the leader marked', async () => {
+    expect(await lines(held)).toEqual([
+      'lease: held by a, duration 5s, age 1s, expiresIn 4s, fencingToken 77',
+      '   CANDIDATE            HOST    PID  PROPOSAL             NOTES',
+      '*  a                    host-a  103  proposal-0000000003  is leader; last heartbeat 1s ago; this proposal node claimed leadership; this candidate id claimed leadership; proposal node created 1m0s ago',
+      '   proposal-0000000004               proposal-0000000004  gone',
+      '',
+    ]);
+  });
+
+  it('has a row for a leader that stands no more', async () => {
+    const ghost = electionReport(snapshot({ base: lease(3, 'a'), proposals: [proposal(5, 'b')] }));
+    const rows = (await lines(ghost)).slice(2, -1);
+    expect(rows.map((row) => row.slice(0, 4))).toEqual(['*  a', '   b']);
+  });
+
+  it('cannot be steered or broken by a name', async () => {
+    const evil = electionReport(snapshot({ base: znode(''), proposals: [proposal(3, 'a\n\u001b[31m\u202e')] }));
+    const text = await render(evil, 'table');
+    expect(text).toContain('a..[31m.');
+    expect(text.split('\n')).toHaveLength(4);
+  });
+});
