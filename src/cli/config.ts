@@ -1,3 +1,4 @@
+import { stringify } from 'yaml';
 import type { RunConfig } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import { mask } from '../config/mask.ts';
@@ -15,7 +16,7 @@ interface Shown {
 
 /**
  * `ballot config`: prints the effective configuration and what set each key. The YAML can be used as a file of ballot's: sources are
- * comments. Passwords are masked. Resolves with the exit code.
+ * comments. Passwords are masked. Returns the exit code.
  */
 export async function showConfig(
   { config, sources, warnings }: Loaded<RunConfig>,
@@ -23,7 +24,7 @@ export async function showConfig(
 ): Promise<number> {
   for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
   const shown = fields.map((field) => show(field, config[field], sources[field]));
-  process.stdout.write(output === 'json' ? json(shown) : await yaml(shown));
+  process.stdout.write(output === 'json' ? json(shown) : yaml(shown));
   return ExitCode.ok;
 }
 
@@ -39,8 +40,7 @@ function json(shown: readonly Shown[]): string {
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
-async function yaml(shown: readonly Shown[]): Promise<string> {
-  const { stringify } = await import('yaml');
+function yaml(shown: readonly Shown[]): string {
   const lines = shown.map(({ key, value, source, note, inFile }) => {
     const line = stringify({ [key]: value ?? note }, { lineWidth: 0 }).trimEnd();
     return { line: inFile && value !== null ? line : `# ${line}`, source };

@@ -51,10 +51,11 @@ function addFlags(program: Argv, flags: readonly Shown[]): void {
   for (const { name, alias, kind, help, default: value, group = 'Options:' } of flags) {
     program.option(name, {
       group,
-      describe: help,
+      describe: kind?.placeholder === 'DURATION' ? `${help} (${kind.allowed})` : help,
       ...(alias === undefined ? {} : { alias }),
       ...(value === undefined ? {} : { defaultDescription: value }),
-      ...(kind === undefined || kind.native === 'boolean' ? { type: 'boolean' as const } : { type: 'string' as const }),
+      ...(kind?.schema['enum'] === undefined ? {} : { choices: kind.schema['enum'] as string[] }),
+      ...(kind === undefined ? { type: 'boolean' as const } : {}),
     });
   }
 }

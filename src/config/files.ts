@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { describe } from '../errors.ts';
+import type { Explorer, Found } from './explorer.ts';
 import type { Layer } from './layers.ts';
 
-const NAMES = ['ballot.yaml', 'ballot.json'];
+/** A folder may hold one of these. */
+const NAMES = ['ballot.yaml', 'ballot.json'] as const;
 
 /** What the file layers say, in rising precedence. */
 export interface FileLayers {
@@ -56,7 +58,7 @@ function failed(problem: string): Layer {
   return { settings: [], problems: [problem] };
 }
 
-/** Whether something is at the path, or why that cannot be said. Asked first, because most hosts have no such file and the parser is slow to load. */
+/** Whether something is at the path, or why that cannot be said. */
 async function isThere(path: string): Promise<boolean | string> {
   try {
     await stat(path);
@@ -67,49 +69,14 @@ async function isThere(path: string): Promise<boolean | string> {
   }
 }
 
-interface Explorer {
-  search(folder: string): Promise<Found | null>;
-  load(path: string): Promise<Found | null>;
-}
-
-interface Found {
-  /** Undefined for an empty file. */
-  readonly config: unknown;
-}
-
 async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {
-  const explorer = await openExplorer();
+  // Loaded only now: most hosts have no such file, and the search and the parser cost as much as all the rest of the start.
+  const { openExplorer } = await import('./explorer.ts');
+  const explorer = openExplorer(NAMES);
   try {
     const found = await read(explorer);
-    return (found?.config as Layer | undefined) ?? { settings: [], problems: [] };
+    return found?.config ?? { settings: [], problems: [] };
   } catch (error) {
     return failed(`${path}: cannot be read: ${describe(error)}`);
   }
-}
-
-/**
- * cosmiconfig's explorer, made directly: its public entry first looks for a `package.json` and a `.config/config.{json,yaml,js,…}` of
- * other tools in the working directory, runs what it finds, and fails when that does not parse.
- */
-async function openExplorer(): Promise<Explorer> {
-  const [internals, { documentLayer }] = await Promise.all([
-    import('cosmiconfig/dist/Explorer.js'),
-    import('./document.ts'),
-  ]);
-  // Its type is marked internal and left out of the package's declarations.
-  const { Explorer } = internals as unknown as { Explorer: new (options: object) => Explorer };
-  const loader = (path: string, content: string): Layer => documentLayer(path, content);
-  return new Explorer({
-    moduleName: 'ballot',
-    searchPlaces: NAMES,
-    searchStrategy: 'none',
-    loaders: { '.yaml': loader, '.json': loader, noExt: loader, default: loader },
-    ignoreEmptySearchPlaces: false,
-    applyPackagePropertyPathToConfiguration: false,
-    mergeImportArrays: false,
-    mergeSearchPlaces: false,
-    metaConfigFilePath: null,
-    cache: false,
-    transform: (found: unknown) => found,
-  });
 }
