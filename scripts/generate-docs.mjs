@@ -1,0 +1,138 @@
+/**
+ * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of README.md between
+ * `<!-- options: global -->` or `<!-- options: run -->` and `<!-- end of options -->`. `--check` writes nothing and ends with 1 when one of
+ * them is out of step.
+ */
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { format, resolveConfig } from 'prettier';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** @returns {Promise<typeof import('../src/config/options.ts')>} the table itself, compiled in memory */
+async function loadTable() {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, 'src/config/options.ts')],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+  });
+  const code = Buffer.from(outputFiles[0]?.contents ?? []).toString('base64');
+  return import(`data:text/javascript;base64,${code}`);
+}
+
+const { fields, keyOf, optionOf, variableOf, defaultOf } = await loadTable();
+/** @typedef {(typeof fields)[number]} Field */
+
+const inFiles = fields.filter((field) => optionOf(field).inFile !== false);
+
+/** @param {Field} field */
+function property(field) {
+  const { kind, help, default: value } = optionOf(field);
+  const standard = value === undefined ? {} : { default: kind.native === 'boolean' ? value === 'true' : value };
+  return { description: `${help}. Default: ${defaultOf(field)}`, ...kind.schema, ...standard };
+}
+
+function schema() {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Configuration of ballot',
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(inFiles.map((field) => [keyOf(field), property(field)])),
+  };
+}
+
+/** @param {string} text @param {number} width */
+function fold(text, width) {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** @param {Field} field */
+function sample(field) {
+  const { kind, help, example } = optionOf(field);
+  const value = example ?? optionOf(field).default ?? '';
+  const prose = [help, `Allowed: ${kind.allowed}. Default: ${defaultOf(field)}.`].flatMap((text) => fold(text, 96));
+  const written = kind.native === 'list' ? `[${value.split(',').join(', ')}]` : value;
+  return [...prose.map((line) => `# ${line}`), `#${keyOf(field)}: ${written}`].join('\n');
+}
+
+function sampleFile() {
+  const head = [
+    '# yaml-language-server: $schema=./ballot.schema.json',
+    '#',
+    '# Every key of ballot. Remove the # in front of a key to set it. Looked for, later ones winning key by key, as',
+    '#   /etc/ballot/ballot.yaml, ~/.config/ballot/ballot.yaml (or $XDG_CONFIG_HOME), ./ballot.yaml (or .json);',
+    '# then comes the environment (kill-after is BALLOT_KILL_AFTER), then flags (--kill-after).',
+    '# `ballot config` shows what counts in the end, and what set it. Durations: 1m30s, 500ms, 1.5h.',
+  ].join('\n');
+  /** @param {'global' | 'run'} scope */
+  const part = (scope) => inFiles.filter((field) => optionOf(field).scope === scope).map(sample);
+  const sections = [
+    head,
+    '## Every command that talks to ZooKeeper',
+    ...part('global'),
+    '## ballot run',
+    ...part('run'),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+/** @param {'global' | 'run'} scope */
+function table(scope) {
+  const rows = fields
+    .filter((field) => optionOf(field).scope === scope)
+    .map((field) => {
+      const { kind, help, inGo } = optionOf(field);
+      const variable = inGo
+        ? `\`BALLOT_${variableOf(field)}\`, \`${variableOf(field)}\``
+        : `\`BALLOT_${variableOf(field)}\``;
+      const cells = [`\`${keyOf(field)}\``, defaultOf(field), kind.allowed, variable, help];
+      return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+    });
+  return ['| key | default | allowed | environment | meaning |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+/** @param {string} readme */
+function withTables(readme) {
+  return readme.replace(
+    /(<!-- options: (global|run) -->\n).*?(<!-- end of options -->)/gs,
+    (_, start, scope, end) => `${start}\n${table(scope)}\n\n${end}`,
+  );
+}
+
+/** @param {string} path @param {string} text */
+async function formatted(path, text) {
+  return format(text, { ...(await resolveConfig(path)), filepath: path });
+}
+
+const readme = join(root, 'README.md');
+/** @type {[path: string, text: string][]} */
+const documents = [
+  [join(root, 'config/ballot.schema.json'), JSON.stringify(schema())],
+  [join(root, 'config/ballot.yaml'), sampleFile()],
+];
+if (existsSync(readme)) documents.push([readme, withTables(await readFile(readme, 'utf8'))]);
+
+for (const [path, text] of documents) {
+  const wanted = await formatted(path, text);
+  const present = existsSync(path) ? await readFile(path, 'utf8') : undefined;
+  if (wanted === present) continue;
+  if (process.argv.includes('--check')) {
+    console.error(`${path} is out of step with src/config/options.ts: run node scripts/generate-docs.mjs`);
+    process.exitCode = 1;
+  } else {
+    await writeFile(path, wanted);
+  }
+}
