@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../../src/clock.ts';
+import type { Logger } from '../../src/observe/logger.ts';
+import type { SessionOpener } from '../../src/zookeeper/port.ts';
+import { zookeeperSessions } from '../../src/zookeeper/session.ts';
+import { Ensemble } from '../simulation/ensemble.ts';
+import { FakeSessions } from '../simulation/session.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { startZooKeeper } from '../support/zookeeper.ts';
+
+/** One ensemble with its own time, real or simulated: what the contract is tested on. */
+export interface Coordinator {
+  /** The granted timeouts lie between twice and twenty times this, ms. */
+  readonly tickTime: number;
+  /** A host of its own: its clock, and what opens its sessions. */
+  host(name: string, sessionTimeout: number): { readonly sessions: SessionOpener; readonly clock: Clock };
+  /** Lets time pass until the promise has settled, and settles like it. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+  /** Lets `ms` pass. */
+  pass(ms: number): Promise<void>;
+  /** All servers are gone: connections break. */
+  goDown(): Promise<void>;
+  comeBack(options?: { readonly wiped?: boolean }): Promise<void>;
+  /** All servers stand still: connections stay, nobody answers. */
+  silence(silent: boolean): void;
+  close(): Promise<void>;
+}
+
+export const silentLogger: Logger = {
+  trace: () => undefined,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  fatal: () => undefined,
+};
+
+const TICK_MS = 100;
+
+function simulated(): Coordinator {
+  const clock = new VirtualClock(7);
+  const ensemble = new Ensemble(clock, { tickTime: TICK_MS });
+  return {
+    tickTime: TICK_MS,
+    host(name, sessionTimeout) {
+      const process = clock.process();
+      return { clock: process, sessions: new FakeSessions(ensemble, name, process, sessionTimeout) };
+    },
+    settle: (promise) => clock.wait(promise),
+    pass: async (ms) => void (await clock.run(clock.time + ms)),
+    async goDown() {
+      ensemble.goDown();
+      await clock.run(clock.time + 5);
+    },
+    async comeBack(options) {
+      ensemble.comeBack(options);
+      await clock.run(clock.time + 5);
+    },
+    silence(silent) {
+      for (const server of ensemble.servers) ensemble.stall(server, silent);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function real(): Promise<Coordinator> {
+  const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
+  let silenced = false;
+  return {
+    tickTime: TICK_MS,
+    host(_name, sessionTimeout) {
+      const sessions = zookeeperSessions({
+        servers: [{ host: '127.0.0.1', port: zookeeper.server.port }],
+        sessionTimeout,
+        keeperPath: join(import.meta.dirname, '../../dist/zookeeper/keeper.js'),
+        clock: systemClock,
+        logger: silentLogger,
+        debug: false,
+      });
+      return { clock: systemClock, sessions };
+    },
+    settle: (promise) => promise,
+    pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    goDown: () => zookeeper.server.stop(),
+    comeBack: (options = {}) => zookeeper.server.restart({ wipe: options.wiped ?? false }),
+    silence(silent) {
+      if (silent === silenced) return;
+      silenced = silent;
+      if (silent) zookeeper.server.pause();
+      else zookeeper.server.resume();
+    },
+    close: () => zookeeper.close(),
+  };
+}
+
+/** What every contract is run on. */
+export const coordinators: readonly (readonly [name: string, start: () => Promise<Coordinator>])[] = [
+  ['the simulated ensemble', () => Promise.resolve(simulated())],
+  ['ZooKeeper', real],
+];
+
+/** The error that a promise rejects with. Fails when it does not. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}

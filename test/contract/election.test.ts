@@ -1,0 +1,403 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
+import { createElection } from '../../src/election/candidate.ts';
+import type { Election, Term, TermEvent } from '../../src/election/election.ts';
+import { parseLease, parseProposal, type LeaseRecord } from '../../src/election/record.ts';
+import { UnavailableError } from '../../src/errors.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+
+const BASE = '/deep/down/election';
+const EMPTY = Buffer.alloc(0);
+const O = { timeout: 5000 };
+const TIMEOUT_MS = 1200;
+const PATIENCE_MS = 10_000;
+
+interface Standing {
+  readonly election: Election;
+  readonly clock: Clock;
+  /** Settles when elected, or fails. */
+  readonly term: Promise<Term>;
+  abort(): void;
+}
+
+describe.each(coordinators)('an election on %s', (_name, start) => {
+  let world: Coordinator;
+  let admin: Session;
+  const open: (() => Promise<void>)[] = [];
+
+  beforeEach(async () => {
+    world = await start();
+    admin = await world.settle(world.host('admin', TIMEOUT_MS).sessions.open(O));
+    open.push(() => admin.close(500));
+  });
+  afterEach(async () => {
+    world.silence(false);
+    for (const close of open.splice(0)) await world.settle(close());
+    await world.close();
+  });
+
+  const candidate = (id: string, leaseDuration?: number): { election: Election; clock: Clock } => {
+    const { sessions, clock } = world.host(id, TIMEOUT_MS);
+    const election = createElection({
+      sessions,
+      clock,
+      logger: silentLogger,
+      basePath: BASE,
+      candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
+      sessionTimeout: TIMEOUT_MS,
+      leaseDuration,
+      mixedFleet: false,
+    });
+    open.push(() => election.close(500));
+    return { election, clock };
+  };
+  const campaign = (election: Election, clock: Clock, patience = PATIENCE_MS): Standing => {
+    const controller = new AbortController();
+    const term = election.campaign({ signal: controller.signal, patience });
+    term.catch(() => undefined); // looked at by those tests that expect it
+    return { election, clock, term, abort: () => controller.abort(new Error('called off')) };
+  };
+  const stand = (id: string, leaseDuration?: number): Standing => {
+    const { election, clock } = candidate(id, leaseDuration);
+    return campaign(election, clock);
+  };
+  const elected = (standing: Standing): Promise<Term> => world.settle(standing.term);
+  const isElected = async (standing: Standing): Promise<boolean> => {
+    let won = false;
+    void standing.term.then(() => (won = true));
+    await world.pass(0);
+    return won;
+  };
+  const children = () => world.settle(admin.children(BASE, O));
+  const proposals = async () => (await children()).filter((name) => name.startsWith('proposal-')).sort();
+  /** Waits for as many proposals. */
+  const queueOf = async (count: number): Promise<string[]> => {
+    for (;;) {
+      const queue = await proposals().catch(() => []);
+      if (queue.length === count) return queue;
+      await world.pass(10);
+    }
+  };
+  const lease = async (): Promise<LeaseRecord | undefined> => {
+    const parsed = parseLease((await world.settle(admin.get(BASE, O))).data);
+    return parsed.kind === 'held' ? parsed.record : undefined;
+  };
+  const writeLease = (data: Buffer) => world.settle(admin.set(BASE, data, -1, O));
+  /** Makes the base path as an earlier candidate left it. */
+  const prepare = async (data: Buffer): Promise<void> => {
+    for (const path of ['/deep', '/deep/down', BASE]) await world.settle(admin.create(path, EMPTY, 'persistent', O));
+    if (data.length > 0) await writeLease(data);
+  };
+  const eventsOf = (term: Term): TermEvent[] => {
+    const events: TermEvent[] = [];
+    term.subscribe((event) => events.push(event));
+    return events;
+  };
+  const until = async (condition: () => boolean, ms = 10_000): Promise<void> => {
+    for (let waited = 0; !condition(); waited += 10) {
+      if (waited > ms) throw new Error(`in vain for ${ms} ms`);
+      await world.pass(10);
+    }
+  };
+
+  it('is won by whoever stands alone; the base path is made with its parents, lease and proposal name the leader', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const [proposal, ...others] = await proposals();
+    expect(others).toEqual([]);
+    expect(term.leaseDuration).toBe(TIMEOUT_MS);
+    await world.pass(200); // the first renewal puts the token on record
+    const record = await lease();
+    expect(record).toMatchObject({
+      candidateId: 'a',
+      hostname: 'a.example',
+      pid: '1',
+      proposalNode: `${BASE}/${proposal}`,
+      sessionTimeout: '1.2s',
+      leaseDuration: '1.2s',
+      fencingToken: term.fencingToken,
+    });
+    const { data, stat } = await world.settle(admin.get(`${BASE}/${proposal}`, O));
+    expect(stat.ephemeralOwner).not.toBe('0');
+    expect(parseProposal(data)).toMatchObject({ record: { candidateId: 'a', proposalTime: record?.proposalTime } });
+  });
+
+  it('hands over to the next in line within a fraction of the lease when the leader resigns', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const b = stand('b');
+    await queueOf(2);
+    await world.pass(200);
+    expect(await isElected(b)).toBe(false);
+    const before = b.clock.now();
+    const resigned = term.resign();
+    const next = await elected(b);
+    expect(b.clock.now() - before).toBeLessThan(TIMEOUT_MS / 4);
+    await world.settle(resigned);
+    expect(next.fencingToken).toBeGreaterThan(term.fencingToken);
+  });
+
+  it('elects in the order of the queue; who stands again stands at its end', async () => {
+    const a = stand('a');
+    let term = await elected(a);
+    const b = stand('b');
+    await queueOf(2);
+    const c = stand('c');
+    await queueOf(3);
+    await world.settle(term.resign());
+    const again = campaign(a.election, a.clock);
+    await queueOf(3);
+    const order: string[] = [];
+    for (const [id, standing] of [
+      ['b', b],
+      ['c', c],
+      ['a', again],
+    ] as const) {
+      term = await elected(standing);
+      order.push((await lease())?.candidateId ?? 'nobody');
+      await world.settle(term.resign());
+      expect(order.at(-1)).toBe(id);
+    }
+  });
+
+  it('renews the lease: events, deadline and the record move on, nobody else is elected', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const b = stand('b');
+    const events = eventsOf(term);
+    const { deadline } = term;
+    expect(deadline).toBeGreaterThan(a.clock.now());
+    await world.pass(3 * TIMEOUT_MS);
+    expect(events.length).toBeGreaterThanOrEqual(6);
+    expect(new Set(events.map((event) => event.kind))).toEqual(new Set(['renewed']));
+    const deadlines = events.map((event) => (event.kind === 'renewed' ? event.deadline : 0));
+    expect(deadlines).toEqual([...deadlines].sort((x, y) => x - y));
+    expect(term.deadline).toBeGreaterThan(deadline + 2 * TIMEOUT_MS);
+    expect(term.deadline).toBeLessThanOrEqual(a.clock.now() + TIMEOUT_MS);
+    expect(await isElected(b)).toBe(false);
+    expect((await lease())?.candidateId).toBe('a');
+  });
+
+  it('names the run in the lease with the next renewal', async () => {
+    const term = await elected(stand('a'));
+    term.setRun('run-7');
+    await world.pass(TIMEOUT_MS);
+    expect((await lease())?.runId).toBe('run-7');
+    term.setRun(undefined);
+    await world.pass(TIMEOUT_MS);
+    expect((await lease())?.runId).toBeUndefined();
+  });
+
+  it('resigning empties the lease and deletes the proposal, and may be done twice', async () => {
+    const term = await elected(stand('a'));
+    await world.pass(TIMEOUT_MS);
+    await world.settle(Promise.all([term.resign(), term.resign()]));
+    await world.settle(term.resign());
+    expect((await world.settle(admin.get(BASE, O))).data).toEqual(EMPTY);
+    expect(await proposals()).toEqual([]);
+  });
+
+  it('says that the lease was claimed by somebody else, and by whom', async () => {
+    const term = await elected(stand('a'));
+    const events = eventsOf(term);
+    await world.pass(100);
+    const usurper = { ...(await lease()), candidateId: 'z', proposalNode: `${BASE}/proposal-0000000099` };
+    await writeLease(Buffer.from(JSON.stringify(usurper)));
+    await until(() => events.at(-1)?.kind === 'lost');
+    expect(events.at(-1)).toEqual({ kind: 'lost', cause: { kind: 'claimed', by: 'z' } });
+    const late = eventsOf(term);
+    expect(late).toEqual([]);
+    await until(() => late.length > 0);
+    expect(late).toEqual([{ kind: 'lost', cause: { kind: 'claimed', by: 'z' } }]);
+    await world.settle(term.resign());
+    expect((await lease())?.candidateId).toBe('z');
+  });
+
+  it('says that the election was wiped', async () => {
+    const term = await elected(stand('a'));
+    const events = eventsOf(term);
+    for (const name of await children()) await world.settle(admin.delete(`${BASE}/${name}`, -1, O));
+    await world.settle(admin.delete(BASE, -1, O));
+    await until(() => events.at(-1)?.kind === 'lost');
+    expect(events.at(-1)).toEqual({ kind: 'lost', cause: { kind: 'wiped' } });
+  });
+
+  it('stands at the end of the queue after a term that was lost', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const events = eventsOf(term);
+    await world.pass(100);
+    const [first] = await proposals();
+    await writeLease(Buffer.from('{}'));
+    await until(() => events.at(-1)?.kind === 'lost');
+    const again = await elected(campaign(a.election, a.clock));
+    expect(again.fencingToken).toBeGreaterThan(term.fencingToken);
+    const queue = await proposals();
+    expect(queue).toHaveLength(1);
+    expect(queue).not.toContain(first);
+  });
+
+  it('leaves no proposal behind when a campaign is called off and withdrawn', async () => {
+    const term = await elected(stand('a'));
+    const b = stand('b');
+    await queueOf(2);
+    b.abort();
+    expect(String(await world.settle(rejection(b.term)))).toContain('called off');
+    await world.settle(b.election.withdraw(3000));
+    expect(await proposals()).toHaveLength(1);
+    await world.settle(term.resign());
+    expect(await proposals()).toEqual([]);
+  });
+
+  it('goes on without a candidate that was in the middle of the queue', async () => {
+    const term = await elected(stand('a'));
+    const b = stand('b');
+    await queueOf(2);
+    const c = stand('c');
+    await queueOf(3);
+    b.abort();
+    await world.settle(b.election.withdraw(3000));
+    await world.settle(term.resign());
+    await elected(c);
+    expect((await lease())?.candidateId).toBe('c');
+  });
+
+  it('does not start a campaign whose signal is aborted already', async () => {
+    const { election } = candidate('a');
+    const reason = new Error('never mind');
+    const failed = rejection(election.campaign({ signal: AbortSignal.abort(reason), patience: PATIENCE_MS }));
+    expect(await world.settle(failed)).toBe(reason);
+    await world.settle(election.withdraw(1000));
+    await world.settle(election.close(1000));
+    await world.settle(election.close(1000));
+  });
+
+  it.each([
+    ['of Go’s ballot', { sessionTimeout: '1.5s' }, 1500],
+    ['with a duration of its own', { sessionTimeout: '20s', leaseDuration: '700ms' }, 700],
+  ])(
+    'waits until the lease %s of a dead leader has been unchanged for its duration',
+    async (_kind, fields, duration) => {
+      const record = {
+        candidateId: 'dead',
+        hostname: 'h',
+        pid: '1',
+        proposalTime: '2026-11-21 03:06:35.479168679 +0000 UTC m=+1.95',
+      };
+      const proposalNode = `${BASE}/proposal-0000000000`;
+      await prepare(
+        Buffer.from(JSON.stringify({ ...record, ...fields, proposalNode, lastSeenTime: record.proposalTime })),
+      );
+      const a = stand('a');
+      const before = a.clock.now();
+      await elected(a);
+      expect(a.clock.now() - before).toBeGreaterThan(duration - 60);
+      expect(a.clock.now() - before).toBeLessThan(duration + 700);
+    },
+  );
+
+  it.each([
+    ['not JSON', Buffer.from('not JSON at all')],
+    ['a list', Buffer.from('[1, 2, 3]')],
+    ['of wrong types', Buffer.from('{"candidateId": 7, "proposalNode": null}')],
+    ['binary', Buffer.from([0, 1, 2, 255, 254])],
+    ['huge', Buffer.alloc(900_000, 'x')],
+  ])('waits for a lease that is %s like for any other, then claims it', async (_what, rubbish) => {
+    await prepare(rubbish);
+    const a = stand('a');
+    const before = a.clock.now();
+    await elected(a);
+    expect(a.clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 60);
+    expect(a.clock.now() - before).toBeLessThan(TIMEOUT_MS + 1000);
+    await world.pass(100);
+    expect((await lease())?.candidateId).toBe('a');
+  });
+
+  it('is not disturbed by children that are no proposals', async () => {
+    await prepare(EMPTY);
+    for (const name of ['config', 'aaa', 'proposal-', 'proposal-1', 'proposal-00000000001', 'zzz', 'runs'])
+      await world.settle(admin.create(`${BASE}/${name}`, EMPTY, 'persistent', O));
+    const term = await elected(stand('a'));
+    const b = stand('b');
+    await queueOf(5);
+    await world.settle(term.resign());
+    await elected(b);
+  });
+
+  it('takes over from a leader that is cut off, not before its lease has run out', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const b = stand('b');
+    await queueOf(2);
+    await world.pass(100);
+    // A foreign write with the same content stands for the last renewal of a leader that then falls silent.
+    const { data } = await world.settle(admin.get(BASE, O));
+    const events = eventsOf(term);
+    await world.settle(a.election.close(1000));
+    await writeLease(data);
+    const before = b.clock.now();
+    await elected(b);
+    expect(b.clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 60);
+    expect(b.clock.now() - before).toBeLessThan(TIMEOUT_MS + 700);
+    void events;
+  });
+
+  it('keeps everybody in role over an outage of the whole ensemble', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const b = stand('b');
+    await queueOf(2);
+    const events = eventsOf(term);
+    await world.goDown();
+    await world.pass(3 * TIMEOUT_MS);
+    expect(events.at(-1)?.kind).toBe('unconfirmed');
+    await world.comeBack();
+    await until(() => events.at(-1)?.kind === 'renewed');
+    await world.pass(2 * TIMEOUT_MS);
+    expect(events.some((event) => event.kind === 'lost')).toBe(false);
+    expect(await isElected(b)).toBe(false);
+    expect((await lease())?.fencingToken).toBe(term.fencingToken);
+  });
+
+  it('elects anew when the ensemble comes back without its data', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const events = eventsOf(term);
+    await world.goDown();
+    await world.pass(100);
+    await world.comeBack({ wiped: true });
+    await until(() => events.at(-1)?.kind === 'lost', 20_000);
+    expect(events.at(-1)).toEqual({ kind: 'lost', cause: { kind: 'wiped' } });
+    await elected(campaign(a.election, a.clock));
+  });
+
+  it('gives a campaign up when there was no contact for as long as its patience', async () => {
+    await world.goDown();
+    const { election, clock } = candidate('a');
+    const never = campaign(election, clock, 800);
+    const before = clock.now();
+    const error = await world.settle(rejection(never.term));
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(clock.now() - before).toBeGreaterThan(700);
+    expect(clock.now() - before).toBeLessThan(2000);
+    await world.comeBack();
+    await elected(campaign(election, clock));
+  });
+
+  it('gives a campaign up that lost contact while standing by, and keeps its place for the next', async () => {
+    await elected(stand('a'));
+    const { election, clock } = candidate('b');
+    const standing = campaign(election, clock, 800);
+    const queue = await queueOf(2);
+    await world.goDown();
+    const before = clock.now();
+    expect(await world.settle(rejection(standing.term))).toBeInstanceOf(UnavailableError);
+    expect(clock.now() - before).toBeLessThan(2500);
+    await world.comeBack();
+    const again = campaign(election, clock);
+    await world.pass(TIMEOUT_MS);
+    expect(await isElected(again)).toBe(false);
+    expect(await proposals()).toEqual(queue);
+  });
+});
