@@ -1,0 +1,120 @@
+/** `ballot run once`: puts the parts together, and turns signals into requests. */
+import { hostname } from 'node:os';
+import { launch } from '../child/launch.ts';
+import { systemClock } from '../clock.ts';
+import type { RunConfig } from '../config/config.ts';
+import { formatDuration } from '../duration.ts';
+import { createElection } from '../election/candidate.ts';
+import { ConfigurationError } from '../errors.ts';
+import { createLogger } from '../observe/logger.ts';
+import { Supervisor, type RunIdentity } from '../supervisor/supervisor.ts';
+import { zookeeperSessions } from '../zookeeper/session.ts';
+import type { RunContext } from './context.ts';
+
+/** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
+
+/** These are the command's business. */
+const PASSED_ON = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+
+/** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
+const FLUSH_WITHIN_MS = 5_000;
+
+/**
+ * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it was started by the command of the
+ * very election it is to stand in: it would wait for itself.
+ */
+export async function runOnce(context: RunContext): Promise<number> {
+  const { config, env } = context;
+  refuseOwnElection(config, env);
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    hostname: hostname(),
+    candidateId: config.candidateId,
+    fd: 1,
+    debug: config.debug,
+    env,
+  });
+  for (const warning of context.warnings) logger.warn(warning);
+  const clock = systemClock;
+  const sessions = zookeeperSessions({
+    servers: config.zookeeperServers,
+    sessionTimeout: config.zookeeperSessionTimeout,
+    keeperPath: context.keeperPath,
+    firstKeeper: context.keeper,
+    clock,
+    logger,
+    debug: config.debug,
+  });
+  const election = createElection({
+    sessions,
+    clock,
+    logger,
+    basePath: config.zookeeperBasePath,
+    candidate: { candidateId: config.candidateId, hostname: hostname(), pid: String(process.pid) },
+    sessionTimeout: config.zookeeperSessionTimeout,
+    leaseDuration: config.leaseDuration,
+    mixedFleet: config.mixedFleet,
+  });
+  const supervisor = new Supervisor(
+    {
+      election,
+      launch: (identity) =>
+        launch(
+          { command: context.command, env: commandEnvironment(context, identity), wrap: config.wrapChildLogs },
+          logger,
+          clock,
+        ),
+      clock,
+      logger,
+      patience: config.zookeeperSessionTimeout,
+    },
+    config,
+  );
+  for (const signal of STOPPING) process.on(signal, () => supervisor.requestStop(signal));
+  for (const signal of PASSED_ON) process.on(signal, () => supervisor.passOn(signal));
+  logger.info('standing for election', {
+    servers: serverList(config),
+    basePath: config.zookeeperBasePath,
+    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
+  });
+  const exitCode = await supervisor.run();
+  logger.info('ballot ends', { exitCode });
+  await logger.flush(FLUSH_WITHIN_MS);
+  return exitCode;
+}
+
+function serverList(config: RunConfig): string {
+  return config.zookeeperServers
+    .map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+    .join(',');
+}
+
+/** Ballot's own environment, and what the command may need to know of its election and of this run. */
+function commandEnvironment({ config, env }: RunContext, identity: RunIdentity): NodeJS.ProcessEnv {
+  const { BALLOT_FENCING_TOKEN: _earlier, ...inherited } = env;
+  const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
+  return {
+    ...inherited,
+    BALLOT_CANDIDATE_ID: config.candidateId,
+    BALLOT_ZOOKEEPER_SERVERS: serverList(config),
+    BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
+    BALLOT_RUN_ID: identity.runId,
+    ...token,
+  };
+}
+
+/** BALLOT_RUN_ID is what only a command that ballot runs has. */
+function refuseOwnElection(config: RunConfig, env: NodeJS.ProcessEnv): void {
+  const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;
+  if (runId === undefined || basePath !== config.zookeeperBasePath) return;
+  const outer = (servers ?? '').split(',').toSorted().join(',');
+  if (outer !== serverList(config).split(',').toSorted().join(',')) return;
+  throw new ConfigurationError(
+    [
+      `zookeeper-base-path: this process runs as the command of the election ${basePath} itself (BALLOT_RUN_ID ${runId}), and would wait for itself to end`,
+    ],
+    { hint: 'choose another base path for the inner election' },
+  );
+}

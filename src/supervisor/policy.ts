@@ -1,0 +1,72 @@
+/**
+ * What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds.
+ */
+import type { Outcome } from '../child/launch.ts';
+import type { ChildPolicy, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
+import { ExitCode } from '../errors.ts';
+
+/** The part of the configuration that decides. */
+export interface Plan {
+  readonly onChildSuccess: ChildPolicy;
+  readonly onChildError: ChildPolicy;
+  readonly onElectionFailure: ElectionFailurePolicy;
+  readonly onLeaseLoss: LeaseLossPolicy;
+  readonly killAfter: number;
+  readonly stopSignal: NodeJS.Signals;
+  readonly electionTimeout: number | undefined;
+  readonly runTimeout: number | undefined;
+  readonly restartDelay: number;
+  readonly restartMaxDelay: number;
+}
+
+/** How a run ended, with what only the supervisor knows: that it ended it for taking too long. */
+export interface Result {
+  readonly outcome: Outcome;
+  /** The code that stands for the outcome (see `child/exit.ts`). */
+  readonly exitCode: number;
+  readonly timedOut: boolean;
+  readonly ranFor: number;
+}
+
+/** The exit code that counts for policies and for ballot's own end: the command's, or 124 when it was stopped for taking too long. */
+export function exitCodeOf(result: Pick<Result, 'exitCode' | 'timedOut'>): number {
+  return result.timedOut ? ExitCode.runTimeout : result.exitCode;
+}
+
+/** The policy that applies to a run that ended by itself or was stopped for taking too long. */
+export function policyAfter(result: Result, plan: Plan): ChildPolicy {
+  return exitCodeOf(result) === ExitCode.ok ? plan.onChildSuccess : plan.onChildError;
+}
+
+/** Runs that failed in a row, without one in between that succeeded or lasted. */
+export function failuresAfter(failures: number, result: Result, plan: Plan): number {
+  if (exitCodeOf(result) === ExitCode.ok) return 0;
+  return result.ranFor >= plan.restartMaxDelay ? 1 : failures + 1;
+}
+
+/**
+ * How long this candidate waits before it runs the command again. After failures in a row `restart-delay`, doubled each time up to
+ * `restart-max-delay`; after a success only what is missing to `restart-delay` between two starts, so that a command that ends at once
+ * does not turn into a loop of thousands of runs a second.
+ */
+export function restartDelay(failures: number, result: Result, plan: Plan): number {
+  if (failures === 0) return Math.max(0, plan.restartDelay - result.ranFor);
+  return Math.min(plan.restartDelay * 2 ** (failures - 1), plan.restartMaxDelay);
+}
+
+const ELECTION_RETRY_MS = 100;
+const ELECTION_RETRY_MAX_MS = 5_000;
+
+/** Backoff after `failures` failed campaigns in a row: doubling, with full jitter on the upper half so that candidates do not return in step. `jitter` in [0, 1). */
+export function electionRetryDelay(failures: number, jitter: number): number {
+  const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
+  return delay / 2 + (delay / 2) * jitter;
+}
+
+/** A few words on how a run ended, for the log. */
+export function describeResult(result: Pick<Result, 'outcome' | 'timedOut'>): string {
+  const { outcome, timedOut } = result;
+  const late = timedOut ? ', stopped for taking longer than run-timeout' : '';
+  if (outcome.kind === 'notStarted') return `could not be started: ${outcome.message}`;
+  return (outcome.kind === 'signalled' ? `ended by ${outcome.signal}` : `exit code ${outcome.code}`) + late;
+}

@@ -1,0 +1,230 @@
+import { exitCode } from '../child/exit.ts';
+import type { RunningCommand } from '../child/launch.ts';
+import { sleep, type Clock } from '../clock.ts';
+import { BallotError, describe, ExitCode, RefusedError } from '../errors.ts';
+import type { Election, Term, TermEvent } from '../election/election.ts';
+import type { Logger } from '../observe/logger.ts';
+import { start, transition } from './machine.ts';
+import type { Plan } from './policy.ts';
+import type { Effect, ElectionFailure, Event, State, Step } from './state.ts';
+
+/** What a run is told about itself. */
+export interface RunIdentity {
+  readonly runId: string;
+  /** `undefined`: the command runs without leadership (`run-anyway`). */
+  readonly fencingToken: number | undefined;
+}
+
+export interface SupervisorParts {
+  readonly election: Election;
+  readonly launch: (identity: RunIdentity) => RunningCommand;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a campaign goes without contact to the coordinator before it counts as failed, ms. */
+  readonly patience: number;
+}
+
+/** How long leaving the queue may take at the end, ms. */
+const WITHDRAW_WITHIN_MS = 3_000;
+
+/** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
+const DRAIN_WITHIN_MS = 10_000;
+
+interface Execution {
+  readonly run: number;
+  readonly identity: RunIdentity;
+  readonly command: RunningCommand;
+}
+
+/**
+ * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present state's deadline is armed on entry and cleared on exit.
+ */
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #plan: Plan;
+  readonly #queue: Event[] = [];
+  readonly #finished: Promise<number>;
+  #finish: (exitCode: number) => void = () => {};
+  #state: State | undefined;
+  #handling = false;
+  #disarm: (() => void) | undefined;
+  #campaigning = new AbortController();
+  #term: Term | undefined;
+  #execution: Execution | undefined;
+  readonly #draining = new Set<Promise<void>>();
+
+  constructor(parts: SupervisorParts, plan: Plan) {
+    this.#parts = parts;
+    this.#plan = plan;
+    this.#finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** Supervises until a policy or a stop ends it. Resolves with ballot's exit code. Called once. */
+  run(): Promise<number> {
+    this.#enter(start(this.#plan, this.#parts.clock.now()));
+    this.#handleAll();
+    return this.#finished;
+  }
+
+  /** Stops the command, resigns, ends. A second call skips the grace. */
+  requestStop(signal: NodeJS.Signals): void {
+    this.#dispatch({ kind: 'stopRequested', signal });
+  }
+
+  /** Passes a signal on to the command, if one runs. */
+  passOn(signal: NodeJS.Signals): void {
+    this.#execution?.command.signal(signal);
+  }
+
+  #dispatch(event: Event): void {
+    this.#queue.push(event);
+    if (this.#state !== undefined) this.#handleAll();
+  }
+
+  #handleAll(): void {
+    if (this.#handling) return;
+    this.#handling = true;
+    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      if (this.#state !== undefined) this.#enter(transition(this.#state, event, this.#plan, this.#parts.clock.now()));
+    }
+    this.#handling = false;
+  }
+
+  #enter({ state, effects }: Step): void {
+    if (state !== this.#state) {
+      this.#disarm?.();
+      this.#disarm = undefined;
+      this.#state = state;
+      const { deadline } = state;
+      if (deadline !== undefined)
+        this.#disarm = this.#parts.clock.at(deadline, () => this.#dispatch({ kind: 'deadline' }));
+    }
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'campaign':
+        return this.#campaign(effect.campaign, effect.delay);
+      case 'spawn':
+        return this.#spawn(effect.run, effect.term);
+      case 'signal':
+        if (this.#execution?.run === effect.run) this.#execution.command.signal(effect.signal);
+        return;
+      case 'resign':
+        void this.#resign(effect.leave).then((error) => this.#dispatch({ kind: 'resigned', error }));
+        return;
+      case 'note':
+        return this.#parts.logger[effect.level](effect.message, effect.fields);
+      case 'finish':
+        void this.#drained().then(() => this.#finish(effect.exitCode));
+    }
+  }
+
+  #campaign(campaign: number, delay: number): void {
+    const { clock, election, patience } = this.#parts;
+    this.#campaigning = new AbortController();
+    const { signal } = this.#campaigning;
+    const elected = async (): Promise<Term> => {
+      if (delay > 0) await sleep(clock, delay, signal);
+      return election.campaign({ signal, patience });
+    };
+    elected().then(
+      (term) => this.#elected(campaign, term),
+      (error: unknown) => {
+        if (signal.aborted) return;
+        this.#dispatch({ kind: 'electionFailed', campaign, failure: failureOf(error), jitter: clock.random() });
+      },
+    );
+  }
+
+  #elected(campaign: number, term: Term): void {
+    this.#term = term;
+    term.setRun(this.#execution?.identity.runId);
+    term.subscribe((event) => this.#dispatch(termEvent(term, event)));
+    const { fencingToken, deadline, leaseDuration } = term;
+    this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
+  }
+
+  #spawn(run: number, term: number | undefined): void {
+    const { clock, launch, logger } = this.#parts;
+    const runId = `${term ?? `anyway-${Math.trunc(clock.wall())}`}.${run}`;
+    const identity: RunIdentity = { runId, fencingToken: term };
+    const command = launch(identity);
+    this.#execution = { run, identity, command };
+    if (term !== undefined) this.#term?.setRun(runId);
+    if (command.pid !== undefined) logger.info('the command runs', { run, runId, pid: command.pid, term });
+    const drained = command.drained.then(() => void this.#draining.delete(drained));
+    this.#draining.add(drained);
+    void this.#follow(run, command);
+  }
+
+  async #follow(run: number, command: RunningCommand): Promise<void> {
+    const outcome = await command.exited;
+    // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
+    const over = new AbortController();
+    const leftBehind = sleep(this.#parts.clock, 1, over.signal).then(
+      () => this.#dispatch({ kind: 'commandEnded', run, outcome }),
+      () => undefined,
+    );
+    await command.gone;
+    over.abort();
+    await leftBehind;
+    if (this.#execution?.run === run) this.#execution = undefined;
+    this.#term?.setRun(undefined);
+    this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
+  }
+
+  /** Gives up the lease, and with `leave` everything else too. Returns what went wrong. */
+  async #resign(leave: boolean): Promise<string | undefined> {
+    const { election, logger } = this.#parts;
+    const term = this.#term;
+    this.#term = undefined;
+    let error: string | undefined;
+    try {
+      if (leave) this.#campaigning.abort();
+      await term?.resign();
+      if (term !== undefined) logger.info('resigned', { term: term.fencingToken });
+    } catch (thrown) {
+      error = describe(thrown);
+    }
+    try {
+      if (leave) await election.withdraw(WITHDRAW_WITHIN_MS);
+    } catch (thrown) {
+      error ??= describe(thrown);
+    }
+    return error;
+  }
+
+  /** Waits for the commands' last output, which a process outside their groups may hold up. */
+  async #drained(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const inTime = new AbortController();
+    const late = sleep(clock, DRAIN_WITHIN_MS, inTime.signal).then(
+      () => logger.warn('the command’s last output was not taken in time', { waited: `${DRAIN_WITHIN_MS / 1000}s` }),
+      () => undefined,
+    );
+    await Promise.race([Promise.all(this.#draining), late]);
+    inTime.abort();
+  }
+}
+
+function termEvent(term: Term, event: TermEvent): Event {
+  switch (event.kind) {
+    case 'renewed':
+      return { kind: 'leaseRenewed', term: term.fencingToken, deadline: event.deadline };
+    case 'unconfirmed':
+      return { kind: 'leaseUnconfirmed', term: term.fencingToken, why: event.why };
+    case 'lost':
+      return { kind: 'leaseLost', term: term.fencingToken, cause: event.cause };
+  }
+}
+
+function failureOf(error: unknown): ElectionFailure {
+  if (error instanceof RefusedError) return { kind: 'refused', message: describe(error), exitCode: error.exitCode };
+  if (error instanceof BallotError) return { kind: 'unavailable', message: describe(error), exitCode: error.exitCode };
+  const stack = error instanceof Error ? error.stack : undefined;
+  return { kind: 'bug', message: stack ?? describe(error), exitCode: ExitCode.bug };
+}
