@@ -1,11 +1,17 @@
-/** Writes a report to stdout and resolves when it was taken, so that a slow reader gets all of it. A reader that has gone away (`| head`) is no error. */
+import { BallotError, ExitCode } from '../errors.ts';
+
+/**
+ * Writes a report to stdout and resolves when all of it was taken, however slow the reader. A reader that has gone away (`| head`) is
+ * no error. Throws a BallotError when stdout cannot be written, as on a full disk.
+ */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = (error?: Error | null): void => {
-      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
-      else resolve();
+    const settle = (cause?: NodeJS.ErrnoException | null): void => {
+      if (cause && cause.code !== 'EPIPE') {
+        reject(new BallotError('OUTPUT', ExitCode.unavailable, 'the report could not be written to stdout', { cause }));
+      } else resolve();
     };
-    // A failed write is reported to both, and an 'error' that nobody listens to would end the process.
+    // A failed write is reported twice, and an 'error' that nobody listens to would end the process.
     process.stdout.on('error', settle);
     process.stdout.write(text, settle);
   });

@@ -1,10 +1,11 @@
 /** Reads an election without taking part in it: nothing is written, nothing is created. */
-import { sleepUntil, type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { NoNodeError } from '../zookeeper/errors.ts';
 import type { Session, ZNode } from '../zookeeper/port.ts';
 import { untilAnswered } from './context.ts';
 import { sortProposals } from './queue.ts';
 import { heartbeatDoubt, type Snapshot } from './reading.ts';
+import { firing, firstOf } from './watches.ts';
 
 /** How to look at an election. */
 export interface Inspection {
@@ -71,25 +72,14 @@ async function watchHeartbeat(inspection: Inspection, until: number, mzxid: numb
   try {
     // A change before the watch was armed happened at a time that nobody saw.
     if (node.stat.mzxid !== mzxid) return NOTHING;
-    const event = await firstOf(watch.fired, clock, until, signal);
+    const waited = await firstOf(clock, [firing(watch)], signal, until);
     const at = clock.now();
-    if (event === undefined) return (now) => ({ ensembleClock: undefined, unchangedFor: now - since });
-    if (event !== 'changed') return NOTHING;
+    if (waited === 'time') return (now) => ({ ensembleClock: undefined, unchangedFor: now - since });
+    if ((await watch.fired) !== 'changed') return NOTHING;
     const stamp = (await orGone(untilAnswered(clock, session, signal, (options) => session.exists(basePath, options))))
       ?.mtime;
     return stamp === undefined ? NOTHING : (now) => ({ ensembleClock: stamp + (now - at), unchangedFor: undefined });
   } finally {
     watch.cancel();
-  }
-}
-
-/** What `event` resolves with, or `undefined` when `until` is reached before. */
-async function firstOf<T>(event: Promise<T>, clock: Clock, until: number, signal: AbortSignal): Promise<T | undefined> {
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  try {
-    return await Promise.race([event, sleepUntil(clock, until, either).then(() => undefined)]);
-  } finally {
-    done.abort();
   }
 }
