@@ -6,7 +6,7 @@ import type { RunConfig } from '../config/config.ts';
 import { formatDuration } from '../duration.ts';
 import { createElection } from '../election/candidate.ts';
 import { ConfigurationError } from '../errors.ts';
-import { createLogger } from '../observe/logger.ts';
+import { createLogger } from '../observe/create-logger.ts';
 import { Supervisor, type RunIdentity } from '../supervisor/supervisor.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import type { RunContext } from './context.ts';

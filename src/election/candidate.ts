@@ -107,12 +107,11 @@ class ZooKeeperElection implements Election, TermHost {
     const over = new AbortController();
     const endAt = clock.now() + timeout;
     // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
-    await Promise.race([this.#campaigning, sleepUntil(clock, endAt, over.signal).catch(noop)]);
+    const settled = Promise.all([this.#campaigning, this.#term?.settle()]);
+    await Promise.race([settled, sleepUntil(clock, endAt, over.signal).catch(noop)]);
     over.abort();
-    const standing = this.#standing;
-    this.#standing = undefined;
-    this.#term = undefined;
-    await standing?.session.close(Math.max(0, endAt - clock.now()));
+    // The place is kept: whatever of the term is still under way finds its session ended.
+    await this.#standing?.session.close(Math.max(0, endAt - clock.now()));
   }
 }
 
