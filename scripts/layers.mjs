@@ -24,8 +24,10 @@ const LAYERS = {
   local: [],
 };
 
-/** Files that put the parts together, and what they may import beyond their folder's share. @type {Record<string, string[]>} */
+/** Files that put the parts together, and the folders or files that they may import beyond their folder's share. @type {Record<string, string[]>} */
 const COMPOSERS = {
+  // Forks the keeper before anything else is loaded.
+  'main.ts': ['zookeeper/fork.ts'],
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
   'cli/info.ts': ['election', 'zookeeper', 'local'],
 };
@@ -118,7 +120,7 @@ function refusal(file, target, type) {
   if (below === undefined) return `no layer is known for ${to}: add it to scripts/layers.mjs`;
   if (type && (COMMON_TYPES.includes(target) || below > above)) return undefined;
   const allowed = [...(LAYERS[from] ?? []), ...(COMPOSERS[file] ?? [])];
-  if (allowed.includes(to)) return undefined;
+  if (allowed.includes(to) || allowed.includes(target)) return undefined;
   if (below === above)
     return `${from} and ${to} are neighbours: what both need belongs further down, what joins them further up`;
   if (below < above) return `${to} is above ${from}`;
