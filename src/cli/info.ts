@@ -1,4 +1,5 @@
 /** `ballot info`: who leads, who stands, and what is odd about it. Reads only. */
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { systemClock, type Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
@@ -66,6 +67,8 @@ async function look(context: InfoContext, logger: Logger, clock: Clock): Promise
     throw error instanceof UnavailableError ? noAnswer(context, error) : error;
   });
   const late = new AbortController();
+  // One listener for each request under way, and a queue may be long.
+  setMaxListeners(0, late.signal);
   const cancel = clock.at(until, () => late.abort(noAnswer(context, silence(session))));
   try {
     return await inspect({

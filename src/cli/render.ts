@@ -1,5 +1,6 @@
 /** The report of `ballot info` as text. */
 import { formatDuration } from '../duration.ts';
+import { UNSAFE, escapeChar } from './unsafe.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../election/status.ts';
 import type { OutputFormat } from './context.ts';
 
@@ -17,29 +18,14 @@ export async function render(report: ElectionReport, format: OutputFormat): Prom
 
 type Document = Record<string, unknown>;
 
-/** Controls and invisible format characters that could steer a terminal; JSON escapes only those below U+0020 by itself. */
-const UNSAFE = /[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-
-function escapeChar(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
-
 async function yaml(report: ElectionReport): Promise<string> {
-  const { Document: YamlDocument, visit } = await import('yaml');
+  const { stringifyYaml } = await import('./yaml.ts');
   const document = withoutEmpty({
     leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
     allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
     lease: report.lease && leaseDocument(report.lease),
   });
-  // The older schema quotes what readers of either version of YAML could take for something else than text.
-  const tree = new YamlDocument(document, { schema: 'yaml-1.1', aliasDuplicateObjects: false });
-  visit(tree, {
-    Scalar: (_, scalar) => {
-      // Only between double quotes can the escapes below stand.
-      if (typeof scalar.value === 'string' && scalar.value.search(UNSAFE) >= 0) scalar.type = 'QUOTE_DOUBLE';
-    },
-  });
-  return tree.toString({ indentSeq: false, lineWidth: 0 }).replace(UNSAFE, escapeChar);
+  return stringifyYaml(document);
 }
 
 function jsonDocument(report: ElectionReport): Document {

@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { freePorts } from '../support/ports.ts';
+import { restrictedZNode } from '../support/restrict.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+const main = join(import.meta.dirname, '../../dist/main.js');
+
+let zookeeper: Ensemble;
+let session: Session;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+  session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+  for (const base of ['/rubbish', '/many'])
+    await session.create(base, Buffer.from('{"pid":1}'), 'persistent', { timeout: 3000 });
+  const padding = 'x'.repeat(400);
+  for (let index = 0; index < 300; index++) {
+    const record = JSON.stringify({ candidateId: `${padding}${index}`, hostname: padding });
+    await session.create('/many/proposal-', Buffer.from(record), 'ephemeral-sequential', { timeout: 3000 });
+  }
+});
+afterAll(async () => {
+  await session?.close(3000);
+  await zookeeper?.close();
+});
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  took: number;
+}
+
+function ballot(...args: string[]): Promise<Ended> {
+  const start = performance.now();
+  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [main, 'info', ...args],
+      { env, timeout: 20_000, cwd: '/' },
+      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
+    );
+  });
+}
+
+const at = (base: string): string[] => ['--zookeeper-servers', zookeeper.connectString, '--zookeeper-base-path', base];
+
+describe('ballot info', () => {
+  it('prints an empty election and exits with 0', async () => {
+    expect(await ballot(...at('/nobody'))).toMatchObject({ code: 0, stdout: '{}\n', stderr: '' });
+    expect(await ballot(...at('/nobody'), '-o', 'json')).toMatchObject({
+      code: 0,
+      stdout: '{\n    "leader": {},\n    "candidates": []\n}\n',
+    });
+    expect(await ballot(...at('/nobody'), '-o', 'table')).toMatchObject({
+      code: 0,
+      stdout: 'nobody leads, nobody stands\n',
+    });
+  });
+
+  it('keeps stdout for the report: the most talkative log goes to stderr', async () => {
+    const { code, stdout, stderr } = await ballot(...at('/rubbish'), '--debug', '--log-level', 'trace');
+    expect(code).toBe(0);
+    expect(parse(stdout)).toMatchObject({ lease: { state: 'unreadable', why: 'pid is not a string' } });
+    expect(stderr).toMatch(/session/);
+  });
+
+  it('gives a slow reader all of a long report', async () => {
+    const args = [main, 'info', ...at('/many'), '-o', 'json'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const pieces: Buffer[] = [];
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for await (const piece of child.stdout) {
+      pieces.push(piece as Buffer);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const report = JSON.parse(Buffer.concat(pieces).toString()) as { candidates: unknown[] };
+    expect(report.candidates).toHaveLength(300);
+  });
+
+  it('does not mind a reader that goes away', async () => {
+    const child = spawn(process.execPath, [main, 'info', ...at('/many')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('exits with 69 in time when nobody answers, and names the addresses', async () => {
+    const [port] = await freePorts(1);
+    const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', `127.0.0.1:${port}`, '--timeout', '1s');
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr).toContain(`127.0.0.1:${port}: connection refused`);
+    expect(took).toBeLessThan(2500);
+  });
+
+  it('exits with 69 within 5 s when the ensemble is frozen', async () => {
+    const frozen = await startZooKeeper();
+    frozen.server.pause();
+    try {
+      const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', frozen.connectString);
+      expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+      expect(stderr).toContain(`${frozen.server.address}: `);
+      expect(took).toBeLessThan(6000);
+    } finally {
+      await frozen.close();
+    }
+  });
+
+  it('exits with 77 when an ACL forbids the look', async () => {
+    await restrictedZNode(zookeeper.connectString, '/secret');
+    const { code, stdout, stderr } = await ballot(...at('/secret'));
+    expect({ code, stdout }).toEqual({ code: 77, stdout: '' });
+    expect(stderr).toContain('/secret');
+  });
+
+  it('exits with 64 for a format or a time that it does not know', async () => {
+    expect(await ballot(...at('/nobody'), '-o', 'xml')).toMatchObject({ code: 64, stdout: '' });
+    expect(await ballot(...at('/nobody'), '--timeout', '5')).toMatchObject({ code: 64, stdout: '' });
+  });
+});
