@@ -1,0 +1,457 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const main = join(root, 'dist/main.js');
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ballot-config-'));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The built `ballot`, in the test's folder, with this environment and no other. */
+function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: number): Promise<Ended> {
+  const options = {
+    cwd: folder,
+    env: { HOME: join(folder, 'home'), ...env },
+    timeout: 30_000,
+    ...(uid === undefined ? {} : { uid }),
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
+    });
+  });
+}
+
+type Report = Record<string, { value: unknown; source: string }>;
+
+/** What `ballot config` says of each key. */
+async function configured(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Report> {
+  const { code, stdout, stderr } = await ballot(['config', '-o', 'json', ...args], env);
+  expect({ code, stderr: stderr.replaceAll(/^ballot: warning: .*\n/gm, '') }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout) as Report;
+}
+
+async function put(path: string, content: string): Promise<string> {
+  const full = join(folder, path);
+  await mkdir(dirname(full), { recursive: true });
+  await writeFile(full, content);
+  return full;
+}
+
+const values = (report: Report): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(report).map(([key, { value }]) => [key, value]));
+
+const everything: Readonly<Record<string, string>> = {
+  'zookeeper-servers': 'zk1:2182,[::1]:2181',
+  'zookeeper-base-path': '/my/worker',
+  'zookeeper-session-timeout': '4s',
+  'log-level': 'warn',
+  'log-format': 'json',
+  'mixed-fleet': 'true',
+  debug: 'true',
+  'candidate-id': 'node-1',
+  'on-child-success': 'exit',
+  'on-child-error': 'rerun',
+  'on-election-failure': 'run-anyway',
+  'on-lease-loss': 'stop',
+  'wrap-child-logs': 'false',
+  'kill-after': '3s',
+  'stop-signal': 'SIGINT',
+  'lease-duration': '1.5s',
+  'election-timeout': '1m30s',
+  'restart-delay': '200ms',
+  'restart-max-delay': '10s',
+  'run-timeout': '1h0m0s',
+};
+
+describe('three ways to say the same', () => {
+  const expected = { ...everything, 'config-file': null, 'mixed-fleet': true, debug: true, 'wrap-child-logs': false };
+  const variable = (key: string): string => `BALLOT_${key.toUpperCase().replaceAll('-', '_')}`;
+
+  it('a YAML file', async () => {
+    const lines = Object.entries(everything).map(
+      ([key, value]) => `${key}: ${key === 'zookeeper-servers' ? `"${value}"` : value}\n`,
+    );
+    const path = await put('ballot.yaml', lines.join(''));
+    const report = await configured([]);
+    expect(values(report)).toEqual(expected);
+    expect(report['log-level']?.source).toBe(`${path}:4`);
+  });
+
+  it('a JSON file', async () => {
+    const path = await put('ballot.json', JSON.stringify({ ...everything, debug: true }, null, 2));
+    const report = await configured([]);
+    expect(values(report)).toEqual(expected);
+    expect(report['zookeeper-base-path']?.source).toBe(`${path}:3`);
+  });
+
+  it('the environment', async () => {
+    const env = Object.fromEntries(Object.entries(everything).map(([key, value]) => [variable(key), value]));
+    const report = await configured([], env);
+    expect(values(report)).toEqual(expected);
+    expect(report['kill-after']?.source).toBe('environment BALLOT_KILL_AFTER');
+  });
+
+  it('flags', async () => {
+    const report = await configured(Object.entries(everything).flatMap(([key, value]) => [`--${key}`, value]));
+    expect(values(report)).toEqual(expected);
+    expect(report['kill-after']?.source).toBe('flag --kill-after');
+    expect(await configured(Object.entries(everything).map(([key, value]) => `--${key}=${value}`))).toEqual(report);
+  });
+
+  it('nothing: the defaults', async () => {
+    const report = await configured([]);
+    expect(values(report)).toMatchObject({
+      'zookeeper-servers': 'localhost:2181',
+      'zookeeper-base-path': '/ballot/election',
+      'zookeeper-session-timeout': '5s',
+      'candidate-id': hostname(),
+      'lease-duration': null,
+      'run-timeout': 'none',
+    });
+    expect(new Set(Object.values(report).map(({ source }) => source))).toEqual(new Set(['default']));
+  });
+});
+
+describe('layers', () => {
+  it('later ones win, key by key', async () => {
+    const user = await put(
+      'xdg/ballot/ballot.json',
+      '{"log-level": "error", "log-format": "json",\n "kill-after": "1s", "debug": true}',
+    );
+    const own = await put('ballot.yaml', 'log-level: warn\nlog-format: raw\nkill-after: 2s\n');
+    const env = { XDG_CONFIG_HOME: join(folder, 'xdg'), BALLOT_LOG_LEVEL: 'debug', BALLOT_LOG_FORMAT: 'human' };
+    const report = await configured(['--log-level', 'trace'], env);
+    expect(report).toMatchObject({
+      'log-level': { value: 'trace', source: 'flag --log-level' },
+      'log-format': { value: 'human', source: 'environment BALLOT_LOG_FORMAT' },
+      'kill-after': { value: '2s', source: `${own}:3` },
+      debug: { value: true, source: `${user}:2` },
+      'stop-signal': { value: 'SIGTERM', source: 'default' },
+    });
+  });
+
+  it('the user has a file under ~/.config, also when XDG_CONFIG_HOME is relative', async () => {
+    const path = await put('home/.config/ballot/ballot.yaml', 'log-level: error\n');
+    const source = { value: 'error', source: `${path}:1` };
+    expect((await configured([]))['log-level']).toEqual(source);
+    expect((await configured([], { XDG_CONFIG_HOME: 'xdg' }))['log-level']).toEqual(source);
+  });
+
+  it('a named file replaces the other files, and must exist', async () => {
+    await put('ballot.yaml', 'log-level: error\nkill-after: 2s\n');
+    const path = await put('other.conf', 'log-level: warn\n');
+    for (const [args, env] of [
+      [['--config-file', 'other.conf'], { CONFIG_FILE: 'absent' }],
+      [[], { BALLOT_CONFIG_FILE: path, CONFIG_FILE: 'absent' }],
+      [[], { CONFIG_FILE: path }],
+    ] as const) {
+      expect(await configured(args, env)).toMatchObject({
+        'log-level': { value: 'warn', source: `${path}:1` },
+        'kill-after': { value: '10s', source: 'default' },
+      });
+    }
+    const { code, stderr } = await ballot(['config', '--config-file', 'absent.yaml']);
+    expect(code).toBe(78);
+    expect(stderr).toContain(`${join(folder, 'absent.yaml')}: cannot be read: ENOENT`);
+  });
+
+  it.each([
+    [
+      'repeated flags',
+      ['--zookeeper-servers', 'a', '--zookeeper-servers=b:1', '--zookeeper-servers', 'a:2181'],
+      {},
+      '',
+    ],
+    ['a comma list as flag', ['--zookeeper-servers', 'a,b:1'], {}, ''],
+    ['a comma list in the environment', [], { ZOOKEEPER_SERVERS: 'a,b:1' }, ''],
+    ['a YAML list', [], {}, 'zookeeper-servers:\n  - a\n  - b:1\n'],
+    ['a text in YAML', [], {}, 'zookeeper-servers: a, b:1\n'],
+  ])('a list of servers: %s (defect 20)', async (_, args, env, file) => {
+    await put('ballot.yaml', file);
+    expect((await configured(args, env))['zookeeper-servers']?.value).toBe('a:2181,b:1');
+  });
+
+  it("takes Go's spellings, the candidate id from the environment too (defect 21)", async () => {
+    const env = {
+      ZOOKEEPER_BASE_PATH: '/go',
+      LOG_LEVEL: 'panic',
+      CANDIDATE_ID: 'bash',
+      WRAP_CHILD_LOGS: 'false',
+      ON_CHILD_ERROR: 'rerun',
+    };
+    expect(values(await configured([], env))).toMatchObject({
+      'zookeeper-base-path': '/go',
+      'log-level': 'fatal',
+      'candidate-id': 'bash',
+      'wrap-child-logs': false,
+      'on-child-error': 'rerun',
+    });
+    await put('ballot.yaml', 'candidate-id: file\n');
+    expect((await configured([]))['candidate-id']?.value).toBe('file');
+  });
+
+  it('passes over what other tools mean by DEBUG, with a warning; with the prefix it is an error', async () => {
+    const passed = await ballot(['config', '-o', 'json'], { DEBUG: '*', LOG_FORMAT: 'pretty' });
+    expect(passed.code).toBe(0);
+    expect(passed.stderr).toContain('warning: environment DEBUG: debug "*": must be true or false; passed over');
+    expect(passed.stderr).toContain(
+      'warning: environment LOG_FORMAT: log-format "pretty": must be one of human, json, raw; passed over',
+    );
+    expect((JSON.parse(passed.stdout) as Report)['debug']).toEqual({ value: false, source: 'default' });
+    const refused = await ballot(['config'], { BALLOT_DEBUG: '*' });
+    expect(refused).toMatchObject({ code: 78, stdout: '' });
+    expect(refused.stderr).toContain('ballot: environment BALLOT_DEBUG: debug "*": must be true or false');
+  });
+
+  it('runs nothing of other tools in the working directory', async () => {
+    await put('.config/config.js', "require('node:fs').writeFileSync('ran', ''); module.exports = {};");
+    await put('package.json', 'this is not JSON');
+    const path = await put('ballot.yaml', 'log-level: warn\n');
+    expect((await configured([]))['log-level']?.source).toBe(`${path}:1`);
+    expect((await ballot(['config', '--config-file', 'ran'])).stderr).toContain('ENOENT');
+  });
+});
+
+describe('what is wrong is said, all at once, with exit code 78', () => {
+  /** The problems, without the program's name; the configuration must be refused. */
+  async function problems(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string[]> {
+    const { code, stdout, stderr } = await ballot(['config', ...args], env);
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).not.toMatch(/^ {4}at /m);
+    return stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/^ballot: /, ''));
+  }
+
+  it('from every layer', async () => {
+    const path = await put('ballot.yaml', 'log-levl: warn\nkill-after: 10\n\nwrap-child-logs: maybe\n');
+    const found = await problems(['--log-format', 'xml', '--zookeeper-base-path=/a/'], {
+      BALLOT_RUN_TIMEOUT: '5',
+      BALLOT_KIL_AFTER: '5s',
+    });
+    expect(found).toEqual([
+      `${path}:1: log-levl: unknown key (did you mean log-level?)`,
+      `${path}:2: kill-after: 10: the unit is missing: a duration is a number with a unit (h, m, s, ms, us, ns), such as 1m30s, 1.5h or 500ms`,
+      `${path}:4: wrap-child-logs "maybe": must be true or false`,
+      'environment BALLOT_KIL_AFTER: unknown variable (did you mean BALLOT_KILL_AFTER?)',
+      expect.stringMatching(/^environment BALLOT_RUN_TIMEOUT: run-timeout "5": the unit is missing: a duration is/),
+      'flag --log-format: log-format "xml": must be one of human, json, raw',
+      expect.stringMatching(/^flag --zookeeper-base-path: zookeeper-base-path "\/a\/": must not end with \//),
+      expect.stringMatching(/^hint: /),
+    ]);
+  });
+
+  it.each([
+    ['5', 'the unit is missing'],
+    ['5 s', 'no spaces are allowed'],
+    ['-1s', 'a duration cannot be negative'],
+    ['1e3s', 'no exponent is allowed'],
+    ['', 'empty'],
+  ])('a session timeout of %j, from each source (defect 22)', async (text, why) => {
+    const line = `zookeeper-session-timeout ${JSON.stringify(text)}: ${why}`;
+    const path = await put('ballot.yaml', `zookeeper-session-timeout: ${JSON.stringify(text)}\n`);
+    expect((await problems([]))[0]).toContain(`${path}:1: ${line}`);
+    await rm(path);
+    expect((await problems(['--zookeeper-session-timeout', text]))[0]).toContain(
+      `flag --zookeeper-session-timeout: ${line}`,
+    );
+    if (text !== '') {
+      const variable = 'BALLOT_ZOOKEEPER_SESSION_TIMEOUT';
+      expect((await problems([], { [variable]: text }))[0]).toContain(`environment ${variable}: ${line}`);
+    }
+  });
+
+  it('a session timeout of 1h is fine', async () => {
+    expect((await configured(['--zookeeper-session-timeout', '1h']))['zookeeper-session-timeout']?.value).toBe(
+      '1h0m0s',
+    );
+  });
+
+  it('a bad policy (defect 19)', async () => {
+    expect((await problems(['--on-child-error', 'restart']))[0]).toBe(
+      'flag --on-child-error: on-child-error "restart": must be one of rerun, reelect, exit, ignore',
+    );
+  });
+
+  it('a bad truth value (defect 24)', async () => {
+    expect((await problems([], { BALLOT_WRAP_CHILD_LOGS: 'maybe' }))[0]).toContain('must be true or false');
+    expect((await problems(['--wrap-child-logs=maybe']))[0]).toContain('must be true or false');
+  });
+
+  it('a bad base path (defect 25)', async () => {
+    expect((await problems(['--zookeeper-base-path', 'ballot']))[0]).toContain('must start with /');
+  });
+
+  it('timings that cannot work, with the inequality and its sources', async () => {
+    const path = await put('ballot.yaml', '# lease\nlease-duration: 3s\n');
+    expect((await problems([]))[0]).toMatch(
+      `lease-duration 3s (${path}:2) must be at least zookeeper-session-timeout 5s (default): with on-lease-loss=keep`,
+    );
+    expect((await configured(['--on-lease-loss', 'stop']))['lease-duration']?.value).toBe('3s');
+  });
+
+  it('two files in one folder', async () => {
+    const yaml = await put('ballot.yaml', 'log-level: info\n');
+    const json = await put('ballot.json', '{}');
+    expect((await problems([]))[0]).toBe(`${yaml} and ${json}: only one of them can count, remove the other`);
+  });
+
+  it('a malformed file (defect 24), with line and column', async () => {
+    const path = await put('ballot.yaml', 'log-level: info\nkill-after: "10s\n');
+    expect((await problems([]))[0]).toMatch(new RegExp(`^${path}:\\d+:\\d+: not valid: `));
+  });
+
+  it('a folder in the place of a file', async () => {
+    await mkdir(join(folder, 'ballot.yaml'));
+    expect((await problems([]))[0]).toMatch(new RegExp(`^${join(folder, 'ballot.yaml')}: cannot be read: EISDIR`));
+    expect((await problems(['--config-file', folder]))[0]).toMatch(/cannot be read: EISDIR/);
+  });
+
+  it('a file that may not be read', async () => {
+    const path = await put('ballot.yaml', 'log-level: info\n');
+    await chmod(path, 0);
+    await chmod(folder, 0o755);
+    const nobody = 65_534;
+    const { code, stderr } = await ballot(['config'], {}, process.getuid?.() === 0 ? nobody : undefined);
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringContaining(`${path}: cannot be read: EACCES`) as string,
+    });
+  });
+
+  it('never with a password', async () => {
+    const { code, stdout, stderr } = await ballot([
+      'config',
+      '--zookeeper-servers',
+      'me:hunter2@zk',
+      '--candidate-id',
+      'me:hunter2@host',
+    ]);
+    expect(code).toBe(78);
+    expect(stdout + stderr).not.toContain('hunter2');
+    const shown = await configured(['--candidate-id', 'me:hunter2@host']);
+    expect(shown['candidate-id']?.value).toBe('***@host');
+  });
+
+  it('an empty file says nothing', async () => {
+    await put('ballot.yaml', '');
+    expect((await configured([]))['log-level']).toEqual({ value: 'info', source: 'default' });
+  });
+
+  it('with stacks under debug', async () => {
+    const { code, stderr } = await ballot(['config', '--debug', '--kill-after', '5']);
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^ {4}at /m);
+  });
+});
+
+describe('usage', () => {
+  it('no arguments: help on stdout, exit 64', async () => {
+    const { code, stdout, stderr } = await ballot([]);
+    expect({ code, stderr }).toEqual({ code: 64, stderr: '' });
+    expect(stdout).toContain('ballot run once [options] -- command');
+  });
+
+  it.each([
+    [['--help'], 'Commands:'],
+    [['run', '--help'], 'ballot run once'],
+    [['run', 'once', '--help'], '--on-lease-loss'],
+    [['run', 'once', '-h', '--', 'cmd'], '--on-lease-loss'],
+    [['info', '--help'], '--timeout'],
+    [['config', '--help'], '--output'],
+  ])('%j shows help with examples', async (args, text) => {
+    const { code, stdout, stderr } = await ballot(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(text);
+    expect(stdout).toContain('Examples:');
+  });
+
+  it('--version', async () => {
+    const { code, stdout } = await ballot(['--version']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each([
+    [['inof'], 'unknown command inof (did you mean ballot info?)'],
+    [['frobnicate'], 'unknown command frobnicate'],
+    [['run'], 'ballot run needs to be told how: ballot run once'],
+    [['run', '--', 'cmd'], 'ballot run needs to be told how: ballot run once'],
+    [['run', 'onc', '--', 'cmd'], 'unknown command run onc (did you mean ballot run once?)'],
+    [['run', 'once'], 'ballot run once needs a command to run'],
+    [['run', 'once', '--'], 'ballot run once needs a command to run'],
+    [['run', 'once', '--', ''], 'the command to run is an empty word'],
+    [['run', 'once', 'ls', '-la'], 'Put -- before the command'],
+    [['run', 'once', 'git', 'checkout', '--', 'file'], 'git checkout stands before --: put the whole command after it'],
+    [['run', 'once', '--frobnicate', '--', 'cmd'], 'unknown flag --frobnicate'],
+    [['run', 'once', '--kil-after', '5s', '--', 'cmd'], 'unknown flag --kil-after (did you mean --kill-after?)'],
+    [['run', 'once', '--output', 'json', '--', 'cmd'], 'ballot run once has no flag --output'],
+    [['info', '--kill-after', '5s'], 'ballot info has no flag --kill-after'],
+    [['info', 'x'], 'ballot info takes no argument "x"'],
+    [['info', '-o', 'xml'], 'flag --output: "xml": must be one of yaml, json, table'],
+    [['info', '--timeout', '5'], 'flag --timeout: "5": the unit is missing'],
+    [['config', '-o', 'table'], 'flag --output: "table": must be one of yaml, json'],
+    [['config', '--', 'cmd'], 'ballot config takes no command after --'],
+    [['--'], 'no command of ballot is named'],
+  ])('%j ends with 64 and says why (defect 19)', async (args, why) => {
+    const { code, stdout, stderr } = await ballot(args);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+    expect(stderr).toContain(`ballot: `);
+    expect(stderr).toContain(why);
+    expect(stderr).toContain('ballot: hint: ');
+  });
+
+  it.each([[['--wrap-child-logs', 'false']], [['--wrap-child-logs=false']], [['--no-wrap-child-logs']]])(
+    '%j turns wrapping off (defect 26)',
+    async (args) => {
+      expect((await configured(args))['wrap-child-logs']).toEqual({ value: false, source: 'flag --wrap-child-logs' });
+    },
+  );
+});
+
+describe('ballot config', () => {
+  it('prints YAML that is a file of ballot again', async () => {
+    const args = Object.entries(everything).flatMap(([key, value]) => [`--${key}`, value]);
+    const { stdout } = await ballot(['config', ...args]);
+    expect(stdout).toMatch(/^log-level: warn +# flag --log-level$/m);
+    await put('ballot.yaml', stdout);
+    expect(values(await configured([]))).toEqual(values(await configured(args)));
+  });
+});
+
+describe('documents', () => {
+  it('schema, sample file and README are in step with the table', async () => {
+    const script = join(root, 'scripts/generate-docs.mjs');
+    const ended = await new Promise<string>((resolve) => {
+      execFile(process.execPath, [script, '--check'], (error, _, stderr) => resolve(error === null ? '' : stderr));
+    });
+    expect(ended).toBe('');
+  });
+
+  it('the sample file with every key set is accepted', async () => {
+    const { readFile } = await import('node:fs/promises');
+    const sample = await readFile(join(root, 'config/ballot.yaml'), 'utf8');
+    await put('ballot.yaml', sample.replaceAll(/^#(?=[a-z])/gm, ''));
+    const report = await configured([]);
+    const untouched = Object.entries(report).filter(([, { source }]) => source === 'default');
+    expect(untouched.map(([key]) => key)).toEqual(['config-file']);
+  });
+});

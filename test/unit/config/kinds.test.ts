@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { boolean, choice, duration, servers, znodePath } from '../../../src/config/kinds.ts';
+import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
+
+describe('servers', () => {
+  it.each([
+    ['zk', 'zk:2181'],
+    ['zk:2182', 'zk:2182'],
+    ['10.0.0.1', '10.0.0.1:2181'],
+    ['::1', '[::1]:2181'],
+    ['[::1]', '[::1]:2181'],
+    ['[::1]:2182', '[::1]:2182'],
+    ['a,b , c', 'a:2181,b:2181,c:2181'],
+    ['a b', 'a:2181,b:2181'],
+    ['a,a:2181,A', 'a:2181'],
+    ['a,,b,', 'a:2181,b:2181'],
+    ['zoo_1.net-2.example.', 'zoo_1.net-2.example.:2181'],
+  ])('%j is %s', (text, written) => {
+    expect(servers.format(servers.parse(text))).toBe(written);
+    expect(servers.parse(written)).toEqual(servers.parse(text));
+  });
+
+  it.each([
+    ['', 'no server is named'],
+    [' , ', 'no server is named'],
+    ['a:0', 'the port must be a number from 1 to 65535'],
+    ['a:65536', 'the port must be a number from 1 to 65535'],
+    ['a:', 'the port must be a number from 1 to 65535'],
+    ['a:http', 'the port must be a number from 1 to 65535'],
+    ['[::1]:x', 'the port must be a number from 1 to 65535'],
+    [':2181', '":2181" is not a server'],
+    ['[zk]:2181', 'is not a server'],
+    ['1:2:3', 'the port must be a number'],
+    ['-a', 'is not a server'],
+    ['a..b', 'is not a server'],
+    ['zk:2181/chroot', 'belongs in zookeeper-base-path'],
+    ['zk://a', 'or a scheme'],
+  ])('%j is refused: %s', (text, why) => {
+    expect(() => servers.parse(text)).toThrow(why);
+    expect(() => servers.parse(text)).toThrow('host or host:port');
+  });
+
+  it('never repeats a password', () => {
+    expect(() => servers.parse('zk1,me:secret@zk2')).toThrow('do not belong in a server address');
+    expect(() => servers.parse('zk1,me:secret@zk2')).not.toThrow('secret');
+  });
+});
+
+describe('a base path', () => {
+  it.each(['/a', '/ballot/election', '/a/b.c/d-e_f', '/zookeeper-apps/x', '/ä/…'])('%s is taken', (path) => {
+    expect(znodePath.parse(path)).toBe(path);
+  });
+
+  it.each([
+    ['', 'must start with /'],
+    ['ballot', 'must start with /'],
+    ['/', 'cannot be the root'],
+    ['/a/', 'must not end with /'],
+    ['//a', 'empty component'],
+    ['/a//b', 'empty component'],
+    ['/a/./b', 'the component .'],
+    ['/a/..', 'the component ..'],
+    ['/a\nb', 'characters that ZooKeeper refuses'],
+    ['/a\u0000', 'characters that ZooKeeper refuses'],
+    ['/a\u0085', 'characters that ZooKeeper refuses'],
+    ['/a\ud83d\ude00', 'characters that ZooKeeper refuses'],
+    ['/zookeeper', "ZooKeeper's own"],
+    ['/zookeeper/quota', "ZooKeeper's own"],
+  ])('%j is refused: %s (defect 25: found at start, not inside the election)', (path, why) => {
+    expect(() => znodePath.parse(path)).toThrow(why);
+  });
+});
+
+describe('truth values', () => {
+  it.each([
+    ['true', true],
+    ['TRUE', true],
+    ['1', true],
+    ['false', false],
+    ['F', false],
+    ['0', false],
+  ])('%s is %s, as for Go', (text, value) => {
+    expect(boolean.parse(text)).toBe(value);
+  });
+
+  it.each(['maybe', 'yes', 'no', 'on', '', ' true'])('%j is neither (defect 24: "maybe" meant false)', (text) => {
+    expect(() => boolean.parse(text)).toThrow('must be true or false');
+  });
+});
+
+describe('choices', () => {
+  it('take any case and known aliases, and name what is allowed', () => {
+    const colour = choice(['red', 'green'], { rot: 'red' });
+    expect(colour.parse('Green')).toBe('green');
+    expect(colour.parse('ROT')).toBe('red');
+    expect(() => colour.parse('blue')).toThrow('must be one of red, green');
+  });
+});
+
+describe('durations', () => {
+  const kind = duration('500ms', '24h');
+
+  it.each([
+    ['500ms', 500],
+    ['1h', 3_600_000],
+    ['24h', 86_400_000],
+  ])('%s is %d ms', (text, ms) => {
+    expect(kind.parse(text)).toBe(ms);
+  });
+
+  it.each([
+    ['5', 'the unit is missing'],
+    ['5 s', 'no spaces are allowed'],
+    ['-1s', 'cannot be negative'],
+    ['1e3s', 'no exponent is allowed'],
+    ['0', 'must be from 500ms to 24h'],
+    ['499ms', 'must be from 500ms to 24h'],
+    ['24h1ms', 'must be from 500ms to 24h'],
+    ['500.5ms', 'must be whole milliseconds'],
+    ['none', 'does not start with a number'],
+  ])('%s is refused: %s', (text, why) => {
+    expect(() => kind.parse(text)).toThrow(why);
+  });
+
+  it('may be none where that is allowed', () => {
+    const open = duration('1ms', '1h', 'none');
+    expect(open.parse('none')).toBeUndefined();
+    expect(open.parse('None')).toBeUndefined();
+    expect(open.format(undefined)).toBe('none');
+    expect(() => open.parse('0')).toThrow('must be from 1ms to 1h, or none');
+  });
+
+  it('have a schema that takes what the parser takes', () => {
+    const pattern = new RegExp(duration('0s', '9h').schema['pattern'] as string);
+    for (const good of ['0', '5s', '1m30s', '1.5h', '.5s', '5.s', '500ms', '3us', '3µs']) expect(good).toMatch(pattern);
+    for (const bad of ['5', '', '5 s', '-1s', '1e3s', 's']) expect(bad).not.toMatch(pattern);
+  });
+});
+
+describe('the table of options', () => {
+  it.each(fields)('%s: its default is a value of its kind, and is written back as the same', (field) => {
+    const { kind, default: text, defaultNote, example } = optionOf(field);
+    expect(text === undefined).toBe(defaultNote !== undefined);
+    for (const value of [text, example].filter((value) => value !== undefined)) {
+      expect(kind.parse(kind.format(kind.parse(value)))).toEqual(kind.parse(value));
+    }
+    expect(defaultOf(field)).not.toBe('');
+  });
+
+  it('names flags, file keys and variables', () => {
+    expect(keyOf('zookeeperSessionTimeout')).toBe('zookeeper-session-timeout');
+    expect(variableOf('zookeeperSessionTimeout')).toBe('ZOOKEEPER_SESSION_TIMEOUT');
+    expect(fieldOf('Zookeeper-Session-Timeout')).toBe('zookeeperSessionTimeout');
+    expect(fieldOf('zookeeper-session')).toBeUndefined();
+  });
+
+  it('knows which keys have a variable without the prefix', () => {
+    const bare = fields.filter((field) => options[field].inGo).map(keyOf);
+    expect(bare).toEqual([
+      'config-file',
+      'zookeeper-servers',
+      'zookeeper-base-path',
+      'zookeeper-session-timeout',
+      'log-level',
+      'log-format',
+      'debug',
+      'candidate-id',
+      'on-child-success',
+      'on-child-error',
+      'on-election-failure',
+      'wrap-child-logs',
+    ]);
+  });
+
+  it('takes panic for fatal, and signals with or without SIG', () => {
+    expect(options.logLevel.kind.parse('panic')).toBe('fatal');
+    expect(options.stopSignal.kind.parse('int')).toBe('SIGINT');
+    expect(options.stopSignal.kind.parse('SIGUSR1')).toBe('SIGUSR1');
+    expect(() => options.stopSignal.kind.parse('SIGSTOP')).toThrow('must be one of');
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { documentLayer } from '../../../src/config/document.ts';
+import { environmentLayer, flagLayer } from '../../../src/config/layers.ts';
+import { mask } from '../../../src/config/mask.ts';
+import { nearest } from '../../../src/config/nearest.ts';
+
+describe('nearest', () => {
+  const known = ['log-level', 'log-format', 'lease-duration', 'kill-after', 'debug'];
+  it.each([
+    ['log-levl', 'log-level'],
+    ['LOG_LEVEL', 'log-level'],
+    ['loglevel', 'log-level'],
+    ['kil-after', 'kill-after'],
+    ['kill-aftre', 'kill-after'],
+    ['lease', 'lease-duration'],
+    ['dbug', 'debug'],
+    ['colour', undefined],
+    ['x', undefined],
+  ])('%s is probably %s', (word, meant) => {
+    expect(nearest(word, known)).toBe(meant);
+  });
+});
+
+describe('mask', () => {
+  it.each([
+    ['me:secret@zk', '***@zk'],
+    ['zk://me:secret@zk1:2181', '***@zk1:2181'],
+    ['a,me:se/cr,et@b', '***@b'],
+    ['me:se cr@et@b', '***@b'],
+    ['"me:secret@zk"', '"***@zk"'],
+    ['zk:2181', 'zk:2181'],
+    ['who@where', 'who@where'],
+  ])('%s is shown as %s', (value, shown) => {
+    expect(mask(value)).toBe(shown);
+  });
+});
+
+describe('the environment', () => {
+  it('has the prefixed variable before the bare one, and takes an empty one as unset', () => {
+    const { settings, problems } = environmentLayer({
+      BALLOT_LOG_LEVEL: 'debug',
+      LOG_LEVEL: 'error',
+      BALLOT_LOG_FORMAT: '',
+      LOG_FORMAT: 'json',
+      BALLOT_DEBUG: '',
+      DEBUG: '',
+    });
+    expect(problems).toEqual([]);
+    expect(settings).toEqual([
+      { field: 'logLevel', text: 'debug', source: 'environment BALLOT_LOG_LEVEL' },
+      { field: 'logFormat', text: 'json', source: 'environment LOG_FORMAT', ambient: true },
+    ]);
+  });
+
+  it("knows Go's variables without the prefix, and only those", () => {
+    const { settings } = environmentLayer({
+      ZOOKEEPER_SERVERS: 'a',
+      CANDIDATE_ID: 'c',
+      KILL_AFTER: '1s',
+      STOP_SIGNAL: 'x',
+    });
+    expect(settings.map(({ field }) => field)).toEqual(['zookeeperServers', 'candidateId']);
+  });
+
+  it('refuses unknown variables with the prefix, with a suggestion', () => {
+    expect(environmentLayer({ BALLOT_LOG_LEVL: 'x', BALLOT_COLOUR: 'x' }).problems).toEqual([
+      'environment BALLOT_LOG_LEVL: unknown variable (did you mean BALLOT_LOG_LEVEL?)',
+      'environment BALLOT_COLOUR: unknown variable',
+    ]);
+  });
+
+  it('takes what ballot gives its commands, and what Kubernetes puts beside a service called ballot', () => {
+    const given = {
+      BALLOT_CANDIDATE_ID: 'c',
+      BALLOT_ZOOKEEPER_SERVERS: 'a',
+      BALLOT_ZOOKEEPER_BASE_PATH: '/b',
+      BALLOT_FENCING_TOKEN: '12',
+      BALLOT_RUN_ID: 'r',
+      BALLOT_TICK: 't',
+      BALLOT_SERVICE_HOST: '10.0.0.1',
+      BALLOT_SERVICE_PORT: '80',
+      BALLOT_SERVICE_PORT_HTTP: '80',
+      BALLOT_PORT: 'tcp://10.0.0.1:80',
+      BALLOT_PORT_80_TCP_ADDR: '10.0.0.1',
+    };
+    expect(environmentLayer(given).problems).toEqual([]);
+  });
+});
+
+describe('flags', () => {
+  it('make a list when repeated where the option is one (defect 20), else the last one counts', () => {
+    const flags = new Map([
+      ['zookeeper-servers', ['a,b', 'c']],
+      ['log-level', ['debug', 'warn']],
+      ['output', ['json']],
+    ]);
+    expect(flagLayer(flags).settings).toEqual([
+      { field: 'zookeeperServers', text: 'a,b,c', source: 'flag --zookeeper-servers' },
+      { field: 'logLevel', text: 'warn', source: 'flag --log-level' },
+    ]);
+  });
+});
+
+describe('a file', () => {
+  const read = (content: string): ReturnType<typeof documentLayer> => documentLayer('/f', content);
+
+  it('gives each key its line, whatever its case', () => {
+    expect(read('# a comment\nLog-Level: warn\n\nwrap-child-logs: false\n')).toEqual({
+      settings: [
+        { field: 'logLevel', text: 'warn', source: '/f:2' },
+        { field: 'wrapChildLogs', text: 'false', source: '/f:4' },
+      ],
+      problems: [],
+    });
+  });
+
+  it('may be JSON, indented with tabs too', () => {
+    expect(read('{\n\t"log-level": "warn",\n\t"zookeeper-servers": ["a", "b:1"]\n}\n')).toEqual({
+      settings: [
+        { field: 'logLevel', text: 'warn', source: '/f:2' },
+        { field: 'zookeeperServers', text: 'a,b:1', source: '/f:3' },
+      ],
+      problems: [],
+    });
+  });
+
+  it.each(['', '\n\n', '# only a comment\n', '---\n', '{}', '\ufeff', 'null'])('may be empty: %j', (content) => {
+    expect(read(content)).toEqual({ settings: [], problems: [] });
+  });
+
+  it.each([
+    ['log-level: "warn\n', /^\/f:2:1: not valid: .+/],
+    ['{"log-level": "warn"', /^\/f:1:\d+: not valid: .+/],
+    ['a: b: c\n', /^\/f:1:4: not valid: .+/],
+    ['log-level: info\nlog-level: warn\n', /^\/f:2:1: not valid: Map keys must be unique/],
+    ['log-level: info\nLog-Level: warn\n', /^\/f:2: log-level: is given twice, before at \/f:1/],
+    ['log-level: info\n---\nlog-level: warn\n', /^\/f:\d:\d: not valid: /],
+    ['- log-level\n', /^\/f: must hold keys and values, not a list/],
+    ['log-level\n', /^\/f: must hold keys and values, not a single value/],
+    ['log-levl: warn\n', /^\/f:1: log-levl: unknown key \(did you mean log-level\?\)/],
+    ['5: warn\n', /^\/f:1: 5: unknown key$/],
+    ['$import: /etc/passwd\n', /^\/f:1: \$import: unknown key$/],
+    ['config-file: x\n', /^\/f:1: config-file: cannot be set in a file/],
+    ['log-level:\n', /^\/f:1: log-level: has no value: give one \(trace, debug/],
+    ['kill-after: 10\n', /^\/f:1: kill-after: 10: the unit is missing: a duration is .+ such as 1m30s/],
+    ['candidate-id: 7\n', /^\/f:1: candidate-id: 7: is a number where text is expected: put it in quotes/],
+    ['candidate-id: true\n', /^\/f:1: candidate-id: true: is a boolean where text is expected/],
+    ['log-level: [warn]\n', /^\/f:1: log-level: must be trace, .+, not a list/],
+    ['log-level: {a: b}\n', /^\/f:1: log-level: must be trace, .+, not a group of keys/],
+    ['wrap-child-logs: 7\n', /^\/f:1: wrap-child-logs: 7: must be true or false/],
+    ['zookeeper-servers: [a, 7]\n', /^\/f:1: zookeeper-servers: 7 in the list must be text/],
+    ['zookeeper-servers: {host: a}\n', /^\/f:1: zookeeper-servers: must be host or host:port/],
+  ])('%j is refused with its line', (content, problem) => {
+    const { problems } = read(content);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems[0]).toMatch(problem);
+  });
+
+  it('does not quote the line of a syntax error, which may hold a secret', () => {
+    expect(read('password: "hunter2\n').problems.join()).not.toContain('hunter2');
+  });
+});
