@@ -108,11 +108,11 @@ describe('records that we write', () => {
 
 describe('the reader of Go, as modelled here,', () => {
   it.each([
-    ['a pid that is a number', '{"pid":1743}'],
-    ['an ISO time', '{"proposalTime":"2026-11-21T01:42:00Z"}'],
-    ['a time without a zone name', '{"lastSeenTime":"2026-11-21 01:42:00 +0000"}'],
-    ['a duration without a unit', '{"sessionTimeout":"5"}'],
-  ])('refuses %s', (_, text) => expect(() => readAsGo(Buffer.from(text))).toThrow());
+    ['a pid that is a number', '{"pid":1743}', 'Go struct field pid'],
+    ['an ISO time', '{"proposalTime":"2026-11-21T01:42:00Z"}', 'parsing time'],
+    ['a time without a zone name', '{"lastSeenTime":"2026-11-21 01:42:00 +0000"}', 'parsing time'],
+    ['a duration without a unit', '{"sessionTimeout":"5"}', 'invalid duration'],
+  ])('refuses %s', (_, text, why) => expect(() => readAsGo(Buffer.from(text))).toThrow(why));
 
   it.each(['lease.json', 'lease-escaped.json', 'proposal.json', 'proposal-again.json'])('accepts %s', (name) => {
     expect(readAsGo(goBytes(name))).toHaveProperty('candidateId');
