@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { connect, isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { sleep } from '../clock.ts';
 import type { ServerAddress } from '../config/config.ts';
@@ -76,11 +76,15 @@ export class Addresses {
   }
 }
 
+/** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
+const STATUS_TIMEOUT_MS = 150;
+
 /**
- * Whether something accepts TCP connections at the address: `undefined`, or what went wrong in words. Cheap, and it says what the
- * ZooKeeper client never tells. Rejects with the signal's reason when aborted.
+ * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words. Cheap, and it says what the ZooKeeper
+ * client never tells: who refuses connections, and which server accepts them but has no quorum, by the four-letter word `srvr`.
+ * A server that does not know the word, or may not answer it, gets the benefit of the doubt. Rejects with the signal's reason when aborted.
  *
- * @param timeout ms
+ * @param timeout ms for the connection
  */
 export async function probe(
   endpoint: Endpoint,
@@ -88,31 +92,49 @@ export async function probe(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const accepted = await within(clock, timeout, signal, (stop) => accepts(endpoint, stop));
-  return 'value' in accepted ? undefined : accepted.problem;
+  const socket = new Socket();
+  socket.on('error', () => undefined); // each step below listens for its own
+  try {
+    const accepted = await within(clock, timeout, signal, () => connected(socket, endpoint));
+    if (!('value' in accepted)) return accepted.problem;
+    const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr'));
+    return 'value' in status ? unfit(status.value) : undefined;
+  } finally {
+    socket.destroy();
+  }
 }
 
-function accepts(endpoint: Endpoint, stop: AbortSignal): Promise<void> {
+function connected(socket: Socket, { ip, port }: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: endpoint.ip, port: endpoint.port });
-    const done = (settle: () => void): void => {
-      socket.destroy();
-      settle();
-    };
-    socket.once('connect', () => done(resolve));
-    socket.on('error', (error) => done(() => reject(error)));
-    stop.addEventListener('abort', () => done(() => reject(stop.reason as Error)), { once: true });
+    socket.once('connect', resolve).once('error', reject);
+    socket.connect({ host: ip, port });
   });
+}
+
+function answerTo(socket: Socket, word: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (data: string) => (answer += data));
+    socket.once('close', () => resolve(answer));
+    socket.write(word);
+  });
+}
+
+/** The words of ZooKeeper's `NopCommand` and `StatCommand`. */
+function unfit(status: string): string | undefined {
+  if (status.includes('not currently serving requests')) return 'serves no requests (it is starting, or has no quorum)';
+  if (/^Mode: read-only$/m.test(status)) return 'is read-only (it has no quorum)';
+  return undefined;
 }
 
 type Found<T> = { readonly value: T } | { readonly problem: string };
 
-/** Bounds work that knows no deadline. The signal given to `work` is aborted when the bound has passed. */
+/** Bounds work that knows no deadline; it goes on unheard. Rejects with the signal's reason when aborted. */
 async function within<T>(
   clock: Clock,
   timeout: number,
   signal: AbortSignal,
-  work: (stop: AbortSignal) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<Found<T>> {
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
@@ -120,7 +142,7 @@ async function within<T>(
   try {
     const found = await Promise.race([
       late,
-      work(stop).then(
+      work().then(
         (value) => ({ value }),
         (error: unknown) => ({ problem: inWords(error) }),
       ),

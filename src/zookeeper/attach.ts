@@ -98,7 +98,7 @@ class Search {
 
   /** What came of it; in words when another address is to be tried. */
   async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
-    const { clock, logger } = this.#context;
+    const { clock } = this.#context;
     const silence = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
     if (silence !== undefined) return silence;
     this.#accepting.add(endpoint.name);
@@ -107,8 +107,14 @@ class Search {
     if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
     if (outcome.kind === 'ended') return this.#refused(endpoint, outcome.code);
     this.#failedHandshakes++;
-    if (!(await this.#newSessionWouldDo(endpoint))) return outcome.why;
-    logger.debug('ZooKeeper grants a new session where it drops ours', { address: endpoint.name });
+    return (await this.#newSessionWouldDo(endpoint)) ? this.#lastTry(endpoint) : outcome.why;
+  }
+
+  /** The server may have recovered just before it was asked for a new session. */
+  async #lastTry(endpoint: Endpoint): Promise<Attached | Over> {
+    const { link, outcome } = await this.#handshake(endpoint, this.#credentials);
+    if ('id' in outcome) return this.#granted(link, outcome);
+    if (outcome.kind === 'ended') return { kind: 'over', why: reasonOf(outcome.code) };
     return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
   }
 
@@ -156,8 +162,7 @@ class Search {
         hint: 'check the credentials that ballot was given',
       });
     }
-    const why =
-      code === EXPIRED ? 'expired' : code === AUTHENTICATION_FAILED ? 'authentication failed' : `result code ${code}`;
+    const why = reasonOf(code);
     return this.#credentials === undefined ? `refuses a session (${why})` : { kind: 'over', why };
   }
 
@@ -182,4 +187,9 @@ class Search {
   #grown({ first, longest }: { readonly first: number; readonly longest: number }): number {
     return Math.min(first * 2 ** Math.min(this.#round, 10), longest);
   }
+}
+
+function reasonOf(code: number): string {
+  if (code === EXPIRED) return 'expired';
+  return code === AUTHENTICATION_FAILED ? 'authentication failed' : `result code ${code}`;
 }

@@ -18,6 +18,7 @@ interface NativeClient {
   emit(event: string, client: unknown, value: unknown): void;
   init(options: Record<string, unknown>): unknown;
   close(): void;
+  readonly state: number;
   readonly timeout: number;
   readonly client_id: string;
   readonly client_password: string;
@@ -61,6 +62,7 @@ function report(next: Report): void {
 function flush(then?: () => void): void {
   const batch = outbox;
   outbox = [];
+  if (batch.length === 0 && then === undefined) return;
   process.send?.(batch, undefined, undefined, () => then?.());
 }
 
@@ -86,6 +88,23 @@ function connect(command: ConnectCommand, native: NativeClient): void {
     response_counter_limit: 2147483647,
     ...(command.credentials && { client_id: command.credentials.id, client_password: command.credentials.password }),
   });
+  watchHandshake(native);
+}
+
+/** NOTCONNECTED_STATE_DEF before a first connection that could not even be begun, 0 after one that failed; ZOO_CONNECTED_STATE. */
+const NOT_CONNECTED: readonly number[] = [999, 0];
+const CONNECTED = 3;
+const HANDSHAKE_LOOK_MS = 20;
+
+/** A handshake that fails raises no event: the client would try again by itself, much later. Only its state shows it. */
+function watchHandshake(native: NativeClient): void {
+  const look = setInterval(() => {
+    const { state } = native;
+    if (client !== native || state === CONNECTED) return clearInterval(look);
+    if (!NOT_CONNECTED.includes(state)) return;
+    clearInterval(look);
+    report({ kind: 'disconnected' });
+  }, HANDSHAKE_LOOK_MS);
 }
 
 function onClientEvent(native: NativeClient, event: string, value: unknown, takenOver: boolean): void {

@@ -122,7 +122,9 @@ export class Link {
       case 'closed':
         return this.#onClosed?.();
       case 'disconnected':
-        return this.kill('the server closed the connection, or was silent for too long');
+        return this.kill(
+          this.#onGrant ? 'drops the handshake' : 'the server closed the connection, or was silent for too long',
+        );
       case 'ended':
         return this.#finish({ kind: 'ended', code: report.code });
       case 'broken':

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => zookeeper.close());
 afterEach(async () => {
-  await Promise.all(open.map((session) => session.close(3000)));
+  await Promise.all(open.map((one) => one.close(3000)));
   open = [];
 });
 
@@ -93,15 +93,13 @@ describe('requests', () => {
     await zk.create(path, bytes('0'), 'persistent', within);
     const order: string[] = [];
     const step = (name: string, request: Promise<unknown>): Promise<void> => request.then(() => void order.push(name));
-    await Promise.all([
+    const writes = [
       step('set 1', zk.set(path, bytes('1'), 0, within)),
       step('set 2', zk.set(path, bytes('2'), 1, within)),
-      step(
-        'get',
-        zk.get(path, within).then(({ data }) => expect(data.toString()).toBe('2')),
-      ),
-      step('delete', zk.delete(path, 2, within)),
-    ]);
+    ];
+    const read = zk.get(path, within);
+    await Promise.all([...writes, step('get', read), step('delete', zk.delete(path, 2, within))]);
+    expect((await read).data.toString()).toBe('2');
     expect(order).toEqual(['set 1', 'set 2', 'get', 'delete']);
   });
 

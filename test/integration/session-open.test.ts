@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { UnavailableError } from '../../src/errors.ts';
+import { ClientMissingError, SessionEndedError } from '../../src/zookeeper/errors.ts';
+import { forkKeeper } from '../../src/zookeeper/fork.ts';
+import type { SessionOpener } from '../../src/zookeeper/port.ts';
+import { poll } from '../support/poll.ts';
+import { freePorts } from '../support/ports.ts';
+import { Proxy } from '../support/proxy.ts';
+import { endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+let zookeeper: Ensemble;
+const cleanUp: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+});
+afterAll(() => zookeeper.close());
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+  await poll(() => keepers().length === 0, { what: 'no keeper left' });
+});
+
+const local = (port: number): { host: string; port: number } => ({ host: '127.0.0.1', port });
+
+async function failure(opener: SessionOpener, timeout: number): Promise<Error> {
+  const opened = await opener.open({ timeout }).catch((error: unknown) => error);
+  if (opened instanceof Error) return opened;
+  throw new Error('a session was opened');
+}
+
+describe('opening a session', () => {
+  it('passes over addresses that do not answer, however many there are', async () => {
+    const closed = await freePorts(3);
+    const addresses = [...closed.map(local), ...serversOf(zookeeper)];
+    const { opener } = sessionsAt(addresses);
+    const zk = await opener.open({ timeout: 5000 });
+    cleanUp.push(() => zk.close(1000));
+    expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
+    zk.reattach('the test wants to see the rotation');
+    await zk.exists('/', { timeout: 3000 });
+    expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
+  });
+
+  it('takes a host name with more than one address', async () => {
+    const { opener } = sessionsAt([{ host: 'localhost', port: zookeeper.server.port }]);
+    const zk = await opener.open({ timeout: 5000 });
+    cleanUp.push(() => zk.close(1000));
+    expect(zk.contact).toMatchObject({ address: `localhost:${zookeeper.server.port} (127.0.0.1)` });
+  });
+
+  it('says what each address answered', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const { opener } = sessionsAt([local(port), { host: 'no-such-host.invalid', port: 2181 }]);
+    const start = performance.now();
+    const error = await failure(opener, 800);
+    expect(performance.now() - start).toBeLessThan(1500);
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error.message).toContain(`127.0.0.1:${port}: connection refused`);
+    expect(error.message).toMatch(/no-such-host\.invalid:2181: the host name cannot be resolved \(.+\)/);
+    expect((error as UnavailableError).hint).toMatch(/zookeeper-servers/);
+  });
+
+  it('says that a server accepts connections and is silent, and one that drops them', async () => {
+    const sockets = new Set<Socket>();
+    const silent = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
+    cleanUp.push(() => {
+      sockets.forEach((socket) => socket.destroy());
+      silent.close();
+    });
+    const rude = createServer((socket) => void socket.on('error', () => undefined).on('data', () => socket.destroy()));
+    rude.listen(0, '127.0.0.1');
+    cleanUp.push(() => rude.close());
+    await poll(() => silent.listening && rude.listening);
+    const [one, two] = [silent, rude].map((server) => (server.address() as { port: number }).port) as [number, number];
+    const error = await failure(sessionsAt([local(one), local(two)], { sessionTimeout: 1500 }).opener, 2500);
+    expect(error.message).toMatch(
+      new RegExp(`127.0.0.1:${one}: accepts connections, but does not answer within \\d+ ms`),
+    );
+    expect(error.message).toContain(`127.0.0.1:${two}: drops the handshake`);
+  });
+
+  it('knows a member that has no quorum without spending a keeper on it', async () => {
+    const ensemble = await startZooKeeper({ members: 3 });
+    cleanUp.push(() => ensemble.close());
+    await ensemble.member(0).stop();
+    await ensemble.member(1).stop();
+    await poll(async () => (await ensemble.member(2).mode()) === undefined);
+    const error = await failure(sessionsAt([local(ensemble.member(2).port)]).opener, 1000);
+    expect(error.message).toContain('serves no requests (it is starting, or has no quorum)');
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const stop = new AbortController();
+    const opening = sessionsAt([local(port)]).opener.open({ timeout: 10_000, signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('changed my mind')), 100);
+    await expect(opening).rejects.toThrow('changed my mind');
+  });
+
+  it('uses the keeper that was forked ahead of time, once', async () => {
+    const firstKeeper = forkKeeper(keeperPath);
+    const { opener } = sessionsAt(serversOf(zookeeper), { firstKeeper });
+    const zk = await opener.open({ timeout: 5000 });
+    expect(theKeeper()).toBe(firstKeeper.pid);
+    await zk.close(3000);
+    const again = await opener.open({ timeout: 5000 });
+    cleanUp.push(() => again.close(1000));
+    expect(theKeeper()).not.toBe(firstKeeper.pid);
+    expect(again.id).not.toBe(zk.id);
+  });
+
+  it('goes on without the keeper that was forked ahead of time when that has died', async () => {
+    const firstKeeper = forkKeeper(keeperPath);
+    firstKeeper.kill();
+    await poll(() => firstKeeper.end !== undefined);
+    const zk = await sessionsAt(serversOf(zookeeper), { firstKeeper }).opener.open({ timeout: 5000 });
+    await zk.close(3000);
+  });
+
+  it('says how to mend an installation without the native module', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ballot-without-native-'));
+    cleanUp.push(() => rmSync(folder, { recursive: true }));
+    const source = join(import.meta.dirname, '../../node_modules');
+    await mkdir(join(folder, 'node_modules/zookeeper'), { recursive: true });
+    for (const name of ['node-gyp-build', 'async']) symlinkSync(join(source, name), join(folder, 'node_modules', name));
+    for (const name of ['lib', 'package.json']) {
+      await cp(join(source, 'zookeeper', name), join(folder, 'node_modules/zookeeper', name), { recursive: true });
+    }
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await copyFile(keeperPath, join(folder, 'keeper.js'));
+    const error = await failure(
+      sessionsAt(serversOf(zookeeper), { keeperPath: join(folder, 'keeper.js') }).opener,
+      5000,
+    );
+    expect(error).toBeInstanceOf(ClientMissingError);
+    expect(error.message).toMatch(/native module of the npm package zookeeper cannot be loaded/);
+    expect((error as ClientMissingError).hint).toContain('npm rebuild zookeeper');
+  });
+});
+
+describe('a session that the servers will not take back', () => {
+  it('is given up once its timeout has passed, where a new one would be granted', async () => {
+    const picky = createPicky(zookeeper.server.port);
+    cleanUp.push(() => picky.close());
+    const zk = await sessionsAt([local(await picky.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
+    cleanUp.push(() => zk.close(500));
+    const start = performance.now();
+    zk.reattach('the test');
+    const reason = await endOf(zk);
+    expect(performance.now() - start).toBeGreaterThan(1000);
+    expect(reason).toBeInstanceOf(SessionEndedError);
+    expect(String(reason)).toContain('refused');
+  });
+
+  it('is not given up while nobody grants new ones either', async () => {
+    const proxy = await Proxy.start(zookeeper.server.port);
+    cleanUp.push(() => proxy.close());
+    const zk = await sessionsAt([local(proxy.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
+    cleanUp.push(() => zk.close(500));
+    proxy.blackHole();
+    zk.reattach('the test');
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    expect(zk.ended.aborted).toBe(false);
+    proxy.forward();
+    expect(String(await endOf(zk))).toContain('expired');
+  });
+});
+
+/** A proxy that drops the handshakes of sessions that exist already, as a server does whose data is older than what the client has seen. */
+function createPicky(target: number): { readonly port: Promise<number>; close(): void } {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    sockets.add(client);
+    client.on('error', () => undefined);
+    let head = Buffer.alloc(0);
+    const look = (data: Buffer): void => {
+      head = Buffer.concat([head, data]);
+      // Length, protocol version, last zxid, timeout; then the session id.
+      if (head.length < 28 && head.toString() !== 'srvr') return;
+      client.off('data', look);
+      if (head.length >= 28 && head.readBigInt64BE(20) !== 0n) return void client.destroy();
+      const upstream = connect(target, '127.0.0.1').on('error', () => undefined);
+      sockets.add(upstream);
+      upstream.write(head);
+      client.pipe(upstream).pipe(client);
+      client.on('close', () => upstream.destroy());
+    };
+    client.on('data', look);
+  });
+  const port = new Promise<number>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
+  );
+  const close = (): void => {
+    sockets.forEach((socket) => socket.destroy());
+    server.close();
+  };
+  return { port, close };
+}
