@@ -23,7 +23,7 @@ process.stderr.on('error', () => undefined);
 const { runProgram } = await import('./cli/program.ts');
 const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper });
 if (!taken) forked?.kill();
-await end(exitCode);
+await finish(exitCode);
 
 function takeKeeper(): KeeperProcess {
   taken = true;
@@ -53,7 +53,7 @@ function reportBrokenOutput(error: NodeJS.ErrnoException): void {
  * Ends the process when its output has been taken, and does not wait for anything else: a handle that somebody forgot must not keep a
  * ballot that has resigned. A reader that stopped reading holds it up, as it would any process; by now signals end it as usual.
  */
-async function end(code: number): Promise<void> {
+async function finish(code: number): Promise<void> {
   process.exitCode = code;
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit();

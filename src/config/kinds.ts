@@ -27,8 +27,10 @@ export interface Kind<T> {
   format(value: T): string;
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what this looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u;
+
+/** Control characters, surrogates, private use and specials, as ZooKeeper's `PathUtils.validatePath` lists them. */
+const REFUSED_IN_PATHS = /[\p{Cc}\u{d800}-\u{f8ff}\u{fff0}-\u{10ffff}]/u;
 
 /** Free text without control characters. */
 export function text(placeholder: string, allowed: string, longest: number): Kind<string> {
@@ -127,8 +129,7 @@ export const znodePath: Kind<string> = {
     if (!path.startsWith('/')) throw bad('must start with /');
     if (path === '/') throw bad("cannot be the root, which holds everybody's znodes");
     if (path.endsWith('/')) throw bad('must not end with /');
-    if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path))
-      throw bad('holds characters that ZooKeeper refuses');
+    if (REFUSED_IN_PATHS.test(path)) throw bad('holds characters that ZooKeeper refuses');
     for (const part of path.slice(1).split('/')) {
       if (part === '') throw bad('must not hold an empty component (//)');
       if (part === '.' || part === '..') throw bad(`must not hold the component ${part}`);

@@ -264,7 +264,6 @@ describe('what is wrong is said, all at once, with exit code 78', () => {
     ['5 s', 'no spaces are allowed'],
     ['-1s', 'a duration cannot be negative'],
     ['1e3s', 'no exponent is allowed'],
-    ['', 'empty'],
   ])('a session timeout of %j, from each source (defect 22)', async (text, why) => {
     const line = `zookeeper-session-timeout ${JSON.stringify(text)}: ${why}`;
     const path = await put('ballot.yaml', `zookeeper-session-timeout: ${JSON.stringify(text)}\n`);
@@ -273,10 +272,16 @@ describe('what is wrong is said, all at once, with exit code 78', () => {
     expect((await problems(['--zookeeper-session-timeout', text]))[0]).toContain(
       `flag --zookeeper-session-timeout: ${line}`,
     );
-    if (text !== '') {
-      const variable = 'BALLOT_ZOOKEEPER_SESSION_TIMEOUT';
-      expect((await problems([], { [variable]: text }))[0]).toContain(`environment ${variable}: ${line}`);
-    }
+    const variable = 'BALLOT_ZOOKEEPER_SESSION_TIMEOUT';
+    expect((await problems([], { [variable]: text }))[0]).toContain(`environment ${variable}: ${line}`);
+  });
+
+  it('an empty value, except in the environment, where it counts as unset', async () => {
+    await put('ballot.yaml', 'kill-after: ""\n');
+    const found = await problems(['--zookeeper-session-timeout', ''], { BALLOT_RUN_TIMEOUT: '' });
+    expect(found).toHaveLength(3);
+    expect(found[0]).toContain('kill-after "": empty');
+    expect(found[1]).toContain('zookeeper-session-timeout "": empty');
   });
 
   it('a session timeout of 1h is fine', async () => {

@@ -141,8 +141,8 @@ describe('the table of options', () => {
   it.each(fields)('%s: its default is a value of its kind, and is written back as the same', (field) => {
     const { kind, default: text, defaultNote, example } = optionOf(field);
     expect(text === undefined).toBe(defaultNote !== undefined);
-    for (const value of [text, example].filter((value) => value !== undefined)) {
-      expect(kind.parse(kind.format(kind.parse(value)))).toEqual(kind.parse(value));
+    for (const written of [text, example].filter((value) => value !== undefined)) {
+      expect(kind.parse(kind.format(kind.parse(written)))).toEqual(kind.parse(written));
     }
     expect(defaultOf(field)).not.toBe('');
   });
