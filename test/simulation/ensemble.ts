@@ -74,6 +74,15 @@ export class Ensemble {
     return Math.floor(Date.UTC(2026, 10, 21) + this.clock.time + this.#wallOffset);
   }
 
+  /** The committed ephemeral znodes under a path. */
+  proposals(under: string): { readonly path: string; readonly owner: string }[] {
+    const paths = this.tree.children(under).map((name) => `${under}/${name}`);
+    return paths.flatMap((path) => {
+      const owner = this.tree.get(path)?.owner ?? '0';
+      return owner === '0' ? [] : [{ path, owner }];
+    });
+  }
+
   drawLatency(): number {
     return drawLatency(this.random, this.latency);
   }

@@ -59,6 +59,11 @@ export class FakeSessions implements SessionOpener {
     return this.#latest?.keeper;
   }
 
+  /** Id of the session at work, `"0"` before it is granted. */
+  get sessionId(): string {
+    return this.#latest?.id ?? '0';
+  }
+
   open({ timeout, signal }: RequestOptions): Promise<Session> {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     const session = new FakeSession(this.#ensemble, this.#host, this.#process, this.#sessionTimeout);

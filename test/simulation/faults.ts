@@ -1,0 +1,215 @@
+import type { Random } from '../support/random.ts';
+import type { VirtualClock } from '../support/virtual-clock.ts';
+import type { Ensemble } from './ensemble.ts';
+import type { Host } from './host.ts';
+import type { Server } from './server.ts';
+import type { Setting, Theme } from './setting.ts';
+
+/** A time in which a candidate could not be expected to do its duty, or (`everybody`) nobody could. */
+export interface Impairment {
+  readonly host: string | 'everybody';
+  readonly kind: 'network' | 'paused' | 'wiped' | 'dead';
+  readonly from: number;
+  readonly to: number;
+}
+
+type Fault = (troubles: Troubles) => void;
+
+/** How often each fault is drawn, relative to the others. */
+const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
+  [6, (t) => t.cut()],
+  [4, (t) => t.breakAtWrite()],
+  [3, (t) => t.reset()],
+  [3, (t) => t.crashServer()],
+  [3, (t) => t.stallServer()],
+  [2, (t) => t.isolateServer()],
+  [2, (t) => t.freezeLeader()],
+  [2, (t) => t.outage(false)],
+  [2, (t) => t.expire()],
+  [2, (t) => t.pauseKeeper()],
+  [3, (t) => t.crashHost()],
+  [2, (t) => t.stopHost()],
+  [1, (t) => t.stepWall()],
+];
+
+const PAUSES: typeof ORDINARY = [
+  [6, (t) => t.pause(false)],
+  [4, (t) => t.pause(true)],
+];
+
+const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
+  rates: [...ORDINARY, [0.3, (t) => t.outage(true)]],
+  pauses: [...ORDINARY, ...PAUSES],
+  freezes: [...ORDINARY, ...PAUSES],
+  keep: [...ORDINARY, ...PAUSES, [0.3, (t) => t.outage(true)]],
+  outages: [[1, (t) => t.outage(false)]],
+};
+
+/** Draws faults and makes them happen, until it is told that it is enough. */
+export class Troubles {
+  readonly impairments: Impairment[] = [];
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  readonly #ensemble: Ensemble;
+  readonly #hosts: readonly Host[];
+  readonly #setting: Setting;
+  readonly #endsAt: number;
+
+  constructor(clock: VirtualClock, ensemble: Ensemble, hosts: readonly Host[], setting: Setting, endsAt: number) {
+    this.#clock = clock;
+    this.#random = clock.random.fork();
+    this.#ensemble = ensemble;
+    this.#hosts = hosts;
+    this.#setting = setting;
+    this.#endsAt = endsAt;
+  }
+
+  begin(): void {
+    const next = this.#clock.time - Math.log(1 - this.#random.next()) * this.#setting.faultEvery;
+    if (next >= this.#endsAt) return;
+    this.#clock.schedule(next, () => {
+      this.#draw()(this);
+      this.begin();
+    });
+  }
+
+  cut(): void {
+    const host = this.#host();
+    const servers = this.#random.chance(0.5) ? this.#ensemble.servers : [this.#server(host)];
+    const passage = this.#random.pick(['none', 'none', 'requestsOnly', 'repliesOnly'] as const);
+    const end = this.#lasting(host.name, 'network', 3);
+    this.#ensemble.cut(host.name, servers, passage);
+    this.#clock.schedule(end, () => this.#ensemble.cut(host.name, servers, 'open'));
+  }
+
+  breakAtWrite(): void {
+    const host = this.#host();
+    const connection = host.current?.sessions.keeper?.connection;
+    if (connection === undefined) return;
+    this.#impair(host.name, 'network', 0);
+    connection.breakAtWrite = this.#random.pick(['before', 'after'] as const);
+  }
+
+  reset(): void {
+    const host = this.#host();
+    this.#impair(host.name, 'network', 0);
+    host.current?.sessions.keeper?.connection?.drop('connection reset');
+  }
+
+  crashServer(): void {
+    const server = this.#random.pick(this.#ensemble.servers);
+    if (!server.up) return;
+    const end = this.#lasting('everybody', 'network', 2);
+    this.#ensemble.crash(server);
+    this.#clock.schedule(end, () => this.#ensemble.restart(server));
+  }
+
+  stallServer(): void {
+    const server = this.#random.pick(this.#ensemble.servers);
+    if (!server.up || server.stalled) return;
+    const end = this.#lasting('everybody', 'network', 2);
+    this.#ensemble.stall(server, true);
+    this.#clock.schedule(end, () => this.#ensemble.stall(server, false));
+  }
+
+  isolateServer(): void {
+    const server = this.#random.pick(this.#ensemble.servers);
+    if (!server.up || server.isolated || this.#ensemble.servers.length === 1) return;
+    const end = this.#lasting('everybody', 'network', 1);
+    const resync = end - this.#clock.time > 5 * this.#setting.tickTime;
+    this.#ensemble.isolate(server);
+    this.#clock.schedule(end, () => this.#ensemble.rejoin(server, resync));
+  }
+
+  freezeLeader(): void {
+    if (this.#ensemble.frozen) return;
+    const end = this.#lasting('everybody', 'network', 0.5);
+    this.#ensemble.freeze(true);
+    this.#clock.schedule(end, () => this.#ensemble.freeze(false));
+  }
+
+  outage(wiped: boolean): void {
+    if (!this.#ensemble.up) return;
+    const end = this.#lasting('everybody', wiped ? 'wiped' : 'network', 5);
+    this.#ensemble.goDown();
+    const wallOffset = this.#random.chance(0.5) ? this.#random.between(-60_000, 60_000) : undefined;
+    this.#clock.schedule(end, () =>
+      this.#ensemble.comeBack({ wiped, ...(wallOffset === undefined ? {} : { wallOffset }) }),
+    );
+  }
+
+  expire(): void {
+    const sessions = [...this.#ensemble.sessions.values()];
+    if (sessions.length === 0 || !this.#ensemble.up) return;
+    const session = this.#random.pick(sessions);
+    this.#impair(session.host, 'network', 0);
+    this.#ensemble.expire(session);
+  }
+
+  pauseKeeper(): void {
+    const host = this.#host();
+    const keeper = host.current?.sessions.keeper;
+    if (keeper === undefined) return;
+    const end = this.#lasting(host.name, 'network', 1);
+    keeper.process.pause();
+    this.#clock.schedule(end, () => keeper.process.resume());
+  }
+
+  pause(whole: boolean): void {
+    const host = this.#host();
+    if (host.current === undefined || host.current.process.state !== 'running') return;
+    const end = this.#clock.time + this.#random.between(0, this.#setting.pause);
+    this.#impair(host.name, 'paused', end - this.#clock.time);
+    this.#clock.schedule(end, host.pause(whole));
+  }
+
+  crashHost(): void {
+    const host = this.#host();
+    const end = this.#lasting(host.name, 'dead', 3);
+    host.crash();
+    this.#clock.schedule(end, () => host.start());
+  }
+
+  stopHost(): void {
+    const host = this.#host();
+    host.stop(this.#random.pick(['SIGTERM', 'SIGINT', 'SIGHUP'] as const));
+    if (this.#random.chance(0.3)) this.#clock.after(this.#random.between(0, 500), () => host.stop('SIGTERM'));
+    this.#clock.after(this.#random.between(100, 20_000), () => host.start());
+  }
+
+  stepWall(): void {
+    this.#host().current?.process.stepWall(this.#random.between(-3_600_000, 3_600_000));
+  }
+
+  #draw(): Fault {
+    const faults = FAULTS[this.#setting.theme];
+    let left = this.#random.next() * faults.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, fault] of faults) {
+      left -= weight;
+      if (left <= 0) return fault;
+    }
+    return () => undefined;
+  }
+
+  #host(): Host {
+    return this.#random.pick(this.#hosts);
+  }
+
+  /** The one it is connected to, mostly: a cut elsewhere changes nothing. */
+  #server(host: Host): Server {
+    const server = host.current?.sessions.keeper?.server;
+    return server !== undefined && this.#random.chance(0.8) ? server : this.#random.pick(this.#ensemble.servers);
+  }
+
+  /** The end of a fault that lasts up to `times` the session timeout, mostly much less. */
+  #lasting(host: Impairment['host'], kind: Impairment['kind'], times: number): number {
+    const share = this.#random.next() ** 2;
+    const end = Math.min(this.#clock.time + 20 + share * times * this.#setting.sessionTimeout, this.#endsAt);
+    this.#impair(host, kind, end - this.#clock.time);
+    return end;
+  }
+
+  #impair(host: Impairment['host'], kind: Impairment['kind'], ms: number): void {
+    this.impairments.push({ host, kind, from: this.#clock.time, to: this.#clock.time + ms });
+  }
+}

@@ -1,0 +1,225 @@
+import { createElection } from '../../src/election/candidate.ts';
+import type { CampaignOptions, Election, Term } from '../../src/election/election.ts';
+import { margin } from '../../src/election/lease.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
+import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
+import type { Ensemble } from './ensemble.ts';
+import { FakeSessions } from './session.ts';
+import type { Setting } from './setting.ts';
+import type { Trace } from './trace.ts';
+
+export interface Surroundings {
+  readonly clock: VirtualClock;
+  readonly ensemble: Ensemble;
+  readonly commands: Commands;
+  readonly trace: Trace;
+  readonly setting: Setting;
+}
+
+/** A term as one candidate believed in it. */
+export interface Tenure {
+  readonly host: string;
+  readonly token: number;
+  readonly electedAt: number;
+  /** At some true time: until when the candidate might act as leader, which is the deadline it knew of less the margin kept before it. */
+  validAt(at: number): number;
+  /** When it stopped believing: resigned, lost, or dead. */
+  endedAt: number | undefined;
+}
+
+/** One start of ballot on a host. */
+class Incarnation {
+  readonly process: VirtualProcess;
+  readonly sessions: FakeSessions;
+  readonly supervisor: Supervisor;
+  readonly startedAt: number;
+  stopRequestedAt: number | undefined;
+  endedAt: number | undefined;
+  exitCode: number | undefined;
+
+  constructor(
+    world: Surroundings,
+    name: string,
+    generation: number,
+    tenures: Tenure[],
+    onCommand: (command: SimulatedCommand) => void,
+  ) {
+    const { clock, setting, trace } = world;
+    const { random } = clock;
+    this.startedAt = clock.time;
+    this.process = clock.process({
+      rate: 1 + random.between(-setting.rates, setting.rates),
+      wallOffset: random.between(-60_000, 60_000),
+      lateness: random.pick([0, 1, 3]),
+    });
+    this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout);
+    const logger = trace.logger(name);
+    const election = createElection({
+      sessions: this.sessions,
+      clock: this.process,
+      logger,
+      basePath: '/ballot/election',
+      candidate: { candidateId: name, hostname: name, pid: String(generation) },
+      sessionTimeout: setting.sessionTimeout,
+      leaseDuration: setting.leaseDuration,
+      mixedFleet: setting.mixedFleet,
+    });
+    this.supervisor = new Supervisor(
+      {
+        election: new WatchedElection(election, name, this.process, clock, tenures),
+        launch: (identity) => {
+          const command = world.commands.launch(name, this.process, identity);
+          if (!(command instanceof NotStarted)) onCommand(command);
+          return command;
+        },
+        clock: this.process,
+        logger,
+        patience: setting.patience,
+      },
+      setting.plan,
+    );
+  }
+
+  run(clock: VirtualClock, onEnd: () => void): void {
+    this.process.deliver(() => {
+      void this.supervisor.run().then((exitCode) => {
+        this.exitCode = exitCode;
+        this.endedAt = clock.time;
+        onEnd();
+      });
+    });
+  }
+}
+
+/** A machine on which ballot runs, is stopped, dies, and is started again. */
+export class Host {
+  readonly name: string;
+  readonly tenures: Tenure[];
+  readonly incarnations: Incarnation[] = [];
+  readonly #world: Surroundings;
+  #commands: SimulatedCommand[] = [];
+
+  constructor(world: Surroundings, name: string, tenures: Tenure[]) {
+    this.#world = world;
+    this.name = name;
+    this.tenures = tenures;
+  }
+
+  get current(): Incarnation | undefined {
+    const latest = this.incarnations.at(-1);
+    return latest !== undefined && latest.endedAt === undefined && latest.process.state !== 'killed'
+      ? latest
+      : undefined;
+  }
+
+  start(): void {
+    if (this.current !== undefined) return;
+    const { trace, clock } = this.#world;
+    trace.log(this.name, 'ballot starts');
+    const incarnation = new Incarnation(this.#world, this.name, this.incarnations.length + 1, this.tenures, (command) =>
+      this.#commands.push(command),
+    );
+    this.incarnations.push(incarnation);
+    incarnation.run(clock, () => {
+      trace.log(this.name, `ballot ends with ${incarnation.exitCode}`);
+      this.#endTenures();
+    });
+  }
+
+  stop(signal: NodeJS.Signals): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.#world.trace.log(this.name, `${signal} to ballot`);
+    current.stopRequestedAt ??= this.#world.clock.time;
+    current.process.deliver(() => current.supervisor.requestStop(signal));
+  }
+
+  /** The machine dies, with everything on it. */
+  crash(): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.#world.trace.log(this.name, 'the machine dies');
+    current.sessions.keeper?.kill(true);
+    current.process.kill();
+    for (const command of this.#commands) command.vanish();
+    this.#commands = [];
+    this.#endTenures();
+  }
+
+  /** SIGSTOP to the supervisor alone; `whole`: the machine freezes, with keeper and command. */
+  pause(whole: boolean): () => void {
+    const { current } = this;
+    if (current === undefined) return () => undefined;
+    this.#world.trace.log(this.name, whole ? 'the machine freezes' : 'ballot is stopped (SIGSTOP)');
+    const processes = [current.process];
+    const { keeper } = current.sessions;
+    if (whole) processes.push(...this.#commands.map((command) => command.process), ...(keeper ? [keeper.process] : []));
+    for (const process of processes) process.pause();
+    return () => {
+      this.#world.trace.log(this.name, 'goes on');
+      for (const process of processes) process.resume();
+    };
+  }
+
+  #endTenures(): void {
+    for (const tenure of this.tenures) if (tenure.host === this.name) tenure.endedAt ??= this.#world.clock.time;
+  }
+}
+
+/** Notes what each term was believed to be. */
+class WatchedElection implements Election {
+  readonly #election: Election;
+  readonly #host: string;
+  readonly #process: VirtualProcess;
+  readonly #clock: VirtualClock;
+  readonly #tenures: Tenure[];
+
+  constructor(election: Election, host: string, process: VirtualProcess, clock: VirtualClock, tenures: Tenure[]) {
+    this.#election = election;
+    this.#host = host;
+    this.#process = process;
+    this.#clock = clock;
+    this.#tenures = tenures;
+  }
+
+  async campaign(options: CampaignOptions): Promise<Term> {
+    const term = await this.#election.campaign(options);
+    const until = (deadline: number): number => this.#process.trueTime(deadline - margin(term.leaseDuration));
+    const renewals = [{ at: this.#clock.time, until: until(term.deadline) }];
+    const tenure: Tenure = {
+      host: this.#host,
+      token: term.fencingToken,
+      electedAt: this.#clock.time,
+      validAt: (at) => renewals.findLast((renewal) => renewal.at <= at)?.until ?? 0,
+      endedAt: undefined,
+    };
+    this.#tenures.push(tenure);
+    return {
+      fencingToken: term.fencingToken,
+      leaseDuration: term.leaseDuration,
+      get deadline() {
+        return term.deadline;
+      },
+      subscribe: (listener) =>
+        term.subscribe((event) => {
+          if (event.kind === 'renewed') renewals.push({ at: this.#clock.time, until: until(event.deadline) });
+          if (event.kind === 'lost') tenure.endedAt ??= this.#clock.time;
+          listener(event);
+        }),
+      setRun: (runId) => term.setRun(runId),
+      resign: () => {
+        tenure.endedAt ??= this.#clock.time;
+        return term.resign();
+      },
+    };
+  }
+
+  withdraw(timeout: number): Promise<void> {
+    return this.#election.withdraw(timeout);
+  }
+
+  close(timeout: number): Promise<void> {
+    return this.#election.close(timeout);
+  }
+}

@@ -1,0 +1,111 @@
+import { margin } from '../../src/election/lease.ts';
+import type { Plan } from '../../src/supervisor/policy.ts';
+import type { Random } from '../support/random.ts';
+import type { CommandHabits } from './command.ts';
+import type { Latency } from './network.ts';
+
+/**
+ * What a history is about, and so what must hold in it.
+ * `rates`, `pauses`: `on-lease-loss=stop`; clocks that run differently, or processes that stand still, both within the margin of the
+ * lease. `freezes`: the same with processes and hosts that stand still for longer than any margin.
+ * `keep`: `on-lease-loss=keep` under every fault. `outages`: nothing fails but the ensemble, as a whole.
+ */
+export type Theme = 'rates' | 'pauses' | 'freezes' | 'keep' | 'outages';
+
+const THEMES: readonly Theme[] = ['rates', 'rates', 'rates', 'pauses', 'pauses', 'freezes', 'keep', 'keep', 'outages'];
+
+/** Everything that a seed decides before the history begins. Durations in ms. */
+export interface Setting {
+  readonly theme: Theme;
+  readonly candidates: number;
+  readonly servers: number;
+  readonly tickTime: number;
+  readonly sessionTimeout: number;
+  readonly leaseDuration: number | undefined;
+  /** What the lease's duration really is: the granted session timeout unless configured. */
+  readonly lease: number;
+  readonly mixedFleet: boolean;
+  readonly plan: Plan;
+  readonly patience: number;
+  readonly habits: CommandHabits;
+  readonly latency: Latency;
+  readonly lag: Latency;
+  /** How much the monotonic clocks differ at most: 0.02 is 2 % fast or slow. */
+  readonly rates: number;
+  /** The longest a process may stand still, ms. */
+  readonly pause: number;
+  /** How long faults go on. */
+  readonly troubles: number;
+  /** Mean time between two faults. */
+  readonly faultEvery: number;
+}
+
+export function drawSetting(random: Random): Setting {
+  const theme = random.pick(THEMES);
+  const keep = theme === 'keep' || theme === 'outages';
+  const tickTime = random.pick([200, 500, 1000]);
+  const sessionTimeout = tickTime * random.pick([2, 3, 4, 6, 10]);
+  const leaseDuration = random.chance(0.5)
+    ? undefined
+    : keep
+      ? sessionTimeout * random.pick([1, 1.5, 3])
+      : random.pick([500, 800, 1000, 2000, 5000]);
+  const mixedFleet = random.chance(0.15) && (leaseDuration ?? 0) <= sessionTimeout;
+  const lease = leaseDuration ?? sessionTimeout;
+  const spikes = random.pick([0, 0, 0.01, 0.05]);
+  // A heartbeat that takes longer than a sixth of the lease counts as lost: in calm times it has to be well within that.
+  const roundTrip = Math.min(lease, sessionTimeout) / 6 / 2;
+  return {
+    theme,
+    candidates: random.whole(2, 5),
+    servers: random.pick([1, 3, 3, 5]),
+    tickTime,
+    sessionTimeout,
+    leaseDuration,
+    lease,
+    mixedFleet,
+    plan: drawPlan(random, keep, lease, theme),
+    patience: random.pick([1, 2, 5]) * sessionTimeout,
+    habits: drawHabits(random, theme),
+    latency: { low: 0.1, high: Math.min(random.pick([0.5, 2, 20]), roundTrip / 5), spikes, spike: lease / 4 },
+    lag: { low: 0.1, high: Math.min(random.pick([1, 5, 50]), roundTrip / 5), spikes: 0, spike: 0 },
+    rates: theme === 'rates' ? 0.02 : 0.0002,
+    pause: theme === 'pauses' ? margin(lease) * 0.5 : theme === 'rates' ? 0 : 3 * lease,
+    troubles: random.between(5, 20) * Math.max(lease, sessionTimeout),
+    faultEvery: random.pick([0.2, 0.5, 1, 3]) * sessionTimeout,
+  };
+}
+
+function drawPlan(random: Random, keep: boolean, lease: number, theme: Theme): Plan {
+  const policies = ['reelect', 'reelect', 'rerun'] as const;
+  return {
+    onChildSuccess: random.pick(policies),
+    onChildError: random.pick(policies),
+    onElectionFailure: 'retry',
+    onLeaseLoss: keep ? 'keep' : 'stop',
+    killAfter: Math.max(margin(lease), random.pick([200, 1000, 10_000])),
+    stopSignal: 'SIGTERM',
+    electionTimeout: undefined,
+    runTimeout: random.chance(0.2) && theme !== 'outages' ? random.between(500, 20_000) : undefined,
+    restartDelay: 100,
+    restartMaxDelay: 2000,
+  };
+}
+
+function drawHabits(random: Random, theme: Theme): CommandHabits {
+  const service = theme === 'outages' || random.chance(0.4);
+  return {
+    lasts: service
+      ? [Infinity, Infinity]
+      : random.pick([
+          [1, 300],
+          [200, 5000],
+          [1000, 60_000],
+        ] as const),
+    fails: random.pick([0, 0.3, 1]),
+    stubborn: random.pick([0, 0.3, 1]),
+    stopsWithin: random.pick([1, 100, 3000]),
+    leavesBehind: random.pick([0, 0, 0.3]),
+    missing: service ? 0 : random.pick([0, 0, 0.1]),
+  };
+}
