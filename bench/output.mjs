@@ -54,11 +54,15 @@ async function prepare() {
   return [process.execPath, outfile];
 }
 
+/** @param {string[]} base @param {string} format @param {string[]} command */
 function commandLine(base, format, command) {
   return values.cli === undefined ? [...base, format, ...command] : [...base, '--log-format', format, '--', ...command];
 }
 
-/** Runs it once; resolves with the milliseconds it took. `reader`: what takes the log. */
+/**
+ * Runs it once; resolves with the milliseconds it took. `reader`: what takes the log.
+ * @param {string[]} words @param {string} reader
+ */
 async function once(words, reader) {
   const started = process.hrtime.bigint();
   const shell = reader === 'pipe' ? '"$@" | cat >/dev/null; exit ${PIPESTATUS[0]}' : '"$@" >/dev/null';
@@ -68,11 +72,14 @@ async function once(words, reader) {
   return Number(process.hrtime.bigint() - started) / 1e6;
 }
 
-/** The log must hold every line: counted once, before anything is measured. */
+/**
+ * The log must hold every line: counted once, before anything is measured. Resolves with the bytes of a line.
+ * @param {string[]} words
+ */
 async function check(words) {
   const path = join(scratch, 'log');
   const file = openSync(path, 'w');
-  const child = spawn(words[0], words.slice(1), { stdio: ['ignore', file, 'inherit'] });
+  const child = spawn(String(words[0]), words.slice(1), { stdio: ['ignore', file, 'inherit'] });
   await new Promise((resolve) => child.once('exit', resolve));
   closeSync(file);
   const text = readFileSync(path, 'latin1');
@@ -81,7 +88,9 @@ async function check(words) {
   return text.length / lines;
 }
 
-const median = (sorted) => sorted[Math.floor(sorted.length / 2)];
+/** @param {number[]} sorted */
+const median = (sorted) => sorted[Math.floor(sorted.length / 2)] ?? NaN;
+/** @param {number} ms */
 const rate = (ms) => Math.round((lines / ms) * 1000);
 
 try {
@@ -107,8 +116,8 @@ try {
           format,
           reader,
           median: rate(median(times)),
-          min: rate(times.at(-1)),
-          max: rate(times[0]),
+          min: rate(Math.max(...times)),
+          max: rate(Math.min(...times)),
           bytesPerLine: Math.round(bytesPerLine),
         });
       }

@@ -61,8 +61,8 @@ export class LogWriter {
   }
 
   /**
-   * Resolves with true once everything has been taken by the kernel; with false when nothing more was taken for `timeout` ms, or the reader
-   * is gone. After false the process must be ended by `process.exit`: the pending write would keep the event loop alive.
+   * Resolves with true once everything has been taken by the kernel; with false when nothing more was taken for `timeout` ms
+   * (noticed before twice that), or the reader is gone. After false the process must be ended by `process.exit`: the pending write would keep the event loop alive.
    */
   flush(timeout: number, clock: Clock): Promise<boolean> {
     return new Promise((resolve) => {
