@@ -1,7 +1,7 @@
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP, Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { sleep } from '../clock.ts';
 import type { ServerAddress } from '../config/config.ts';
 import { describe } from '../errors.ts';
 
@@ -31,6 +31,7 @@ export class Addresses {
   readonly #servers: readonly ServerAddress[];
   readonly #clock: Clock;
   readonly #known = new Map<ServerAddress, readonly Endpoint[]>();
+  readonly #asked = new Map<ServerAddress, Promise<LookupAddress[]>>();
   #round: (Endpoint | Unresolved)[] = [];
   #size = 0;
 
@@ -44,14 +45,9 @@ export class Addresses {
     return this.#size;
   }
 
-  /** True when every address of the round has had its turn. */
-  get exhausted(): boolean {
-    return this.#round.length === 0;
-  }
-
   /** The next address. Rejects with the signal's reason when aborted. */
   async next(signal: AbortSignal): Promise<Endpoint | Unresolved> {
-    if (this.exhausted) {
+    if (this.#round.length === 0) {
       const resolved = await Promise.all(this.#servers.map((server) => this.#resolve(server, signal)));
       this.#round = resolved.flat();
       this.#size = this.#round.length;
@@ -63,7 +59,7 @@ export class Addresses {
   async #resolve(server: ServerAddress, signal: AbortSignal): Promise<readonly (Endpoint | Unresolved)[]> {
     const name = nameOf(server);
     if (isIP(server.host) !== 0) return [{ name, ip: server.host, port: server.port }];
-    const found = await within(this.#clock, RESOLVE_TIMEOUT_MS, signal, () => lookup(server.host, { all: true }));
+    const found = await within(this.#clock, RESOLVE_TIMEOUT_MS, signal, () => this.#lookUp(server));
     if (!('value' in found))
       return this.#known.get(server) ?? [{ name, problem: `the host name cannot be resolved (${found.problem})` }];
     const endpoints = found.value.map(({ address }) => ({
@@ -73,6 +69,15 @@ export class Addresses {
     }));
     this.#known.set(server, endpoints);
     return endpoints;
+  }
+
+  /** The system's resolver cannot be called off and has few threads: a question that is still open is not asked again. */
+  #lookUp(server: ServerAddress): Promise<LookupAddress[]> {
+    const asked = this.#asked.get(server);
+    if (asked !== undefined) return asked;
+    const question = lookup(server.host, { all: true }).finally(() => this.#asked.delete(server));
+    this.#asked.set(server, question);
+    return question;
   }
 }
 
@@ -130,29 +135,23 @@ function unfit(status: string): string | undefined {
 type Found<T> = { readonly value: T } | { readonly problem: string };
 
 /** Bounds work that knows no deadline; it goes on unheard. Rejects with the signal's reason when aborted. */
-async function within<T>(
-  clock: Clock,
-  timeout: number,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<Found<T>> {
-  const over = new AbortController();
-  const stop = AbortSignal.any([signal, over.signal]);
-  const late = sleep(clock, timeout, stop).then(() => ({ problem: `no answer within ${Math.round(timeout)} ms` }));
-  try {
-    const found = await Promise.race([
-      late,
-      work().then(
-        (value) => ({ value }),
-        (error: unknown) => ({ problem: inWords(error) }),
-      ),
-    ]);
-    signal.throwIfAborted();
-    return found;
-  } finally {
-    over.abort();
-    late.catch(() => undefined); // the wait was called off: the answer came first
-  }
+function within<T>(clock: Clock, timeout: number, signal: AbortSignal, work: () => Promise<T>): Promise<Found<T>> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const settle = (finish: () => void): void => {
+      cancel();
+      signal.removeEventListener('abort', onAbort);
+      finish();
+    };
+    const onAbort = (): void => settle(() => reject(signal.reason as Error));
+    const late = { problem: `no answer within ${Math.round(timeout)} ms` };
+    const cancel = clock.at(clock.now() + timeout, () => settle(() => resolve(late)));
+    signal.addEventListener('abort', onAbort, { once: true });
+    work().then(
+      (value) => settle(() => resolve({ value })),
+      (error: unknown) => settle(() => resolve({ problem: inWords(error) })),
+    );
+  });
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from './fork.ts';
 import { Link } from './link.ts';
 import type { LinkEnd } from './link.ts';
-import type { Credentials, Grant } from './protocol.ts';
+import type { Grant } from './protocol.ts';
 
 export interface AttachContext {
   readonly addresses: Addresses;
@@ -51,18 +51,18 @@ const AUTHENTICATION_FAILED = -113;
  * A server that drops the handshake of this session for ever, but would grant a new one, keeps nobody waiting: that ends the session once its own timeout
  * has passed without contact.
  *
- * @param credentials the session to take over; a new one otherwise
+ * @param session the session to take over; a new one otherwise
  * @param signal ends the search: rejects with its reason
  * @param answers what each address last said, for an error message
  * @throws ClientMissingError, RefusedError (a new session only)
  */
 export async function attach(
   context: AttachContext,
-  credentials: Credentials | undefined,
+  session: Grant | undefined,
   signal: AbortSignal,
   answers = new Map<string, string>(),
 ): Promise<Attached | Over> {
-  const search = new Search(context, credentials, signal);
+  const search = new Search(context, session, signal);
   try {
     for (;;) {
       const endpoint = await context.addresses.next(signal);
@@ -79,7 +79,7 @@ export async function attach(
 
 class Search {
   readonly #context: AttachContext;
-  readonly #credentials: Credentials | undefined;
+  readonly #session: Grant | undefined;
   readonly #signal: AbortSignal;
   readonly #since: number;
   readonly #accepting = new Set<string>();
@@ -88,9 +88,9 @@ class Search {
   #round = 0;
   #failedHandshakes = 0;
 
-  constructor(context: AttachContext, credentials: Credentials | undefined, signal: AbortSignal) {
+  constructor(context: AttachContext, session: Grant | undefined, signal: AbortSignal) {
     this.#context = context;
-    this.#credentials = credentials;
+    this.#session = session;
     this.#signal = signal;
     this.#since = context.clock.now();
     this.#spare = context.keeper();
@@ -102,7 +102,7 @@ class Search {
     const silence = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
     if (silence !== undefined) return silence;
     this.#accepting.add(endpoint.name);
-    const { link, outcome } = await this.#handshake(endpoint, this.#credentials);
+    const { link, outcome } = await this.#handshake(endpoint, this.#session);
     if ('id' in outcome) return this.#granted(link, outcome);
     if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
     if (outcome.kind === 'ended') return this.#refused(endpoint, outcome.code);
@@ -112,7 +112,7 @@ class Search {
 
   /** The server may have recovered just before it was asked for a new session. */
   async #lastTry(endpoint: Endpoint): Promise<Attached | Over> {
-    const { link, outcome } = await this.#handshake(endpoint, this.#credentials);
+    const { link, outcome } = await this.#handshake(endpoint, this.#session);
     if ('id' in outcome) return this.#granted(link, outcome);
     if (outcome.kind === 'ended') return { kind: 'over', why: reasonOf(outcome.code) };
     return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
@@ -130,10 +130,7 @@ class Search {
     this.#spare?.kill();
   }
 
-  async #handshake(
-    endpoint: Endpoint,
-    credentials: Credentials | undefined,
-  ): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
+  async #handshake(endpoint: Endpoint, session: Grant | undefined): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
     const { clock, sessionTimeout, debug, keeper } = this.#context;
     const process = this.#spare?.end === undefined ? (this.#spare ?? keeper()) : keeper();
     this.#spare = undefined;
@@ -143,7 +140,11 @@ class Search {
       longest: HANDSHAKE.longest,
     };
     const outcome = await link.connect(
-      { timeout: sessionTimeout, debug, ...(credentials && { credentials }) },
+      {
+        timeout: sessionTimeout,
+        debug,
+        ...(session && { credentials: { id: session.id, password: session.password } }),
+      },
       this.#grown(patience),
       this.#signal,
     );
@@ -151,32 +152,31 @@ class Search {
   }
 
   async #granted(link: Link, grant: Grant): Promise<Attached | Over> {
-    if (this.#credentials === undefined || grant.id === this.#credentials.id) return { kind: 'attached', link, grant };
+    if (this.#session === undefined || grant.id === this.#session.id) return { kind: 'attached', link, grant };
     await link.close(HANDSHAKE.least);
-    return { kind: 'over', why: `the ensemble knows 0x${this.#credentials.id} no more, it granted 0x${grant.id}` };
+    return { kind: 'over', why: `the ensemble knows 0x${this.#session.id} no more, it granted 0x${grant.id}` };
   }
 
   #refused(endpoint: Endpoint, code: number): Over | string {
-    if (code === AUTHENTICATION_FAILED && this.#credentials === undefined) {
+    if (code === AUTHENTICATION_FAILED && this.#session === undefined) {
       throw new RefusedError(`${endpoint.name}: authentication failed`, {
         hint: 'check the credentials that ballot was given',
       });
     }
     const why = reasonOf(code);
-    return this.#credentials === undefined ? `refuses a session (${why})` : { kind: 'over', why };
+    return this.#session === undefined ? `refuses a session (${why})` : { kind: 'over', why };
   }
 
   /** A session that lives waits until somebody has mended the installation. */
   #clientMissing(error: ClientMissingError): string {
-    if (this.#credentials === undefined) throw error;
+    if (this.#session === undefined) throw error;
     return error.message;
   }
 
   async #newSessionWouldDo(endpoint: Endpoint): Promise<boolean> {
-    const { clock, sessionTimeout } = this.#context;
-    const patient =
-      clock.now() - this.#since < sessionTimeout || this.#failedHandshakes < REFUSALS * this.#accepting.size;
-    if (this.#credentials === undefined || patient) return false;
+    if (this.#session === undefined) return false;
+    const without = this.#context.clock.now() - this.#since;
+    if (without < this.#session.timeout || this.#failedHandshakes < REFUSALS * this.#accepting.size) return false;
     this.#failedHandshakes = 0;
     const { link, outcome } = await this.#handshake(endpoint, undefined);
     if (!('id' in outcome)) return false;

@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
+import { describe } from '../errors.ts';
 import type { Command, Report } from './protocol.ts';
 
 /** A running keeper process, and the only tie to it. */
@@ -42,6 +43,14 @@ const MEMORY_FLAGS = [
  * @param path the built `keeper.js`
  */
 export function forkKeeper(path: string): KeeperProcess {
+  try {
+    return new ForkedKeeper(start(path));
+  } catch (error) {
+    return neverStarted(`cannot be started: ${describe(error)}`);
+  }
+}
+
+function start(path: string): ChildProcess {
   const child = fork(path, [], {
     detached: true,
     execArgv: MEMORY_FLAGS,
@@ -51,42 +60,62 @@ export function forkKeeper(path: string): KeeperProcess {
   });
   child.unref();
   child.channel?.unref();
+  return child;
+}
 
-  let end: string | undefined;
-  let listener: KeeperListener | undefined;
-  const ended = (how: string): void => {
-    if (end !== undefined) return;
-    end = how;
-    listener?.end(how);
-  };
-  child.on('message', (batch) => {
-    for (const report of batch as Report[]) listener?.report(report);
-  });
-  child.on('error', (error) => ended(`cannot be started: ${error.message}`));
-  child.on('exit', (code, signal) => ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`));
+class ForkedKeeper implements KeeperProcess {
+  readonly #child: ChildProcess;
+  #listener: KeeperListener | undefined;
+  #end: string | undefined;
 
-  return {
-    get pid() {
-      return child.pid;
-    },
-    get end() {
-      return end;
-    },
-    send(command) {
-      // An undeliverable message means that the process is going: its exit is reported by itself.
-      if (child.connected) child.send(command, () => undefined);
-    },
-    listen(next) {
-      listener = next;
-    },
-    kill() {
-      child.kill('SIGKILL');
-    },
-    hold(held) {
-      if (held) child.channel?.ref();
-      else child.channel?.unref();
-    },
-  };
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', (batch) => {
+      for (const report of batch as Report[]) this.#listener?.report(report);
+    });
+    child.on('error', (error) => this.#ended(`cannot be started: ${error.message}`));
+    child.on('exit', (code, signal) =>
+      this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
+    );
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  send(command: Command): void {
+    // An undeliverable message means that the process is going: its exit is reported by itself.
+    if (this.#child.connected) this.#child.send(command, () => undefined);
+  }
+
+  listen(listener: KeeperListener): void {
+    this.#listener = listener;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  hold(held: boolean): void {
+    if (held) this.#child.channel?.ref();
+    else this.#child.channel?.unref();
+  }
+
+  #ended(how: string): void {
+    if (this.#end !== undefined) return;
+    this.#end = how;
+    this.#listener?.end(how);
+  }
+}
+
+/** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
+function neverStarted(end: string): KeeperProcess {
+  const nothing = (): void => undefined;
+  return { pid: undefined, end, send: nothing, listen: nothing, kill: nothing, hold: nothing };
 }
 
 /** The dynamic linker may need its path to start this very Node. One malloc arena suffices for one thread. */

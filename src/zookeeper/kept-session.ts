@@ -139,10 +139,12 @@ export class KeptSession implements Session {
     try {
       const attached = await attach(this.#context, this.#grant, this.#given.signal);
       if (attached.kind === 'over') return this.#end(new SessionEndedError(attached.why));
-      if (attached.grant.timeout !== this.timeout)
-        logger.info(
-          `ZooKeeper now grants a session timeout of ${attached.grant.timeout} ms, it was ${this.timeout} ms`,
-        );
+      if (attached.grant.timeout !== this.timeout) {
+        logger.info('ZooKeeper grants another session timeout than before: the new one counts', {
+          beforeMs: this.timeout,
+          grantedMs: attached.grant.timeout,
+        });
+      }
       this.#grant = attached.grant;
       if (this.#ended.signal.aborted) return void (this.#link = attached.link);
       const address = attached.link.endpoint.name;

@@ -46,38 +46,35 @@ export function zookeeperSessions(options: SessionsOptions): SessionOpener {
 
 async function open(context: AttachContext, { timeout, signal }: RequestOptions): Promise<Session> {
   const { clock, logger, sessionTimeout } = context;
-  const late = new AbortController();
-  const cancel = clock.at(clock.now() + timeout, () => late.abort());
+  signal?.throwIfAborted();
   const answers = new Map<string, string>();
+  const search = new AbortController();
+  const onAbort = (): void => search.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const cancel = clock.at(clock.now() + timeout, () => search.abort(noneWithin(timeout, answers)));
   try {
-    const attached = await attach(
-      context,
-      undefined,
-      signal ? AbortSignal.any([signal, late.signal]) : late.signal,
-      answers,
-    );
+    const attached = await attach(context, undefined, search.signal, answers);
     if (attached.kind === 'over') throw new SessionEndedError(attached.why);
-    logger.debug('ZooKeeper session opened', {
-      session: `0x${attached.grant.id}`,
-      address: attached.link.endpoint.name,
-    });
-    if (attached.grant.timeout !== sessionTimeout) {
-      logger.info(
-        `ZooKeeper grants a session timeout of ${attached.grant.timeout} ms, not the ${sessionTimeout} ms asked for: the granted one counts`,
-      );
+    const { grant, link } = attached;
+    logger.debug('ZooKeeper session opened', { session: `0x${grant.id}`, address: link.endpoint.name });
+    if (grant.timeout !== sessionTimeout) {
+      logger.info('ZooKeeper grants another session timeout than asked for: the granted one counts', {
+        askedMs: sessionTimeout,
+        grantedMs: grant.timeout,
+      });
     }
     return new KeptSession(context, attached);
-  } catch (error) {
-    if (!late.signal.aborted || signal?.aborted) throw error;
-    throw new UnavailableError(
-      `no ZooKeeper server granted a session within ${Math.round(timeout)} ms: ${said(answers)}`,
-      {
-        hint: 'check zookeeper-servers, and that the ensemble runs and has a quorum',
-      },
-    );
   } finally {
     cancel();
+    signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function noneWithin(timeout: number, answers: ReadonlyMap<string, string>): UnavailableError {
+  const message = `no ZooKeeper server granted a session within ${Math.round(timeout)} ms: ${said(answers)}`;
+  return new UnavailableError(message, {
+    hint: 'check zookeeper-servers, and that the ensemble runs and has a quorum',
+  });
 }
 
 function said(answers: ReadonlyMap<string, string>): string {

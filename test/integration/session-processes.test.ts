@@ -1,0 +1,120 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { poll } from '../support/poll.ts';
+import { contact, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+interface Held {
+  readonly session: string;
+  readonly path: string;
+  readonly keeper: number;
+}
+
+type Holder = ChildProcessByStdio<null, Readable, Readable>;
+
+let zookeeper: Ensemble;
+const folder = mkdtempSync(join(tmpdir(), 'ballot-holder-'));
+const program = join(folder, 'session-holder.mjs');
+const cleanUp: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  const entryPoints = [join(import.meta.dirname, '../support/session-holder.ts')];
+  await build({ entryPoints, outfile: program, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' });
+  zookeeper = await startZooKeeper();
+});
+afterAll(async () => {
+  await zookeeper.close();
+  rmSync(folder, { recursive: true });
+});
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+  await poll(() => keepers().length === 0, { what: 'no keeper left' });
+});
+
+function holder(port: number): Holder {
+  const child = spawn(process.execPath, [program, String(port), keeperPath], { stdio: ['ignore', 'pipe', 'pipe'] });
+  cleanUp.push(() => child.kill('SIGKILL'));
+  return child;
+}
+
+const exit = (child: Holder): Promise<number | null> => new Promise((resolve) => child.once('exit', resolve));
+
+async function lineOf(child: Holder): Promise<string> {
+  for await (const line of createInterface(child.stdout)) return line;
+  throw new Error('it ended without a word');
+}
+
+function runs(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+  const stat = await zk.exists(path, { timeout: 3000 });
+  await zk.close(3000);
+  return stat !== undefined;
+}
+
+it('a session keeps the process that holds it alive, and lets it end when it is closed', async () => {
+  const child = holder(zookeeper.server.port);
+  const ended = exit(child);
+  const held = JSON.parse(await lineOf(child)) as Held;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(runs(held.keeper)).toBe(true);
+  expect(child.exitCode).toBeNull();
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(await exists(held.path)).toBe(false);
+  await poll(() => !runs(held.keeper));
+});
+
+it('a keeper that was forked ahead of time and not used neither holds its process nor outlives it', async () => {
+  const start = performance.now();
+  const before = keepers().length;
+  expect(await exit(holder(0))).toBe(0);
+  expect(performance.now() - start).toBeLessThan(1500);
+  expect(keepers()).toHaveLength(before);
+});
+
+it('a keeper does not outlive a supervisor that was killed, and leaves its session alone', async () => {
+  const child = holder(zookeeper.server.port);
+  const ended = exit(child);
+  const held = JSON.parse(await lineOf(child)) as Held;
+  child.kill('SIGKILL');
+  await ended;
+  await poll(() => !runs(held.keeper), { timeout: 1000 });
+  expect(await exists(held.path)).toBe(true);
+  await poll(async () => !(await exists(held.path)), { timeout: 8000, interval: 200 });
+});
+
+it('pipes of the supervisor stay intact while keepers come and go', async () => {
+  const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+  cleanUp.push(() => zk.close(1000));
+  const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+  cleanUp.push(() => cat.kill('SIGKILL'));
+  const [sent, received] = [createHash('sha256'), createHash('sha256')];
+  const arrived = new Promise((resolve) => cat.stdout.on('end', resolve));
+  cat.stdout.on('data', (data: Buffer) => received.update(data));
+  for (let round = 0; round < 5; round++) {
+    const block = Buffer.alloc(100_000, `round ${round} `);
+    sent.update(block);
+    cat.stdin.write(block);
+    process.kill(theKeeper(), 'SIGKILL');
+    await contact(zk, false);
+    await contact(zk, true);
+  }
+  cat.stdin.end();
+  await arrived;
+  expect(received.digest('hex')).toBe(sent.digest('hex'));
+});
