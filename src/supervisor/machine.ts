@@ -21,7 +21,7 @@ const ROWS: { readonly [N in State['name']]: Row<N> } = {
 
 /** The first step: stand for election. */
 export function start(plan: Plan, now: number): Step {
-  return stand({ campaigns: 0, runs: 0, failedRuns: 0 }, plan, now);
+  return stand({ campaigns: 0, runs: 0, resignations: 0, failedRuns: 0 }, plan, now);
 }
 
 /** The next state, and what is to be done. An event of an earlier campaign, term or run changes nothing. */

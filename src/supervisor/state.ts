@@ -52,10 +52,11 @@ export type StopReason =
   /** ZooKeeper refused, or a bug in ballot. */
   | { readonly kind: 'failed'; readonly exitCode: number };
 
-/** What outlives every state: numbers for campaigns and runs, so that an event of an earlier one can be told; runs that failed in a row. */
+/** What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be told; runs that failed in a row. */
 export interface Counts {
   readonly campaigns: number;
   readonly runs: number;
+  readonly resignations: number;
   readonly failedRuns: number;
 }
 
@@ -106,7 +107,7 @@ export type Event =
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'stopRequested'; readonly signal: NodeJS.Signals }
-  | { readonly kind: 'resigned'; readonly error: string | undefined };
+  | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined };
 
 /** Why a campaign failed. `unavailable` may pass by itself; the others do not. */
 export interface ElectionFailure {
@@ -124,7 +125,12 @@ export type Effect =
   | { readonly kind: 'spawn'; readonly run: number; readonly term: number | undefined }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }
   /** Give up the lease if `term` is given, and with `leave` the place in the queue as well. Answered by `resigned`. */
-  | { readonly kind: 'resign'; readonly term: number | undefined; readonly leave: boolean }
+  | {
+      readonly kind: 'resign';
+      readonly resignation: number;
+      readonly term: number | undefined;
+      readonly leave: boolean;
+    }
   | {
       readonly kind: 'note';
       readonly level: Level;

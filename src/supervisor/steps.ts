@@ -32,8 +32,8 @@ export function note(
   return { kind: 'note', level, message, fields: Object.fromEntries(known) };
 }
 
-export function counts({ campaigns, runs, failedRuns }: Counts): Counts {
-  return { campaigns, runs, failedRuns };
+export function counts({ campaigns, runs, resignations, failedRuns }: Counts): Counts {
+  return { campaigns, runs, resignations, failedRuns };
 }
 
 /** Puts effects in front of those of a step. */
@@ -178,10 +178,11 @@ export function kill(base: Counts, run: Run, reason: StopReason, now: number): S
 
 /** Gives up what is held, then `next`. */
 export function resign(base: Counts, leadership: Leadership | undefined, next: Sequel, now: number): Step {
+  const resignations = base.resignations + 1;
   const deadline = now + RESIGN_LIMIT_MS + 2 * (leadership?.leaseDuration ?? 0);
   return {
-    state: { ...counts(base), name: 'resigning', next, leaving: next.kind === 'exit', deadline },
-    effects: [{ kind: 'resign', term: leadership?.term, leave: next.kind === 'exit' }],
+    state: { ...counts(base), resignations, name: 'resigning', next, leaving: next.kind === 'exit', deadline },
+    effects: [{ kind: 'resign', resignation: resignations, term: leadership?.term, leave: next.kind === 'exit' }],
   };
 }
 

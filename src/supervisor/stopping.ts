@@ -126,7 +126,8 @@ export const resigning: Row<'resigning'> = {
       stay({ ...state, next: { kind: 'exit', exitCode: ExitCode.ok }, deadline: Math.max(now, state.deadline) }),
     );
   },
-  resigned: (state, event, plan, now) => resigned(state, event.error, plan, now),
+  resigned: (state, event, plan, now) =>
+    event.resignation === state.resignations ? resigned(state, event.error, plan, now) : stay(state),
 };
 
 export const done: Row<'done'> = {

@@ -114,7 +114,9 @@ export class Supervisor {
         if (this.#execution?.run === effect.run) this.#execution.command.signal(effect.signal);
         return;
       case 'resign':
-        void this.#resign(effect.leave).then((error) => this.#dispatch({ kind: 'resigned', error }));
+        void this.#resign(effect.leave).then((error) => {
+          this.#dispatch({ kind: 'resigned', resignation: effect.resignation, error });
+        });
         return;
       case 'note':
         return this.#parts.logger[effect.level](effect.message, effect.fields);
