@@ -38,20 +38,17 @@ const common = {
 const requireBanner =
   "import { createRequire as ballotCreateRequire } from 'node:module'; const require = ballotCreateRequire(import.meta.url);";
 
-// TOLERANCE
 const programs = await Promise.all([
   build({
     ...common,
-    entryPoints: existsSync(join(root, 'src/main.ts')) ? { main: 'src/main.ts' } : {},
+    entryPoints: { main: 'src/main.ts' },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: requireBanner },
   }),
   build({
     ...common,
-    entryPoints: existsSync(join(root, 'src/zookeeper/keeper.ts'))
-      ? { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' }
-      : {},
+    entryPoints: { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' },
   }),
 ]);
 
@@ -64,19 +61,40 @@ async function put(path, data) {
   await rename(draft, path);
 }
 
+/**
+ * The licences of what is bundled: they ask to be passed on with it.
+ * @returns {Promise<string>}
+ */
+async function notices() {
+  const inputs = programs.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const packages = new Set(
+    inputs.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  );
+  const parts = [...packages].sort().map(async (folder) => {
+    /** @type {{ name: string, version: string, license?: string }} */
+    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'));
+    const file = (await readdir(join(root, folder))).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+    const text = file === undefined ? `License: ${license}\n` : await readFile(join(root, folder, file), 'utf8');
+    return `${name} ${version}\n\n${text.trim()}\n`;
+  });
+  return (await Promise.all(parts)).join(`\n${'-'.repeat(80)}\n\n`);
+}
+
 // Chunks before the entry that names them.
 const files = programs
   .flatMap(({ outputFiles }) => outputFiles)
   .sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
 for (const file of files) await put(file.path, file.contents);
-if (existsSync(join(dist, 'main.js'))) await chmod(join(dist, 'main.js'), 0o755);
+const noticesFile = join(dist, 'THIRD-PARTY-LICENSES.txt');
+await put(noticesFile, Buffer.from(await notices()));
+await chmod(join(dist, 'main.js'), 0o755);
 
 // Also when nothing changed: the set-up asks whether the build is newer than the sources.
 const now = new Date();
-if (existsSync(join(dist, 'main.js'))) await utimes(join(dist, 'main.js'), now, now);
+await utimes(join(dist, 'main.js'), now, now);
 
 if (process.argv.includes('--clean')) {
-  const built = new Set(files.map((file) => file.path));
+  const built = new Set([noticesFile, ...files.map((file) => file.path)]);
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && !built.has(path)) await rm(path);

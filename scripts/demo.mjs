@@ -41,6 +41,8 @@ const tell = (who, what) =>
 /** @typedef {{ name: string, process: import('node:child_process').ChildProcess, ended: Promise<string> }} Candidate */
 /** @type {Map<string, Candidate>} */
 const candidates = new Map();
+/** Those whose end is part of the story. @type {Set<string>} */
+const leaving = new Set();
 /** @type {import('../test/support/zookeeper.ts').Ensemble | undefined} */
 let zookeeper;
 
@@ -79,20 +81,25 @@ function start(name) {
     },
   );
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (data) => appendFileSync(join(folder, `${name}.log`), data));
+    stream.on('data', (/** @type {Buffer} */ data) => appendFileSync(join(folder, `${name}.log`), data));
   /** @type {Promise<string>} */
   const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)));
   candidates.set(name, { name, process: child, ended });
 }
 
-/** Waits until the command starts for the `count`th time. @param {number} count @returns {Promise<Entry>} */
+/** Waits until the command starts for the `count`th time; fails at once when a candidate ends that should not. @param {number} count */
 async function startOf(count) {
-  const entry = await poll(() => starts()[count - 1], {
+  const early = [...candidates.values()].map(async ({ name, ended }) => {
+    const how = await ended;
+    return leaving.has(name) ? new Promise(() => undefined) : Promise.reject(new Error(`${name} has ended (${how})`));
+  });
+  const started = poll(() => starts()[count - 1], {
     timeout: STEP_MS,
     interval: 2,
     what: `start ${count} of the command`,
   });
-  return entry;
+  await Promise.race([started, ...early]);
+  return started;
 }
 
 /** @param {string} name @returns {Candidate} */
@@ -123,6 +130,7 @@ async function story() {
   tell(first.who, `is elected and runs the command (fencing token ${first.token}); the others stand by`);
   await sleep(1_500);
 
+  leaving.add(first.who);
   const killedAt = performance.now();
   kill(Number(candidate(first.who).process.pid));
   kill(-first.pid);
@@ -132,10 +140,12 @@ async function story() {
     second.who,
     `takes over ${Math.round(performance.now() - killedAt)} ms later, when ${first.who}'s lease has run out (fencing token ${second.token})`,
   );
+  leaving.delete(first.who);
   start(first.who);
   tell(first.who, 'is started again and goes to the end of the queue');
   await sleep(1_500);
 
+  leaving.add(second.who);
   const askedAt = performance.now();
   kill(Number(candidate(second.who).process.pid), 'SIGTERM');
   tell(second.who, 'SIGTERM: stop the command, resign, end');

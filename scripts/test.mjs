@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { lintChecks, runChecks, typeCheck } from './checks.mjs';
+import { imageCheck, lintChecks, runChecks, typeCheck } from './checks.mjs';
 import { setUpOrExit } from './setup.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -85,7 +85,7 @@ function vitest(args, timeout) {
 }
 
 setUpOrExit();
-const sums = [await runChecks([typeCheck, ...lintChecks])];
+const sums = [await runChecks([imageCheck, typeCheck, ...lintChecks])];
 for (const [project, timeout] of PROJECTS) sums.push(await runProject(project, timeout));
 
 const total = (/** @type {'passed' | 'failed'} */ key) => sums.reduce((sum, part) => sum + part[key], 0);
