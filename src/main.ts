@@ -51,10 +51,11 @@ function reportBrokenOutput(error: NodeJS.ErrnoException): void {
 
 /**
  * Ends the process when its output has been taken, and does not wait for anything else: a handle that somebody forgot must not keep a
- * ballot that has resigned. A reader that stopped reading holds it up, as it would any process; by now signals end it as usual.
+ * ballot that has resigned. A reader that stopped reading holds it up, as it would any process; signals end it as usual from here on.
  */
 async function finish(code: number): Promise<void> {
   process.exitCode = code;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']) process.removeAllListeners(signal);
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit();
 }

@@ -4,7 +4,7 @@ import type { KeeperProcess } from '../zookeeper/fork.ts';
 import { configOutput, infoOutput, infoTimeout, optionFlags, outputFlag, timeoutFlag, type Flag } from './flags.ts';
 
 /** What a command is started with: the parsed command line, and what the process around it offers. */
-export interface Invocation {
+interface Invocation {
   /** Values of the command's own flags (`output`, `timeout`); the last one counts. */
   readonly own: ReadonlyMap<string, string>;
   /** Program and arguments for `run`, verbatim; empty for other commands. */

@@ -43,7 +43,7 @@ function commandOf(words: readonly string[]): Command | undefined {
 function wantsDebug(argv: readonly string[]): boolean {
   const flag = reader.read(argv).flags.get('debug')?.at(-1);
   const wish = flag ?? (process.env['BALLOT_DEBUG'] || process.env['DEBUG'] || '');
-  return wish === 'true' || wish === '1';
+  return /^(1|t|true)$/i.test(wish);
 }
 
 async function perform(surroundings: Surroundings): Promise<number> {

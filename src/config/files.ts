@@ -40,6 +40,9 @@ export async function readFolders(folders: readonly string[]): Promise<FileLayer
       if (there === true) present.push(join(folder, name));
       else if (there !== false) warnings.push(`${join(folder, name)}: cannot be looked for (${there}), passed over`);
     }
+    const misnamed = join(folder, 'ballot.yml');
+    if ((await isThere(misnamed)) === true)
+      warnings.push(`${misnamed}: not read, its name would have to be ballot.yaml`);
     const [path, other] = present;
     if (path === undefined) continue;
     if (other !== undefined) {

@@ -1,16 +1,16 @@
 import { BallotError, ExitCode } from '../errors.ts';
 import type { ServerAddress } from './config.ts';
-import { DURATION_FORM, formatDuration, parseDuration } from '../duration.ts';
+import { formatDuration, parseDuration } from '../duration.ts';
 import { formatServers, parseServers } from './servers.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
-export class ValueError extends BallotError {
+class ValueError extends BallotError {
   constructor(message: string) {
     super('VALUE', ExitCode.configuration, message);
   }
 }
 
-export type Schema = Readonly<Record<string, unknown>>;
+type Schema = Readonly<Record<string, unknown>>;
 
 /** A kind of value: how it is read from text, written back, named in help, and described to an editor. */
 export interface Kind<T> {
@@ -159,5 +159,3 @@ export const servers: Kind<readonly ServerAddress[]> = {
   },
   format: formatServers,
 };
-
-export { DURATION_FORM };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -220,6 +220,16 @@ describe('layers', () => {
     expect(refused.stderr).toContain('ballot: environment BALLOT_DEBUG: debug "*": must be true or false');
   });
 
+  it('says that ballot.yml is not read', async () => {
+    const path = await put('ballot.yml', 'log-level: warn\n');
+    const { code, stdout, stderr } = await ballot(['config', '-o', 'json']);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: `ballot: warning: ${path}: not read, its name would have to be ballot.yaml\n`,
+    });
+    expect((JSON.parse(stdout) as Report)['log-level']?.value).toBe('info');
+  });
+
   it('runs nothing of other tools in the working directory', async () => {
     await put('.config/config.js', "require('node:fs').writeFileSync('ran', ''); module.exports = {};");
     await put('package.json', 'this is not JSON');
@@ -432,6 +442,26 @@ describe('usage', () => {
   );
 });
 
+describe('the process', () => {
+  /** Both ends only when every holder of the pipes is gone: a keeper that stayed behind would hold stderr. */
+  it.each([
+    [['run', 'once'], 64],
+    [['run', 'once', '--kill-after', '5', '--', 'true'], 78],
+    [['info', '--log-level', 'loud'], 78],
+    [['--candidate-id', 'run', 'config'], 0],
+  ])('%j leaves no keeper behind', async (args, code) => {
+    expect((await ballot(args)).code).toBe(code);
+  });
+
+  it('is not upset by a reader that goes away', async () => {
+    const shell = `"${process.execPath}" "${main}" config 2>err | true; echo "\${PIPESTATUS[0]}"`;
+    const status = await new Promise<string>((resolve) => {
+      execFile('bash', ['-c', shell], { cwd: folder }, (_, stdout) => resolve(stdout.trim()));
+    });
+    expect({ status, stderr: await readFile(join(folder, 'err'), 'utf8') }).toEqual({ status: '0', stderr: '' });
+  });
+});
+
 describe('ballot config', () => {
   it('prints YAML that is a file of ballot again', async () => {
     const args = Object.entries(everything).flatMap(([key, value]) => [`--${key}`, value]);
@@ -452,7 +482,6 @@ describe('documents', () => {
   });
 
   it('the sample file with every key set is accepted', async () => {
-    const { readFile } = await import('node:fs/promises');
     const sample = await readFile(join(root, 'config/ballot.yaml'), 'utf8');
     await put('ballot.yaml', sample.replaceAll(/^#(?=[a-z])/gm, ''));
     const report = await configured([]);
