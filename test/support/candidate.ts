@@ -1,0 +1,445 @@
+/** Real candidates: the built `ballot run once`, its keeper and its command, each within reach of the test. */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { sortProposals } from '../../src/election/queue.ts';
+import { parseLease, type Lease } from '../../src/election/record.ts';
+import { NoNodeError } from '../../src/zookeeper/errors.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { poll } from './poll.ts';
+
+export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
+const commandPath = join(import.meta.dirname, 'journalled.sh');
+
+/** One line of the journal. `token` is `-` for a run without leadership. */
+export interface Entry {
+  readonly event: 'start' | 'end' | 'overlap';
+  readonly candidate: string;
+  readonly pid: number;
+  readonly token: string;
+  /** Seconds since the Unix epoch. */
+  readonly time: number;
+}
+
+/** What the commands of one election have written of themselves: the only judge of whether two ran at once. */
+export class Journal implements Disposable {
+  readonly folder: string;
+  readonly path: string;
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'ballot-journal-'));
+    this.path = join(this.folder, 'journal');
+    closeSync(openSync(this.path, 'a'));
+    execFileSync('mkfifo', [`${this.path}.silent`]);
+  }
+
+  /** A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. */
+  command(script = 'stay'): string[] {
+    return ['bash', commandPath, this.path, script];
+  }
+
+  entries(): Entry[] {
+    return readFileSync(this.path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [event, candidate, pid, token, time] = line.split(' ') as [
+          Entry['event'],
+          string,
+          string,
+          string,
+          string,
+        ];
+        return { event, candidate, pid: Number(pid), token, time: Number(time) };
+      });
+  }
+
+  starts(candidate?: string): Entry[] {
+    return this.#of('start', candidate);
+  }
+
+  ends(candidate?: string): Entry[] {
+    return this.#of('end', candidate);
+  }
+
+  /** Starts of a command while another one lived. */
+  overlaps(): Entry[] {
+    return this.#of('overlap');
+  }
+
+  /** Waits for the start number `count` (of that candidate, if one is named) and returns it. */
+  async started(
+    count = 1,
+    { candidate, timeout = 15_000 }: { candidate?: string; timeout?: number } = {},
+  ): Promise<Entry> {
+    await poll(() => this.starts(candidate).length >= count, {
+      timeout,
+      what: `start ${count}${candidate === undefined ? '' : ` of ${candidate}`} in the journal`,
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; the journal says:\n${readFileSync(this.path, 'utf8')}`, { cause: error });
+    });
+    return this.starts(candidate)[count - 1] as Entry;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #of(event: Entry['event'], candidate?: string): Entry[] {
+    return this.entries().filter(
+      (entry) => entry.event === event && (candidate === undefined || entry.candidate === candidate),
+    );
+  }
+}
+
+/** A line of a candidate's log, as it was logged in JSON. */
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+
+export interface CandidateOptions {
+  /** `host:port`, separated by commas. */
+  readonly servers: string;
+  readonly basePath: string;
+  readonly id?: string;
+  /** More flags for `ballot run once`. */
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  /** More of the environment. Of the test's own environment it has PATH alone. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Do not read its stdout: `output` is to be read by the test. */
+  readonly unread?: boolean;
+}
+
+export interface Ending {
+  /** As a shell counts: 128 + n when signal n ended ballot itself, which it never should unless by SIGKILL. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+let candidates = 0;
+const alive = new Set<Candidate>();
+process.once('exit', () => {
+  for (const candidate of alive) candidate.kill();
+});
+
+/** One candidate. Dispose of it: whatever of it still lives is killed. */
+export class Candidate implements AsyncDisposable {
+  readonly id: string;
+  /** Resolves when ballot has ended and all of its output was read. */
+  readonly ended: Promise<Ending>;
+  readonly startedAt = performance.now();
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  /** In the environment of all that it starts, its keepers apart. */
+  readonly #mark = `TEST_CANDIDATE=${randomUUID()}`;
+  readonly #lines: LogLine[] = [];
+  #stdout = '';
+  #rest = '';
+  #stderr = '';
+
+  constructor({ servers, basePath, id, flags = {}, command, env = {}, unread = false }: CandidateOptions) {
+    this.id = id ?? `c${++candidates}`;
+    this.#folder = mkdtempSync(join(tmpdir(), 'ballot-candidate-'));
+    const all = {
+      'log-format': 'json',
+      'zookeeper-servers': servers,
+      'zookeeper-base-path': basePath,
+      'candidate-id': this.id,
+      ...flags,
+    };
+    const args = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
+    const [name, value] = this.#mark.split('=') as [string, string];
+    this.#child = spawn(process.execPath, [ballotPath, 'run', 'once', ...args, '--', ...command], {
+      cwd: this.#folder,
+      env: { PATH: process.env['PATH'], HOME: this.#folder, [name]: value, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    alive.add(this);
+    if (!unread) this.output.setEncoding('utf8').on('data', (data: string) => this.#read(data));
+    this.#child.stderr?.setEncoding('utf8').on('data', (data: string) => (this.#stderr += data));
+    this.ended = this.#untilEnd(unread);
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** Its stdout as it came. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Its stdout as a stream, for a test that reads it in its own time. */
+  get output(): NonNullable<ChildProcess['stdout']> {
+    return this.#child.stdout as NonNullable<ChildProcess['stdout']>;
+  }
+
+  /** Ballot's lines and those of a wrapped command; what is no JSON is left out. */
+  get log(): readonly LogLine[] {
+    return this.#lines;
+  }
+
+  /** Lines that contain `text`, of those that ballot itself logged. */
+  said(text: string): LogLine[] {
+    return this.log.filter((line) => line.name === 'ballot' && line.msg.includes(text));
+  }
+
+  /** Waits until ballot has logged a message that contains `text` `count` times; returns the last. */
+  async says(
+    text: string,
+    { count = 1, timeout = 15_000 }: { count?: number; timeout?: number } = {},
+  ): Promise<LogLine> {
+    await this.until(() => this.said(text).length >= count, `“${text}” in the log`, timeout);
+    return this.said(text)[count - 1] as LogLine;
+  }
+
+  /** Polls. Throws with the log after `timeout` ms, and at once when ballot ends meanwhile. */
+  async until(attempt: () => boolean, what: string, timeout = 15_000): Promise<void> {
+    const over = this.ended.then(({ code, signal }) => {
+      if (!attempt()) throw new Error(`${this.id} ended (${code ?? signal}) while it was waited for: ${what}`);
+    });
+    await this.#orTell(Promise.race([over, poll(attempt, { timeout, what })]));
+  }
+
+  /** Text of the lines that the wrapped command wrote. */
+  wrote(stream: 'stdout' | 'stderr' = 'stdout'): string[] {
+    return this.log.filter((line) => line.name === `cmd-run-${stream}`).map((line) => line.msg);
+  }
+
+  /** Sends a signal to the supervisor. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Process ids of its keepers that live. */
+  keepers(): number[] {
+    return childrenOf(this.pid).filter((pid) => isAlive(pid) && commandLineOf(pid).includes('keeper.js'));
+  }
+
+  /** Process ids of all that lives and was started by it: the command with all its descendants, but neither supervisor nor keepers. */
+  descendants(): number[] {
+    return processes().filter((pid) => pid !== this.pid && environmentOf(pid).includes(this.#mark) && isAlive(pid));
+  }
+
+  /** Process id of the command that it started last. */
+  get commandPid(): number {
+    const pid = this.said('the command runs').at(-1)?.['pid'];
+    if (typeof pid !== 'number') throw new Error(`${this.id} has not started a command`);
+    return pid;
+  }
+
+  /** Waits for the end of ballot. Throws after `timeout` ms, with the log. */
+  async end(timeout = 15_000): Promise<number> {
+    const late = async (): Promise<never> => {
+      await sleep(timeout, undefined, { ref: false });
+      throw new Error(`${this.id} did not end within ${timeout} ms`);
+    };
+    const { code, signal } = await this.#orTell(Promise.race([this.ended, late()]));
+    if (code === null) throw new Error(`ballot itself was ended by ${signal}`);
+    return code;
+  }
+
+  /** SIGKILL for the supervisor, its keepers and all that the command has started. */
+  kill(): void {
+    const keepers = this.#isRunning() ? this.keepers() : [];
+    this.#child.kill('SIGKILL');
+    for (const pid of [...keepers, ...this.descendants()]) tryKill(pid);
+    rmSync(this.#folder, { recursive: true, force: true });
+    alive.delete(this);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const gone = this.#isRunning() ? new Promise((resolve) => this.#child.once('exit', resolve)) : undefined;
+    this.kill();
+    await gone;
+  }
+
+  #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async #untilEnd(unread: boolean): Promise<Ending> {
+    const read = unread ? undefined : new Promise((resolve) => this.output.once('close', resolve));
+    const ending = await new Promise<Ending>((resolve) => {
+      this.#child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    // Somebody who inherited the output may hold it open for as long as he likes.
+    await Promise.race([read, sleep(1000, undefined, { ref: false })]);
+    return ending;
+  }
+
+  #read(data: string): void {
+    this.#stdout += data;
+    const lines = (this.#rest + data).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) if (line.startsWith('{')) this.#lines.push(JSON.parse(line) as LogLine);
+  }
+
+  async #orTell<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      const log = this.log.map(({ time, level, msg, hostname: _h, candidateId: _c, name: _n, ...fields }) =>
+        [time, level, msg, JSON.stringify(fields)].join(' '),
+      );
+      throw new Error(`${String(error)}\nlog of ${this.id}:\n${log.slice(-60).join('\n')}\nstderr:\n${this.stderr}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Whether a process lives; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
+
+function processes(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+/** An election of its own, its journal and its candidates. Dispose of it: that fails when the journal shows two commands at once. */
+export class Arena implements AsyncDisposable {
+  readonly basePath: string;
+  readonly journal = new Journal();
+  /** Two commands at once are in order: `run-anyway`. */
+  overlapsAllowed = false;
+  readonly #servers: string;
+  readonly #candidates: Candidate[] = [];
+
+  constructor(servers: string, basePath = `/arena-${randomUUID()}`) {
+    this.#servers = servers;
+    this.basePath = basePath;
+  }
+
+  /** Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise. */
+  start({ script, flags = {}, ...options }: Partial<CandidateOptions> & { readonly script?: string } = {}): Candidate {
+    const candidate = new Candidate({
+      servers: this.#servers,
+      basePath: this.basePath,
+      command: this.journal.command(script),
+      flags: { 'zookeeper-session-timeout': '4s', ...flags },
+      ...options,
+    });
+    this.#candidates.push(candidate);
+    return candidate;
+  }
+
+  /** Starts a candidate and waits until it stands by (or leads), so that the order of the queue is that of the calls. */
+  async stand(options: Parameters<Arena['start']>[0] = {}): Promise<Candidate> {
+    const candidate = this.start(options);
+    await candidate.until(
+      () => candidate.said('standing by').length > 0 || candidate.said('elected leader').length > 0,
+      'to stand',
+    );
+    return candidate;
+  }
+
+  /** `ballot info -o json`. */
+  async info(): Promise<InfoReport> {
+    const args = [
+      'info',
+      '-o',
+      'json',
+      `--zookeeper-servers=${this.#servers}`,
+      `--zookeeper-base-path=${this.basePath}`,
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, [ballotPath, ...args], {
+      cwd: this.journal.folder,
+      env: { PATH: process.env['PATH'], HOME: this.journal.folder },
+      timeout: 15_000,
+    });
+    return JSON.parse(stdout) as InfoReport;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#candidates.map((candidate) => candidate[Symbol.asyncDispose]()));
+    const overlaps = this.journal.overlaps();
+    const text = readFileSync(this.journal.path, 'utf8');
+    this.journal[Symbol.dispose]();
+    if (overlaps.length > 0 && !this.overlapsAllowed) throw new Error(`two commands at once:\n${text}`);
+  }
+}
+
+/** What `ballot info -o json` prints, as far as these tests look at it. */
+export interface InfoReport {
+  readonly leader: { readonly candidateId?: string; readonly notes?: readonly string[] };
+  readonly candidates: readonly {
+    readonly candidateId: string;
+    readonly proposalNode: string;
+    readonly notes: readonly string[];
+  }[];
+  readonly lease?: {
+    readonly state: string;
+    readonly holder?: string;
+    readonly fencingToken?: number;
+    readonly notes: readonly string[];
+  };
+}
+
+const within = { timeout: 5000 };
+
+/** Lease and queue of an election, read from the ensemble. `undefined`: there is no base znode. */
+export async function electionAt(
+  session: Session,
+  basePath: string,
+): Promise<{ readonly lease: Lease; readonly proposals: readonly string[] } | undefined> {
+  try {
+    const [{ data }, children] = await Promise.all([session.get(basePath, within), session.children(basePath, within)]);
+    return { lease: parseLease(data), proposals: sortProposals(children) };
+  } catch (error) {
+    if (error instanceof NoNodeError) return undefined;
+    throw error;
+  }
+}
