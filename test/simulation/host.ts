@@ -99,6 +99,8 @@ export class Host {
   readonly incarnations: Incarnation[] = [];
   readonly #world: Surroundings;
   #commands: SimulatedCommand[] = [];
+  /** Ballot is not started here any more. */
+  retired = false;
 
   constructor(world: Surroundings, name: string, tenures: Tenure[]) {
     this.#world = world;
@@ -114,7 +116,7 @@ export class Host {
   }
 
   start(): void {
-    if (this.current !== undefined) return;
+    if (this.current !== undefined || this.retired) return;
     const { trace, clock } = this.#world;
     trace.log(this.name, 'ballot starts');
     const incarnation = new Incarnation(this.#world, this.name, this.incarnations.length + 1, this.tenures, (command) =>

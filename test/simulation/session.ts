@@ -36,6 +36,9 @@ type Answer = Extract<Reply, { ok: true }>;
 /** How long one address may take to grant a session, ms. */
 const ATTEMPT_MS = 1000;
 
+/** Of the request that ends the session; others count from one. */
+const CLOSE_XID = 0;
+
 /** Between two rounds through all addresses, ms. */
 const ROUND_PAUSE_MS = 200;
 
@@ -114,6 +117,7 @@ export class FakeSession implements Session {
   #keeper: Keeper | undefined;
   #cancelAttempt: () => void = () => undefined;
   #onClosed: (() => void) | undefined;
+  #closed: Promise<void> = Promise.resolve();
 
   constructor(ensemble: Ensemble, host: string, process: VirtualProcess, timeout: number) {
     this.#ensemble = ensemble;
@@ -206,27 +210,27 @@ export class FakeSession implements Session {
   }
 
   close(timeout: number): Promise<void> {
-    if (this.#ended.signal.aborted) return Promise.resolve();
-    const { keeper } = this;
-    const up = this.#contact.up;
-    this.#end('closed');
-    if (keeper === undefined || !up) return Promise.resolve(keeper?.kill());
-    return new Promise((resolve) => {
-      const done = (): void => {
+    if (this.#ended.signal.aborted) return this.#closed;
+    this.#closed = new Promise((resolve) => {
+      this.#onClosed = () => {
         cancel();
         this.#onClosed = undefined;
-        keeper.kill();
+        this.giveUp();
         resolve();
       };
-      const cancel = this.#process.at(this.#process.now() + timeout, done);
-      this.#onClosed = done;
-      keeper.send(0, { kind: 'close', path: '/' });
+      const cancel = this.#process.at(this.#process.now() + timeout, this.#onClosed);
     });
+    const { up } = this.#contact;
+    this.#end('closed');
+    // Without contact it is waited for: a session that nobody closes keeps its ephemeral znodes until it expires.
+    if (up) this.#keeper?.send(CLOSE_XID, { kind: 'close', path: '/' });
+    return this.#closed;
   }
 
-  /** For the opener: nobody wants this session any more. */
+  /** Nobody wants this session any more. */
   giveUp(): void {
     this.#end('not granted in time');
+    this.#cancelAttempt();
     this.#keeper?.kill();
   }
 
@@ -236,7 +240,10 @@ export class FakeSession implements Session {
     this.#turn += 1;
     const keeper = new Keeper(this.#ensemble, server, this.#host, this.#process, this.#timeout, {
       connected: (id, timeout) => {
-        if (this.#keeper === keeper && !this.#ended.signal.aborted) this.#attached(server, id, timeout);
+        if (this.#keeper !== keeper) return;
+        if (this.#onClosed === undefined) return this.#attached(server, id, timeout);
+        this.#cancelAttempt();
+        keeper.send(CLOSE_XID, { kind: 'close', path: '/' });
       },
       replied: (xid, reply) => {
         if (this.#keeper === keeper) this.#replied(xid, reply);
@@ -246,8 +253,8 @@ export class FakeSession implements Session {
       },
       ended: (why, expired) => {
         if (this.#keeper !== keeper) return;
-        if (this.#onClosed !== undefined) return this.#onClosed();
-        if (expired) this.#end('expired');
+        if (expired && this.#onClosed !== undefined) this.#onClosed();
+        else if (expired) this.#end('expired');
         else this.#broken(`${server.name}: ${why}`);
       },
     });
@@ -276,7 +283,7 @@ export class FakeSession implements Session {
     for (const pending of [...this.#pending.values()])
       if (pending.sent) pending.finish(new OutcomeUnknownError(pending.request.kind, pending.request.path, why));
     this.#watches.interrupt();
-    if (this.#ended.signal.aborted) return;
+    if (this.#ended.signal.aborted && this.#onClosed === undefined) return;
     const pause = wasUp || this.#turn % this.#servers.length !== 0 ? 0 : ROUND_PAUSE_MS;
     this.#cancelAttempt = this.#process.at(this.#process.now() + pause, () => this.attach());
   }
@@ -284,16 +291,12 @@ export class FakeSession implements Session {
   #end(why: string): void {
     if (this.#ended.signal.aborted) return;
     const error = new SessionEndedError(why);
-    this.#cancelAttempt();
-    this.#setContact({ up: false, since: this.#process.now(), why });
     this.#ended.abort(error);
-    for (const pending of [...this.#pending.values()])
-      pending.finish(
-        pending.sent && why === 'closed'
-          ? new OutcomeUnknownError(pending.request.kind, pending.request.path, why)
-          : error,
-      );
+    for (const { sent, request, finish } of [...this.#pending.values()])
+      finish(sent ? new OutcomeUnknownError(request.kind, request.path, why) : error);
     this.#watches.interrupt();
+    if (this.#onClosed === undefined) this.#cancelAttempt();
+    if (this.#contact.up) this.#setContact({ up: false, since: this.#process.now(), why });
   }
 
   #setContact(contact: Contact): void {
@@ -338,7 +341,7 @@ export class FakeSession implements Session {
   }
 
   #replied(xid: number, reply: Reply): void {
-    if (xid === 0) return this.#onClosed?.();
+    if (xid === CLOSE_XID) return this.#onClosed?.();
     this.#pending.get(xid)?.finish(reply);
   }
 

@@ -71,7 +71,7 @@ export function drawSetting(random: Random): Setting {
     lag: { low: 0.1, high: Math.min(random.pick([1, 5, 50]), roundTrip / 5), spikes: 0, spike: 0 },
     rates: theme === 'rates' ? 0.02 : 0.0002,
     pause: theme === 'pauses' ? margin(lease) * 0.5 : theme === 'rates' ? 0 : 3 * lease,
-    troubles: random.between(5, 20) * Math.max(lease, sessionTimeout),
+    troubles: random.between(4, 12) * Math.max(lease, sessionTimeout),
     faultEvery: random.pick([0.2, 0.5, 1, 3]) * sessionTimeout,
   };
 }
