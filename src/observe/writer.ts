@@ -124,9 +124,10 @@ export class LogWriter {
   }
 
   #idle(): void {
-    for (const settle of [...this.#settled]) settle();
     // After a failure there is nothing to say yet: saying it would fail too, and again for ever.
     if (!this.#failing) this.#events.idle();
+    if (this.#pending > 0) return;
+    for (const settle of [...this.#settled]) settle();
   }
 
   #wake(): void {
