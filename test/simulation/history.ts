@@ -83,6 +83,7 @@ async function live(world: World, problems: string[]): Promise<void> {
 
   trace.log('history', 'all faults are over');
   ensemble.latency = { ...setting.latency, spikes: 0 };
+  for (const { connection } of ensemble.sessions.values()) if (connection) connection.breakAtWrite = undefined;
   for (const host of hosts) host.start();
   const calmAt = clock.time;
   const recovery = recoveryTime(setting);
