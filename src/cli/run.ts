@@ -56,6 +56,7 @@ export async function runOnce(context: RunContext): Promise<number> {
     sessionTimeout: config.zookeeperSessionTimeout,
     leaseDuration: config.leaseDuration,
     mixedFleet: config.mixedFleet,
+    stop: { onLeaseLoss: config.onLeaseLoss, stopSignal: config.stopSignal, killAfter: config.killAfter },
   });
   const supervisor = new Supervisor(
     {

@@ -4,9 +4,10 @@ import { describe, UnavailableError } from '../errors.ts';
 import type { Session } from '../zookeeper/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './context.ts';
-import type { CampaignOptions, Election, Term } from './election.ts';
+import type { CampaignOptions, CommandRun, Election, Term } from './election.ts';
 import { Standing } from './standing.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
+import { Testament } from './testament.ts';
 
 /** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
 const REOPEN_PAUSE_MS = 100;
@@ -18,12 +19,18 @@ export function createElection(options: ElectionOptions): Election {
 
 class ZooKeeperElection implements Election, TermHost {
   readonly #options: ElectionOptions;
+  readonly testament: Testament;
   #standing: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
+    this.testament = new Testament(options.sessions, options.clock, options.stop);
+  }
+
+  setRun(run: CommandRun | undefined): void {
+    this.testament.setRun(run);
   }
 
   get standing(): Standing {

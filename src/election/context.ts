@@ -2,6 +2,7 @@ import { sleep, type Clock } from '../clock.ts';
 import type { Logger } from '../observe/logger.ts';
 import { NotSentError, OutcomeUnknownError } from '../zookeeper/errors.ts';
 import type { RequestOptions, Session, SessionOpener } from '../zookeeper/port.ts';
+import type { StopRules } from './election.ts';
 import type { Candidate } from './record.ts';
 
 /** What every part of one candidate's election is given. Durations in ms. */
@@ -15,6 +16,7 @@ export interface ElectionOptions {
   readonly sessionTimeout: number;
   /** `undefined`: as long as the granted session timeout. */
   readonly leaseDuration: number | undefined;
+  readonly stop: StopRules;
   /** Candidates of Go's ballot stand in the same election: proposals are never rewritten. */
   readonly mixedFleet: boolean;
 }

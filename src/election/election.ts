@@ -3,6 +3,8 @@
  * of another kind implements the same two interfaces and passes the same contract tests.
  */
 
+import type { LeaseLossPolicy } from '../config/config.ts';
+
 /** Why a term ended without being resigned. */
 export type LossCause =
   | { readonly kind: 'claimed'; readonly by: string }
@@ -28,14 +30,29 @@ export interface Term {
   readonly deadline: number;
   /** Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is delivered too. */
   subscribe(listener: (event: TermEvent) => void): void;
-  /** Names the run in the lease, with the next renewal. `undefined`: no run. */
-  setRun(runId: string | undefined): void;
   /**
    * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's command is
    * left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
    * Throws UnavailableError when neither is known after the lease's duration. Idempotent.
    */
   resign(): Promise<void>;
+}
+
+/** A run of the command as those need to know it who may have to end it. */
+export interface CommandRun {
+  readonly runId: string;
+  /** Process group, with the start time of its leader; `undefined` while it is being started. */
+  readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
+  /** The first signal of a stop has been sent. */
+  readonly signalled: boolean;
+}
+
+/** How a command is stopped when its supervisor cannot do it. */
+export interface StopRules {
+  readonly onLeaseLoss: LeaseLossPolicy;
+  readonly stopSignal: NodeJS.Signals;
+  /** From the first signal to SIGKILL, ms. */
+  readonly killAfter: number;
 }
 
 export interface CampaignOptions {
@@ -51,6 +68,11 @@ export interface Election {
    * held is kept. Throws UnavailableError, RefusedError or ConfigurationError; the signal's reason when aborted.
    */
   campaign(options: CampaignOptions): Promise<Term>;
+  /**
+   * Tells what has to be stopped before anybody else may start it, should this process die or stand still; and names the run in the lease, with the next
+   * renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, and with `undefined` when nothing of it is left.
+   */
+  setRun(run: CommandRun | undefined): void;
   /** Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has acknowledged it or `timeout` ms have passed. */
   withdraw(timeout: number): Promise<void>;
   /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */

@@ -10,10 +10,12 @@ import { timings, type Timings } from './lease.ts';
 import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
 import { resignLease } from './resign.ts';
 import type { Standing } from './standing.ts';
+import type { Testament } from './testament.ts';
 
 /** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
 export interface TermHost {
   readonly standing: Standing;
+  readonly testament: Testament;
   /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
   reopen(signal: AbortSignal): Promise<void>;
 }
@@ -36,13 +38,13 @@ export class LeaseTerm implements Term {
   readonly #claim: LeaseRecord;
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
+  readonly #watching: Promise<void>;
   #version: number;
   #sentAt: number;
   /** A write of the lease has an unknown outcome: the znode's version may have moved on by our own hand. */
   #doubtful = false;
   #confirmed = true;
   #proposing: Promise<void> | undefined;
-  #runId: string | undefined;
   #lost: LossCause | undefined;
   #resigned: Promise<void> | undefined;
   #listener: ((event: TermEvent) => void) | undefined;
@@ -55,6 +57,8 @@ export class LeaseTerm implements Term {
     this.#claim = claim.record;
     this.#version = claim.version;
     this.#sentAt = claim.sentAt;
+    this.#bequeath();
+    this.#watching = this.#watchOver(this.#stop.signal);
     this.#beating = this.#beat(this.#stop.signal);
   }
 
@@ -76,19 +80,17 @@ export class LeaseTerm implements Term {
     if (cause !== undefined) queueMicrotask(() => listener({ kind: 'lost', cause }));
   }
 
-  setRun(runId: string | undefined): void {
-    this.#runId = runId;
-  }
-
   resign(): Promise<void> {
-    this.#resigned ??= this.settle().then(() => resignLease(this));
+    this.#resigned ??= this.settle()
+      .then(() => resignLease(this))
+      .finally(() => this.host.testament.holdsNothing());
     return this.#resigned;
   }
 
   /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
   async settle(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#beating, this.#proposing]);
+    await Promise.all([this.#beating, this.#watching, this.#proposing]);
   }
 
   /** Renews at once, so that the token is on record and the next in line learns its place, then every heartbeat. */
@@ -101,6 +103,30 @@ export class LeaseTerm implements Term {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /**
+   * This process's own beat, which no answer is needed for: it keeps the keeper from acting during an outage (under `keep`), and notices after a standstill
+   * that the keeper has acted.
+   */
+  async #watchOver(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    const { testament } = this.host;
+    try {
+      for (;;) {
+        await sleep(clock, this.timings.heartbeat, signal);
+        if (testament.overdue)
+          return this.#lose({ kind: 'released', by: 'the keeper, since this process stood still for too long' });
+        if (!this.#confirmed) testament.beat();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #bequeath(): void {
+    const { basePath: path } = this.options;
+    this.host.testament.holds({ path, version: this.#version, leaseDuration: this.leaseDuration, since: this.#sentAt });
   }
 
   /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
@@ -151,7 +177,8 @@ export class LeaseTerm implements Term {
         logger.debug('the proposal was not refreshed', { error: describe(error) });
       });
     }
-    const run = this.#runId === undefined ? {} : { runId: this.#runId };
+    const runId = this.host.testament.run?.runId;
+    const run = runId === undefined ? {} : { runId };
     return this.set(encodeLease({ ...this.#claim, lastSeenTime, fencingToken: this.fencingToken, ...run }), timeout);
   }
 
@@ -196,6 +223,7 @@ export class LeaseTerm implements Term {
     this.#doubtful = false;
     this.#confirmed = true;
     this.#sentAt = sentAt;
+    this.#bequeath();
     this.#emit({ kind: 'renewed', deadline: this.deadline });
     if (this.host.standing.proposal === undefined) this.#takePlace(signal);
   }
@@ -216,11 +244,13 @@ export class LeaseTerm implements Term {
   #unconfirmed(why: string): void {
     if (!this.#confirmed) return;
     this.#confirmed = false;
+    this.host.testament.beat();
     this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
   }
 
   #lose(cause: LossCause): void {
     this.#lost ??= cause;
+    this.host.testament.holdsNothing();
     this.#stop.abort();
     this.#emit({ kind: 'lost', cause: this.#lost });
   }

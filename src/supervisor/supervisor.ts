@@ -111,8 +111,7 @@ export class Supervisor {
       case 'spawn':
         return this.#spawn(effect.run, effect.term);
       case 'signal':
-        if (this.#execution?.run === effect.run) this.#execution.command.signal(effect.signal);
-        return;
+        return this.#signal(effect.run, effect.signal);
       case 'resign':
         void this.#resign(effect.leave).then((error) => {
           this.#dispatch({ kind: 'resigned', resignation: effect.resignation, error });
@@ -144,23 +143,36 @@ export class Supervisor {
 
   #elected(campaign: number, term: Term): void {
     this.#term = term;
-    term.setRun(this.#execution?.identity.runId);
     term.subscribe((event) => this.#dispatch(termEvent(term, event)));
     const { fencingToken, deadline, leaseDuration } = term;
     this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
   }
 
   #spawn(run: number, term: number | undefined): void {
-    const { clock, launch, logger } = this.#parts;
+    const { clock, election, launch, logger } = this.#parts;
     const runId = `${term ?? `anyway-${Math.trunc(clock.wall())}`}.${run}`;
     const identity: RunIdentity = { runId, fencingToken: term };
+    // First, so that the command is found and stopped even if this process dies while starting it.
+    election.setRun({ runId, signalled: false });
     const command = launch(identity);
     this.#execution = { run, identity, command };
-    if (term !== undefined) this.#term?.setRun(runId);
+    this.#report(this.#execution, false);
     if (command.pid !== undefined) logger.info('the command runs', { run, runId, pid: command.pid, term });
     const drained = command.drained.then(() => void this.#draining.delete(drained));
     this.#draining.add(drained);
     void this.#follow(run, command);
+  }
+
+  #report({ identity, command }: Execution, signalled: boolean): void {
+    const { group } = command;
+    this.#parts.election.setRun({ runId: identity.runId, signalled, ...(group === undefined ? {} : { group }) });
+  }
+
+  #signal(run: number, signal: NodeJS.Signals): void {
+    const execution = this.#execution;
+    if (execution?.run !== run) return;
+    execution.command.signal(signal);
+    this.#report(execution, true);
   }
 
   async #follow(run: number, command: RunningCommand): Promise<void> {
@@ -175,7 +187,7 @@ export class Supervisor {
     over.abort();
     await leftBehind;
     if (this.#execution?.run === run) this.#execution = undefined;
-    this.#term?.setRun(undefined);
+    this.#parts.election.setRun(undefined);
     this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
   }
 

@@ -2,11 +2,13 @@
  * The keeper process: owns one ZooKeeper handle and nothing else. It is the only file that imports `zookeeper`, because that client
  * closes and reuses descriptors behind libuv's back and may block or abort the process it lives in.
  *
- * It never forks, opens no socket nor pipe of its own, and never outlives its supervisor: the IPC channel is the only tie.
+ * It never forks and opens no socket nor pipe of its own. The IPC channel is the only tie to the supervisor: when it closes without a goodbye, or the supervisor does
+ * not run in time, the keeper executes the will, and ends.
  */
 import { createRequire } from 'node:module';
 import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent } from './protocol.ts';
-import type { Stat } from './port.ts';
+import type { Stat, Will } from './port.ts';
+import { Executor } from './will.ts';
 
 interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
   readonly ctime: Date;
@@ -49,6 +51,8 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'S
 
 let client: NativeClient | undefined;
 let outbox: Report[] = [];
+/** The lease's version after the last write that was acknowledged here: the will may be a moment older. */
+let written: { readonly path: string; readonly version: number } | undefined;
 
 /**
  * Reports are collected and leave in one message, outside of the C client's callbacks: those run inside its code,
@@ -169,9 +173,10 @@ function submit(
     case 'exists':
       return native.a_exists(path, false, (rc, _, stat) => answer(rc, statOf(stat)));
     case 'set':
-      return native.a_set(path, Buffer.from(operation.data, 'latin1'), operation.version, (rc, _, stat) =>
-        answer(rc, statOf(stat)),
-      );
+      return native.a_set(path, Buffer.from(operation.data, 'latin1'), operation.version, (rc, _, stat) => {
+        if (rc === 0 && stat !== null && operation.version >= 0) written = { path, version: stat.version };
+        answer(rc, statOf(stat));
+      });
     case 'delete':
       return native.a_delete_(path, operation.version, (rc) => answer(rc));
   }
@@ -201,11 +206,33 @@ function close(): void {
   flush(() => process.exit(0));
 }
 
+/** How long the ensemble is waited for when a will is executed, ms: the lease runs out by itself. */
+const RELEASE_WITHIN_MS = 2_000;
+
+/** The last part of a will: the lease is cleared under its version, the rest goes with the session. */
+async function release({ lease }: Will): Promise<void> {
+  const native = client;
+  if (native?.state === CONNECTED && lease !== undefined) {
+    const version = written?.path === lease.path ? Math.max(written.version, lease.version) : lease.version;
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, RELEASE_WITHIN_MS);
+      const rc = native.a_set(lease.path, Buffer.alloc(0), version, () => setImmediate(resolve));
+      if (rc < 0) resolve();
+    });
+  }
+  if (native?.state === CONNECTED) native.close();
+  process.exit(0);
+}
+
 function main(): void {
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
-  // The supervisor is gone without a goodbye. The session is left to expire: closing it would release the lease while the command may still run.
-  process.on('disconnect', () => process.exit(0));
+  const executor = new Executor((will) => {
+    // A supervisor that wakes up finds its keeper gone.
+    if (process.connected) process.disconnect();
+    return release(will);
+  });
+  process.on('disconnect', () => void executor.execute());
 
   let Client: new () => { readonly native: NativeClient };
   try {
@@ -214,7 +241,9 @@ function main(): void {
     return abandon('module', error instanceof Error ? error.message : String(error));
   }
   process.on('message', (command: Command) => {
-    if (command.kind === 'connect') connect(command, new Client().native);
+    if (executor.executing) return;
+    if (command.kind === 'will') executor.accept(command.will);
+    else if (command.kind === 'connect') connect(command, new Client().native);
     else if (command.kind === 'request') request(command.id, command.request);
     else close();
   });

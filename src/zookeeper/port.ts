@@ -87,7 +87,33 @@ export interface Session {
   close(timeout: number): Promise<void>;
 }
 
+/**
+ * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's process group, waits until
+ * nothing of it is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
+ * processes of a host.
+ */
+export interface Will {
+  /** `undefined`: no command runs, and there is nothing to do but to release. */
+  readonly command?: {
+    /** The command's environment carries it as BALLOT_RUN_ID. */
+    readonly runId: string;
+    /** `undefined` while the command is being started: then it is looked for by its environment. */
+    readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
+    readonly stopSignal: NodeJS.Signals;
+    /** From the first signal to SIGKILL, ms. */
+    readonly killAfter: number;
+    /** The first signal has been sent already. */
+    readonly signalled: boolean;
+  };
+  /** When the command has to be stopped unless a later will says otherwise; `undefined` without a lease. */
+  readonly instants?: { readonly termAt: number; readonly killAt: number };
+  /** The lease, with the version under which it is ours. */
+  readonly lease?: { readonly path: string; readonly version: number };
+}
+
 export interface SessionOpener {
+  /** Gives the will to the present keeper, and to every one that follows, until the next will. */
+  bequeath(will: Will): void;
   /**
    * Opens a session and resolves when the ensemble has granted it. Tries the addresses in turn until `signal` is aborted or
    * `timeout` ms have passed; then throws an UnavailableError that says what each address answered.

@@ -3,7 +3,7 @@
  * ballot, so that nothing here needs to be compatible. Messages are JSON; binary data travels as latin1, which for records of a few
  * hundred bytes is faster than base64 or structured cloning.
  */
-import type { Stat } from './port.ts';
+import type { Stat, Will } from './port.ts';
 
 /** What a new keeper needs to take over a session: as good as a password, so never on a command line nor in a log. */
 export interface Credentials {
@@ -39,6 +39,7 @@ export interface ConnectCommand {
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }
+  | { readonly kind: 'will'; readonly will: Will }
   | { readonly kind: 'close' };
 
 /** The answer to a request: `rc` 0 and what the operation returns, or ZooKeeper's result code. */

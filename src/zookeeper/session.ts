@@ -9,7 +9,7 @@ import { SessionEndedError } from './errors.ts';
 import { forkKeeper } from './fork.ts';
 import type { KeeperProcess } from './fork.ts';
 import { KeptSession } from './kept-session.ts';
-import type { RequestOptions, Session, SessionOpener } from './port.ts';
+import type { RequestOptions, Session, SessionOpener, Will } from './port.ts';
 
 export interface SessionsOptions {
   readonly servers: readonly ServerAddress[];
@@ -28,10 +28,15 @@ export interface SessionsOptions {
 export function zookeeperSessions(options: SessionsOptions): SessionOpener {
   const { servers, sessionTimeout, keeperPath, clock, logger, debug } = options;
   let { firstKeeper } = options;
+  let present: Will = {};
+  const keepers = new Set<KeeperProcess>();
   const keeper = (): KeeperProcess => {
     const ready = firstKeeper;
     firstKeeper = undefined;
-    return ready !== undefined && ready.end === undefined ? ready : forkKeeper(keeperPath);
+    const next = ready !== undefined && ready.end === undefined ? ready : forkKeeper(keeperPath);
+    next.send({ kind: 'will', will: present });
+    keepers.add(next);
+    return next;
   };
   const context: AttachContext = {
     addresses: new Addresses(servers, clock),
@@ -41,7 +46,16 @@ export function zookeeperSessions(options: SessionsOptions): SessionOpener {
     clock,
     logger,
   };
-  return { open: (request) => open(context, request) };
+  return {
+    open: (request) => open(context, request),
+    bequeath(will) {
+      present = will;
+      for (const holder of keepers) {
+        if (holder.end === undefined) holder.send({ kind: 'will', will });
+        else keepers.delete(holder);
+      }
+    },
+  };
 }
 
 async function open(context: AttachContext, { timeout, signal }: RequestOptions): Promise<Session> {

@@ -68,6 +68,7 @@ function contextOf(
     logLevel: 'info',
     logFormat: 'human',
     mixedFleet: false,
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
     debug: false,
   };
   return {
@@ -165,6 +166,7 @@ describe('an election', () => {
       sessionTimeout: 4000,
       leaseDuration: undefined,
       mixedFleet: false,
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
     });
     elections.push(election);
     const term = await election.campaign({ signal: AbortSignal.timeout(10_000), patience: 5000 });

@@ -1,0 +1,80 @@
+import type { Clock } from '../clock.ts';
+import type { SessionOpener, Will } from '../zookeeper/port.ts';
+import { actsAt } from '../zookeeper/will-instants.ts';
+import type { CommandRun, StopRules } from './election.ts';
+import { stopInstants } from './lease.ts';
+
+/** The lease as a will sees it. */
+interface Holding {
+  readonly path: string;
+  readonly version: number;
+  readonly leaseDuration: number;
+  /** Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an outage, the last sign of life of this process. */
+  readonly since: number;
+}
+
+/**
+ * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this process moves that on. Under `stop` only an acknowledged
+ * renewal does; under `keep`, while ZooKeeper is away, the process's own beat does as well.
+ */
+export class Testament {
+  readonly #sessions: SessionOpener;
+  readonly #clock: Clock;
+  readonly #rules: StopRules;
+  #run: CommandRun | undefined;
+  #holding: Holding | undefined;
+
+  constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
+    this.#sessions = sessions;
+    this.#clock = clock;
+    this.#rules = rules;
+  }
+
+  get run(): CommandRun | undefined {
+    return this.#run;
+  }
+
+  setRun(run: CommandRun | undefined): void {
+    this.#run = run;
+    this.#publish();
+  }
+
+  /** The lease was acknowledged under this version; the write was sent at `since`. */
+  holds(holding: Holding): void {
+    this.#holding = holding;
+    this.#publish();
+  }
+
+  /** This process lives, but ZooKeeper does not answer: under `keep` that is enough to go on. */
+  beat(): void {
+    if (this.#holding === undefined || this.#rules.onLeaseLoss === 'stop') return;
+    this.holds({ ...this.#holding, since: this.#clock.now() });
+  }
+
+  /** The lease is given up or lost. */
+  holdsNothing(): void {
+    this.#holding = undefined;
+    this.#publish();
+  }
+
+  /** Whether the keeper has acted by now: this process stood still for too long. */
+  get overdue(): boolean {
+    return this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
+  }
+
+  #publish(): void {
+    this.#sessions.bequeath(this.#will());
+  }
+
+  #will(): Will {
+    const { killAfter, stopSignal } = this.#rules;
+    const run = this.#run;
+    const holding = this.#holding;
+    const command = run === undefined ? {} : { command: { ...run, stopSignal, killAfter } };
+    if (holding === undefined) return command;
+    const { termAt, killAt } = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
+    const lease = { path: holding.path, version: holding.version };
+    // A stop that has begun is the supervisor's; the keeper only sees to its end.
+    return { ...command, lease, instants: { termAt: run?.signalled === true ? killAt : termAt, killAt } };
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { ProcessGroup } from '../child/group.ts';
+import { sleepUntil, systemClock } from '../clock.ts';
+import type { Will } from './port.ts';
+import { actsAt } from './will-instants.ts';
+
+/** SIGKILL is repeated for as long as the group is there: a member may have forked in between, ms. */
+const KILL_AGAIN_MS = 50;
+
+/** Holds the present will, and executes it once: when told to, or when its instant has passed. */
+export class Executor {
+  readonly #release: (will: Will) => Promise<void>;
+  #will: Will = {};
+  #disarm: (() => void) | undefined;
+  #executing = false;
+
+  /** `release` gives up what the will holds and ends the keeper. */
+  constructor(release: (will: Will) => Promise<void>) {
+    this.#release = release;
+  }
+
+  get executing(): boolean {
+    return this.#executing;
+  }
+
+  /** Replaces the will. Too late once it is being executed. */
+  accept(will: Will): void {
+    if (this.#executing) return;
+    this.#will = will;
+    this.#disarm?.();
+    const at = actsAt(will);
+    this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute());
+  }
+
+  /** Stops the command, then releases. Never rejects: what it cannot do is left to the lease's end. */
+  async execute(): Promise<void> {
+    if (this.#executing) return;
+    this.#executing = true;
+    this.#disarm?.();
+    const will = this.#will;
+    await stopCommand(will);
+    await this.#release(will);
+  }
+}
+
+async function stopCommand({ command, instants }: Will): Promise<void> {
+  if (command === undefined) return;
+  const identity = command.group ?? findGroup(command.runId);
+  if (identity === undefined) return;
+  const group = new ProcessGroup(identity);
+  const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
+  if (!command.signalled && systemClock.now() < killAt) group.signal(command.stopSignal);
+  await goneBy(group, killAt);
+  while (group.isAlive()) {
+    group.signal('SIGKILL');
+    await goneBy(group, systemClock.now() + KILL_AGAIN_MS);
+  }
+}
+
+/** Resolves when the group is gone, or at `at`. */
+async function goneBy(group: ProcessGroup, at: number): Promise<void> {
+  const over = new AbortController();
+  const gone = group.untilGone(systemClock, over.signal).catch(() => undefined);
+  const time = sleepUntil(systemClock, at, over.signal).catch(() => undefined);
+  await Promise.race([gone, time]);
+  over.abort();
+}
+
+/**
+ * The group of a command that was being started when its supervisor died: the leader of a session of its own whose environment carries the run's id.
+ * `undefined`: it was not started any more.
+ */
+function findGroup(runId: string): { pgid: number; startTime: undefined } | undefined {
+  const mark = `BALLOT_RUN_ID=${runId}`;
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      if (!readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(mark)) continue;
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      // proc(5): state, ppid, pgrp, session follow the name in parentheses.
+      const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return { pgid: Number(session), startTime: undefined };
+    } catch {
+      // It ended while it was looked at, or belongs to somebody else: not ours.
+    }
+  }
+  return undefined;
+}
