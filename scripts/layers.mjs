@@ -30,6 +30,8 @@ const COMPOSERS = {
   'main.ts': ['zookeeper/fork.ts'],
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
   'cli/info.ts': ['election', 'zookeeper', 'local'],
+  // The keeper stops the command when its supervisor cannot.
+  'zookeeper/will.ts': ['child/group.ts'],
 };
 
 /** Anybody may import these. */
@@ -62,6 +64,7 @@ const PURE = [
   'election/lease.ts',
   'election/queue.ts',
   'election/status.ts',
+  'zookeeper/will-instants.ts',
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */
