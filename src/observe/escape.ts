@@ -11,7 +11,7 @@ const TERMINAL_SPECIALS = /\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]
 export function escapeJson(block: string): string {
   if (!JSON_SPECIAL.test(block)) return block;
   // Without a backslash in it, a `\n` in the result can only stand for a newline.
-  if (!block.includes('\\')) return JSON.stringify(block).slice(1, -1).split('\\n').join('\n');
+  if (!block.includes('\\')) return JSON.stringify(block).slice(1, -1).replaceAll('\\n', '\n');
   return block
     .split('\n')
     .map((line) => (JSON_SPECIAL.test(line) ? JSON.stringify(line).slice(1, -1) : line))

@@ -129,14 +129,11 @@ export function formatter(format: LogFormat, identity: Identity, colours: boolea
   return format === 'raw' ? rawFormatter(identity) : humanFormatter(colours);
 }
 
-/** A block of lines of a command's output, each framed. `block` is latin1 text that ends with a newline; so is the result. */
+/**
+ * A block of lines of a command's output, each framed. `block` is latin1 text that ends with a newline; so is the result.
+ * (`replaceAll` with two strings takes half the time of `split` and `join`; a `$` would mean something in its second one.)
+ */
 export function frameLines(block: string, { before, after }: Frame): string {
-  return (
-    before +
-    block
-      .slice(0, -1)
-      .split('\n')
-      .join(after + before) +
-    after
-  );
+  const between = (after + before).replaceAll('$', '$$$$');
+  return before + block.slice(0, -1).replaceAll('\n', between) + after;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesOf, textOf } from '../../../src/observe/escape.ts';
 import { type Formatter, formatter, frameLines } from '../../../src/observe/format.ts';
 
-const identity = { hostname: 'host-é', candidateId: 'c "1"' };
+const identity = { hostname: 'host-é$&', candidateId: 'c "1"' };
 const time = '2026-11-21T03:06:35.479Z';
 
 function wrap(format: Formatter, text: string, partial = false): string[] {
@@ -54,7 +54,7 @@ describe('raw', () => {
   const raw = formatter('raw', identity, false);
   it('is logfmt: every line one line, with its text between quotes', () => {
     const out = wrap(raw, `${nasty.join('\n')}\n`);
-    const head = `time=${time} level=info hostname="host-é" candidateId="c \\"1\\"" name=cmd-run-stdout stream=stdout msg=`;
+    const head = `time=${time} level=info hostname="host-é$&" candidateId="c \\"1\\"" name=cmd-run-stdout stream=stdout msg=`;
     for (const line of out) expect(line.startsWith(head)).toBe(true);
     expect(out.map((line) => JSON.parse(line.slice(head.length)) as string)).toEqual(nasty);
   });
@@ -70,7 +70,7 @@ describe('raw', () => {
       msg: 'one two',
     };
     expect(raw.own(JSON.stringify(record))).toBe(
-      `time=${time} level=warn hostname="host-é" candidateId="c \\"1\\"" name=ballot msg="one two" a_b="x\\ny" n=1 path=/a/b\n`,
+      `time=${time} level=warn hostname="host-é$&" candidateId="c \\"1\\"" name=ballot msg="one two" a_b="x\\ny" n=1 path=/a/b\n`,
     );
   });
 });
