@@ -1,0 +1,45 @@
+/** From the end of a run on one candidate to the start of the next run on another: five candidates, `on-child-success=reelect`. */
+import { backToBack, gaps } from './support/journal.ts';
+import { figure, type Report } from './support/report.ts';
+import type { Workshop } from './support/workshop.ts';
+
+const CANDIDATES = 5;
+const HANDOVERS = 60;
+const WORK_MS = 150;
+const PROMISE_MS = 12;
+
+export async function measure(shop: Workshop): Promise<Report> {
+  const journal = shop.journal();
+  for (let i = 1; i <= CANDIDATES; i++) {
+    const candidate = shop.candidate({
+      id: `c${i}`,
+      basePath: '/bench/handover',
+      flags: ['--zookeeper-session-timeout', '5s', '--on-child-success', 'reelect'],
+      command: journal.worker(WORK_MS),
+    });
+    // The first leads without a pause until there is a second.
+    await candidate.says(i === 1 ? 'the command runs' : 'standing by');
+  }
+  // Everybody has led once: what loads at the first run has been loaded.
+  const warm = (await journal.reach('start', CANDIDATES * 2)).length;
+  const all = await journal.reach('start', CANDIDATES * 2 + HANDOVERS, 40_000);
+  const found = gaps(all.slice(warm - 1));
+  const between = found.filter(({ from, to }) => from.candidate !== to.candidate);
+  const floor = shop.journal();
+  return {
+    figures: [
+      figure(
+        'end of a run → start of the next on another candidate',
+        'ms',
+        between.map(({ ms }) => ms),
+        PROMISE_MS,
+      ),
+      figure('of it: the probe (end → start in a shell loop)', 'ms', backToBack(floor, floor.worker(WORK_MS), 40)),
+    ],
+    notes: [
+      `${CANDIDATES} candidates, session timeout 5 s, commands of ${WORK_MS} ms; ${found.length - between.length} of ${found.length} runs came back to the same candidate and are left out.`,
+      "From the command's last line to the first line of the next command, both bash: the end of the one and the start of the other are within the figure. The same gap in a shell loop, which does nothing but wait and fork, is the second row.",
+      'No two commands overlapped: the journal was checked.',
+    ],
+  };
+}

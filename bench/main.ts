@@ -1,0 +1,57 @@
+/**
+ * Measures what ballot promises. `npm run bench [-- name…] [--json FILE] [--no-build]`; without a name, all of them, one after the other.
+ * Each starts a ZooKeeper server of its own on the loopback, takes about a minute, and leaves nothing behind. bench/README.md says what each measures.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import build from '../test/support/built.ts';
+import { print, surroundings, type Report } from './support/report.ts';
+import { Workshop } from './support/workshop.ts';
+
+interface Bench {
+  /** Of the throw-away server, ms; 500 by default. */
+  readonly tickTime?: number;
+  measure(shop: Workshop): Promise<Report>;
+}
+
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  start: () => import('./start.ts'),
+  handover: () => import('./handover.ts'),
+  takeover: () => import('./takeover.ts'),
+  requests: () => import('./requests.ts'),
+  'standby-requests': () => import('./standby-requests.ts'),
+  memory: () => import('./memory.ts'),
+  cpu: () => import('./cpu.ts'),
+};
+
+/** A program of its own, with arguments of its own. */
+const OUTPUT = 'output';
+
+const root = join(import.meta.dirname, '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, 'no-build': { type: 'boolean', default: false } },
+});
+const names = positionals.length > 0 ? positionals : [...Object.keys(benches), OUTPUT];
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+
+if (!values['no-build']) build();
+for (const name of names) await perform(name);
+
+async function perform(name: string): Promise<void> {
+  if (name === OUTPUT) return measureOutput();
+  const load = benches[name];
+  if (load === undefined)
+    throw new Error(`no benchmark is called ${name}: there are ${Object.keys(benches).join(', ')}, ${OUTPUT}`);
+  const { tickTime, measure } = await load();
+  await Workshop.use(root, tickTime === undefined ? {} : { tickTime }, async (shop) => {
+    const around = surroundings(root, await shop.serverVersion());
+    print(name, around, await measure(shop), values.json);
+  });
+}
+
+function measureOutput(): void {
+  const { status } = spawnSync(process.execPath, [join(root, 'bench/output.mjs'), '--runs', '3'], { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`bench/output.mjs ended with ${status}`);
+}
