@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import './run-ts.mjs';
 import { setUpOrExit } from './setup.mjs';
 
 setUpOrExit();
+// Only now: it needs a package.
+await import('./run-ts.mjs');
 const { startZooKeeper } = await import('../test/support/zookeeper.ts');
 const { poll } = await import('../test/support/poll.ts');
 

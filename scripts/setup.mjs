@@ -18,25 +18,54 @@ export class SetupError extends Error {}
 const say = (what) => console.log(`set-up: ${what}`);
 
 /**
+ * Runs a command to its end. Its output goes to ours at once (`show`), only when it fails (`on failure`), or nowhere (`hide`).
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, quiet?: boolean }} [options]
+ * @param {{ env?: NodeJS.ProcessEnv, output?: 'show' | 'on failure' | 'hide' }} [options]
  * @returns {boolean} whether it ended with 0
  */
-function run(command, args, { env = process.env, quiet = false } = {}) {
-  const { status } = spawnSync(command, args, {
+function run(command, args, { env = process.env, output = 'show' } = {}) {
+  const stdio = output === 'show' ? 'inherit' : 'pipe';
+  const result = spawnSync(command, args, {
     cwd: root,
     env,
-    stdio: ['ignore', quiet ? 'ignore' : 'inherit', quiet ? 'ignore' : 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', stdio, stdio],
   });
-  return status === 0;
+  const ok = result.status === 0;
+  if (!ok && output === 'on failure')
+    console.error(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`);
+  return ok;
+}
+
+/**
+ * Where the headers of this Node are, when they came with it: node-gyp would download them again otherwise.
+ * @returns {string | undefined} the prefix that holds include/node
+ */
+function headersPrefix() {
+  const prefix = dirname(dirname(process.execPath));
+  const file = join(prefix, 'include/node/node_version.h');
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, 'utf8');
+  const version = ['MAJOR', 'MINOR', 'PATCH']
+    .map((part) => new RegExp(`NODE_${part}_VERSION (\\d+)`).exec(text)?.[1])
+    .join('.');
+  return version === process.versions.node ? prefix : undefined;
 }
 
 /** `npm` started by npm knows where it is; a global `ignore-scripts` would leave the native client unbuilt. @param {string[]} args */
 function npm(args) {
   const cli = process.env.npm_execpath;
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts=false'];
-  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args, ...flags]) : run('npm', [...args, ...flags]);
+  const prefix = headersPrefix();
+  // The first is read by node-gyp since 11, the second by older ones (npm 11 warns of it).
+  const headers =
+    prefix === undefined ? {} : { npm_package_config_node_gyp_nodedir: prefix, npm_config_nodedir: prefix };
+  const env = { ...process.env, ...headers };
+  return cli?.endsWith('.js')
+    ? run(process.execPath, [cli, ...args, ...flags], { env })
+    : run('npm', [...args, ...flags], { env });
 }
 
 /** @typedef {{ package: string, why: string, missing: () => boolean }} SystemTool */
@@ -59,7 +88,7 @@ const SERVER = [
 function aptPrefix() {
   if (onPath('apt-get') === undefined) return undefined;
   if (process.getuid?.() === 0) return [];
-  return onPath('sudo') !== undefined && run('sudo', ['-n', 'true'], { quiet: true }) ? ['sudo', '-n'] : undefined;
+  return onPath('sudo') !== undefined && run('sudo', ['-n', 'true'], { output: 'hide' }) ? ['sudo', '-n'] : undefined;
 }
 
 /** @param {SystemTool[]} tools */
@@ -91,9 +120,11 @@ function installSystemTools(tools) {
       '-qq',
       '-o',
       'DPkg::Lock::Timeout=300',
+      '-o',
+      'Dpkg::Use-Pty=0',
       ...args,
     ];
-    return run(command, rest);
+    return run(command, rest, { output: 'on failure' });
   };
   // An update that failed for one of several sources may still be enough.
   apt(['update']);
@@ -135,7 +166,7 @@ const CLIENT = join(root, 'node_modules/zookeeper/build/Release/zookeeper.node')
 function compileClient() {
   const stamp = () => `${process.platform} ${process.arch} ${process.versions.modules} ${statSync(CLIENT).mtimeMs}`;
   if (existsSync(CLIENT) && existsSync(SEEN) && readFileSync(SEEN, 'utf8') === stamp()) return;
-  const loads = () => run(process.execPath, ['-e', 'require("zookeeper")'], { quiet: true });
+  const loads = () => run(process.execPath, ['-e', 'require("zookeeper")'], { output: 'hide' });
   if (!loads()) {
     installSystemTools(COMPILER);
     say(`compiling the ZooKeeper client for Node ${process.versions.node} (npm rebuild zookeeper)`);
