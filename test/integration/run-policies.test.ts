@@ -1,6 +1,7 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt } from '../support/candidate.ts';
+import { Arena, electionAt, isAlive, type Entry, type Journal } from '../support/candidate.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -17,6 +18,10 @@ afterAll(async () => {
 });
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
+/** Nobody's command goes on before the gate is open. */
+const untilOpen = 'until [ -e "$journal.open" ]; do stay 0.02; done';
+const open = ({ journal }: Arena): void => writeFileSync(`${journal.path}.open`, '');
+const shut = ({ journal }: Arena): void => rmSync(`${journal.path}.open`);
 /** Nobody leads and nobody stands, at this very moment. */
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 
@@ -57,12 +62,10 @@ describe.each([
   it('reelect: resigns, the next in line is elected at once, and this one stands at the end of the queue', async () => {
     await using stage = arena();
     const flags = { [after]: 'reelect' };
-    // Leads until the others are in the queue.
-    const wait = `until [ -e "$journal.go" ]; do stay 0.02; done; stay 0.1; ${script}`;
+    const wait = `${untilOpen}; stay 0.1; ${script}`;
     const first = await stage.stand({ id: 'first', flags, script: wait });
     for (const id of ['second', 'third']) await stage.stand({ id, flags, script: wait });
-    const { writeFileSync } = await import('node:fs');
-    writeFileSync(`${stage.journal.path}.go`, '');
+    open(stage);
     await stage.journal.started(7, { timeout: 20_000 });
     const starts = stage.journal.starts();
     expect(starts.slice(0, 7).map(({ candidate }) => candidate)).toEqual([
@@ -74,4 +77,135 @@ describe.each([
     expect(tokens).toEqual([...new Set(tokens)].toSorted((a, b) => a - b));
     expect(first.said('resigned').length).toBeGreaterThanOrEqual(2);
   });
+});
+
+describe('a command that ends at once', () => {
+  /** Milliseconds from each end to the next start. */
+  const pauses = (journal: Journal): number[] => {
+    const ends = journal.ends();
+    return journal
+      .starts()
+      .slice(1)
+      .map((start, index) => Math.round((start.time - (ends[index] as Entry).time) * 1000));
+  };
+  /** Timers keep to the milliseconds; the journal's stamps are taken inside the command. */
+  const atLeast = (expected: readonly number[], found: readonly number[]): void => {
+    for (const [index, pause] of expected.entries()) expect(found[index]).toBeGreaterThanOrEqual(pause - 10);
+  };
+
+  it('and fails is run again after 100 ms, and after twice as long each time', async () => {
+    await using stage = arena();
+    stage.start({ flags: { 'on-child-error': 'rerun' }, script: 'exit 1' });
+    await stage.journal.started(5);
+    atLeast([100, 200, 400, 800], pauses(stage.journal));
+    expect(new Set(stage.journal.starts().map(({ token }) => token)).size).toBe(1);
+  });
+
+  it('and fails is run again after restart-delay, up to restart-max-delay', async () => {
+    await using stage = arena();
+    const flags = { 'on-child-error': 'rerun', 'restart-delay': '60ms', 'restart-max-delay': '200ms' };
+    stage.start({ flags, script: 'exit 1' });
+    await stage.journal.started(9);
+    const found = pauses(stage.journal);
+    atLeast([60, 120, 200, 200, 200, 200, 200, 200], found);
+    // Without an upper limit the last would be 7.7 s.
+    expect(found[7]).toBeLessThan(2000);
+  });
+
+  it('and fails is run again as the same candidate’s next term only after the delay', async () => {
+    await using stage = arena();
+    stage.start({ flags: { 'on-child-error': 'reelect' }, script: 'exit 1' });
+    await stage.journal.started(4);
+    atLeast([100, 200, 400], pauses(stage.journal));
+    expect(new Set(stage.journal.starts().map(({ token }) => token)).size).toBe(stage.journal.starts().length);
+  });
+
+  it('and succeeds is started once in restart-delay at most', async () => {
+    await using stage = arena();
+    stage.start({ flags: { 'on-child-success': 'rerun', 'restart-delay': '250ms' }, script: 'exit 0' });
+    await stage.journal.started(5);
+    const [first, last] = [stage.journal.starts()[0] as Entry, stage.journal.starts()[4] as Entry];
+    // A start is journalled a little after the spawn, the first perhaps later than the others.
+    expect(last.time - first.time).toBeGreaterThan(0.6);
+  });
+});
+
+describe('run-timeout', () => {
+  it('ends a run with exit code 124 under exit, whatever the command says', async () => {
+    await using stage = arena();
+    const flags = { 'run-timeout': '400ms', 'on-child-error': 'exit', 'on-child-success': 'ignore' };
+    const candidate = stage.start({ flags, script: "trap 'exit 0' TERM; stay" });
+    expect(await candidate.end()).toBe(124);
+    expect(stage.journal.entries().map(({ event }) => event)).toEqual(['start', 'end']);
+    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+  });
+
+  it('is followed by the policy for errors, after SIGKILL for a command that does not listen', async () => {
+    await using stage = arena();
+    const flags = {
+      'run-timeout': '300ms',
+      'kill-after': '200ms',
+      'on-child-error': 'rerun',
+      'on-child-success': 'exit',
+    };
+    const candidate = stage.start({ flags, script: "trap '' TERM; stay; stay" });
+    await stage.journal.started(3);
+    const [first, second] = stage.journal.starts();
+    expect(isAlive((first as Entry).pid)).toBe(false);
+    expect((second as Entry).time - (first as Entry).time).toBeGreaterThan(0.3);
+    expect(candidate.said('the run is over')[0]).toMatchObject({
+      outcome: expect.stringMatching(/SIGKILL.*run-timeout/) as string,
+    });
+  });
+});
+
+describe('election-timeout', () => {
+  it('ends a candidate that is not elected with exit code 75, and leaves no proposal', async () => {
+    await using stage = arena();
+    const leader = await stage.stand();
+    const start = await stage.journal.started();
+    const late = stage.start({ flags: { 'election-timeout': '700ms' } });
+    expect(await late.end()).toBe(75);
+    const election = await electionAt(observer, stage.basePath);
+    expect(election?.proposals).toHaveLength(1);
+    expect(election?.lease).toMatchObject({ kind: 'held', record: { candidateId: leader.id } });
+    expect(isAlive(start.pid)).toBe(true);
+    expect(stage.journal.starts()).toHaveLength(1);
+  });
+});
+
+describe('five candidates', () => {
+  it(
+    'serve in turn, one at a time, and a standby that is killed is missed by nobody',
+    { timeout: 90_000 },
+    async () => {
+      await using stage = arena();
+      const ids = ['a', 'b', 'c', 'd', 'e'];
+      const candidates = [];
+      for (const id of ids) candidates.push(await stage.stand({ id, script: `${untilOpen}; stay 0.1` }));
+      open(stage);
+      await stage.journal.started(12, { timeout: 30_000 });
+      const order = stage.journal.starts().map(({ candidate }) => candidate);
+      expect(order.slice(0, 12)).toEqual([...ids, ...ids, 'a', 'b']);
+
+      shut(stage);
+      // Whoever passed the gate just before it was shut ends its turn; the next one stops at it.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const before = stage.journal.starts();
+      const leader = before.at(-1) as Entry;
+      const at = ids.indexOf(leader.candidate);
+      const killed = candidates[(at + 2) % 5];
+      killed?.signal('SIGKILL');
+      await killed?.ended;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(isAlive(leader.pid)).toBe(true);
+
+      open(stage);
+      await stage.journal.started(before.length + 8, { timeout: 30_000 });
+      const rest = [1, 3, 4, 0].map((place) => ids[(at + place) % 5]);
+      const served = stage.journal.starts().slice(before.length, before.length + 8);
+      expect(served.map(({ candidate }) => candidate)).toEqual([...rest, ...rest]);
+      expect(stage.journal.overlaps()).toEqual([]);
+    },
+  );
 });

@@ -17,7 +17,8 @@ const commandPath = join(import.meta.dirname, 'journalled.sh');
 
 /** One line of the journal. `token` is `-` for a run without leadership. */
 export interface Entry {
-  readonly event: 'start' | 'end' | 'overlap';
+  /** `start`, `end`, `overlap`, or what the script itself notes. */
+  readonly event: string;
   readonly candidate: string;
   readonly pid: number;
   readonly token: string;
@@ -85,11 +86,19 @@ export class Journal implements Disposable {
     return this.starts(candidate)[count - 1] as Entry;
   }
 
+  /** Waits until `event` has been noted `count` times. */
+  async noted(event: string, count = 1): Promise<void> {
+    await poll(() => this.#of(event).length >= count, {
+      timeout: 15_000,
+      what: `${count} times ${event} in the journal`,
+    });
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #of(event: Entry['event'], candidate?: string): Entry[] {
+  #of(event: string, candidate?: string): Entry[] {
     return this.entries().filter(
       (entry) => entry.event === event && (candidate === undefined || entry.candidate === candidate),
     );
@@ -253,7 +262,7 @@ export class Candidate implements AsyncDisposable {
 
   /** SIGKILL for the supervisor, its keepers and all that the command has started. */
   kill(): void {
-    const keepers = this.#isRunning() ? this.keepers() : [];
+    const keepers = this.isRunning ? this.keepers() : [];
     this.#child.kill('SIGKILL');
     for (const pid of [...keepers, ...this.descendants()]) tryKill(pid);
     rmSync(this.#folder, { recursive: true, force: true });
@@ -261,12 +270,13 @@ export class Candidate implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const gone = this.#isRunning() ? new Promise((resolve) => this.#child.once('exit', resolve)) : undefined;
+    const gone = this.isRunning ? new Promise((resolve) => this.#child.once('exit', resolve)) : undefined;
     this.kill();
     await gone;
   }
 
-  #isRunning(): boolean {
+  /** Whether the supervisor lives. */
+  get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
@@ -414,7 +424,11 @@ export class Arena implements AsyncDisposable {
 
 /** What `ballot info -o json` prints, as far as these tests look at it. */
 export interface InfoReport {
-  readonly leader: { readonly candidateId?: string; readonly notes?: readonly string[] };
+  readonly leader: {
+    readonly candidateId?: string;
+    readonly lastSeenTime?: string;
+    readonly notes?: readonly string[];
+  };
   readonly candidates: readonly {
     readonly candidateId: string;
     readonly proposalNode: string;

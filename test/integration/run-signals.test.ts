@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { Arena, electionAt, isAlive } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
+import { freePorts } from '../support/ports.ts';
+import { Proxy } from '../support/proxy.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+let zookeeper: Ensemble;
+let observer: Session;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+});
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+});
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
+
+/** A grandchild in the same process group that writes down the signal it gets. */
+const withGrandchild = (signal: string): string =>
+  `(trap 'note grandchild-stopped; exit' ${signal.slice(3)}; note grandchild; stay) & stay`;
+
+describe.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)('%s to the leader', (signal) => {
+  it('stops the whole process group, then ballot resigns and ends with 128 + n', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script: withGrandchild(signal) });
+    await stage.journal.noted('grandchild');
+    const next = await stage.stand();
+    leader.signal(signal);
+    expect(await leader.end()).toBe(128 + numbers[signal]);
+    expect(leader.descendants()).toEqual([]);
+    const start = await stage.journal.started(1, { candidate: next.id });
+    const events = stage.journal.entries().filter(({ candidate }) => candidate === leader.id);
+    expect(events.map(({ event }) => event)).toContain('grandchild-stopped');
+    expect(events.at(-1)?.time).toBeLessThan(start.time);
+  });
+
+  it('that the command answers with an exit code of its own ends ballot with that', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script: `trap 'exit 7' ${signal.slice(3)}; stay` });
+    await stage.journal.started();
+    leader.signal(signal);
+    expect(await leader.end()).toBe(7);
+    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(leader.said('resigned')).toHaveLength(1);
+  });
+});
+
+describe('a stop', () => {
+  it('of a command that ends orderly on SIGTERM ends ballot with 0', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script: "trap 'exit 0' TERM; stay" });
+    await stage.journal.started();
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(0);
+    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+  });
+
+  it('waits for kill-after, and then kills what does not listen; only then another one leads', async () => {
+    await using stage = arena();
+    const leader = stage.start({ flags: { 'kill-after': '700ms' }, script: "trap '' TERM; stay; stay" });
+    const { pid } = await stage.journal.started();
+    const next = await stage.stand();
+    const at = performance.now();
+    leader.signal('SIGTERM');
+    const start = stage.journal.started(1, { candidate: next.id });
+    await poll(() => !isAlive(pid), { what: 'the end of the command' });
+    expect(performance.now() - at).toBeGreaterThan(690);
+    expect(await leader.end()).toBe(137);
+    await start;
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('is cut short by a second signal (%s): SIGKILL at once', async (second) => {
+    await using stage = arena();
+    const leader = stage.start({ flags: { 'kill-after': '1h' }, script: "trap 'note asked' TERM; stay; stay; stay" });
+    await stage.journal.started();
+    leader.signal('SIGTERM');
+    await stage.journal.noted('asked');
+    leader.signal(second);
+    expect(await leader.end()).toBe(137);
+    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+  });
+
+  it('begins with stop-signal', async () => {
+    await using stage = arena();
+    const leader = stage.start({
+      flags: { 'stop-signal': 'SIGUSR2' },
+      script: "trap 'exit 9' USR2; trap '' TERM; stay",
+    });
+    await stage.journal.started();
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(9);
+  });
+
+  it('of a standby ends it with 0, and its proposal is gone at once', async () => {
+    await using stage = arena();
+    const leader = await stage.stand();
+    const { pid } = await stage.journal.started();
+    const standby = await stage.stand();
+    expect((await electionAt(observer, stage.basePath))?.proposals).toHaveLength(2);
+    standby.signal('SIGTERM');
+    expect(await standby.end()).toBe(0);
+    expect((await electionAt(observer, stage.basePath))?.proposals).toHaveLength(1);
+    expect(standby.descendants()).toEqual([]);
+    expect(isAlive(pid)).toBe(true);
+    expect(stage.journal.starts().map(({ candidate }) => candidate)).toEqual([leader.id]);
+  });
+
+  it('between two runs of a command that keeps failing ends ballot at once', async () => {
+    await using stage = arena();
+    const flags = { 'on-child-error': 'rerun', 'restart-delay': '1h', 'restart-max-delay': '1h' };
+    const leader = stage.start({ flags, script: 'exit 3' });
+    await leader.says('the run is over');
+    leader.signal('SIGTERM');
+    expect(await leader.end(5000)).toBe(0);
+    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+  });
+});
+
+describe('signals for the command', () => {
+  it.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)('%s is passed on, and ballot goes on', async (signal) => {
+    await using stage = arena();
+    const script = `trap 'note got-${signal}' ${signal.slice(3)}; note ready; while :; do stay; done`;
+    const leader = stage.start({ script });
+    await stage.journal.noted('ready');
+    leader.signal(signal);
+    await stage.journal.noted(`got-${signal}`);
+    leader.signal(signal);
+    await stage.journal.noted(`got-${signal}`, 2);
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(143);
+  });
+
+  it('find no command on a standby, and do not end it', async () => {
+    await using stage = arena();
+    await stage.stand();
+    const standby = await stage.stand();
+    for (const signal of ['SIGUSR2', 'SIGWINCH', 'SIGUSR1'] as const) standby.signal(signal);
+    await expect(
+      Promise.race([standby.ended, new Promise((resolve) => setTimeout(resolve, 500, 'alive'))]),
+    ).resolves.toBe('alive');
+    expect(standby.stderr).toBe('');
+  });
+});
+
+describe('SIGTERM during start-up', () => {
+  /** At several instants from the first logged line on. */
+  const instants = [0, 20, 60, 150, 400, 1200];
+
+  it.each(instants)(
+    '%i ms after the first line, with nothing at the address: 0 at once, and nothing is left',
+    async (after) => {
+      const [port] = await freePorts(1);
+      await using stage = new Arena(`127.0.0.1:${port}`);
+      const candidate = stage.start();
+      await candidate.says('standing for election');
+      await new Promise((resolve) => setTimeout(resolve, after));
+      const keepers = candidate.keepers();
+      candidate.signal('SIGTERM');
+      expect(await candidate.end(4000)).toBe(0);
+      await poll(() => keepers.every((pid) => !isAlive(pid)), { what: 'the keepers to be gone' });
+      expect(stage.journal.entries()).toEqual([]);
+      expect(candidate.stderr).toBe('');
+    },
+  );
+
+  it.each(instants)(
+    '%i ms after the first line, with a silent server: 0 in time, and nothing is left',
+    async (after) => {
+      await using proxy = await Proxy.start(zookeeper.server.port);
+      proxy.blackHole();
+      await using stage = new Arena(proxy.address);
+      const candidate = stage.start();
+      await candidate.says('standing for election');
+      await new Promise((resolve) => setTimeout(resolve, after));
+      const keepers = candidate.keepers();
+      candidate.signal('SIGTERM');
+      expect(await candidate.end(6000)).toBe(0);
+      await poll(() => keepers.every((pid) => !isAlive(pid)), { what: 'the keepers to be gone' });
+      expect(stage.journal.entries()).toEqual([]);
+    },
+  );
+
+  it.each([0, 10, 30, 60, 100, 200])(
+    '%i ms after the first line, with a server: a stop, the command is not left running, nobody holds the lease',
+    async (after) => {
+      await using stage = arena();
+      const candidate = stage.start();
+      await candidate.says('standing for election');
+      await new Promise((resolve) => setTimeout(resolve, after));
+      candidate.signal('SIGTERM');
+      expect([0, 143]).toContain(await candidate.end());
+      expect(candidate.descendants()).toEqual([]);
+      expect((await electionAt(observer, stage.basePath)) ?? abandoned).toEqual(abandoned);
+    },
+  );
+});
