@@ -135,17 +135,16 @@ class Search {
     const process = this.#spare?.end === undefined ? (this.#spare ?? keeper()) : keeper();
     this.#spare = undefined;
     const link = new Link(process, endpoint, clock);
-    const patience = {
-      first: Math.max(HANDSHAKE.least, Math.min(sessionTimeout / 3, HANDSHAKE.first)),
-      longest: HANDSHAKE.longest,
-    };
+    const first = Math.max(HANDSHAKE.least, Math.min(sessionTimeout / 3, HANDSHAKE.first));
+    // The client gives up by itself after two thirds of the session timeout, and does not say why.
+    const patience = Math.min(this.#grown({ first, longest: HANDSHAKE.longest }), 0.6 * sessionTimeout);
     const outcome = await link.connect(
       {
         timeout: sessionTimeout,
         debug,
         ...(session && { credentials: { id: session.id, password: session.password } }),
       },
-      this.#grown(patience),
+      patience,
       this.#signal,
     );
     return { link, outcome };

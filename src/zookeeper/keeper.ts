@@ -76,13 +76,15 @@ function abandon(cause: 'module' | 'crash', message: string): void {
   flush(() => process.exit(1));
 }
 
+/** Resolved from this very file, whichever module format it was built into. */
 function load(): new () => { readonly native: NativeClient } {
-  return createRequire(import.meta.url)('zookeeper') as new () => { readonly native: NativeClient };
+  return createRequire(process.argv[1] as string)('zookeeper') as new () => { readonly native: NativeClient };
 }
 
 function connect(command: ConnectCommand, native: NativeClient): void {
   native.emit = (event, _client, value) => onClientEvent(native, event, value, command.credentials !== undefined);
   client = native;
+  report({ kind: 'connecting' });
   native.init({
     connect: command.address,
     timeout: command.timeout,

@@ -3,6 +3,9 @@ import type { Endpoint } from './addresses.ts';
 import type { KeeperProcess } from './fork.ts';
 import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } from './protocol.ts';
 
+/** A keeper starts in 60 ms; a host that needs this much longer is in trouble, ms. */
+const START_TIMEOUT_MS = 10_000;
+
 /** Why there is no link (any more). */
 export type LinkEnd =
   /** The connection or its keeper is gone; the session may well live on. */
@@ -28,6 +31,7 @@ export class Link {
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
   #listener: LinkListener | undefined;
+  #onConnecting: (() => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
   #end: LinkEnd | undefined;
   #onClosed: (() => void) | undefined;
@@ -39,8 +43,9 @@ export class Link {
   }
 
   /**
-   * Connects, at the latest `timeout` ms from now. After anything but a grant the keeper is dead.
-   * Rejects with the signal's reason when aborted; then, too.
+   * Connects: a grant, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
+   *
+   * @param timeout ms for the server to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
    */
   connect(
     command: Omit<ConnectCommand, 'kind' | 'address'>,
@@ -50,6 +55,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         this.#onGrant = undefined;
+        this.#onConnecting = undefined;
         cancel();
         signal.removeEventListener('abort', onAbort);
         finish();
@@ -58,9 +64,13 @@ export class Link {
         settle(() => reject(signal.reason as Error));
         this.kill('called off');
       };
-      const cancel = this.#clock.at(this.#clock.now() + timeout, () =>
-        this.kill(`accepts connections, but does not answer within ${Math.round(timeout)} ms`),
-      );
+      const within = (ms: number, problem: string): (() => void) =>
+        this.#clock.at(this.#clock.now() + ms, () => this.kill(`${problem} within ${Math.round(ms)} ms`));
+      let cancel = within(START_TIMEOUT_MS, 'the keeper process did not start');
+      this.#onConnecting = () => {
+        cancel();
+        cancel = within(timeout, 'accepts connections, but does not answer');
+      };
       this.#onGrant = (outcome) => settle(() => resolve(outcome));
       if (signal.aborted) return onAbort();
       signal.addEventListener('abort', onAbort, { once: true });
@@ -117,6 +127,8 @@ export class Link {
         return this.#listener?.answer(report);
       case 'event':
         return this.#listener?.event(report.event, report.path);
+      case 'connecting':
+        return this.#onConnecting?.();
       case 'connected':
         return this.#onGrant?.(report.grant);
       case 'closed':

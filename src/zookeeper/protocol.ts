@@ -60,6 +60,8 @@ export type ZNodeEvent = 'created' | 'changed' | 'deleted' | 'child';
 /** Keeper to supervisor, in batches. */
 export type Report =
   | Answer
+  /** The client is loaded and has begun to connect. */
+  | { readonly kind: 'connecting' }
   | { readonly kind: 'connected'; readonly grant: Grant }
   | { readonly kind: 'disconnected' }
   /** The ensemble ended the session, with its result code. */

@@ -87,15 +87,27 @@ it('a keeper that was forked ahead of time and not used neither holds its proces
   expect(keepers()).toHaveLength(before);
 });
 
-it('a keeper does not outlive a supervisor that was killed, and leaves its session alone', async () => {
+it('a keeper does not outlive a supervisor that was killed: without a will it closes the session', async () => {
   const child = holder(zookeeper.server.port);
   const ended = exit(child);
   const held = JSON.parse(await lineOf(child)) as Held;
+  expect(await exists(held.path)).toBe(true);
   child.kill('SIGKILL');
   await ended;
-  await poll(() => !runs(held.keeper), { timeout: 1000 });
-  expect(await exists(held.path)).toBe(true);
+  await poll(() => !runs(held.keeper), { timeout: 5000 });
+  expect(await exists(held.path)).toBe(false);
+});
+
+it('a session is left to expire when supervisor and keeper are killed together', async () => {
+  const child = holder(zookeeper.server.port);
+  const ended = exit(child);
+  const held = JSON.parse(await lineOf(child)) as Held;
+  process.kill(held.keeper, 'SIGKILL');
+  child.kill('SIGKILL');
+  await ended;
+  const start = performance.now();
   await poll(async () => !(await exists(held.path)), { timeout: 8000, interval: 200 });
+  expect(performance.now() - start).toBeGreaterThan(500);
 });
 
 it('pipes of the supervisor stay intact while keepers come and go', async () => {

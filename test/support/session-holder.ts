@@ -16,6 +16,6 @@ if (port !== 0) {
   const options = { servers, sessionTimeout: 2000, keeperPath, firstKeeper, clock: systemClock, logger, debug: false };
   const session = await zookeeperSessions(options).open({ timeout: 10_000 });
   const path = await session.create('/held-', Buffer.from(''), 'ephemeral-sequential', { timeout: 5000 });
-  process.once('SIGTERM', () => void session.close(3000).then(() => console.log('closed')));
-  console.log(JSON.stringify({ session: session.id, path, keeper: firstKeeper.pid }));
+  process.once('SIGTERM', () => void session.close(3000).then(() => process.stdout.write('closed\n')));
+  process.stdout.write(`${JSON.stringify({ session: session.id, path, keeper: firstKeeper.pid })}\n`);
 }
