@@ -4,7 +4,7 @@ import type { Logger } from '../../src/observe/logger.ts';
 import type { SessionOpener } from '../../src/zookeeper/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
-import { FakeSessions } from '../simulation/session.ts';
+import { FakeSessions } from '../simulation/sessions.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 

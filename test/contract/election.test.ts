@@ -47,6 +47,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
       sessionTimeout: TIMEOUT_MS,
       leaseDuration,
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
       mixedFleet: false,
     });
     open.push(() => election.close(500));
@@ -180,11 +181,12 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   });
 
   it('names the run in the lease with the next renewal', async () => {
-    const term = await elected(stand('a'));
-    term.setRun('run-7');
+    const a = stand('a');
+    await elected(a);
+    a.election.setRun({ runId: 'run-7', signalled: false });
     await world.pass(TIMEOUT_MS);
     expect((await lease())?.runId).toBe('run-7');
-    term.setRun(undefined);
+    a.election.setRun(undefined);
     await world.pass(TIMEOUT_MS);
     expect((await lease())?.runId).toBeUndefined();
   });

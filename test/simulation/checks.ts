@@ -62,12 +62,12 @@ function window({ lease, sessionTimeout }: Setting): number {
   return 2 * lease + sessionTimeout + ATTACH_MS;
 }
 
-/** Under `stop` only a candidate that stood still for longer than its margin may be late, or one whose ensemble lost its memory. */
+/** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose ensemble lost its memory. */
 function mayExcuse(impairment: Impairment, older: SimulatedRun, { theme }: Setting): boolean {
   if (impairment.kind === 'wiped') return true;
   if (impairment.host !== older.host && impairment.host !== 'everybody') return false;
   if (theme === 'keep') return true;
-  return theme === 'freezes' && impairment.kind === 'paused';
+  return theme === 'freezes' && impairment.kind === 'frozen';
 }
 
 /** Whenever somebody is elected, every other lease must have run out, for its holder too. Tokens grow. */

@@ -122,6 +122,14 @@ export class SimulatedCommand implements RunningCommand {
     if (lasts !== Infinity) this.#in(lasts, () => this.#endLeader({ kind: 'exited', code }));
   }
 
+  get runId(): string {
+    return this.#run.runId;
+  }
+
+  get isAlive(): boolean {
+    return this.#run.endedAt === undefined;
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.#run.endedAt !== undefined) return;
     this.#log(this.#run.host, `${signal} to run ${this.#run.runId}`);

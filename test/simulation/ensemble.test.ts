@@ -10,7 +10,7 @@ import {
 import { UnavailableError } from '../../src/errors.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { Ensemble, type EnsembleOptions } from './ensemble.ts';
-import { FakeSessions } from './session.ts';
+import { FakeSessions } from './sessions.ts';
 
 const EMPTY = Buffer.alloc(0);
 const SOON = { timeout: 1000 };

@@ -8,7 +8,7 @@ import type { Setting, Theme } from './setting.ts';
 /** A time in which a candidate could not be expected to do its duty, or (`everybody`) nobody could. */
 export interface Impairment {
   readonly host: string | 'everybody';
-  readonly kind: 'network' | 'paused' | 'wiped' | 'dead';
+  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'dead';
   readonly from: number;
   readonly to: number;
 }
@@ -35,6 +35,7 @@ const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
 const PAUSES: typeof ORDINARY = [
   [6, (t) => t.pause(false)],
   [4, (t) => t.pause(true)],
+  [4, (t) => t.killSupervisor()],
 ];
 
 const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
@@ -149,7 +150,7 @@ export class Troubles {
   pauseKeeper(): void {
     const host = this.#host();
     const keeper = host.current?.sessions.keeper;
-    if (keeper === undefined) return;
+    if (keeper === undefined || host.current?.process.state !== 'running') return;
     const end = this.#lasting(host.name, 'network', 1);
     keeper.process.pause();
     this.#clock.schedule(end, () => keeper.process.resume());
@@ -157,9 +158,9 @@ export class Troubles {
 
   pause(whole: boolean): void {
     const host = this.#host();
-    if (host.current === undefined || host.current.process.state !== 'running') return;
-    const end = this.#clock.time + this.#random.between(0, this.#setting.pause);
-    this.#impair(host.name, 'paused', end - this.#clock.time);
+    if (host.current === undefined || host.current.process.state !== 'running' || host.isFrozen) return;
+    const end = this.#clock.time + this.#random.between(0, whole ? this.#setting.freeze : this.#setting.pause);
+    this.#impair(host.name, whole ? 'frozen' : 'paused', end - this.#clock.time);
     this.#clock.schedule(end, host.pause(whole));
   }
 
@@ -167,6 +168,15 @@ export class Troubles {
     const host = this.#host();
     const end = this.#lasting(host.name, 'dead', 3);
     host.crash();
+    this.#clock.schedule(end, () => host.start());
+  }
+
+  killSupervisor(): void {
+    const host = this.#host();
+    // With a keeper that stands still nobody is left to stop the command: two faults at once, which the service manager has to mend.
+    if (host.isFrozen) return;
+    const end = this.#lasting(host.name, 'dead', 1);
+    host.killSupervisor();
     this.#clock.schedule(end, () => host.start());
   }
 

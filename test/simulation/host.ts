@@ -1,12 +1,13 @@
 import { createElection } from '../../src/election/candidate.ts';
-import type { CampaignOptions, Election, Term } from '../../src/election/election.ts';
+import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
 import { margin } from '../../src/election/lease.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
 import type { Ensemble } from './ensemble.ts';
-import { FakeSessions } from './session.ts';
+import { FakeSessions } from './sessions.ts';
 import type { Setting } from './setting.ts';
+import type { Machine } from './will.ts';
 import type { Trace } from './trace.ts';
 
 export interface Surroundings {
@@ -43,6 +44,7 @@ class Incarnation {
     name: string,
     generation: number,
     tenures: Tenure[],
+    machine: Machine,
     onCommand: (command: SimulatedCommand) => void,
   ) {
     const { clock, setting, trace } = world;
@@ -53,7 +55,7 @@ class Incarnation {
       wallOffset: random.between(-60_000, 60_000),
       lateness: random.pick([0, 1, 3]),
     });
-    this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout);
+    this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout, machine);
     const logger = trace.logger(name);
     const election = createElection({
       sessions: this.sessions,
@@ -63,6 +65,7 @@ class Incarnation {
       candidate: { candidateId: name, hostname: name, pid: String(generation) },
       sessionTimeout: setting.sessionTimeout,
       leaseDuration: setting.leaseDuration,
+      stop: setting.plan,
       mixedFleet: setting.mixedFleet,
     });
     this.supervisor = new Supervisor(
@@ -115,12 +118,29 @@ export class Host {
       : undefined;
   }
 
+  /** Something on it besides the supervisor stands still. */
+  get isFrozen(): boolean {
+    const keepers = this.incarnations.flatMap(({ sessions }) => sessions.keepers);
+    return [...keepers, ...this.#commands].some(({ process }) => process.state === 'paused');
+  }
+
   start(): void {
     if (this.current !== undefined || this.retired) return;
     const { trace, clock } = this.#world;
     trace.log(this.name, 'ballot starts');
-    const incarnation = new Incarnation(this.#world, this.name, this.incarnations.length + 1, this.tenures, (command) =>
-      this.#commands.push(command),
+    const incarnation = new Incarnation(
+      this.#world,
+      this.name,
+      this.incarnations.length + 1,
+      this.tenures,
+      {
+        find: (runId) => this.#commands.findLast((command) => command.runId === runId),
+        released: () => {
+          trace.log(this.name, 'the keeper has executed the will, and releases');
+          this.#endTenures();
+        },
+      },
+      (command) => this.#commands.push(command),
     );
     this.incarnations.push(incarnation);
     incarnation.run(clock, () => {
@@ -142,10 +162,22 @@ export class Host {
     const { current } = this;
     if (current === undefined) return;
     this.#world.trace.log(this.name, 'the machine dies');
-    current.sessions.keeper?.kill(true);
-    current.process.kill();
+    for (const { process, sessions } of this.incarnations) {
+      for (const keeper of sessions.keepers) keeper.kill(true);
+      process.kill();
+    }
     for (const command of this.#commands) command.vanish();
     this.#commands = [];
+    this.#endTenures();
+  }
+
+  /** SIGKILL to the supervisor: its keeper has the last word. */
+  killSupervisor(): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.#world.trace.log(this.name, 'ballot is killed (SIGKILL)');
+    current.process.kill();
+    current.sessions.orphan();
     this.#endTenures();
   }
 
@@ -155,8 +187,10 @@ export class Host {
     if (current === undefined) return () => undefined;
     this.#world.trace.log(this.name, whole ? 'the machine freezes' : 'ballot is stopped (SIGSTOP)');
     const processes = [current.process];
-    const { keeper } = current.sessions;
-    if (whole) processes.push(...this.#commands.map((command) => command.process), ...(keeper ? [keeper.process] : []));
+    if (whole) {
+      const keepers = this.incarnations.flatMap(({ sessions }) => sessions.keepers);
+      processes.push(...[...this.#commands, ...keepers].map((other) => other.process));
+    }
     for (const process of processes) process.pause();
     return () => {
       this.#world.trace.log(this.name, 'goes on');
@@ -209,12 +243,15 @@ class WatchedElection implements Election {
           if (event.kind === 'lost') tenure.endedAt ??= this.#clock.time;
           listener(event);
         }),
-      setRun: (runId) => term.setRun(runId),
       resign: () => {
         tenure.endedAt ??= this.#clock.time;
         return term.resign();
       },
     };
+  }
+
+  setRun(run: CommandRun | undefined): void {
+    this.#election.setRun(run);
   }
 
   withdraw(timeout: number): Promise<void> {

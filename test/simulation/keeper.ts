@@ -1,11 +1,16 @@
-import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
-import type { Ensemble } from './ensemble.ts';
+import type { VirtualProcess } from '../support/virtual-clock.ts';
+import type { Will } from '../../src/zookeeper/port.ts';
+import type { Grant } from './ensemble.ts';
 import type { ClientEnd, Connection, Reply, Request, Server } from './server.ts';
 import type { Happening } from './tree.ts';
+import type { Client } from './sessions.ts';
+import { WillExecutor } from './will.ts';
 
 /** What a keeper tells its supervisor. `ended` is its last word. */
 export interface KeeperReports {
-  connected(id: string, timeout: number): void;
+  connected(server: Server, id: string, timeout: number): void;
+  /** Nothing accepts connections there: the keeper is as good as new. */
+  refused(why: string): void;
   replied(xid: number, reply: Reply): void;
   happened(happening: Happening): void;
   /** `expired`: the ensemble does not know the session. Otherwise the connection is gone, and the keeper with it. */
@@ -14,6 +19,12 @@ export interface KeeperReports {
 
 /** From fork to the first byte sent, ms. */
 const START_MS = [80, 180] as const;
+
+/** How long the ensemble is waited for when a will is executed, ms. */
+const RELEASE_WITHIN_MS = 2_000;
+
+/** Of the keeper's own requests; the supervisor's count from zero. */
+const RELEASE_XID = -1;
 
 /** Over the IPC channel, ms. */
 const IPC_MS = 0.15;
@@ -24,65 +35,94 @@ const IPC_MS = 0.15;
  */
 export class Keeper implements ClientEnd {
   readonly process: VirtualProcess;
-  readonly server: Server;
-  readonly #clock: VirtualClock;
-  readonly #ensemble: Ensemble;
-  readonly #supervisor: VirtualProcess;
-  readonly #host: string;
+  readonly #executor: WillExecutor;
+  readonly #client: Client;
   readonly #reports: KeeperReports;
+  #server: Server | undefined;
   #connection: Connection | undefined;
   #timeout: number;
   #lastHeard = 0;
   #over = false;
+  /** The connection is gone. */
+  #lost = false;
+  /** What waits for the process to have started; `undefined` once it has. */
+  #starting: (() => void)[] | undefined = [];
+  /** The lease's version after the last write acknowledged here: the will may be a moment older. */
+  #written: { readonly path: string; readonly version: number } | undefined;
 
-  constructor(
-    ensemble: Ensemble,
-    server: Server,
-    host: string,
-    supervisor: VirtualProcess,
-    timeout: number,
-    reports: KeeperReports,
-  ) {
-    this.#clock = ensemble.clock;
-    this.#ensemble = ensemble;
-    this.server = server;
-    this.#host = host;
-    this.#supervisor = supervisor;
+  /** Forks the process. */
+  constructor(client: Client, timeout: number, reports: KeeperReports) {
+    const { clock, random } = client.ensemble;
+    this.#client = client;
     this.#timeout = timeout;
     this.#reports = reports;
-    this.process = this.#clock.process({ runsPromises: false });
+    this.process = clock.process({ machineOf: client.process, runsPromises: false });
+    this.#executor = new WillExecutor(this.process, client.machine, (will) => this.#release(will));
+    this.#after(random.between(...START_MS), () => {
+      const waiting = this.#starting ?? [];
+      this.#starting = undefined;
+      this.#executor.accept(client.will());
+      for (const callback of waiting) callback();
+    });
+  }
+
+  /** The server it is connected to, or is trying to reach. */
+  get server(): Server | undefined {
+    return this.#server;
   }
 
   get connection(): Connection | undefined {
     return this.#connection;
   }
 
-  /** Starts the process and lets it ask for a new session, or for the one named. */
-  connect(id: string | undefined): void {
-    const { network, random } = this.#ensemble;
-    this.#after(random.between(...START_MS), () => {
-      this.#after(this.#ensemble.drawLatency(), () => {
-        // A closed port answers at once; a black hole never: the supervisor's patience ends that.
-        if (this.server.stalled || !network.passesRequests(this.#host, this.server.name)) return;
-        this.#ensemble.connect(this.server, this.#host, id, this.#timeout, this, (grant) => {
-          if ('granted' in grant) {
-            this.#connection = grant.granted;
-            if (this.#over) return grant.granted.abandon();
-            return grant.granted.toClient.send(() => this.#enter(() => this.#granted()));
-          }
-          if (!network.passesReplies(this.#host, this.server.name)) return;
-          this.#after(this.#ensemble.drawLatency(), () => {
-            if ('expired' in grant) this.#end('the ensemble does not know the session', true);
-            else this.#end(grant.refused, false);
-          });
-        });
-      });
+  /** Asks a server for a new session, or for the one named. */
+  connect(server: Server, id: string | undefined): void {
+    const { ensemble, host } = this.#client;
+    this.#server = server;
+    // A closed port answers at once; a black hole never: the supervisor's patience ends that.
+    ensemble.clock.after(ensemble.drawLatency(), () => {
+      if (server.stalled || !ensemble.network.passesRequests(host, server.name)) return;
+      if (!server.up) return this.#tell(() => this.#reports.refused(`${server.name}: connection refused`));
+      this.#onceStarted(() =>
+        ensemble.connect(server, host, id, this.#timeout, this, (grant) => this.#answered(server, grant)),
+      );
     });
+  }
+
+  #answered(server: Server, grant: Grant): void {
+    const { ensemble, host } = this.#client;
+    if ('granted' in grant) {
+      if (this.#over || this.#lost) return grant.granted.abandon();
+      this.#connection = grant.granted;
+      return grant.granted.toClient.send(() => this.#enter(() => this.#granted(server)));
+    }
+    if (!ensemble.network.passesReplies(host, server.name)) return;
+    this.#after(ensemble.drawLatency(), () => {
+      if ('expired' in grant) this.#end('the ensemble does not know the session', true);
+      else this.#end(`${server.name}: ${grant.refused}`, false);
+    });
+  }
+
+  #onceStarted(callback: () => void): void {
+    if (this.#starting === undefined) this.process.deliver(callback);
+    else this.#starting.push(callback);
   }
 
   /** A request from the supervisor. */
   send(xid: number, request: Request): void {
-    this.#after(IPC_MS, () => this.#connection?.send(xid, request));
+    this.#after(IPC_MS, () => {
+      if (!this.#executor.executing) this.#connection?.send(xid, request);
+    });
+  }
+
+  /** The last will of the supervisor, until the next. */
+  bequeath(will: Will): void {
+    if (this.#starting === undefined) this.#after(IPC_MS, () => this.#executor.accept(will));
+  }
+
+  /** The supervisor is gone without a goodbye. */
+  orphan(): void {
+    this.#onceStarted(() => this.#executor.execute());
   }
 
   /** SIGKILL: the session stays. Its socket closes unless the machine itself is gone. */
@@ -93,6 +133,9 @@ export class Keeper implements ClientEnd {
   }
 
   replied(xid: number, reply: Reply): void {
+    if (xid === RELEASE_XID) return this.#enter(() => this.#leave());
+    if (reply.ok && reply.path !== undefined && reply.stat)
+      this.#written = { path: reply.path, version: reply.stat.version };
     this.#enter(() => this.#tell(() => this.#reports.replied(xid, reply)));
   }
 
@@ -108,43 +151,64 @@ export class Keeper implements ClientEnd {
     this.#enter(() => this.#end(why, false));
   }
 
-  #granted(): void {
+  #granted(server: Server): void {
     const { record } = this.#connection as Connection;
     this.#timeout = record.timeout;
-    this.#tell(() => this.#reports.connected(record.id, record.timeout));
+    this.#tell(() => this.#reports.connected(server, record.id, record.timeout));
     this.#ping();
   }
 
   #ping(): void {
     this.process.at(this.process.now() + this.#timeout / 3, () => {
-      if (this.#over) return;
-      if (this.#clock.time - this.#lastHeard > (this.#timeout * 2) / 3)
+      if (this.#over || this.#lost) return;
+      if (this.#client.ensemble.clock.time - this.#lastHeard > (this.#timeout * 2) / 3)
         return this.#end('the server was silent for too long', false);
       this.#connection?.ping();
       this.#ping();
     });
   }
 
-  #end(why: string, expired: boolean): void {
+  /** The last part of a will: the lease is cleared under its version, the rest goes with the session. */
+  #release({ lease }: Will): void {
     if (this.#over) return;
-    this.#tell(() => this.#reports.ended(why, expired));
+    if (this.#connection === undefined || lease === undefined) return this.#leave();
+    const version = this.#written?.path === lease.path ? Math.max(this.#written.version, lease.version) : lease.version;
+    this.#connection.send(RELEASE_XID, { kind: 'set', path: lease.path, data: Buffer.alloc(0), version });
+    this.process.at(this.process.now() + RELEASE_WITHIN_MS, () => this.#leave());
+  }
+
+  /** Ends the session, and itself. */
+  #leave(): void {
+    if (this.#over) return;
+    this.#connection?.send(RELEASE_XID, { kind: 'close', path: '/' });
     this.kill();
+    this.#tell(() => this.#reports.ended('the keeper process exited with code 0', false));
+  }
+
+  /** Without a connection there is nothing left to do but to wait for the supervisor, which kills it, or for the will. */
+  #end(why: string, expired: boolean): void {
+    if (this.#over || this.#lost) return;
+    this.#lost = true;
+    this.#connection?.abandon();
+    this.#connection = undefined;
+    this.#tell(() => this.#reports.ended(why, expired));
   }
 
   /** Something arrives from the server. */
   #enter(callback: () => void): void {
     this.process.deliver(() => {
-      this.#lastHeard = this.#clock.time;
+      this.#lastHeard = this.#client.ensemble.clock.time;
       if (!this.#over) callback();
     });
   }
 
   /** Something goes to the supervisor, in order: the delay is always the same. */
   #tell(callback: () => void): void {
-    this.#clock.after(IPC_MS, () => this.#supervisor.deliver(callback));
+    if (this.#executor.executing && !this.#over) return;
+    this.#client.ensemble.clock.after(IPC_MS, () => this.#client.process.deliver(callback));
   }
 
   #after(delay: number, callback: () => void): void {
-    this.#clock.after(delay, () => this.process.deliver(callback));
+    this.#client.ensemble.clock.after(delay, () => this.process.deliver(callback));
   }
 }

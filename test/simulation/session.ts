@@ -1,37 +1,10 @@
-import { RefusedError, UnavailableError } from '../../src/errors.ts';
-import type {
-  Contact,
-  CreateMode,
-  RequestOptions,
-  Session,
-  SessionOpener,
-  Stat,
-  Watch,
-  ZNode,
-} from '../../src/zookeeper/port.ts';
-import {
-  BadVersionError,
-  NodeExistsError,
-  NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
-  SessionEndedError,
-  ZooKeeperError,
-} from '../../src/zookeeper/errors.ts';
-import type { VirtualProcess } from '../support/virtual-clock.ts';
-import type { Ensemble } from './ensemble.ts';
+import type { Contact, CreateMode, RequestOptions, Session, Stat, Watch, ZNode } from '../../src/zookeeper/port.ts';
+import { SessionEndedError } from '../../src/zookeeper/errors.ts';
 import { Keeper } from './keeper.ts';
-import type { Reply, Request, Server } from './server.ts';
-import type { Happening } from './tree.ts';
+import { Requests, type Answer } from './requests.ts';
+import type { Request, Server } from './server.ts';
+import type { Client } from './sessions.ts';
 import { Watches } from './watches.ts';
-
-interface Pending {
-  readonly request: Request;
-  sent: boolean;
-  finish(reply: Reply | Error): void;
-}
-
-type Answer = Extract<Reply, { ok: true }>;
 
 /** How long one address may take to grant a session, ms. */
 const ATTEMPT_MS = 1000;
@@ -42,75 +15,15 @@ const CLOSE_XID = 0;
 /** Between two rounds through all addresses, ms. */
 const ROUND_PAUSE_MS = 200;
 
-/** Opens sessions of one host. */
-export class FakeSessions implements SessionOpener {
-  readonly #ensemble: Ensemble;
-  readonly #host: string;
-  readonly #process: VirtualProcess;
-  readonly #sessionTimeout: number;
-  #latest: FakeSession | undefined;
-
-  constructor(ensemble: Ensemble, host: string, process: VirtualProcess, sessionTimeout: number) {
-    this.#ensemble = ensemble;
-    this.#host = host;
-    this.#process = process;
-    this.#sessionTimeout = sessionTimeout;
-  }
-
-  /** The keeper at work, if there is one. */
-  get keeper(): Keeper | undefined {
-    return this.#latest?.keeper;
-  }
-
-  /** Id of the session at work, `"0"` before it is granted. */
-  get sessionId(): string {
-    return this.#latest?.id ?? '0';
-  }
-
-  open({ timeout, signal }: RequestOptions): Promise<Session> {
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const session = new FakeSession(this.#ensemble, this.#host, this.#process, this.#sessionTimeout);
-    this.#latest = session;
-    return new Promise((resolve, reject) => {
-      const settle = (finish: () => void): void => {
-        cancel();
-        removeListener();
-        signal?.removeEventListener('abort', onAbort);
-        finish();
-      };
-      const onAbort = (): void =>
-        settle(() => {
-          session.giveUp();
-          reject(signal?.reason as Error);
-        });
-      const cancel = this.#process.at(this.#process.now() + timeout, () =>
-        settle(() => {
-          const why = session.contact.up ? '' : session.contact.why;
-          session.giveUp();
-          reject(new UnavailableError(`no ZooKeeper session within ${timeout} ms: ${why}`));
-        }),
-      );
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const removeListener = session.onContact((contact) => {
-        if (contact.up) settle(() => resolve(session));
-      });
-      session.attach();
-    });
-  }
-}
-
 /** A session on the fake ensemble, with the meaning that port.ts gives to everything. */
 export class FakeSession implements Session {
-  readonly #ensemble: Ensemble;
-  readonly #host: string;
-  readonly #process: VirtualProcess;
+  readonly #client: Client;
   readonly #ended = new AbortController();
   readonly #listeners = new Set<(contact: Contact) => void>();
-  readonly #pending = new Map<number, Pending>();
+  readonly #requests: Requests;
   readonly #watches = new Watches();
   readonly #servers: readonly Server[];
   #turn = 0;
-  #xid = 0;
   #id: string | undefined;
   #timeout: number;
   #contact: Contact;
@@ -119,13 +32,12 @@ export class FakeSession implements Session {
   #onClosed: (() => void) | undefined;
   #closed: Promise<void> = Promise.resolve();
 
-  constructor(ensemble: Ensemble, host: string, process: VirtualProcess, timeout: number) {
-    this.#ensemble = ensemble;
-    this.#host = host;
-    this.#process = process;
+  constructor(client: Client, timeout: number) {
+    this.#client = client;
+    this.#requests = new Requests(client.process);
     this.#timeout = timeout;
-    this.#servers = ensemble.random.shuffle(ensemble.servers);
-    this.#contact = { up: false, since: process.now(), why: 'not connected yet' };
+    this.#servers = client.ensemble.random.shuffle(client.ensemble.servers);
+    this.#contact = { up: false, since: client.process.now(), why: 'not connected yet' };
   }
 
   get id(): string {
@@ -218,7 +130,7 @@ export class FakeSession implements Session {
         this.giveUp();
         resolve();
       };
-      const cancel = this.#process.at(this.#process.now() + timeout, this.#onClosed);
+      const cancel = this.#client.process.at(this.#client.process.now() + timeout, this.#onClosed);
     });
     const { up } = this.#contact;
     this.#end('closed');
@@ -238,65 +150,81 @@ export class FakeSession implements Session {
   attach(): void {
     const server = this.#servers[this.#turn % this.#servers.length] as Server;
     this.#turn += 1;
-    const keeper = new Keeper(this.#ensemble, server, this.#host, this.#process, this.#timeout, {
-      connected: (id, timeout) => {
-        if (this.#keeper !== keeper) return;
+    this.#keeper ??= this.#fork();
+    this.#keeper.connect(server, this.#id);
+    const { process } = this.#client;
+    this.#cancelAttempt = process.at(process.now() + ATTEMPT_MS, () =>
+      this.#broken(`${server.name}: no answer within ${ATTEMPT_MS} ms`),
+    );
+  }
+
+  #fork(): Keeper {
+    const isPresent = (): boolean => this.#keeper === keeper;
+    const keeper: Keeper = new Keeper(this.#client, this.#timeout, {
+      connected: (server, id, timeout) => {
+        if (!isPresent()) return;
         if (this.#onClosed === undefined) return this.#attached(server, id, timeout);
         this.#cancelAttempt();
         keeper.send(CLOSE_XID, { kind: 'close', path: '/' });
       },
+      refused: (why) => {
+        if (isPresent()) this.#tryNext(why);
+      },
       replied: (xid, reply) => {
-        if (this.#keeper === keeper) this.#replied(xid, reply);
+        if (!isPresent()) return;
+        if (xid === CLOSE_XID) this.#onClosed?.();
+        else this.#requests.replied(xid, reply);
       },
       happened: (happening) => {
-        if (this.#keeper === keeper) this.#happened(happening);
+        if (isPresent()) this.#watches.fire(happening);
       },
       ended: (why, expired) => {
-        if (this.#keeper !== keeper) return;
-        if (expired && this.#onClosed !== undefined) this.#onClosed();
-        else if (expired) this.#end('expired');
-        else this.#broken(`${server.name}: ${why}`);
+        if (!isPresent()) return;
+        if (!expired) return this.#broken(why);
+        keeper.kill();
+        if (this.#onClosed === undefined) this.#end('expired');
+        else this.#onClosed();
       },
     });
-    this.#keeper = keeper;
-    keeper.connect(this.#id);
-    this.#cancelAttempt = this.#process.at(this.#process.now() + ATTEMPT_MS, () =>
-      this.#broken(`${server.name}: no answer within ${ATTEMPT_MS} ms`),
-    );
+    return keeper;
   }
 
   #attached(server: Server, id: string, timeout: number): void {
     this.#cancelAttempt();
     this.#id = id;
     this.#timeout = timeout;
-    this.#setContact({ up: true, since: this.#process.now(), address: server.name });
-    for (const [xid, pending] of this.#pending) this.#send(xid, pending);
+    this.#setContact({ up: true, since: this.#client.process.now(), address: server.name });
+    this.#requests.resume((xid, request) => this.#keeper?.send(xid, request));
   }
 
-  /** The connection is gone: what was sent has an unknown outcome, watches may have missed something. */
+  /** The connection is gone, and its keeper with it: what was sent has an unknown outcome, watches may have missed something. */
   #broken(why: string): void {
-    this.#cancelAttempt();
     this.#keeper?.kill();
     this.#keeper = undefined;
+    this.#tryNext(why);
+  }
+
+  #tryNext(why: string): void {
+    this.#cancelAttempt();
     const wasUp = this.#contact.up;
-    this.#setContact({ up: false, since: wasUp ? this.#process.now() : this.#contact.since, why });
-    for (const pending of [...this.#pending.values()])
-      if (pending.sent) pending.finish(new OutcomeUnknownError(pending.request.kind, pending.request.path, why));
+    const { process } = this.#client;
+    this.#setContact({ up: false, since: wasUp ? process.now() : this.#contact.since, why });
+    this.#requests.interrupt(why);
     this.#watches.interrupt();
     if (this.#ended.signal.aborted && this.#onClosed === undefined) return;
+    this.#keeper ??= this.#fork();
     const pause = wasUp || this.#turn % this.#servers.length !== 0 ? 0 : ROUND_PAUSE_MS;
-    this.#cancelAttempt = this.#process.at(this.#process.now() + pause, () => this.attach());
+    this.#cancelAttempt = process.at(process.now() + pause, () => this.attach());
   }
 
   #end(why: string): void {
     if (this.#ended.signal.aborted) return;
     const error = new SessionEndedError(why);
     this.#ended.abort(error);
-    for (const { sent, request, finish } of [...this.#pending.values()])
-      finish(sent ? new OutcomeUnknownError(request.kind, request.path, why) : error);
+    this.#requests.end(error);
     this.#watches.interrupt();
     if (this.#onClosed === undefined) this.#cancelAttempt();
-    if (this.#contact.up) this.#setContact({ up: false, since: this.#process.now(), why });
+    if (this.#contact.up) this.#setContact({ up: false, since: this.#client.process.now(), why });
   }
 
   #setContact(contact: Contact): void {
@@ -305,59 +233,12 @@ export class FakeSession implements Session {
     if (changed) for (const listener of [...this.#listeners]) listener(contact);
   }
 
-  #ask(request: Request, { timeout, signal }: RequestOptions, onAnswer?: () => void): Promise<Answer> {
+  #ask(request: Request, options: RequestOptions, onAnswer?: () => void): Promise<Answer> {
     if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    const xid = (this.#xid += 1);
-    return new Promise((resolve, reject) => {
-      const finish = (outcome: Reply | Error): void => {
-        this.#pending.delete(xid);
-        cancel();
-        signal?.removeEventListener('abort', onAbort);
-        if (outcome instanceof Error) return reject(outcome);
-        if (!outcome.ok) return reject(errorOf(request, outcome.code));
-        onAnswer?.();
-        resolve(outcome);
-      };
-      const onAbort = (): void => finish(signal?.reason as Error);
-      const pending: Pending = { request, sent: false, finish };
-      const cancel = this.#process.at(this.#process.now() + timeout, () => {
-        const why = `no answer within ${Math.round(timeout)} ms`;
-        finish(
-          pending.sent
-            ? new OutcomeUnknownError(request.kind, request.path, why)
-            : new NotSentError(request.kind, request.path, `no contact for ${Math.round(timeout)} ms`),
-        );
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.set(xid, pending);
-      if (this.#contact.up) this.#send(xid, pending);
-    });
-  }
-
-  #send(xid: number, pending: Pending): void {
-    pending.sent = true;
-    this.#keeper?.send(xid, pending.request);
-  }
-
-  #replied(xid: number, reply: Reply): void {
-    if (xid === CLOSE_XID) return this.#onClosed?.();
-    this.#pending.get(xid)?.finish(reply);
-  }
-
-  #happened(happening: Happening): void {
-    this.#watches.fire(happening);
+    return this.#requests.ask(request, options, onAnswer);
   }
 }
 
 function nodeOf(reply: Answer): ZNode {
   return { data: reply.data as Buffer, stat: reply.stat as Stat };
-}
-
-function errorOf(request: Request, code: Extract<Reply, { ok: false }>['code']): Error {
-  if (code === 'noNode') return new NoNodeError(request.path);
-  if (code === 'nodeExists') return new NodeExistsError(request.path);
-  if (code === 'badVersion') return new BadVersionError(request.path);
-  if (code === 'notEmpty') return new ZooKeeperError(request.kind, request.path, -111, 'ZNOTEMPTY');
-  return new RefusedError(request.path);
 }

@@ -6,8 +6,9 @@ import type { Latency } from './network.ts';
 
 /**
  * What a history is about, and so what must hold in it.
- * `rates`, `pauses`: `on-lease-loss=stop`; clocks that run differently, or processes that stand still, both within the margin of the
- * lease. `freezes`: the same with processes and hosts that stand still for longer than any margin.
+ * `rates`: `on-lease-loss=stop`, and clocks that run differently, within the margin of the lease. `pauses`: the same policy; supervisors
+ * stand still for any time, or die, and whole machines freeze for less than the margin. `freezes`: machines freeze for longer than
+ * any margin.
  * `keep`: `on-lease-loss=keep` under every fault. `outages`: nothing fails but the ensemble, as a whole.
  */
 export type Theme = 'rates' | 'pauses' | 'freezes' | 'keep' | 'outages';
@@ -32,8 +33,10 @@ export interface Setting {
   readonly lag: Latency;
   /** How much the monotonic clocks differ at most: 0.02 is 2 % fast or slow. */
   readonly rates: number;
-  /** The longest a process may stand still, ms. */
+  /** The longest a supervisor may stand still, ms. */
   readonly pause: number;
+  /** The longest a machine may freeze, ms. */
+  readonly freeze: number;
   /** How long faults go on. */
   readonly troubles: number;
   /** Mean time between two faults. */
@@ -70,7 +73,8 @@ export function drawSetting(random: Random): Setting {
     latency: { low: 0.1, high: Math.min(random.pick([0.5, 2, 20]), roundTrip / 5), spikes, spike: lease / 4 },
     lag: { low: 0.1, high: Math.min(random.pick([1, 5, 50]), roundTrip / 5), spikes: 0, spike: 0 },
     rates: theme === 'rates' ? 0.02 : 0.0002,
-    pause: theme === 'pauses' ? margin(lease) * 0.5 : theme === 'rates' ? 0 : 3 * lease,
+    pause: 3 * lease,
+    freeze: theme === 'pauses' ? margin(lease) * 0.5 : 3 * lease,
     troubles: random.between(4, 12) * Math.max(lease, sessionTimeout),
     faultEvery: random.pick([0.2, 0.5, 1, 3]) * sessionTimeout,
   };

@@ -14,6 +14,8 @@ export interface VirtualProcessOptions {
   readonly wallOffset?: number;
   /** Its timers fire up to so many ms late, as a loaded event loop's do. */
   readonly lateness?: number;
+  /** Runs on the machine of that process: their monotonic clocks are one. */
+  readonly machineOf?: VirtualProcess;
   /** False for parts of the world that only ever run synchronously: no promise jobs to wait for. */
   readonly runsPromises?: boolean;
 }
@@ -151,12 +153,13 @@ export class VirtualProcess implements Clock {
   constructor(clock: VirtualClock, random: Random, options: VirtualProcessOptions) {
     this.#clock = clock;
     this.#random = random;
-    this.#rate = options.rate ?? 1;
+    const { machineOf } = options;
+    this.#rate = machineOf === undefined ? (options.rate ?? 1) : machineOf.#rate;
     this.#lateness = options.lateness ?? 0;
     this.#runsPromises = options.runsPromises ?? true;
     this.#wallOffset = options.wallOffset ?? 0;
-    this.#start = clock.time;
-    this.#origin = random.whole(1_000, 10_000_000);
+    this.#start = machineOf === undefined ? clock.time : machineOf.#start;
+    this.#origin = machineOf === undefined ? random.whole(1_000, 10_000_000) : machineOf.#origin;
   }
 
   get state(): 'running' | 'paused' | 'killed' {

@@ -1,0 +1,73 @@
+import type { Will } from '../../src/zookeeper/port.ts';
+import { actsAt } from '../../src/zookeeper/will-instants.ts';
+import type { VirtualProcess } from '../support/virtual-clock.ts';
+
+/** A process group as another process of the same machine sees it. */
+export interface Group {
+  readonly isAlive: boolean;
+  signal(signal: NodeJS.Signals): void;
+}
+
+/** What a keeper can reach besides its supervisor. */
+export interface Machine {
+  /** The process group of a run, by its id. */
+  find(runId: string): Group | undefined;
+  /** A will is executed: whatever the supervisor believes, it leads no more once this is over. */
+  released(): void;
+}
+
+/** How often a group is looked at until it is gone, ms. */
+const LOOK_EVERY_MS = 10;
+
+/** Executes a will as the keeper's own executor does, in virtual time. */
+export class WillExecutor {
+  readonly #process: VirtualProcess;
+  readonly #machine: Machine;
+  readonly #release: (will: Will) => void;
+  #will: Will = {};
+  #disarm: (() => void) | undefined;
+  #executing = false;
+
+  constructor(process: VirtualProcess, machine: Machine, release: (will: Will) => void) {
+    this.#process = process;
+    this.#machine = machine;
+    this.#release = release;
+  }
+
+  get executing(): boolean {
+    return this.#executing;
+  }
+
+  accept(will: Will): void {
+    if (this.#executing) return;
+    this.#will = will;
+    this.#disarm?.();
+    const at = actsAt(will);
+    this.#disarm = at === undefined ? undefined : this.#process.at(at, () => this.execute());
+  }
+
+  execute(): void {
+    if (this.#executing) return;
+    this.#executing = true;
+    this.#disarm?.();
+    const { command, instants } = this.#will;
+    const group = command && this.#machine.find(command.runId);
+    if (command === undefined || group === undefined) return this.#finish();
+    const killAt = Math.min(this.#process.now() + command.killAfter, instants?.killAt ?? Infinity);
+    if (!command.signalled && this.#process.now() < killAt) group.signal(command.stopSignal);
+    this.#await(group, killAt);
+  }
+
+  #finish(): void {
+    this.#machine.released();
+    this.#release(this.#will);
+  }
+
+  #await(group: Group, killAt: number): void {
+    if (!group.isAlive) return this.#finish();
+    const now = this.#process.now();
+    if (now >= killAt) group.signal('SIGKILL');
+    const next = now >= killAt ? now + LOOK_EVERY_MS : Math.min(now + LOOK_EVERY_MS, killAt);
+    this.#process.at(next, () => this.#await(group, killAt));
+  }
+}
