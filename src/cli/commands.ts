@@ -1,7 +1,20 @@
+import { systemClock } from '../clock.ts';
 import type { RunConfig, GlobalConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
-import { configOutput, infoOutput, infoTimeout, optionFlags, outputFlag, timeoutFlag, type Flag } from './flags.ts';
+import {
+  configOutput,
+  countFlag,
+  infoOutput,
+  infoTimeout,
+  optionFlags,
+  outputFlag,
+  scheduleCount,
+  scheduleOutput,
+  timeoutFlag,
+  timezoneFlag,
+  type Flag,
+} from './flags.ts';
 
 /** What a command is started with: the parsed command line, and what the process around it offers. */
 interface Invocation {
@@ -9,6 +22,8 @@ interface Invocation {
   readonly own: ReadonlyMap<string, string>;
   /** Program and arguments for `run`, verbatim; empty for other commands. */
   readonly command: readonly string[];
+  /** The argument of a command that takes one; empty for other commands. */
+  readonly argument: string;
   readonly input: LoadInput;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -24,6 +39,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** Whether a command to run follows. */
   readonly takesCommand: boolean;
+  /** What the command's one argument is called, if it takes one. Several words count as one, with a space between. */
+  readonly argument?: string;
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
@@ -72,6 +89,34 @@ export const commands: readonly Command[] = [
       const output = infoOutput.parse(own.get('output') ?? 'yaml');
       const timeout = infoTimeout.parse(own.get('timeout') ?? '5s');
       return info({ config, warnings, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env });
+    },
+  },
+  {
+    path: ['schedule'],
+    summary: 'the next ticks of a schedule, without ZooKeeper',
+    usage: 'SPEC [options]',
+    flags: [outputFlag(scheduleOutput, 'text'), countFlag, timezoneFlag, ...optionFlags('global')],
+    takesCommand: false,
+    argument: 'SPEC',
+    examples: [
+      ["ballot schedule '30 2 * * mon-fri'", 'in the time zone of this host'],
+      ["ballot schedule 'CRON_TZ=Europe/Paris @daily' -n 3 -o json", 'for scripts'],
+      ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'when that election would run it'],
+    ],
+    async perform({ own, argument, input }) {
+      const [{ showSchedule }, { config, warnings }] = await Promise.all([
+        import('./schedule.ts'),
+        loadedGlobal(input),
+      ]);
+      for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+      return showSchedule({
+        text: argument,
+        timezone: own.get('timezone'),
+        count: scheduleCount.parse(own.get('count') ?? '10'),
+        output: scheduleOutput.parse(own.get('output') ?? 'text'),
+        seed: config.zookeeperBasePath,
+        now: systemClock.wall(),
+      });
     },
   },
   {

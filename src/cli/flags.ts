@@ -1,4 +1,4 @@
-import { boolean, choice, duration, type Kind } from '../config/kinds.ts';
+import { boolean, choice, duration, text, wholeNumber, type Kind } from '../config/kinds.ts';
 import { fields, keyOf, optionOf } from '../config/options.ts';
 
 /** A flag of the command line, `--<name>`. */
@@ -32,11 +32,13 @@ export const commonFlags: readonly Flag[] = [
 
 export const infoOutput = choice(['yaml', 'json', 'table']);
 export const configOutput = choice(['yaml', 'json']);
+export const scheduleOutput = choice(['text', 'json']);
+export const scheduleCount = wholeNumber(1, 1000);
 export const infoTimeout = duration('1ms', '1h');
 
 /** `-o`, for the commands that report. */
-export function outputFlag(kind: Kind<unknown>): Flag {
-  return { name: 'output', alias: 'o', kind, help: 'format of the report', default: 'yaml', group: 'Options:' };
+export function outputFlag(kind: Kind<unknown>, standard = 'yaml'): Flag {
+  return { name: 'output', alias: 'o', kind, help: 'format of the report', default: standard, group: 'Options:' };
 }
 
 export const timeoutFlag: Flag = {
@@ -44,5 +46,22 @@ export const timeoutFlag: Flag = {
   kind: infoTimeout,
   help: 'how long to wait for the answer of the ensemble',
   default: '5s',
+  group: 'Options:',
+};
+
+export const countFlag: Flag = {
+  name: 'count',
+  alias: 'n',
+  kind: scheduleCount,
+  help: 'how many ticks',
+  default: '10',
+  group: 'Options:',
+};
+
+export const timezoneFlag: Flag = {
+  name: 'timezone',
+  kind: text('ZONE', 'an IANA name such as Europe/Paris, or UTC', 64),
+  help: 'time zone of a schedule that does not name its own (IANA name)',
+  default: "host's",
   group: 'Options:',
 };

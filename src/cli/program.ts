@@ -55,11 +55,12 @@ async function perform(surroundings: Surroundings): Promise<number> {
     print(await help([], version));
     return ExitCode.usage;
   }
-  const { command, toRun, own } = understand(args);
+  const { command, toRun, argument, own } = understand(args);
   const cwd = process.cwd();
   return command.perform({
     own,
     command: toRun,
+    argument,
     input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
     keeperPath,
     takeKeeper,
@@ -80,8 +81,15 @@ function print(text: string): number {
   return ExitCode.ok;
 }
 
+interface Understood {
+  readonly command: Command;
+  readonly toRun: readonly string[];
+  readonly argument: string;
+  readonly own: ReadonlyMap<string, string>;
+}
+
 /** What the arguments ask for. Throws UsageError with every problem. */
-function understand(args: Arguments): { command: Command; toRun: readonly string[]; own: ReadonlyMap<string, string> } {
+function understand(args: Arguments): Understood {
   const command = commandOf(args.words);
   if (command === undefined) throw new UsageError([...args.problems, unknownCommand(args.words)].join('\n'), HINT);
   const name = `ballot ${command.path.join(' ')}`;
@@ -90,7 +98,9 @@ function understand(args: Arguments): { command: Command; toRun: readonly string
   const toRun = command.takesCommand ? [...extra, ...(args.rest ?? [])] : [];
 
   if (!command.takesCommand) {
-    for (const word of extra) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
+    const surplus = command.argument === undefined ? extra : [];
+    if (command.argument !== undefined && extra.length === 0) problems.push(`${name} needs ${command.argument}`);
+    for (const word of surplus) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
     if (args.rest !== undefined) problems.push(`${name} takes no command after --`);
   } else if (extra.length > 0 && args.rest !== undefined) {
     problems.push(`${extra.join(' ')} stands before --: put the whole command after it`);
@@ -109,7 +119,7 @@ function understand(args: Arguments): { command: Command; toRun: readonly string
     else if (known.group === 'Options:') own.set(flag, checked(known, values.at(-1) ?? '', problems));
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
-  return { command, toRun, own };
+  return { command, toRun, argument: command.takesCommand ? '' : extra.join(' '), own };
 }
 
 const HINT = { hint: 'ballot --help shows what there is' };

@@ -1,6 +1,7 @@
 /** `ballot run once`: puts the parts together, and turns signals into requests. */
 import { hostname } from 'node:os';
 import { launch } from '../child/launch.ts';
+import { preparePipes } from '../child/pipes.ts';
 import { systemClock } from '../clock.ts';
 import type { RunConfig } from '../config/config.ts';
 import { formatDuration } from '../duration.ts';
@@ -38,6 +39,7 @@ export async function runOnce(context: RunContext): Promise<number> {
   });
   for (const warning of context.warnings) logger.warn(warning);
   const clock = systemClock;
+  if (config.wrapChildLogs) void preparePipes();
   const sessions = zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,

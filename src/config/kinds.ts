@@ -90,6 +90,25 @@ export const boolean: Kind<boolean> = {
   format: String,
 };
 
+/** A whole number between two bounds, both allowed. */
+export function wholeNumber(least: number, most: number): Kind<number> {
+  const allowed = `${least} to ${most}`;
+  return {
+    placeholder: 'NUMBER',
+    allowed,
+    native: 'text',
+    schema: { type: 'integer', minimum: least, maximum: most },
+    parse(value) {
+      const number = Number(value);
+      if (!/^\d+$/.test(value) || number < least || number > most) {
+        throw new ValueError(`must be a whole number from ${allowed}`);
+      }
+      return number;
+    },
+    format: String,
+  };
+}
+
 /** A duration in whole milliseconds between two bounds, both allowed. With `none`, that word stands for "no limit". */
 export function duration(least: string, most: string): Kind<number>;
 export function duration(least: string, most: string, none: 'none'): Kind<number | undefined>;

@@ -23,6 +23,9 @@ export interface TermHost {
 /** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
 const NAME_WITHIN_MS = 100;
 
+/** The first renewal leaves the start of the command, which everybody waits for, this much ahead, ms. */
+const FIRST_BEAT_AFTER_MS = 10;
+
 /** A pause between two tries of a heartbeat, so that a request that fails at once cannot spin, ms. */
 const RETRY_PAUSE_MS = 10;
 
@@ -93,9 +96,10 @@ export class LeaseTerm implements Term {
     await Promise.all([this.#beating, this.#watching, this.#proposing]);
   }
 
-  /** Renews at once, so that the token is on record and the next in line learns its place, then every heartbeat. */
+  /** Renews almost at once, so that the token is on record and the next in line learns its place, then every heartbeat. */
   async #beat(signal: AbortSignal): Promise<void> {
     try {
+      await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
       while (this.#lost === undefined) {
         await this.#renew(signal);
         await sleepUntil(this.options.clock, this.#sentAt + this.timings.heartbeat, signal);

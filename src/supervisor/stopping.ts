@@ -16,6 +16,9 @@ import {
 import type { In, On, Role, Row, Step } from './state.ts';
 import { after, awaitDeath, counts, kill, leave, lossGrace, note, standLater } from './steps.ts';
 
+/** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
+const STAND_BACK_MS = 20;
+
 /** The first stop request while the run is being stopped decides what follows; another one skips the grace. */
 function stopHarder(state: In<'terminating'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
   const { run, reason } = state;
@@ -61,7 +64,7 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
   }
   if (error !== undefined && plan.onElectionFailure === 'exit')
     return after(failed, leave(state, undefined, ExitCode.unavailable, now));
-  return after(failed, standLater(state, plan, now, next.delay));
+  return after(failed, standLater(state, plan, now, Math.max(next.delay, STAND_BACK_MS)));
 }
 
 export const terminating: Row<'terminating'> = {

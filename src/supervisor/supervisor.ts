@@ -52,6 +52,8 @@ export class Supervisor {
   #term: Term | undefined;
   #execution: Execution | undefined;
   readonly #draining = new Set<Promise<void>>();
+  /** Log lines about effects that were just performed: they follow the notes that say why. */
+  readonly #said: (() => void)[] = [];
 
   constructor(parts: SupervisorParts, plan: Plan) {
     this.#parts = parts;
@@ -101,7 +103,10 @@ export class Supervisor {
       if (deadline !== undefined)
         this.#disarm = this.#parts.clock.at(deadline, () => this.#dispatch({ kind: 'deadline' }));
     }
-    for (const effect of effects) this.#perform(effect);
+    // What others wait for comes first: a log line costs as much as a request.
+    for (const effect of effects) if (effect.kind !== 'note') this.#perform(effect);
+    for (const effect of effects) if (effect.kind === 'note') this.#perform(effect);
+    for (const line of this.#said.splice(0)) line();
   }
 
   #perform(effect: Effect): void {
@@ -157,7 +162,8 @@ export class Supervisor {
     const command = launch(identity);
     this.#execution = { run, identity, command };
     this.#report(this.#execution, false);
-    if (command.pid !== undefined) logger.info('the command runs', { run, runId, pid: command.pid, term });
+    const { pid } = command;
+    if (pid !== undefined) this.#said.push(() => logger.info('the command runs', { run, runId, pid, term }));
     const drained = command.drained.then(() => void this.#draining.delete(drained));
     this.#draining.add(drained);
     void this.#follow(run, command);
