@@ -245,6 +245,7 @@ function main(): void {
   process.on('message', (command: Command) => {
     if (executor.executing) return;
     if (command.kind === 'will') executor.accept(command.will);
+    else if (command.kind === 'ping') report({ kind: 'alive' });
     else if (command.kind === 'connect') connect(command, new Client().native);
     else if (command.kind === 'request') request(command.id, command.request);
     else close();

@@ -22,6 +22,7 @@ export class KeptSession implements Session {
   #contact: Contact;
   #restored: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
+  #uncheck: () => void = () => undefined;
 
   constructor(context: AttachContext, { link, grant }: Attached) {
     this.#context = context;
@@ -114,11 +115,23 @@ export class KeptSession implements Session {
 
   #use(link: Link): void {
     this.#link = link;
+    this.#check(link);
     this.#requests.resume(link);
     link.listen({
       answer: (answer) => this.#requests.answer(answer),
       event: (event, path) => this.#watches.fire(event, path),
       end: (end) => this.#lost(link, inWords(end)),
+    });
+  }
+
+  /** Looks after the keeper three times a session timeout, so that a standby whose keeper hangs is back when its session expires. */
+  #check(link: Link): void {
+    const { clock } = this.#context;
+    this.#uncheck();
+    this.#uncheck = clock.at(clock.now() + this.timeout / 3, () => {
+      if (this.#link !== link) return;
+      link.checkKeeper();
+      if (this.#link === link) this.#check(link);
     });
   }
 
@@ -164,6 +177,7 @@ export class KeptSession implements Session {
   #end(reason: SessionEndedError): void {
     if (this.#ended.signal.aborted) return;
     this.#context.logger.debug(reason.message, { session: `0x${this.id}` });
+    this.#uncheck();
     this.#ended.abort(reason);
     this.#requests.end(reason);
     this.#watches.interrupt();

@@ -30,6 +30,8 @@ export class Link {
   readonly endpoint: Endpoint;
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
+  /** How often the keeper was asked whether it is there since it last said anything. */
+  #asked = 0;
   #listener: LinkListener | undefined;
   #onConnecting: (() => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
@@ -90,6 +92,16 @@ export class Link {
     if (this.#end !== undefined) listener.end(this.#end);
   }
 
+  /**
+   * To be called now and then: a keeper that was asked twice and said nothing since hangs or was stopped, and is given up. An idle candidate sends no request
+   * that would find that out. (Twice: when this process itself stood still, the answer to the first question may not have been read yet.)
+   */
+  checkKeeper(): void {
+    if (this.#asked === 2) return this.kill('the keeper process does not answer');
+    this.#asked++;
+    this.#keeper.send({ kind: 'ping' });
+  }
+
   send(id: number, request: Operation): void {
     this.#keeper.send({ kind: 'request', id, request });
   }
@@ -121,6 +133,7 @@ export class Link {
   }
 
   #onReport(report: Report): void {
+    this.#asked = 0;
     if (this.#end !== undefined) return;
     switch (report.kind) {
       case 'answer':
@@ -129,6 +142,8 @@ export class Link {
         return this.#listener?.event(report.event, report.path);
       case 'connecting':
         return this.#onConnecting?.();
+      case 'alive':
+        return;
       case 'connected':
         return this.#onGrant?.(report.grant);
       case 'closed':

@@ -40,6 +40,8 @@ export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }
   | { readonly kind: 'will'; readonly will: Will }
+  /** Answered by `alive`, without the ensemble. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
 
 /** The answer to a request: `rc` 0 and what the operation returns, or ZooKeeper's result code. */
@@ -63,6 +65,7 @@ export type Report =
   /** The client is loaded and has begun to connect. */
   | { readonly kind: 'connecting' }
   | { readonly kind: 'connected'; readonly grant: Grant }
+  | { readonly kind: 'alive' }
   | { readonly kind: 'disconnected' }
   /** The ensemble ended the session, with its result code. */
   | { readonly kind: 'ended'; readonly code: number }
