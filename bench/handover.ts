@@ -1,6 +1,7 @@
 /** From the end of a run on one candidate to the start of the next run on another: five candidates, `on-child-success=reelect`. */
 import { backToBack, gaps } from './support/journal.ts';
 import { figure, type Report } from './support/report.ts';
+import { syncTimes } from './support/disk.ts';
 import type { Workshop } from './support/workshop.ts';
 
 const CANDIDATES = 5;
@@ -35,6 +36,8 @@ export async function measure(shop: Workshop): Promise<Report> {
         PROMISE_MS,
       ),
       figure('of it: the probe (end → start in a shell loop)', 'ms', backToBack(floor, floor.worker(WORK_MS), 40)),
+
+      figure('of it, twice: the disk forces one of the server’s writes', 'ms', syncTimes(shop.folder, 40)),
     ],
     notes: [
       `${CANDIDATES} candidates, session timeout 5 s, commands of ${WORK_MS} ms; ${found.length - between.length} of ${found.length} runs came back to the same candidate and are left out.`,

@@ -17,7 +17,7 @@ export async function measure(shop: Workshop): Promise<Report> {
   }
   const probe = shop.journal();
   const bare = shop.journal();
-  const [file = 'bash', ...args] = [...bare.launcher(), process.execPath, '--eval', firstLine(bare.path)];
+  const [file, ...args] = [...bare.launcher(), process.execPath, '--eval', firstLine(bare.path)];
   for (let run = 0; run < RUNS; run++)
     execFileSync(file, args, { env: plainEnvironment(shop.folder), stdio: 'inherit' });
   const stamps = bare.read();

@@ -30,6 +30,7 @@ const COMPOSERS = {
   'main.ts': ['zookeeper/fork.ts'],
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
   'cli/info.ts': ['election', 'zookeeper', 'local'],
+  'cli/schedule.ts': ['schedule'],
   // The keeper stops the command when its supervisor cannot.
   'zookeeper/will.ts': ['child/group.ts'],
 };

@@ -25,7 +25,7 @@ export type Counts = ReadonlyMap<string, number>;
 /** The requests that one client sent over one connection. Frames: a length of four bytes, then (but for the first, the handshake) xid and operation, four bytes each. */
 class Tally {
   readonly counts = new Map<string, number>();
-  #buffer: Buffer<ArrayBufferLike> = Buffer.alloc(0);
+  #buffer: Buffer = Buffer.alloc(0);
   #handshaken = false;
   #word = false;
 
@@ -75,7 +75,7 @@ export class RequestCounter implements AsyncDisposable {
       const upstream = connect({ port, host: '127.0.0.1' });
       const tally = new Tally();
       tallies.push(tally);
-      client.on('data', (data) => tally.take(data as Buffer));
+      client.on('data', (data) => tally.take(data));
       for (const socket of [client, upstream]) {
         socket.setNoDelay(true);
         sockets.add(socket);

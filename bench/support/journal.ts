@@ -44,7 +44,7 @@ export class Journal {
   }
 
   /** Words in front of a command line: a stamp, and then that command line in the same process. */
-  launcher(): string[] {
+  launcher(): [string, ...string[]] {
     return ['bash', '-c', `${this.#stamp('launch')}; exec "$@"`, 'bash'];
   }
 

@@ -25,7 +25,7 @@ export class Campaign {
     this.#options = options;
     this.#standing = standing;
     this.#signal = signal;
-    this.#timings = timings(standing.session.timeout, options.leaseDuration);
+    this.#timings = timings(standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
   }
 

@@ -5,6 +5,7 @@ import type { Session } from '../zookeeper/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './context.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from './election.ts';
+import { timings } from './lease.ts';
 import { Standing } from './standing.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
 import { Testament } from './testament.ts';
@@ -87,8 +88,23 @@ class ZooKeeperElection implements Election, TermHost {
     const session = await this.#options.sessions.open({ timeout, signal });
     this.#standing = new Standing(session, this.#options);
     this.#term = undefined;
+    this.#reportTimings(session.timeout);
     await this.#standing.ensureBasePath(signal);
     return this.#standing;
+  }
+
+  /** The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked against. */
+  #reportTimings(granted: number): void {
+    const { leaseDuration, stop, logger } = this.#options;
+    const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
+    if (leaseDuration === undefined || effective === leaseDuration) return;
+    logger.warn(
+      'lease-duration is shorter than the session timeout that the ensemble granted; the lease lasts as long as the session',
+      {
+        leaseDuration: formatDuration(leaseDuration),
+        granted: formatDuration(granted),
+      },
+    );
   }
 
   async reopen(signal: AbortSignal): Promise<void> {

@@ -11,9 +11,17 @@ export interface Timings {
   readonly acknowledgeWithin: number;
 }
 
-/** `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". */
-export function timings(sessionTimeout: number, leaseDuration: number | undefined): Timings {
-  const duration = leaseDuration ?? sessionTimeout;
+/**
+ * `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". Under `keep` the lease is never shorter than the session:
+ * everybody stays in role for as long as a session may be without contact.
+ */
+export function timings(
+  sessionTimeout: number,
+  leaseDuration: number | undefined,
+  onLeaseLoss: 'keep' | 'stop',
+): Timings {
+  const asked = leaseDuration ?? sessionTimeout;
+  const duration = onLeaseLoss === 'keep' ? Math.max(asked, sessionTimeout) : asked;
   const heartbeat = Math.min(sessionTimeout, duration) / 3;
   return { leaseDuration: duration, heartbeat, acknowledgeWithin: heartbeat / 2 };
 }

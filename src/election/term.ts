@@ -55,7 +55,7 @@ export class LeaseTerm implements Term {
   constructor(options: ElectionOptions, host: TermHost, claim: Claim) {
     this.options = options;
     this.host = host;
-    this.timings = timings(host.standing.session.timeout, options.leaseDuration);
+    this.timings = timings(host.standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.fencingToken = claim.fencingToken;
     this.#claim = claim.record;
     this.#version = claim.version;

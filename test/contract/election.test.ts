@@ -10,7 +10,7 @@ import { coordinators, rejection, silentLogger, type Coordinator } from './coord
 const BASE = '/deep/down/election';
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 5000 };
-const TIMEOUT_MS = 1200;
+const TIMEOUT_MS = 1800;
 const PATIENCE_MS = 10_000;
 
 interface Standing {
@@ -33,7 +33,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   });
   afterEach(async () => {
     world.silence(false);
-    for (const close of open.splice(0)) await world.settle(close());
+    await world.settle(Promise.all(open.splice(0).map((close) => close())));
     await world.close();
   });
 
@@ -115,8 +115,8 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       hostname: 'a.example',
       pid: '1',
       proposalNode: `${BASE}/${proposal}`,
-      sessionTimeout: '1.2s',
-      leaseDuration: '1.2s',
+      sessionTimeout: '1.8s',
+      leaseDuration: '1.8s',
       fencingToken: term.fencingToken,
     });
     const { data, stat } = await world.settle(admin.get(`${BASE}/${proposal}`, O));
@@ -170,9 +170,9 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const { deadline } = term;
     expect(deadline).toBeGreaterThan(a.clock.now());
     await world.pass(3 * TIMEOUT_MS);
-    expect(events.length).toBeGreaterThanOrEqual(6);
-    expect(new Set(events.map((event) => event.kind))).toEqual(new Set(['renewed']));
-    const deadlines = events.map((event) => (event.kind === 'renewed' ? event.deadline : 0));
+    expect(events.filter((event) => event.kind === 'renewed').length).toBeGreaterThanOrEqual(6);
+    expect(events.map((event) => event.kind)).not.toContain('lost');
+    const deadlines = events.flatMap((event) => (event.kind === 'renewed' ? [event.deadline] : []));
     expect(deadlines).toEqual([...deadlines].sort((x, y) => x - y));
     expect(term.deadline).toBeGreaterThan(deadline + 2 * TIMEOUT_MS);
     expect(term.deadline).toBeLessThanOrEqual(a.clock.now() + TIMEOUT_MS);
@@ -219,8 +219,16 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   it('says that the election was wiped', async () => {
     const term = await elected(stand('a'));
     const events = eventsOf(term);
-    for (const name of await children()) await world.settle(admin.delete(`${BASE}/${name}`, -1, O));
-    await world.settle(admin.delete(BASE, -1, O));
+    // The leader takes a new place as soon as it misses its own: once is not always enough.
+    for (let wiped = false; !wiped;) {
+      const deletions = (await children()).map((name) => admin.delete(`${BASE}/${name}`, -1, O));
+      wiped = await world.settle(
+        Promise.all([...deletions, admin.delete(BASE, -1, O)]).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
     await until(() => events.at(-1)?.kind === 'lost');
     expect(events.at(-1)).toEqual({ kind: 'lost', cause: { kind: 'wiped' } });
   });
@@ -400,6 +408,6 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const again = campaign(election, clock);
     await world.pass(TIMEOUT_MS);
     expect(await isElected(again)).toBe(false);
-    expect(await proposals()).toEqual(queue);
+    expect(await queueOf(2)).toEqual(queue);
   });
 });

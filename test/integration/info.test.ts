@@ -68,7 +68,6 @@ function contextOf(
     logLevel: 'info',
     logFormat: 'human',
     mixedFleet: false,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
     debug: false,
   };
   return {

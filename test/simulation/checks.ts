@@ -70,7 +70,7 @@ function mayExcuse(impairment: Impairment, older: SimulatedRun, { theme }: Setti
   return theme === 'freezes' && impairment.kind === 'frozen';
 }
 
-/** Whenever somebody is elected, every other lease must have run out, for its holder too. Tokens grow. */
+/** Whenever somebody is elected, every other lease must have run out, for its holder too. No two terms share a token. */
 export function checkTenures(tenures: readonly Tenure[], impairments: readonly Impairment[]): string[] {
   const problems: string[] = [];
   const wipedBetween = (from: number, to: number): boolean =>
@@ -79,10 +79,8 @@ export function checkTenures(tenures: readonly Tenure[], impairments: readonly I
     for (const earlier of tenures.slice(0, index)) {
       const { electedAt } = tenure;
       if (wipedBetween(earlier.electedAt, electedAt)) continue;
-      if (earlier.token >= tenure.token)
-        problems.push(
-          `token ${tenure.token} of ${tenure.host} is not greater than ${earlier.token} of ${earlier.host} before it`,
-        );
+      if (earlier.token === tenure.token)
+        problems.push(`${earlier.host} and ${tenure.host} were given the same token ${tenure.token}`);
       if (wasHeld(earlier, electedAt))
         problems.push(
           `${tenure.host} was elected at ${electedAt.toFixed(1)} while the lease of ${earlier.host} was valid until ${earlier.validAt(electedAt).toFixed(1)}`,
@@ -90,6 +88,17 @@ export function checkTenures(tenures: readonly Tenure[], impairments: readonly I
     }
   }
   return problems;
+}
+
+/** A run that starts later has no smaller token, unless its machine stood still between being elected and starting. */
+export function checkTokens(runs: readonly SimulatedRun[], impairments: readonly Impairment[]): string[] {
+  const stood = (host: string): boolean =>
+    impairments.some((it) => it.kind === 'wiped' || (it.kind === 'frozen' && it.host === host));
+  return runs.slice(1).flatMap((run, index) => {
+    const before = runs[index] as SimulatedRun;
+    if ((run.fencingToken ?? 0) >= (before.fencingToken ?? 0) || stood(run.host)) return [];
+    return [`run ${run.runId} on ${run.host} has a smaller token than ${before.runId} on ${before.host} before it`];
+  });
 }
 
 function wasHeld(tenure: Tenure, at: number): boolean {

@@ -1,5 +1,5 @@
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { checkOverlaps, checkQueue, checkTenures } from './checks.ts';
+import { checkOverlaps, checkQueue, checkTenures, checkTokens } from './checks.ts';
 import { Commands } from './command.ts';
 import { Ensemble } from './ensemble.ts';
 import { Troubles } from './faults.ts';
@@ -102,6 +102,7 @@ async function live(world: World, problems: string[]): Promise<void> {
   await end(world, problems);
   problems.push(...checkOverlaps(commands.runs, troubles.impairments, setting, clock.time));
   problems.push(...checkTenures(tenures, troubles.impairments));
+  problems.push(...checkTokens(commands.runs, troubles.impairments));
 }
 
 /** Everybody is asked to stop, perhaps while the ensemble is gone. */

@@ -55,7 +55,7 @@ export function drawSetting(random: Random): Setting {
       : random.pick([500, 800, 1000, 2000, 5000]);
   const mixedFleet = random.chance(0.15) && (leaseDuration ?? 0) <= sessionTimeout;
   const lease = leaseDuration ?? sessionTimeout;
-  const spikes = random.pick([0, 0, 0.01, 0.05]);
+  const spikes = theme === 'outages' ? 0 : random.pick([0, 0, 0.01, 0.05]);
   // A heartbeat that takes longer than a sixth of the lease counts as lost: in calm times it has to be well within that.
   const roundTrip = Math.min(lease, sessionTimeout) / 6 / 2;
   return {

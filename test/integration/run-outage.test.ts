@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
+import { Proxy } from '../support/proxy.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+const SESSION = 2000;
+const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
+/** The server keeps a session for up to two ticks longer than it lasts. */
+const LONGER_THAN_SESSION = SESSION + 1500;
+
+let zookeeper: Ensemble;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+});
+afterAll(() => zookeeper?.close());
+beforeEach(async () => {
+  if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
+});
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+const seconds = (): number => Date.now() / 1000;
+
+/** A leader and a standby. */
+async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[Candidate, Candidate, Entry]> {
+  const leader = await stage.stand({ id: 'leader', flags: { ...FLAGS, ...flags } });
+  const standby = await stage.stand({ id: 'standby', flags: { ...FLAGS, ...flags } });
+  return [leader, standby, await stage.journal.started()];
+}
+
+/** The same run goes on in the same term, renewed; then the leader leaves, and the standby follows: nobody's place was lost for good. */
+async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
+  const { lease, candidates } = await poll(
+    async () => {
+      const report = await stage.info();
+      return report.candidates.length === 2 && report;
+    },
+    { timeout: 15_000, interval: 200, what: 'both candidates in the queue' },
+  );
+  expect(lease).toMatchObject({ state: 'held', holder: 'leader', fencingToken: Number(start.token) });
+  expect(candidates.map(({ candidateId }) => candidateId).toSorted()).toEqual(['leader', 'standby']);
+  expect(stage.journal.entries()).toEqual([start]);
+  expect(isAlive(start.pid)).toBe(true);
+  expect(leader.said('the lease is lost')).toEqual([]);
+  leader.signal('SIGTERM');
+  expect(await leader.end()).toBe(143);
+  const next = await stage.journal.started(1, { candidate: standby.id });
+  expect(Number(next.token)).toBeGreaterThan(Number(start.token));
+}
+
+describe('under on-lease-loss=keep, a leader and a standby', () => {
+  it('do not mind a server that is killed and back', async () => {
+    await using stage = arena();
+    const both = await two(stage);
+    await zookeeper.server.restart();
+    await Promise.all([both[0].says('regained contact'), both[1].says('regained contact')]);
+    await expectUndisturbed(stage, both);
+  });
+
+  it('do not mind a server that is away for longer than their sessions last', async () => {
+    await using stage = arena();
+    const both = await two(stage);
+    await zookeeper.server.stop();
+    await both[0].says('staying in role');
+    await pass(LONGER_THAN_SESSION);
+    await zookeeper.server.restart();
+    await Promise.all([both[0].says('regained contact'), both[1].says('regained contact')]);
+    await expectUndisturbed(stage, both);
+  });
+
+  it('do not mind a server that is frozen for longer than their sessions last', async () => {
+    await using stage = arena();
+    const both = await two(stage);
+    zookeeper.server.pause();
+    try {
+      await both[0].says('staying in role');
+      await pass(LONGER_THAN_SESSION);
+    } finally {
+      zookeeper.server.resume();
+    }
+    await expectUndisturbed(stage, both);
+  });
+
+  it('do not mind a server that is frozen for a moment', async () => {
+    await using stage = arena();
+    const both = await two(stage);
+    zookeeper.server.pause();
+    await pass(800);
+    zookeeper.server.resume();
+    await expectUndisturbed(stage, both);
+  });
+});
+
+describe('under on-lease-loss=keep, a leader that alone is cut off', () => {
+  it('learns when it is back that another one leads: it stops its command and stands at the end', async () => {
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    await using stage = arena();
+    stage.overlapsAllowed = true;
+    const cutOff = await stage.stand({ id: 'cut-off', servers: proxy.address, flags: FLAGS });
+    const start = await stage.journal.started();
+    const other = await stage.stand({ id: 'other', flags: FLAGS });
+    proxy.blackHole();
+    const next = await stage.journal.started(1, { candidate: other.id });
+    expect(Number(next.token)).toBeGreaterThan(Number(start.token));
+    expect(isAlive(start.pid)).toBe(true);
+    proxy.forward();
+    await cutOff.says('the lease is lost');
+    await poll(() => !isAlive(start.pid), { what: 'the end of the command that is no longer the leader’s' });
+    await cutOff.says('standing by, next in line');
+    expect(isAlive(next.pid)).toBe(true);
+    other.signal('SIGTERM');
+    await other.end();
+    const again = await stage.journal.started(2, { candidate: cutOff.id });
+    expect(Number(again.token)).toBeGreaterThan(Number(next.token));
+  });
+});
+
+describe('under on-lease-loss=stop', () => {
+  const STOP = { ...FLAGS, 'on-lease-loss': 'stop', 'kill-after': '300ms' };
+
+  it('a command is gone before the lease runs out, whether it listens or not, and runs again when the server is back', async () => {
+    await using listening = arena();
+    await using deaf = arena();
+    // The margin before the lease's end is 5 % of it: enough for a busy machine too.
+    const flags = { ...STOP, 'zookeeper-session-timeout': '5s' };
+    const cases = await Promise.all([
+      listening.stand({ flags }).then((candidate) => ({ candidate, stage: listening })),
+      deaf.stand({ flags, script: "trap '' TERM; stay; stay" }).then((candidate) => ({ candidate, stage: deaf })),
+    ]);
+    const starts = await Promise.all(cases.map(({ stage }) => stage.journal.started()));
+    await zookeeper.server.stop();
+    // Whatever was acknowledged was sent before.
+    const runsOut = seconds() + 5;
+    for (const { candidate } of cases) {
+      const over = await candidate.says('the run is over');
+      expect(Date.parse(String(over['time'])) / 1000).toBeLessThan(runsOut);
+      expect(candidate.descendants()).toEqual([]);
+      expect(candidate.said('the lease runs out without a renewal')).toHaveLength(1);
+    }
+    expect(listening.journal.ends()).toHaveLength(1);
+    expect(deaf.journal.ends()).toHaveLength(0);
+    await zookeeper.server.restart();
+    for (const [index, { stage }] of cases.entries())
+      expect(Number((await stage.journal.started(2)).token)).toBeGreaterThan(Number(starts[index]?.token));
+  });
+
+  it('a short outage is not noticed by the command', async () => {
+    await using stage = arena();
+    const flags = { ...STOP, 'zookeeper-session-timeout': '8s' };
+    const candidate = await stage.stand({ flags });
+    const start = await stage.journal.started();
+    await zookeeper.server.restart();
+    await candidate.says('regained contact');
+    await poll(async () => (await stage.info()).lease?.fencingToken === Number(start.token), { what: 'a lease' });
+    expect(stage.journal.entries()).toEqual([start]);
+  });
+
+  it('a leader that alone is cut off has stopped before the standby starts', async () => {
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    await using stage = arena();
+    const script = "trap 'stay 30' TERM; stay; stay";
+    await stage.stand({ id: 'cut-off', servers: proxy.address, flags: STOP, script });
+    await stage.journal.started();
+    const standby = await stage.stand({ id: 'standby', flags: STOP });
+    proxy.blackHole();
+    await stage.journal.started(1, { candidate: standby.id });
+    expect(stage.journal.overlaps()).toEqual([]);
+  });
+
+  it('a lease shorter than the session: the standby takes over from a cut-off leader within it, and never overlaps', async () => {
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    await using stage = arena();
+    const flags = { ...STOP, 'zookeeper-session-timeout': '10s', 'lease-duration': '1500ms' };
+    await stage.stand({ id: 'cut-off', servers: proxy.address, flags });
+    await stage.journal.started();
+    const standby = await stage.stand({ id: 'standby', flags });
+    // One renewal at least, so that the standby knows its place as the next in line.
+    await standby.says('next in line');
+    const at = seconds();
+    proxy.blackHole();
+    const next = await stage.journal.started(1, { candidate: standby.id });
+    // Nowhere near the ten seconds of the session.
+    expect(next.time - at).toBeLessThan(6);
+    expect(stage.journal.overlaps()).toEqual([]);
+  });
+});
+
+describe('a stop while the server is away', () => {
+  it.each([
+    ['ends with the command’s code', 'stay', 143],
+    // Nobody knows whether the lease is given up: not a success.
+    ['of a command that ends with 0 ends with 69, since nobody could be told', "trap 'exit 0' TERM; stay", 69],
+  ])('%s, and leaves nothing behind', async (_, script, code) => {
+    await using stage = arena();
+    const leader = await stage.stand({ flags: FLAGS, script });
+    const { pid } = await stage.journal.started();
+    await zookeeper.server.stop();
+    await leader.says('staying in role');
+    const keepers = leader.keepers();
+    leader.signal('SIGTERM');
+    await poll(() => !isAlive(pid), { what: 'the end of the command' });
+    expect(await leader.end()).toBe(code);
+    expect(leader.said('resigning failed')).toHaveLength(1);
+    await poll(() => keepers.every((keeper) => !isAlive(keeper)), { what: 'the end of the keepers' });
+  });
+
+  it('ends a standby with 0', async () => {
+    await using stage = arena();
+    const [, standby] = await two(stage);
+    await zookeeper.server.stop();
+    await standby.says('lost contact');
+    standby.signal('SIGTERM');
+    expect(await standby.end()).toBe(0);
+  });
+});
+
+describe('a keeper', () => {
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'that gets %s is replaced: the term goes on, with the same command',
+    async (signal) => {
+      await using stage = arena();
+      const both = await two(stage);
+      const [keeper] = both[0].keepers();
+      process.kill(keeper as number, signal);
+      await both[0].says('regained contact');
+      await poll(() => !isAlive(keeper as number), { what: 'the end of the old keeper' });
+      expect(both[0].keepers()).toHaveLength(1);
+      await expectUndisturbed(stage, both);
+    },
+  );
+
+  it('of a standby that is killed is replaced: it keeps its place', async () => {
+    await using stage = arena();
+    const both = await two(stage);
+    const [keeper] = both[1].keepers();
+    process.kill(keeper as number, 'SIGKILL');
+    await both[1].says('regained contact');
+    await expectUndisturbed(stage, both);
+  });
+});
+
+describe('a server that comes back with nothing', () => {
+  it('ends the term: the candidates open new sessions, and one of them leads', async () => {
+    await using stage = arena();
+    const [leader, standby, start] = await two(stage);
+    await zookeeper.server.restart({ wipe: true });
+    await leader.says('the lease is lost', { timeout: 30_000 });
+    await poll(() => !isAlive(start.pid), { what: 'the end of the first run' });
+    await stage.journal.started(2, { timeout: 30_000 });
+    await poll(
+      async () => {
+        const report = await stage.info();
+        return report.candidates.length === 2 && report.lease?.state === 'held';
+      },
+      { timeout: 30_000, interval: 200, what: 'a leader and a standby' },
+    );
+    expect(stage.journal.overlaps()).toEqual([]);
+    const leads = stage.journal.starts().at(-1)?.candidate === leader.id ? leader : standby;
+    leads.signal('SIGTERM');
+    expect(await leads.end()).toBe(143);
+    await stage.journal.started(3);
+  });
+
+  it('ends a standby’s wait just so', async () => {
+    await using stage = arena();
+    const [leader, standby] = await two(stage);
+    leader.signal('SIGKILL');
+    await leader.ended;
+    await zookeeper.server.restart({ wipe: true });
+    for (const pid of leader.descendants()) process.kill(pid, 'SIGKILL');
+    await stage.journal.started(1, { candidate: standby.id, timeout: 30_000 });
+  });
+});
