@@ -25,7 +25,8 @@ export async function measure(shop: Workshop): Promise<Report> {
       figure('SIGKILL to the leader’s supervisor → start on the next', 'ms', kills.flat()),
       figure('of each: the probe (end → start in a shell loop)', 'ms', backToBack(floor, floor.worker(1), 40)),
 
-      figure('of it, twice: the disk forces one of the server’s writes', 'ms', syncTimes(shop.folder, 40)),    ],
+      figure('of it, twice: the disk forces one of the server’s writes', 'ms', syncTimes(shop.folder, 40)),
+    ],
     notes: [
       'Session timeout 4 s, tickTime 500 ms, three candidates; the command ends at the first signal.',
       `SIGKILL: ${ELECTIONS} elections side by side; the orphaned command is killed by the benchmark once its successor has started.`,
