@@ -6,6 +6,9 @@ import { sortProposals } from './queue.ts';
 import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
 import { formatDuration } from '../duration.ts';
 
+/** A pause between two tries, so that a request that fails at once cannot spin, ms. */
+const RETRY_PAUSE_MS = 10;
+
 /** What a leader adds to its own proposal. */
 export interface Beat {
   readonly lastSeenTime: string;
@@ -20,6 +23,8 @@ export class Standing {
   readonly session: Session;
   readonly #options: ElectionOptions;
   #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
+  /** A creation has an unknown outcome: there may be a proposal that nobody here knows the name of. */
+  #inDoubt = false;
 
   constructor(session: Session, options: ElectionOptions) {
     this.session = session;
@@ -66,41 +71,55 @@ export class Standing {
    * for by its owner, and whatever this session has in the queue beyond one proposal is deleted, so that no ghost blocks it.
    */
   async propose(signal: AbortSignal): Promise<void> {
-    const { candidate, clock, sessionTimeout, basePath } = this.#options;
+    const { candidate, clock, sessionTimeout } = this.#options;
     const record: ProposalRecord = {
       ...candidate,
       proposalTime: formatGoTime(clock.wall()),
       sessionTimeout: formatDuration(this.session.timeout || sessionTimeout),
     };
-    const timeout = this.session.timeout / 3;
-    for (let doubtful = false; ;) {
+    for (;;) {
       signal.throwIfAborted();
-      const sentAt = clock.now();
-      try {
-        const path = await this.session.create(
-          `${basePath}/proposal-`,
-          encodeProposal(record),
-          'ephemeral-sequential',
-          { timeout, signal },
-        );
-        this.#proposal = { name: path.slice(basePath.length + 1), record };
-        if (doubtful) await this.#deleteOthers(signal);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof NoNodeError) await this.ensureBasePath(signal);
-        else if (!isUnanswered(error)) throw error;
-        doubtful ||= isUnanswered(error);
-        suspectIfSilent(this.session, error, clock.now() - sentAt >= timeout);
-        await sleep(clock, 10, signal);
-        if (doubtful) {
-          const [name, ...others] = await this.#owned(signal);
-          for (const other of others) await this.#delete(other, signal);
-          if (name !== undefined) this.#proposal = { name, record };
-          if (name !== undefined) return;
-        }
-      }
+      if (this.#inDoubt && (await this.#adopt(record, signal))) return;
+      if (await this.#create(record, signal)) return;
     }
+  }
+
+  /** One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the session lives on. */
+  async #create(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
+    const { clock, basePath } = this.#options;
+    const timeout = this.session.timeout / 3;
+    const sentAt = clock.now();
+    const wasInDoubt = this.#inDoubt;
+    this.#inDoubt = true;
+    try {
+      const data = encodeProposal(record);
+      const path = await this.session.create(`${basePath}/proposal-`, data, 'ephemeral-sequential', {
+        timeout,
+        signal,
+      });
+      this.#proposal = { name: path.slice(basePath.length + 1), record };
+      if (wasInDoubt) await this.#deleteOthers(signal);
+      this.#inDoubt = false;
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isUnanswered(error)) this.#inDoubt = wasInDoubt;
+      if (error instanceof NoNodeError) await this.ensureBasePath(signal);
+      else if (!isUnanswered(error)) throw error;
+      suspectIfSilent(this.session, error, clock.now() - sentAt >= timeout);
+      await sleep(clock, RETRY_PAUSE_MS, signal);
+      return false;
+    }
+  }
+
+  /** Makes the oldest proposal of this session its place, if there is one, and deletes the others. */
+  async #adopt(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
+    const [name, ...others] = await this.#owned(signal);
+    for (const other of others) await this.#delete(other, signal);
+    if (name === undefined) return false;
+    this.#proposal = { name, record };
+    this.#inDoubt = false;
+    return true;
   }
 
   /** Proposals that belong to this session, in queue order. The newest are asked first: a lost one is among them. */
@@ -127,8 +146,9 @@ export class Standing {
     }
   }
 
-  /** Gives the place up, if there is one. */
+  /** Gives the place up, if there is one, and whatever else this session may have in the queue. */
   async abandon(signal: AbortSignal): Promise<void> {
+    if (this.#inDoubt) for (const name of await this.#owned(signal)) await this.#delete(name, signal);
     if (this.#proposal === undefined) return;
     await this.#delete(this.#proposal.name, signal);
     this.#proposal = undefined;

@@ -1,4 +1,4 @@
-import { sleep, sleepUntil } from '../clock.ts';
+import { sleep } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
@@ -11,6 +11,7 @@ import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } fr
 import { resignLease } from './resign.ts';
 import type { Standing } from './standing.ts';
 import type { Testament } from './testament.ts';
+import { firstOf } from './watches.ts';
 
 /** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
 export interface TermHost {
@@ -102,7 +103,13 @@ export class LeaseTerm implements Term {
       await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
       while (this.#lost === undefined) {
         await this.#renew(signal);
-        await sleepUntil(this.options.clock, this.#sentAt + this.timings.heartbeat, signal);
+        // A session that ends takes its keeper along: another one has to hold the will at once, not with the next heartbeat.
+        await firstOf(
+          this.options.clock,
+          [this.host.standing.session.ended],
+          signal,
+          this.#sentAt + this.timings.heartbeat,
+        );
       }
     } catch (error) {
       if (!signal.aborted) throw error;
