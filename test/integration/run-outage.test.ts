@@ -188,22 +188,31 @@ describe('under on-lease-loss=stop', () => {
 });
 
 describe('a stop while the server is away', () => {
-  it.each([
-    ['ends with the command’s code', 'stay', 143],
+  const cases = [
+    { what: 'ends with the command’s code', script: 'stay', code: 143 },
     // Nobody knows whether the lease is given up: not a success.
-    ['of a command that ends with 0 ends with 69, since nobody could be told', "trap 'exit 0' TERM; stay", 69],
-  ])('%s, and leaves nothing behind', async (_, script, code) => {
-    await using stage = arena();
-    const leader = await stage.stand({ flags: FLAGS, script });
-    const { pid } = await stage.journal.started();
-    await zookeeper.server.stop();
-    await leader.says('staying in role');
-    const keepers = leader.keepers();
-    leader.signal('SIGTERM');
-    await poll(() => !isAlive(pid), { what: 'the end of the command' });
-    expect(await leader.end()).toBe(code);
-    expect(leader.said('resigning failed')).toHaveLength(1);
-    await poll(() => keepers.every((keeper) => !isAlive(keeper)), { what: 'the end of the keepers' });
+    { what: 'of a command that ends with 0 ends with 69', script: "trap 'exit 0' TERM; stay", code: 69 },
+  ];
+
+  it(`${cases.map(({ what }) => what).join(', ')}, and leaves nothing behind`, async () => {
+    const stages = cases.map(() => arena());
+    try {
+      const leaders = await Promise.all(
+        cases.map(({ script }, index) => (stages[index] as Arena).stand({ flags: FLAGS, script })),
+      );
+      const starts = await Promise.all(stages.map(({ journal }) => journal.started()));
+      await zookeeper.server.stop();
+      await Promise.all(leaders.map((leader) => leader.says('staying in role')));
+      const keepers = leaders.flatMap((leader) => leader.keepers());
+      for (const leader of leaders) leader.signal('SIGTERM');
+      await poll(() => starts.every(({ pid }) => !isAlive(pid)), { what: 'the end of the commands' });
+      const codes = await Promise.all(leaders.map((leader) => leader.end()));
+      expect(codes).toEqual(cases.map(({ code }) => code));
+      for (const leader of leaders) expect(leader.said('resigning failed')).toHaveLength(1);
+      await poll(() => keepers.every((keeper) => !isAlive(keeper)), { what: 'the end of the keepers' });
+    } finally {
+      await Promise.all(stages.map((stage) => stage[Symbol.asyncDispose]()));
+    }
   });
 
   it('ends a standby with 0', async () => {

@@ -119,39 +119,43 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
     expect(candidate.descendants()).toEqual([]);
   });
 
-  describe.each([
+  const runs = [
     { after: 'on-child-success', script: 'stay 0.1; exit 0', code: 0 },
     { after: 'on-child-error', script: 'stay 0.1; exit 3', code: 3 },
-  ] as const)('$after', ({ after, script, code }) => {
-    it.each([
-      ['exit', code],
-      ['ignore', 0],
-    ] as const)('%s ends ballot', async (policy, expected) => {
-      await using stage = arena();
-      const candidate = stage.start({ flags: { ...ANYWAY, [after]: policy }, script });
-      expect(await candidate.end()).toBe(expected);
-      expect(stage.journal.starts().map(({ token }) => token)).toEqual(['-']);
-      expect(candidate.stderr).toBe('');
-    });
+  ];
 
-    it.each(['rerun', 'reelect'] as const)(
-      '%s runs again, and once more as leader when there is a server',
-      async (policy) => {
-        await using stage = arena();
-        const candidate = stage.start({ flags: { ...ANYWAY, [after]: policy }, script });
-        await stage.journal.started(2);
-        expect(
-          stage.journal
-            .starts()
-            .map(({ token }) => token)
-            .slice(0, 2),
-        ).toEqual(['-', '-']);
-        await zookeeper.server.restart();
-        await poll(() => stage.journal.starts().at(-1)?.token !== '-', { timeout: 15_000, what: 'a run as leader' });
-        expect(candidate.stderr).toBe('');
-        candidate.signal('SIGTERM');
-        expect([0, 143]).toContain(await candidate.end());
-      },
+  it.concurrent.each(
+    runs.flatMap(({ code, ...run }) => [
+      { ...run, policy: 'exit', expected: code },
+      { ...run, policy: 'ignore', expected: 0 },
+    ]),
+  )('$after $policy ends ballot with $expected', async ({ after, script, policy, expected }) => {
+    await using stage = arena();
+    const candidate = stage.start({ flags: { ...ANYWAY, [after]: policy }, script });
+    expect(await candidate.end()).toBe(expected);
+    expect(stage.journal.starts().map(({ token }) => token)).toEqual(['-']);
+    expect(candidate.stderr).toBe('');
+  });
+
+  it('rerun and reelect run again, after each kind of end, and once more as leader when there is a server', async () => {
+    const cases = runs.flatMap(({ after, script }) =>
+      ['rerun', 'reelect'].map((policy) => ({ stage: arena(), flags: { ...ANYWAY, [after]: policy }, script })),
     );
+    try {
+      const candidates = cases.map(({ stage, ...options }) => stage.start(options));
+      await Promise.all(cases.map(({ stage }) => stage.journal.started(2)));
+      for (const { stage } of cases)
+        for (const { token } of stage.journal.starts().slice(0, 2)) expect(token).toBe('-');
+      await zookeeper.server.restart();
+      const leads = ({ stage }: (typeof cases)[number]): boolean => stage.journal.starts().at(-1)?.token !== '-';
+      await poll(() => cases.every(leads), { timeout: 20_000, what: 'runs as leader' });
+      for (const candidate of candidates) candidate.signal('SIGTERM');
+      for (const candidate of candidates) {
+        expect([0, 143]).toContain(await candidate.end());
+        expect(candidate.stderr).toBe('');
+      }
+    } finally {
+      await Promise.all(cases.map(({ stage }) => stage[Symbol.asyncDispose]()));
+    }
   });
 });
