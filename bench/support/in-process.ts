@@ -32,7 +32,7 @@ export class InProcess implements AsyncDisposable {
     this.id = id;
     let stands: () => void = () => undefined;
     this.#stands = new Promise((resolve) => (stands = resolve));
-    const logger = listener(id, stands);
+    const logger = listener(id, stands, this.#leaving.signal);
     this.#election = createElection({
       sessions: zookeeperSessions({
         servers: [{ host: '127.0.0.1', port }],
@@ -88,8 +88,11 @@ export class InProcess implements AsyncDisposable {
 }
 
 /** Hears that the candidate stands by, and passes complaints on to the user of the benchmark. */
-function listener(id: string, stands: () => void): Logger {
-  const complain = (message: string, fields?: unknown): void => console.error(`${id}: ${message}`, fields ?? '');
+function listener(id: string, stands: () => void, leaving: AbortSignal): Logger {
+  const complain = (message: string, fields?: unknown): void => {
+    // The server goes next, with all sessions.
+    if (!leaving.aborted) console.error(`${id}: ${message}`, fields ?? '');
+  };
   return {
     trace: () => undefined,
     debug: () => undefined,
