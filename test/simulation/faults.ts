@@ -18,6 +18,7 @@ type Fault = (troubles: Troubles) => void;
 /** How often each fault is drawn, relative to the others. */
 const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
   [6, (t) => t.cut()],
+  [6, (t) => t.cutLeader()],
   [4, (t) => t.breakAtWrite()],
   [3, (t) => t.reset()],
   [3, (t) => t.crashServer()],
@@ -80,6 +81,17 @@ export class Troubles {
     const passage = this.#random.pick(['none', 'none', 'requestsOnly', 'repliesOnly'] as const);
     const end = this.#lasting(host.name, 'network', 3);
     this.#ensemble.cut(host.name, servers, passage);
+    this.#clock.schedule(end, () => this.#ensemble.cut(host.name, servers, 'open'));
+  }
+
+  /** The leader loses all servers for about as long as its lease lasts: it comes back just before, or just after, somebody claims. */
+  cutLeader(): void {
+    const host = this.#host();
+    const { lease } = this.#setting;
+    const end = Math.min(this.#clock.time + lease * this.#random.between(0.7, 1.5), this.#endsAt);
+    this.#impair(host.name, 'network', end - this.#clock.time);
+    const { servers } = this.#ensemble;
+    this.#ensemble.cut(host.name, servers, this.#random.pick(['none', 'repliesOnly'] as const));
     this.#clock.schedule(end, () => this.#ensemble.cut(host.name, servers, 'open'));
   }
 
@@ -201,8 +213,10 @@ export class Troubles {
     return () => undefined;
   }
 
+  /** The one that runs the command as often as any other: there most is at stake. */
   #host(): Host {
-    return this.#random.pick(this.#hosts);
+    const leaders = this.#hosts.filter((host) => host.runsCommand);
+    return this.#random.pick(leaders.length > 0 && this.#random.chance(0.5) ? leaders : this.#hosts);
   }
 
   /** The one it is connected to, mostly: a cut elsewhere changes nothing. */

@@ -1,6 +1,5 @@
 import { createElection } from '../../src/election/candidate.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
-import { margin } from '../../src/election/lease.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
@@ -28,6 +27,9 @@ export interface Tenure {
   /** When it stopped believing: resigned, lost, or dead. */
   endedAt: number | undefined;
 }
+
+/** What has to be left between the end of a command and the end of its lease; by the protocol, whatever the code says. */
+const margin = (leaseDuration: number): number => Math.max(100, 0.05 * leaseDuration);
 
 /** One start of ballot on a host. */
 class Incarnation {
@@ -116,6 +118,10 @@ export class Host {
     return latest !== undefined && latest.endedAt === undefined && latest.process.state !== 'killed'
       ? latest
       : undefined;
+  }
+
+  get runsCommand(): boolean {
+    return this.#commands.some((command) => command.isAlive);
   }
 
   /** Something on it besides the supervisor stands still. */
