@@ -28,6 +28,7 @@ const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
   [2, (t) => t.outage(false)],
   [2, (t) => t.expire()],
   [2, (t) => t.pauseKeeper()],
+  [2, (t) => t.killKeeper()],
   [3, (t) => t.crashHost()],
   [2, (t) => t.stopHost()],
   [1, (t) => t.stepWall()],
@@ -166,6 +167,15 @@ export class Troubles {
     const end = this.#lasting(host.name, 'network', 1);
     keeper.process.pause();
     this.#clock.schedule(end, () => keeper.process.resume());
+  }
+
+  killKeeper(): void {
+    const host = this.#host();
+    const keeper = host.current?.sessions.keeper;
+    // Together with a supervisor that stands still it would be two faults at once: nobody is left to stop the command.
+    if (keeper === undefined || host.current?.process.state !== 'running') return;
+    this.#impair(host.name, 'network', 0);
+    keeper.crash();
   }
 
   pause(whole: boolean): void {

@@ -132,6 +132,15 @@ export class Keeper implements ClientEnd {
     if (!withMachine) this.#connection?.abandon();
   }
 
+  /** It dies by itself; its supervisor sees that. */
+  crash(): void {
+    if (this.#over) return;
+    this.kill();
+    this.#client.ensemble.clock.after(IPC_MS, () =>
+      this.#client.process.deliver(() => this.#reports.ended('the keeper process was ended by SIGKILL', false)),
+    );
+  }
+
   replied(xid: number, reply: Reply): void {
     if (xid === RELEASE_XID) return this.#enter(() => this.#leave());
     if (reply.ok && reply.path !== undefined && reply.stat)
