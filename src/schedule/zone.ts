@@ -1,0 +1,93 @@
+/** Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node carries (`Intl`). */
+
+const DAY_MS = 86_400_000;
+
+/** Changes of offset are looked for, and remembered, this much at a time. */
+const CHUNK_DAYS = 64;
+
+/** A time zone. Instants are ms since the Unix epoch; an offset is local time less UTC, ms. */
+export class Zone {
+  /** The name as it was asked for. */
+  readonly name: string;
+  readonly #format: Intl.DateTimeFormat;
+  readonly #chunks = new Map<number, readonly number[]>();
+
+  /** Throws RangeError when there is no such zone. Only names of the IANA data are taken, no bare offsets, which not every Node knows. */
+  constructor(name: string) {
+    if (!/^[A-Za-z]/.test(name)) throw new RangeError(`no name of a time zone: ${name}`);
+    this.name = name;
+    this.#format = new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      calendar: 'gregory',
+      numberingSystem: 'latn',
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  }
+
+  offsetAt(instant: number): number {
+    const second = Math.floor(instant / 1000) * 1000;
+    const part = { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0 };
+    for (const { type, value } of this.#format.formatToParts(second))
+      if (type in part) part[type as 'day'] = Number(value);
+    return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second) - second;
+  }
+
+  /** The first instant after `after`, and not after `until`, that has another offset than the one before it. */
+  nextChange(after: number, until: number): number | undefined {
+    for (let chunk = chunkOf(after); chunk <= chunkOf(until); chunk += 1) {
+      const change = this.#changes(chunk).find((instant) => instant > after);
+      if (change !== undefined) return change <= until ? change : undefined;
+    }
+    return undefined;
+  }
+
+  /** The last such instant not after `until`, but after `after`. */
+  lastChange(after: number, until: number): number | undefined {
+    for (let chunk = chunkOf(until); chunk >= chunkOf(after); chunk -= 1) {
+      const change = this.#changes(chunk).findLast((instant) => instant <= until);
+      if (change !== undefined) return change > after ? change : undefined;
+    }
+    return undefined;
+  }
+
+  /** Zones that change twice within a day and end where they began would go unnoticed: the IANA data has none since 1970. */
+  #changes(chunk: number): readonly number[] {
+    const known = this.#chunks.get(chunk);
+    if (known !== undefined) return known;
+    const found: number[] = [];
+    let day = chunk * CHUNK_DAYS * DAY_MS - 1;
+    let offset = this.offsetAt(day);
+    for (let count = 0; count < CHUNK_DAYS; count += 1) {
+      const next = this.offsetAt(day + DAY_MS);
+      if (next !== offset) found.push(this.#changeWithin(day, day + DAY_MS, offset));
+      [day, offset] = [day + DAY_MS, next];
+    }
+    this.#chunks.set(chunk, found);
+    return found;
+  }
+
+  /** The instant, in (low, high], from which the offset is no longer `offset`. */
+  #changeWithin(low: number, high: number, offset: number): number {
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.offsetAt(middle) === offset) low = middle;
+      else high = middle;
+    }
+    return high;
+  }
+}
+
+function chunkOf(instant: number): number {
+  return Math.floor(instant / (CHUNK_DAYS * DAY_MS));
+}
+
+/** The zone of the host: `TZ`, else what the system is set to. */
+export function hostZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}

@@ -1,0 +1,144 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const main = join(import.meta.dirname, '../../dist/main.js');
+
+interface Ended {
+  readonly code: number | string | null | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ballot-schedule-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const options = {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder, TZ: 'Asia/Tokyo', ...env },
+    timeout: 30_000,
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+    );
+  });
+}
+
+interface Report {
+  readonly schedule: string;
+  readonly timezone: string;
+  readonly ticks: readonly { readonly tick: string; readonly local: string; readonly inSeconds: number }[];
+}
+
+async function report(...args: string[]): Promise<Report> {
+  const { code, stdout, stderr } = await ballot(['schedule', ...args, '-o', 'json']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout) as Report;
+}
+
+describe('ballot schedule', () => {
+  it('prints ten ticks with local time, UTC and distance', async () => {
+    const before = Date.now();
+    const { code, stdout, stderr } = await ballot(['schedule', '30 9 * * *', '--timezone', 'Asia/Kolkata']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [head, ...lines] = stdout.trimEnd().split('\n');
+    expect(head).toMatch(/^LOCAL \(Asia\/Kolkata\) +UTC +DISTANCE$/);
+    expect(lines).toHaveLength(10);
+    for (const [i, line] of lines.entries()) {
+      expect(line).toMatch(
+        /^(Sun|Mon|Tue|Wed|Thu|Fri|Sat) \S+ 09:30:00\+05:30 {2}\S+T04:00:00Z {2}in (\d+d)?(\d+h)?(\d+m)?\d+s$/,
+      );
+      const utc = Date.parse(line.split(/ {2,}/)[1] ?? '');
+      const first = Math.ceil((before - 4 * 3_600_000) / 86_400_000) * 86_400_000 + 4 * 3_600_000;
+      expect(Math.abs(utc - (first + i * 86_400_000)) % 86_400_000).toBe(0);
+      expect(utc - before).toBeGreaterThan(i * 86_400_000 - 1);
+    }
+  });
+
+  it('prints JSON, as many ticks as asked for, in the zone of the host', async () => {
+    const before = Date.now();
+    const { schedule, timezone, ticks } = await report('0 6 * * *', '-n', '3');
+    expect({ schedule, timezone }).toEqual({ schedule: '0 6 * * *', timezone: 'Asia/Tokyo' });
+    expect(ticks).toHaveLength(3);
+    for (const { tick, local, inSeconds } of ticks) {
+      expect(tick).toMatch(/T21:00:00Z$/);
+      expect(local).toMatch(/T06:00:00\+09:00$/);
+      expect(Date.parse(local)).toBe(Date.parse(tick));
+      expect(Math.abs(Date.parse(tick) - before - inSeconds * 1000)).toBeLessThan(10_000);
+    }
+  });
+
+  it('takes the zone of the schedule before that of the flag', async () => {
+    expect((await report('TZ=Europe/Dublin @daily', '--timezone', 'UTC')).timezone).toBe('Europe/Dublin');
+  });
+
+  it('takes words without quotes for one schedule', async () => {
+    expect((await report('0', '6', '1', '1', '?', '--count=1')).schedule).toBe('0 6 1 1 ?');
+  });
+
+  it('spreads H by the base path that is configured', async () => {
+    const first = async (...args: string[]): Promise<unknown> =>
+      (await report('H H * * *', '-n', '1', ...args)).ticks[0]?.local;
+    const standard = await first();
+    expect(await first('--zookeeper-base-path', '/ballot/election')).toBe(standard);
+    expect(await first('--zookeeper-base-path', '/other')).not.toBe(standard);
+    const file = join(folder, 'b.yaml');
+    await writeFile(file, 'zookeeper-base-path: /other\n');
+    expect(await first('--config-file', file)).toBe(await first('--zookeeper-base-path', '/other'));
+  });
+
+  it('says on stderr what it doubts, and prints the ticks', async () => {
+    const { code, stdout, stderr } = await ballot(['schedule', '@every 90.5s', '-o', 'json', '-n', '2']);
+    expect(code).toBe(0);
+    expect(stderr).toBe('ballot: warning: schedule: @every 90.5s is no whole seconds: every 1m30s is taken\n');
+    const [a, b] = (JSON.parse(stdout) as Report).ticks;
+    expect(Date.parse(b?.tick ?? '') - Date.parse(a?.tick ?? '')).toBe(90_000);
+    expect(Date.parse(a?.tick ?? '') % 90_000).toBe(0);
+  });
+
+  it.each([
+    [['schedule', '60 * * * *'], 78, 'ballot: schedule: minute field "60": 0 to 59\n'],
+    [['schedule', '0 0 30 2 *'], 78, /^ballot: schedule: day-of-month field "30": .* never fire\n$/],
+    [
+      ['schedule', 'TZ=UTC'],
+      78,
+      /^ballot: schedule: "TZ=UTC" is a time zone without a schedule after it\nballot: hint: /,
+    ],
+    [
+      ['schedule', '@daily', '--timezone', 'Nowhere'],
+      78,
+      /^ballot: timezone: unknown time zone "Nowhere"\nballot: hint: /,
+    ],
+    [['schedule', ''], 78, /^ballot: schedule: "" is empty, not 5 or 6 fields\n/],
+    [['schedule'], 64, /^ballot: ballot schedule needs SPEC\n/],
+    [['schedule', '@daily', '-n', '0'], 64, /^ballot: flag --count: "0": must be a whole number from 1 to 1000\n/],
+    [['schedule', '@daily', '-n', 'ten'], 64, /^ballot: flag --count: "ten": must be a whole number from 1 to 1000\n/],
+    [['schedule', '@daily', '-o', 'yaml'], 64, /^ballot: flag --output: "yaml": must be one of text, json\n/],
+    [['schedule', '@daily', '--', 'x'], 64, /^ballot: ballot schedule takes no command after --\n/],
+    [['schedule', '@daily', '--kill-after', '1s'], 64, /^ballot: ballot schedule has no flag --kill-after\n/],
+  ])('%j ends with %i', async (args, code, stderr) => {
+    const ended = await ballot(args);
+    expect(ended).toMatchObject({ code, stdout: '' });
+    expect(ended.stderr).toMatch(stderr);
+  });
+
+  it.skipIf(spawnSync('strace', ['-V']).error !== undefined)('asks no server and forks no keeper', () => {
+    const args = ['-f', '-qq', '-e', 'trace=connect,execve', process.execPath, main, 'schedule', '@daily'];
+    const { status, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 30_000 });
+    expect(status).toBe(0);
+    expect(stderr.match(/execve\(/g)).toHaveLength(1);
+    expect(stderr).not.toMatch(/AF_INET/);
+  });
+
+  it('is in the help', async () => {
+    expect((await ballot(['--help'])).stdout).toMatch(/schedule SPEC \[options\] +the next ticks of a schedule/);
+    expect((await ballot(['schedule', '--help'])).stdout).toMatch(/--timezone/);
+  });
+});
