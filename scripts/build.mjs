@@ -49,6 +49,8 @@ const programs = await Promise.all([
   build({
     ...common,
     entryPoints: { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' },
+    // CommonJS starts some 10 ms sooner than an ES module, which is on the way of every start and every replacement.
+    format: 'cjs',
   }),
 ]);
 
@@ -85,6 +87,8 @@ const files = programs
   .flatMap(({ outputFiles }) => outputFiles)
   .sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
 for (const file of files) await put(file.path, file.contents);
+const keeperType = join(dist, 'zookeeper', 'package.json');
+await put(keeperType, Buffer.from('{ "type": "commonjs" }\n'));
 const noticesFile = join(dist, 'THIRD-PARTY-LICENSES.txt');
 await put(noticesFile, Buffer.from(await notices()));
 await chmod(join(dist, 'main.js'), 0o755);
@@ -94,7 +98,7 @@ const now = new Date();
 await utimes(join(dist, 'main.js'), now, now);
 
 if (process.argv.includes('--clean')) {
-  const built = new Set([noticesFile, ...files.map((file) => file.path)]);
+  const built = new Set([noticesFile, keeperType, ...files.map((file) => file.path)]);
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && !built.has(path)) await rm(path);

@@ -89,7 +89,6 @@ class ZooKeeperElection implements Election, TermHost {
     this.#standing = new Standing(session, this.#options);
     this.#term = undefined;
     this.#reportTimings(session.timeout);
-    await this.#standing.ensureBasePath(signal);
     return this.#standing;
   }
 

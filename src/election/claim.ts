@@ -1,5 +1,7 @@
 import { formatDuration } from '../duration.ts';
+import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError } from '../zookeeper/errors.ts';
+import type { ZNode } from '../zookeeper/port.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
 import type { Timings } from './lease.ts';
 import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
@@ -21,7 +23,7 @@ export interface Claim {
  *
  * A lost reply leaves the claim in doubt, and it may still be applied later. Then the lease is read: a claim that turns out to be ours is confirmed by one more
  * conditional write before it counts; an untouched lease is claimed again under the same version, which only one of the two writes can match.
- * Throws RefusedError, SessionEndedError, or the signal's reason when aborted in doubt.
+ * Throws RefusedError, SessionEndedError, or the signal's reason when aborted in doubt: what had been claimed is given back then, as far as that can be found out in time.
  */
 export async function claimLease(
   options: ElectionOptions,
@@ -39,7 +41,12 @@ export async function claimLease(
     const sentAt = clock.now();
     try {
       // Not aborted half-way: an outcome that nobody waits for would be a lease that nobody holds.
-      const stat = await session.set(basePath, encodeLease(record), version, { timeout });
+      const stat = await session.set(
+        basePath,
+        encodeLease(token === undefined ? record : { ...record, fencingToken: token }),
+        version,
+        { timeout },
+      );
       return { record, version: stat.version, fencingToken: token ?? stat.mzxid, sentAt };
     } catch (error) {
       if (error instanceof NoNodeError) {
@@ -54,13 +61,39 @@ export async function claimLease(
         suspectIfSilent(session, error, clock.now() - sentAt >= timeout);
       }
     }
-    const node = await standing.ask(signal, (o) => session.get(basePath, o));
+    const node = await readLease(options, standing, record, timeout, signal);
     const lease = parseLease(node.data);
     if (lease.kind === 'held' && sameClaim(lease.record, record)) {
       // The first sight of it: later confirmations that were applied unseen would have moved the transaction on.
       token ??= node.stat.mzxid;
       version = node.stat.version;
     } else if (node.stat.version !== version) return undefined;
+  }
+}
+
+/** Reads until answered. When that is aborted, the claim that is in doubt is cleared: nobody would hold that lease. */
+async function readLease(
+  options: ElectionOptions,
+  standing: Standing,
+  record: LeaseRecord,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<ZNode> {
+  const { basePath, logger } = options;
+  const { session } = standing;
+  try {
+    return await standing.ask(signal, (o) => session.get(basePath, o));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    try {
+      const { data, stat } = await session.get(basePath, { timeout });
+      const lease = parseLease(data);
+      if (lease.kind === 'held' && sameClaim(lease.record, record))
+        await session.set(basePath, Buffer.alloc(0), stat.version, { timeout });
+    } catch (failure) {
+      logger.debug('a claim in doubt could not be given back; it runs out by itself', { error: describe(failure) });
+    }
+    throw error;
   }
 }
 

@@ -169,7 +169,10 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     const { why, excerpt } = lease;
     return { state: 'unreadable', age, why, excerpt, notes: [`counts as held for ${OWN_TIMEOUT}`, ...clocks] };
   }
-  const { candidateId: holder, fencingToken, runId } = lease.record;
+  const { candidateId: holder, leaseDuration, runId } = lease.record;
+  // A claim that was not renewed yet is its own token (and Go's ballot, which writes no duration, has none).
+  const fencingToken =
+    lease.record.fencingToken ?? (leaseDuration === undefined ? undefined : snapshot.base?.stat.mzxid);
   const expiresIn = lease.duration === undefined ? undefined : lease.duration - age;
   const notes = expiresIn === undefined ? [`names no usable duration: counts as held for ${OWN_TIMEOUT}`] : [];
   return {

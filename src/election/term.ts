@@ -10,7 +10,7 @@ import { timings, type Timings } from './lease.ts';
 import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
 import { resignLease } from './resign.ts';
 import type { Standing } from './standing.ts';
-import type { Testament } from './testament.ts';
+import type { Holding, Testament } from './testament.ts';
 import { firstOf } from './watches.ts';
 
 /** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
@@ -24,7 +24,7 @@ export interface TermHost {
 /** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
 const NAME_WITHIN_MS = 100;
 
-/** The first renewal leaves the start of the command, which everybody waits for, this much ahead, ms. */
+/** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
 const FIRST_BEAT_AFTER_MS = 10;
 
 /** A pause between two tries of a heartbeat, so that a request that fails at once cannot spin, ms. */
@@ -61,7 +61,7 @@ export class LeaseTerm implements Term {
     this.#claim = claim.record;
     this.#version = claim.version;
     this.#sentAt = claim.sentAt;
-    this.#bequeath();
+    this.host.testament.prepare(this.#holding());
     this.#watching = this.#watchOver(this.#stop.signal);
     this.#beating = this.#beat(this.#stop.signal);
   }
@@ -97,12 +97,15 @@ export class LeaseTerm implements Term {
     await Promise.all([this.#beating, this.#watching, this.#proposing]);
   }
 
-  /** Renews almost at once, so that the token is on record and the next in line learns its place, then every heartbeat. */
+  /**
+   * Renews every heartbeat. Soon after the claim the proposal alone is refreshed, so that the next in line learns its place; the token of a claim that was not renewed yet
+   * is the transaction that wrote it, and needs no record.
+   */
   async #beat(signal: AbortSignal): Promise<void> {
     try {
       await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
+      this.#refreshProposal(formatGoTime(this.options.clock.wall()));
       while (this.#lost === undefined) {
-        await this.#renew(signal);
         // A session that ends takes its keeper along: another one has to hold the will at once, not with the next heartbeat.
         await firstOf(
           this.options.clock,
@@ -110,6 +113,7 @@ export class LeaseTerm implements Term {
           signal,
           this.#sentAt + this.timings.heartbeat,
         );
+        await this.#renew(signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -135,9 +139,9 @@ export class LeaseTerm implements Term {
     }
   }
 
-  #bequeath(): void {
+  #holding(): Holding {
     const { basePath: path } = this.options;
-    this.host.testament.holds({ path, version: this.#version, leaseDuration: this.leaseDuration, since: this.#sentAt });
+    return { path, version: this.#version, leaseDuration: this.leaseDuration, since: this.#sentAt };
   }
 
   /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
@@ -177,20 +181,22 @@ export class LeaseTerm implements Term {
 
   /** One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version. */
   async #write(): Promise<Stat> {
-    const { clock, mixedFleet, logger } = this.options;
-    const { standing } = this.host;
     const timeout = this.timings.acknowledgeWithin;
-    const lastSeenTime = formatGoTime(clock.wall());
-    if (!mixedFleet) {
-      const beat = { lastSeenTime, leaseDuration: formatDuration(this.leaseDuration) };
-      // Whether the connection works, the lease's own write finds out.
-      standing.refresh({ timeout }, beat).catch((error: unknown) => {
-        logger.debug('the proposal was not refreshed', { error: describe(error) });
-      });
-    }
+    const lastSeenTime = formatGoTime(this.options.clock.wall());
+    this.#refreshProposal(lastSeenTime);
     const runId = this.host.testament.run?.runId;
     const run = runId === undefined ? {} : { runId };
     return this.set(encodeLease({ ...this.#claim, lastSeenTime, fencingToken: this.fencingToken, ...run }), timeout);
+  }
+
+  /** Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for a failure. */
+  #refreshProposal(lastSeenTime: string): void {
+    const { mixedFleet, logger } = this.options;
+    if (mixedFleet) return;
+    const beat = { lastSeenTime, leaseDuration: formatDuration(this.leaseDuration) };
+    this.host.standing.refresh({ timeout: this.timings.acknowledgeWithin }, beat).catch((error: unknown) => {
+      logger.debug('the proposal was not refreshed', { error: describe(error) });
+    });
   }
 
   /** Sets the lease under the version last written. Notes an unknown outcome, so that a later refusal is looked into. */
@@ -234,7 +240,7 @@ export class LeaseTerm implements Term {
     this.#doubtful = false;
     this.#confirmed = true;
     this.#sentAt = sentAt;
-    this.#bequeath();
+    this.host.testament.holds(this.#holding());
     this.#emit({ kind: 'renewed', deadline: this.deadline });
     if (this.host.standing.proposal === undefined) this.#takePlace(signal);
   }

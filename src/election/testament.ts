@@ -5,7 +5,7 @@ import type { CommandRun, StopRules } from './election.ts';
 import { stopInstants } from './lease.ts';
 
 /** The lease as a will sees it. */
-interface Holding {
+export interface Holding {
   readonly path: string;
   readonly version: number;
   readonly leaseDuration: number;
@@ -43,6 +43,13 @@ export class Testament {
   holds(holding: Holding): void {
     this.#holding = holding;
     this.#publish();
+  }
+
+  /** The lease was claimed, and nothing runs yet: the keeper is told with the run, which is about to start. */
+  prepare(holding: Holding): void {
+    this.#holding = holding;
+    // Elected while the command runs already (`run-anyway`).
+    if (this.#run !== undefined) this.#publish();
   }
 
   /** This process lives, but ZooKeeper does not answer: under `keep` that is enough to go on. */

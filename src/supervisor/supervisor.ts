@@ -193,8 +193,9 @@ export class Supervisor {
     over.abort();
     await leftBehind;
     if (this.#execution?.run === run) this.#execution = undefined;
-    this.#parts.election.setRun(undefined);
     this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
+    // After what others wait for. The keeper finds for itself that nothing of the run is left.
+    if (this.#execution === undefined) this.#parts.election.setRun(undefined);
   }
 
   /** Gives up the lease, and with `leave` everything else too. Returns what went wrong. */

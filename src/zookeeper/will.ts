@@ -2,8 +2,8 @@
  * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { ProcessGroup } from '../child/group.ts';
-import { sleepUntil, systemClock } from '../clock.ts';
+import { type GroupIdentity, ProcessGroup } from '../child/group.ts';
+import { sleep, sleepUntil, systemClock } from '../clock.ts';
 import type { Will } from './port.ts';
 import { actsAt } from './will-instants.ts';
 
@@ -48,7 +48,7 @@ export class Executor {
 
 async function stopCommand({ command, instants }: Will): Promise<void> {
   if (command === undefined) return;
-  const identity = command.group ?? findGroup(command.runId);
+  const identity = command.group ?? (await lookForGroup(command.runId));
   if (identity === undefined) return;
   const group = new ProcessGroup(identity);
   const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
@@ -69,11 +69,22 @@ async function goneBy(group: ProcessGroup, at: number): Promise<void> {
   over.abort();
 }
 
+/** How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still has its supervisor's environment. */
+const LOOKS = { times: 10, every: 20 };
+
+async function lookForGroup(runId: string): Promise<GroupIdentity | undefined> {
+  for (let look = 1; ; look++) {
+    const found = findGroup(runId);
+    if (found !== undefined || look === LOOKS.times) return found;
+    await sleep(systemClock, LOOKS.every);
+  }
+}
+
 /**
  * The group of a command that was being started when its supervisor died: the leader of a session of its own whose environment carries the run's id.
  * `undefined`: it was not started any more.
  */
-function findGroup(runId: string): { pgid: number; startTime: undefined } | undefined {
+function findGroup(runId: string): GroupIdentity | undefined {
   const mark = `BALLOT_RUN_ID=${runId}`;
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
