@@ -51,8 +51,7 @@ export function parseSchedule(text: string, options: ScheduleOptions): ParsedSch
 function splitZone(text: string, timezone: string | undefined): { zone: Zone; rest: string; warnings: string[] } {
   const prefix = /^(?:CRON_)?TZ=(\S*)\s*([^]*)$/.exec(text);
   if (prefix === null) {
-    const zone =
-      timezone === undefined ? openZone(hostZone(), 'the time zone of this host') : openZone(timezone, 'timezone');
+    const zone = timezone === undefined ? openZone(hostZone(), "the host's zone (TZ)") : openZone(timezone, 'timezone');
     return { zone, rest: text, warnings: [] };
   }
   const [, name = '', rest = ''] = prefix;

@@ -11,20 +11,23 @@ export interface Schedule {
   latest(after: number, until: number): number | undefined;
 }
 
+/** The longest wait for a tick that is known is 40 years (the fifth Monday of February, over 2100); then comes no more. */
+const HORIZON_MS = 100 * 366 * 86_400_000;
+
 /** Ticks at every multiple of `every` ms since the Unix epoch, so that all candidates have the same ones. */
 export function everySchedule(every: number, timezone: string): Schedule {
   return {
     timezone,
-    next: (after) => (Math.floor(after / every) + 1) * every,
+    next(after) {
+      const tick = (Math.floor(after / every) + 1) * every;
+      return tick - after > HORIZON_MS ? undefined : tick;
+    },
     latest(after, until) {
       const tick = Math.floor(until / every) * every;
       return tick > after ? tick : undefined;
     },
   };
 }
-
-/** The longest wait for a tick that is known is 40 years (the fifth Monday of February, over 2100); then comes no more. */
-const HORIZON_MS = 100 * 366 * 86_400_000;
 
 /** No change of the clocks repeats or skips more: a whole day, when a zone moves over the date line. */
 const LONGEST_CHANGE_MS = 2 * 86_400_000;

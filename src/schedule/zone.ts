@@ -1,5 +1,7 @@
 /** Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node carries (`Intl`). */
 
+import { existsSync, realpathSync } from 'node:fs';
+
 const DAY_MS = 86_400_000;
 
 /** Changes of offset are looked for, and remembered, this much at a time. */
@@ -87,7 +89,19 @@ function chunkOf(instant: number): number {
   return Math.floor(instant / (CHUNK_DAYS * DAY_MS));
 }
 
-/** The zone of the host: `TZ`, else what the system is set to. */
-export function hostZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+/**
+ * Name of the host's zone: `TZ`, else what the system is set to. `TZ` is read as Go and the C library do (empty is UTC, a colon is passed
+ * over, a path is a file of the IANA data), because Node has no name for some of these. The name may be none that is known.
+ */
+export function hostZone(environment: NodeJS.ProcessEnv = process.env): string {
+  const wish = environment['TZ']?.replace(/^:/, '');
+  if (wish === '') return 'UTC';
+  if (wish === undefined) return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return wish.startsWith('/') ? nameOfFile(wish) : wish;
+}
+
+/** `/etc/localtime`, a link to `/usr/share/zoneinfo/Europe/Paris`, is `Europe/Paris`. */
+function nameOfFile(path: string): string {
+  const name = (file: string): string | undefined => /\/zoneinfo\/(?:posix\/)?(.+)$/.exec(file)?.[1];
+  return name(path) ?? name(existsSync(path) ? realpathSync(path) : path) ?? path;
 }

@@ -79,6 +79,22 @@ describe('ballot schedule', () => {
     expect((await report('TZ=Europe/Dublin @daily', '--timezone', 'UTC')).timezone).toBe('Europe/Dublin');
   });
 
+  it.each([
+    ['', 'UTC'],
+    [':/usr/share/zoneinfo/Europe/Paris', 'Europe/Paris'],
+    ['America/New_York', 'America/New_York'],
+  ])("takes TZ=%s for the host's zone %s", async (TZ, zone) => {
+    const { stdout } = await ballot(['schedule', '@daily', '-n', '1', '-o', 'json'], { TZ });
+    const { timezone, ticks } = JSON.parse(stdout) as Report;
+    expect({ timezone, local: ticks[0]?.local.slice(10, 19) }).toEqual({ timezone: zone, local: 'T00:00:00' });
+  });
+
+  it('says that the zone of the host is unknown', async () => {
+    const { code, stderr } = await ballot(['schedule', '@daily'], { TZ: 'Nowhere/Else' });
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^ballot: the host's zone \(TZ\): unknown time zone "Nowhere\/Else"\n/);
+  });
+
   it('takes words without quotes for one schedule', async () => {
     expect((await report('0', '6', '1', '1', '?', '--count=1')).schedule).toBe('0 6 1 1 ?');
   });
