@@ -1,9 +1,16 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, ballotPath, electionAt, type Candidate, type InfoReport } from '../support/candidate.ts';
+import {
+  expectNoOverlaps,
+  Arena,
+  ballotPath,
+  electionAt,
+  type Candidate,
+  type InfoReport,
+} from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -19,6 +26,8 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
+
+afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
@@ -182,6 +191,18 @@ describe('output', () => {
       expect(most - before).toBeLessThan(80 * 1024);
     },
   );
+
+  it('that nobody reads any more ends neither the command nor ballot', async () => {
+    await using stage = arena();
+    const script = 'for i in 1 2 3 4 5; do echo $i; done; note wrote; stay';
+    const candidate = stage.start({ flags: EXIT, unread: true, traps: "trap 'exit 11' TERM", script });
+    await stage.journal.started();
+    candidate.output.destroy();
+    await stage.journal.noted('wrote');
+    candidate.signal('SIGTERM');
+    expect(await candidate.end()).toBe(11);
+    expect(await electionAt(observer, stage.basePath)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
+  });
 });
 
 describe('the end of the command under exit is the end of ballot', () => {
@@ -233,10 +254,12 @@ describe('the end of the command under exit is the end of ballot', () => {
 describe('processes that the command leaves behind', () => {
   it('in its group are stopped, and killed if need be, before anybody else starts', async () => {
     await using stage = arena();
-    const leaves = "(trap 'note deaf' TERM; note child; stay; stay; stay) & stay 0.3; exit 0";
+    const leaves =
+      '(trap \'note deaf\' TERM; note child; stay; stay; stay) & until [ -e "$journal.open" ]; do stay 0.02; done; exit 0';
     const first = await stage.stand({ id: 'first', flags: { 'kill-after': '600ms' }, script: leaves });
     await stage.journal.noted('child');
     await stage.stand({ id: 'second' });
+    writeFileSync(`${stage.journal.path}.open`, '');
     const start = await stage.journal.started(1, { candidate: 'second' });
     expect(stage.journal.overlaps()).toEqual([]);
     expect(stage.journal.entries().map(({ event }) => event)).toContain('deaf');

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate } from '../support/candidate.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectNoOverlaps, Arena, isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble, type Member } from '../support/zookeeper.ts';
 
@@ -13,6 +13,8 @@ beforeEach(async () => {
   for (const member of zookeeper.members) if (member.pid === undefined) await member.restart();
   await Promise.all(zookeeper.members.map((member) => member.ready()));
 });
+
+afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 
@@ -39,7 +41,6 @@ async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candi
 }
 
 async function expectUndisturbed(stage: Arena, leader: Candidate): Promise<void> {
-  await leader.says('regained contact');
   const [start] = stage.journal.starts();
   const seen = async (): Promise<string | undefined> => (await stage.info()).leader.lastSeenTime;
   const before = await poll(seen, { timeout: 15_000, what: 'a leader' });

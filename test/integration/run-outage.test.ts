@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { expectNoOverlaps, Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
-const SESSION = 2000;
+/** After an outage the leader has as long as this to come back before the standby. */
+const SESSION = 4000;
 const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
 /** The server keeps a session for up to two ticks longer than it lasts. */
 const LONGER_THAN_SESSION = SESSION + 1500;
@@ -18,6 +19,8 @@ afterAll(() => zookeeper?.close());
 beforeEach(async () => {
   if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
 });
+
+afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -35,9 +38,9 @@ async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candid
   const { lease, candidates } = await poll(
     async () => {
       const report = await stage.info();
-      return report.candidates.length === 2 && report;
+      return report.candidates.length === 2 && report.lease?.expiresIn !== undefined && report;
     },
-    { timeout: 15_000, interval: 200, what: 'both candidates in the queue' },
+    { timeout: 30_000, interval: 200, what: 'both candidates in the queue, and a lease that is renewed' },
   );
   expect(lease).toMatchObject({ state: 'held', holder: 'leader', fencingToken: Number(start.token) });
   expect(candidates.map(({ candidateId }) => candidateId).toSorted()).toEqual(['leader', 'standby']);
@@ -55,7 +58,6 @@ describe('under on-lease-loss=keep, a leader and a standby', () => {
     await using stage = arena();
     const both = await two(stage);
     await zookeeper.server.restart();
-    await Promise.all([both[0].says('regained contact'), both[1].says('regained contact')]);
     await expectUndisturbed(stage, both);
   });
 
@@ -66,7 +68,6 @@ describe('under on-lease-loss=keep, a leader and a standby', () => {
     await both[0].says('staying in role');
     await pass(LONGER_THAN_SESSION);
     await zookeeper.server.restart();
-    await Promise.all([both[0].says('regained contact'), both[1].says('regained contact')]);
     await expectUndisturbed(stage, both);
   });
 
@@ -127,7 +128,7 @@ describe('under on-lease-loss=stop', () => {
     const flags = { ...STOP, 'zookeeper-session-timeout': '5s' };
     const cases = await Promise.all([
       listening.stand({ flags }).then((candidate) => ({ candidate, stage: listening })),
-      deaf.stand({ flags, script: "trap '' TERM; stay; stay" }).then((candidate) => ({ candidate, stage: deaf })),
+      deaf.stand({ flags, traps: "trap '' TERM" }).then((candidate) => ({ candidate, stage: deaf })),
     ]);
     const starts = await Promise.all(cases.map(({ stage }) => stage.journal.started()));
     await zookeeper.server.stop();
@@ -160,8 +161,8 @@ describe('under on-lease-loss=stop', () => {
   it('a leader that alone is cut off has stopped before the standby starts', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     await using stage = arena();
-    const script = "trap 'stay 30' TERM; stay; stay";
-    await stage.stand({ id: 'cut-off', servers: proxy.address, flags: STOP, script });
+    const traps = "trap 'stay 30' TERM";
+    await stage.stand({ id: 'cut-off', servers: proxy.address, flags: STOP, traps });
     await stage.journal.started();
     const standby = await stage.stand({ id: 'standby', flags: STOP });
     proxy.blackHole();
@@ -189,16 +190,16 @@ describe('under on-lease-loss=stop', () => {
 
 describe('a stop while the server is away', () => {
   const cases = [
-    { what: 'ends with the command’s code', script: 'stay', code: 143 },
+    { what: 'ends with the command’s code', traps: '', code: 143 },
     // Nobody knows whether the lease is given up: not a success.
-    { what: 'of a command that ends with 0 ends with 69', script: "trap 'exit 0' TERM; stay", code: 69 },
+    { what: 'of a command that ends with 0 ends with 69', traps: "trap 'exit 0' TERM", code: 69 },
   ];
 
   it(`${cases.map(({ what }) => what).join(', ')}, and leaves nothing behind`, async () => {
     const stages = cases.map(() => arena());
     try {
       const leaders = await Promise.all(
-        cases.map(({ script }, index) => (stages[index] as Arena).stand({ flags: FLAGS, script })),
+        cases.map(({ traps }, index) => (stages[index] as Arena).stand({ flags: FLAGS, traps })),
       );
       const starts = await Promise.all(stages.map(({ journal }) => journal.started()));
       await zookeeper.server.stop();

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt, isAlive, type Entry, type Journal } from '../support/candidate.ts';
+import { expectNoOverlaps, Arena, electionAt, isAlive, type Entry, type Journal } from '../support/candidate.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -16,6 +16,8 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
+
+afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 /** Nobody's command goes on before the gate is open. */
@@ -134,7 +136,7 @@ describe('run-timeout', () => {
   it('ends a run with exit code 124 under exit, whatever the command says', async () => {
     await using stage = arena();
     const flags = { 'run-timeout': '400ms', 'on-child-error': 'exit', 'on-child-success': 'ignore' };
-    const candidate = stage.start({ flags, script: "trap 'exit 0' TERM; stay" });
+    const candidate = stage.start({ flags, traps: "trap 'exit 0' TERM" });
     expect(await candidate.end()).toBe(124);
     expect(stage.journal.entries().map(({ event }) => event)).toEqual(['start', 'end']);
     expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
@@ -148,7 +150,7 @@ describe('run-timeout', () => {
       'on-child-error': 'rerun',
       'on-child-success': 'exit',
     };
-    const candidate = stage.start({ flags, script: "trap '' TERM; stay; stay" });
+    const candidate = stage.start({ flags, traps: "trap '' TERM" });
     await stage.journal.started(3);
     const [first, second] = stage.journal.starts();
     expect(isAlive((first as Entry).pid)).toBe(false);

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt, isAlive } from '../support/candidate.ts';
+import { expectNoOverlaps, Arena, electionAt, isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -18,6 +18,8 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
+
+afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
@@ -44,7 +46,7 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)('%s to the le
 
   it('that the command answers with an exit code of its own ends ballot with that', async () => {
     await using stage = arena();
-    const leader = stage.start({ script: `trap 'exit 7' ${signal.slice(3)}; stay` });
+    const leader = stage.start({ traps: `trap 'exit 7' ${signal.slice(3)}` });
     await stage.journal.started();
     leader.signal(signal);
     expect(await leader.end()).toBe(7);
@@ -56,7 +58,7 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)('%s to the le
 describe('a stop', () => {
   it('of a command that ends orderly on SIGTERM ends ballot with 0', async () => {
     await using stage = arena();
-    const leader = stage.start({ script: "trap 'exit 0' TERM; stay" });
+    const leader = stage.start({ traps: "trap 'exit 0' TERM" });
     await stage.journal.started();
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(0);
@@ -65,7 +67,7 @@ describe('a stop', () => {
 
   it('waits for kill-after, and then kills what does not listen; only then another one leads', async () => {
     await using stage = arena();
-    const leader = stage.start({ flags: { 'kill-after': '700ms' }, script: "trap '' TERM; stay; stay" });
+    const leader = stage.start({ flags: { 'kill-after': '700ms' }, traps: "trap '' TERM" });
     const { pid } = await stage.journal.started();
     const next = await stage.stand();
     const at = performance.now();
@@ -79,7 +81,11 @@ describe('a stop', () => {
 
   it.each(['SIGTERM', 'SIGINT'] as const)('is cut short by a second signal (%s): SIGKILL at once', async (second) => {
     await using stage = arena();
-    const leader = stage.start({ flags: { 'kill-after': '1h' }, script: "trap 'note asked' TERM; stay; stay; stay" });
+    const leader = stage.start({
+      flags: { 'kill-after': '1h' },
+      traps: "trap 'note asked' TERM",
+      script: 'stay; stay; stay',
+    });
     await stage.journal.started();
     leader.signal('SIGTERM');
     await stage.journal.noted('asked');
@@ -92,7 +98,7 @@ describe('a stop', () => {
     await using stage = arena();
     const leader = stage.start({
       flags: { 'stop-signal': 'SIGUSR2' },
-      script: "trap 'exit 9' USR2; trap '' TERM; stay",
+      traps: "trap 'exit 9' USR2; trap '' TERM",
     });
     await stage.journal.started();
     leader.signal('SIGTERM');

@@ -38,9 +38,9 @@ export class Journal implements Disposable {
     execFileSync('mkfifo', [`${this.path}.silent`]);
   }
 
-  /** A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. */
-  command(script = 'stay'): string[] {
-    return ['bash', commandPath, this.path, script];
+  /** A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. `traps` is bash that runs before the start. */
+  command(script = 'stay', traps = ''): string[] {
+    return ['bash', commandPath, this.path, script, traps];
   }
 
   entries(): Entry[] {
@@ -359,7 +359,16 @@ function processes(): number[] {
     .filter((pid) => pid > 0);
 }
 
-/** An election of its own, its journal and its candidates. Dispose of it: that fails when the journal shows two commands at once. */
+/** Journals that showed two commands at once, of arenas disposed of since the last look. */
+const overlapped: string[] = [];
+
+/** For `afterEach`: fails when a journal showed two commands at once. */
+export function expectNoOverlaps(): void {
+  const journals = overlapped.splice(0);
+  if (journals.length > 0) throw new Error(`two commands at once:\n${journals.join('\n')}`);
+}
+
+/** An election of its own, its journal and its candidates. Dispose of it, and let `expectNoOverlaps` look at its journal. */
 export class Arena implements AsyncDisposable {
   readonly basePath: string;
   readonly journal = new Journal();
@@ -374,11 +383,16 @@ export class Arena implements AsyncDisposable {
   }
 
   /** Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise. */
-  start({ script, flags = {}, ...options }: Partial<CandidateOptions> & { readonly script?: string } = {}): Candidate {
+  start({
+    script,
+    traps,
+    flags = {},
+    ...options
+  }: Partial<CandidateOptions> & { readonly script?: string; readonly traps?: string } = {}): Candidate {
     const candidate = new Candidate({
       servers: this.#servers,
       basePath: this.basePath,
-      command: this.journal.command(script),
+      command: this.journal.command(script, traps),
       flags: { 'zookeeper-session-timeout': '4s', ...flags },
       ...options,
     });
@@ -415,10 +429,9 @@ export class Arena implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#candidates.map((candidate) => candidate[Symbol.asyncDispose]()));
-    const overlaps = this.journal.overlaps();
-    const text = readFileSync(this.journal.path, 'utf8');
+    if (this.journal.overlaps().length > 0 && !this.overlapsAllowed)
+      overlapped.push(readFileSync(this.journal.path, 'utf8'));
     this.journal[Symbol.dispose]();
-    if (overlaps.length > 0 && !this.overlapsAllowed) throw new Error(`two commands at once:\n${text}`);
   }
 }
 
@@ -436,6 +449,8 @@ export interface InfoReport {
   }[];
   readonly lease?: {
     readonly state: string;
+    /** A duration; not there once it has run out. */
+    readonly expiresIn?: string;
     readonly holder?: string;
     readonly fencingToken?: number;
     readonly notes: readonly string[];
