@@ -29,7 +29,10 @@ export const systemClock: Clock = {
     const arm = (): void => {
       const left = at - systemClock.now();
       // setTimeout may fire up to a millisecond early against the monotonic clock: check before calling.
-      timer = setTimeout(() => (systemClock.now() >= at ? callback() : arm()), Math.min(Math.max(0, Math.ceil(left)), MAX_TIMEOUT_MS));
+      timer = setTimeout(
+        () => (systemClock.now() >= at ? callback() : arm()),
+        Math.min(Math.max(0, Math.ceil(left)), MAX_TIMEOUT_MS),
+      );
     };
     arm();
     return () => clearTimeout(timer);

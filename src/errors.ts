@@ -70,18 +70,6 @@ export class RefusedError extends BallotError {
   }
 }
 
-/** The candidate was not elected within `election-timeout`. */
-export class NotElectedError extends BallotError {
-  constructor(message: string, options?: BallotErrorOptions) {
-    super('NOT_ELECTED', ExitCode.notElected, message, options);
-  }
-}
-
-/** True for the reason of an AbortSignal that was aborted without a reason of its own. */
-export function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
-}
-
 /** One line for any thrown value: messages along the chain of causes, no stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -55,7 +55,7 @@ export async function preparePipes(): Promise<void> {
       try {
         await new Promise<void>((resolve, reject) => {
           execFile('mkfifo', ['-m', '600', ...names.paths], { timeout: MKFIFO_TIMEOUT_MS }, (error) =>
-            error ? reject(error) : resolve(),
+            error instanceof Error ? reject(error) : resolve(),
           );
         });
         collect(names);

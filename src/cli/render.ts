@@ -106,7 +106,7 @@ function leaseLine(lease: LeaseReport): string {
   const { holder, notes, ...facts } = leaseDocument(lease);
   const { state, ...rest } = facts;
   const details = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
-  const head = holder === undefined ? `lease: ${String(state)}` : `lease: held by ${String(holder)}`;
+  const head = typeof holder === 'string' ? `lease: held by ${holder}` : `lease: ${String(state)}`;
   return printable([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
 }
 

@@ -9,7 +9,7 @@ function textOf(field: Field, value: unknown): { text: string } | { problem: str
   if (typeof value === 'string') return { text: value };
   if (typeof value === 'boolean' && kind.native === 'boolean') return { text: String(value) };
   if (Array.isArray(value) && kind.native === 'list') {
-    const odd = value.find((item) => typeof item !== 'string');
+    const odd: unknown = value.find((item) => typeof item !== 'string');
     return odd === undefined
       ? { text: value.join(',') }
       : { problem: `${show(odd)} in the list must be text: put it in quotes` };

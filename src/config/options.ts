@@ -171,7 +171,7 @@ export const options: Table = {
   },
   leaseDuration: {
     scope: 'run',
-    kind: duration('500ms', '24h') as Kind<number | undefined>,
+    kind: duration('500ms', '24h'),
     default: undefined,
     defaultNote: 'session timeout',
     inGo: false,
@@ -232,7 +232,7 @@ export function fieldOf(key: string): Field | undefined {
 
 /** The option of a field, whatever its type. */
 export function optionOf(field: Field): Option<unknown> {
-  return options[field] as Option<unknown>;
+  return options[field];
 }
 
 /** The default in words. */

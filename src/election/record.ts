@@ -4,7 +4,7 @@
  */
 import { parseDuration } from '../duration.ts';
 
-export { formatGoTime, parseGoTime } from './time.ts';
+export { formatGoTime } from './time.ts';
 
 /** Who stands or leads, as written to a znode. */
 export interface Candidate {

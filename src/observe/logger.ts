@@ -1,5 +1,4 @@
 import type { OutputSink } from '../child/output.ts';
-export { createLogger, type LoggerOptions } from './create-logger.ts';
 
 /** Extra facts of a log line; a value that is `undefined` is left out. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;

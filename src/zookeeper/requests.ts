@@ -12,7 +12,7 @@ interface Pending {
   readonly operation: Operation;
   sent: boolean;
   answer(answer: Answer): void;
-  fail(error: unknown): void;
+  fail(error: Error): void;
 }
 
 /**
@@ -50,10 +50,10 @@ export class Requests {
         },
         fail(error) {
           over();
-          reject(error as Error);
+          reject(error);
         },
       };
-      const onAbort = (): void => pending.fail(signal?.reason);
+      const onAbort = (): void => pending.fail(signal?.reason as Error);
       const cancel = this.#clock.at(this.#clock.now() + timeout, () => pending.fail(late(pending, timeout)));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(id, pending);

@@ -14,7 +14,7 @@ const harness = `
 import { writeFileSync } from 'node:fs';
 import { launch } from './src/child/launch.ts';
 import { exitCode } from './src/child/exit.ts';
-import { createLogger } from './src/observe/logger.ts';
+import { createLogger } from './src/observe/create-logger.ts';
 const [format, wrap, own, ...command] = process.argv.slice(2);
 const log = createLogger({ level: 'info', format, hostname: 'h', candidateId: 'c', fd: 1, env: process.env });
 let worst = 0, last = performance.now(), peak = 0;

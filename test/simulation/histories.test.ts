@@ -11,7 +11,8 @@ describe('histories of candidates on a failing ensemble', () => {
     it(`go well with seeds ${first} to ${first + BLOCK - 1}`, async () => {
       for (let seed = first; seed < first + BLOCK; seed += 1) {
         const history = await runHistory(seed);
-        const whole = history.problems.length === 0 ? '' : `${JSON.stringify(history.setting)}\n${history.trace}\n`;
+        const whole =
+          history.problems.length === 0 ? '' : `${JSON.stringify(history.setting)}\n${history.trace.toString()}\n`;
         expect(history.problems, `${whole}seed ${seed}; alone: npm run simulate -- --seed ${seed}`).toEqual([]);
       }
     });

@@ -11,7 +11,7 @@ function headline({ seed, setting, problems }: History): string {
 
 async function tell(seed: number): Promise<boolean> {
   const history = await runHistory(seed);
-  process.stdout.write(`${JSON.stringify(history.setting)}\n${history.trace}\n`);
+  process.stdout.write(`${JSON.stringify(history.setting)}\n${history.trace.toString()}\n`);
   process.stdout.write(history.problems.length === 0 ? `seed ${seed}: all is well\n` : `${headline(history)}\n`);
   return history.problems.length === 0;
 }
