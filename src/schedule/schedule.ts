@@ -33,20 +33,21 @@ export function everySchedule(every: number, timezone: string): Schedule {
 const LONGEST_CHANGE_MS = 2 * 86_400_000;
 
 const DAY_HOURS = 24;
+const HOUR_MS = 3_600_000;
 
 /**
  * A calendar in a zone.
  *
  * Where the clocks go forward, local times that do not exist become one tick, at the instant of the change; unless the schedule names every
- * hour: then the hours go on as they are. Where the clocks go back, local times come again, and only the first counts; unless the schedule
- * is an interval of minutes or names every hour: those tick whenever the local time is one of theirs.
+ * hour, and the clocks move by whole hours: then the next hour's tick is the one that is due. Where the clocks go back, local times come
+ * again, and only the first counts; unless the schedule is an interval of minutes or names every hour: those tick whenever the local time is
+ * one of theirs.
  */
 export class CronSchedule implements Schedule {
   readonly timezone: string;
   readonly #zone: Zone;
   readonly #calendar: Calendar;
-  /** Local times that the clocks pass over are ticks at the change. */
-  readonly #makesUp: boolean;
+  readonly #hourly: boolean;
   /** Local times that come again are ticks again. */
   readonly #repeats: boolean;
 
@@ -54,9 +55,8 @@ export class CronSchedule implements Schedule {
     this.timezone = zone.name;
     this.#zone = zone;
     this.#calendar = new Calendar(fields);
-    const hourly = fields.hour.values.length === DAY_HOURS;
-    this.#makesUp = !hourly;
-    this.#repeats = hourly || fields.minute.interval;
+    this.#hourly = fields.hour.values.length === DAY_HOURS;
+    this.#repeats = this.#hourly || fields.minute.interval;
   }
 
   next(after: number): number | undefined {
@@ -101,8 +101,10 @@ export class CronSchedule implements Schedule {
 
   /** Whether local times of the calendar were passed over by this change, and are made up for at its instant. */
   #ticksAt(change: number): boolean {
-    if (!this.#makesUp) return false;
-    const skipped = this.#calendar.next(change + this.#zone.offsetAt(change - 1) - 1);
-    return skipped !== undefined && skipped < change + this.#zone.offsetAt(change);
+    const before = this.#zone.offsetAt(change - 1);
+    const forward = this.#zone.offsetAt(change) - before;
+    if (this.#hourly && forward % HOUR_MS === 0) return false;
+    const skipped = this.#calendar.next(change + before - 1);
+    return skipped !== undefined && skipped < change + before + forward;
   }
 }

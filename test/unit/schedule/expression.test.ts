@@ -221,7 +221,7 @@ describe('H', () => {
   });
 
   it('with a range stays within it', () => {
-    const found = new Set(seeds.flatMap((seed) => minutes('H(10-14) * * * *', seed)));
+    const found = new Set(seeds.slice(0, 100).flatMap((seed) => minutes('H(10-14) * * * *', seed)));
     expect([...found].sort((a, b) => a - b)).toEqual([10, 11, 12, 13, 14]);
     for (const seed of seeds.slice(0, 50)) {
       const [first = NaN, second] = minutes('H(0-29)/15 * * * *', seed);
@@ -230,16 +230,16 @@ describe('H', () => {
   });
 
   it('as a day is one that every month has, and differs from field to field', () => {
-    const days = seeds.map((seed) => {
+    const days = seeds.slice(0, 250).map((seed) => {
       const { schedule } = parseSchedule('0 0 H * *', { timezone: 'UTC', seed });
       return new Date(schedule.next(FROM) ?? NaN).getUTCDate();
     });
     expect([Math.min(...days), Math.max(...days)]).toEqual([1, 28]);
-    const same = seeds.filter((seed) => {
+    const same = seeds.slice(0, 250).filter((seed) => {
       const tick = new Date(parseSchedule('H H * * *', { timezone: 'UTC', seed }).schedule.next(FROM) ?? NaN);
       return tick.getUTCHours() === Math.floor(tick.getUTCMinutes() * 0.4);
     });
-    expect(same.length).toBeLessThan(100);
+    expect(same.length).toBeLessThan(50);
   });
 });
 

@@ -43,8 +43,8 @@ export interface Expression {
   readonly day: DayTest;
   /** Local times that come again count again. */
   readonly repeats: boolean;
-  /** Local times that do not exist are ticks at the change. */
-  readonly makesUp: boolean;
+  /** Every hour is named: the next one makes up for an hour that is not there. */
+  readonly hourly: boolean;
 }
 
 interface Part {
@@ -152,7 +152,7 @@ export function randomExpression(random: Random, days: boolean): Expression {
       return dayOfMonth.star || weekday.star ? a && b : a || b;
     },
     repeats: hourly || minute.open === true,
-    makesUp: !hourly,
+    hourly,
   };
 }
 
@@ -174,7 +174,8 @@ export function expectedTicks(expression: Expression, minutes: readonly ClockMin
     const local = localOf(shown);
     const again = local <= seenUpTo;
     let due = names(expression, local) && (!again || expression.repeats);
-    if (expression.makesUp && previous !== undefined) {
+    const gap = previous === undefined ? 0 : local - previous - MINUTE;
+    if (previous !== undefined && !(expression.hourly && gap % (60 * MINUTE) === 0)) {
       for (let skipped = previous + MINUTE; skipped < local; skipped += MINUTE) due ||= names(expression, skipped);
     }
     if (due) ticks.push(shown.instant);
