@@ -69,7 +69,7 @@ async function load<C extends GlobalConfig>(
   if (problems.length === 0) problems.push(...rules(config, sources));
   if (problems.length > 0) {
     throw new ConfigurationError(problems, {
-      hint: 'ballot config shows the configuration and what set each key; ballot run --help lists the keys',
+      hint: 'ballot config shows the configuration and what set each key; ballot run once --help lists the keys',
     });
   }
   return { config, sources, warnings };

@@ -157,14 +157,17 @@ function guardContact(
 ): { signal: AbortSignal; release(): void } {
   const { clock } = options;
   const impatient = new AbortController();
+  const begin = clock.now();
   let cancel: (() => void) | undefined;
   const watch = (): void => {
     cancel?.();
     cancel = undefined;
     const { contact } = session;
     if (contact.up) return;
-    cancel = clock.at(contact.since + patience, () => {
-      impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${formatDuration(patience)}: ${contact.why}`));
+    // Each campaign has its patience, also one that begins without contact.
+    cancel = clock.at(Math.max(contact.since, begin) + patience, () => {
+      const silence = formatDuration(Math.round(clock.now() - contact.since));
+      impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${silence}: ${contact.why}`));
     });
   };
   const stopListening = session.onContact(watch);

@@ -16,11 +16,11 @@ export async function resignLease(term: LeaseTerm): Promise<void> {
   const { clock } = term.options;
   const giveUpAt = clock.now() + term.leaseDuration;
   const timeout = term.timings.acknowledgeWithin;
-  for (let verify = false; term.lost === undefined;) {
+  for (let verify = false; !term.isLost;) {
     const sentAt = clock.now();
     try {
-      if (verify && !(await term.verify(timeout))) return;
-      const cleared = term.set(Buffer.alloc(0), timeout);
+      if (verify && (await term.lease.verify(timeout)) !== 'ours') return;
+      const cleared = term.lease.clear(timeout);
       const left = term.host.standing.deleteProposal({ timeout });
       const [lease, proposal] = await Promise.allSettled([cleared, left]);
       // A proposal left behind is deleted before the next campaign, or goes with the session.

@@ -2,12 +2,12 @@ import { sleep } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
-import type { Session, Stat } from '../zookeeper/port.ts';
 import type { Claim } from './claim.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
 import type { LossCause, Term, TermEvent } from './election.ts';
+import { HeldLease } from './held-lease.ts';
 import { timings, type Timings } from './lease.ts';
-import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
+import { formatGoTime } from './record.ts';
 import { resignLease } from './resign.ts';
 import type { Standing } from './standing.ts';
 import type { Holding, Testament } from './testament.ts';
@@ -20,9 +20,6 @@ export interface TermHost {
   /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
   reopen(signal: AbortSignal): Promise<void>;
 }
-
-/** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
-const NAME_WITHIN_MS = 100;
 
 /** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
 const FIRST_BEAT_AFTER_MS = 10;
@@ -39,14 +36,11 @@ export class LeaseTerm implements Term {
   readonly timings: Timings;
   readonly options: ElectionOptions;
   readonly host: TermHost;
-  readonly #claim: LeaseRecord;
+  readonly lease: HeldLease;
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
   readonly #watching: Promise<void>;
-  #version: number;
   #sentAt: number;
-  /** A write of the lease has an unknown outcome: the znode's version may have moved on by our own hand. */
-  #doubtful = false;
   #confirmed = true;
   #proposing: Promise<void> | undefined;
   #lost: LossCause | undefined;
@@ -58,8 +52,7 @@ export class LeaseTerm implements Term {
     this.host = host;
     this.timings = timings(host.standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.fencingToken = claim.fencingToken;
-    this.#claim = claim.record;
-    this.#version = claim.version;
+    this.lease = new HeldLease(options.basePath, () => host.standing, claim);
     this.#sentAt = claim.sentAt;
     this.host.testament.prepare(this.#holding());
     this.#watching = this.#watchOver(this.#stop.signal);
@@ -74,8 +67,8 @@ export class LeaseTerm implements Term {
     return this.#sentAt + this.timings.leaseDuration;
   }
 
-  get lost(): LossCause | undefined {
-    return this.#lost;
+  get isLost(): boolean {
+    return this.#lost !== undefined;
   }
 
   subscribe(listener: (event: TermEvent) => void): void {
@@ -141,7 +134,7 @@ export class LeaseTerm implements Term {
 
   #holding(): Holding {
     const { basePath: path } = this.options;
-    return { path, version: this.#version, leaseDuration: this.leaseDuration, since: this.#sentAt };
+    return { path, version: this.lease.version, leaseDuration: this.leaseDuration, since: this.#sentAt };
   }
 
   /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
@@ -152,15 +145,18 @@ export class LeaseTerm implements Term {
       signal.throwIfAborted();
       const sentAt = clock.now();
       try {
-        if (verify && !(await this.verify(this.timings.acknowledgeWithin))) return;
+        if (verify) {
+          const found = await this.lease.verify(this.timings.acknowledgeWithin);
+          if (found !== 'ours') return this.#lose(found);
+        }
         verify = false;
-        const stat = await this.#write();
-        return this.#acknowledged(stat, sentAt, signal);
+        await this.#write();
+        return this.#acknowledged(sentAt, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof NoNodeError) this.#lose({ kind: 'wiped' });
         else if (error instanceof BadVersionError) {
-          if (!this.#doubtful) this.#lose(await this.#whoClaimed());
+          if (!this.lease.doubtful) return this.#lose(await this.lease.whoClaimed());
           verify = true;
         } else if (error instanceof SessionEndedError) {
           this.#unconfirmed(describe(error));
@@ -180,13 +176,12 @@ export class LeaseTerm implements Term {
   }
 
   /** One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version. */
-  async #write(): Promise<Stat> {
-    const timeout = this.timings.acknowledgeWithin;
+  async #write(): Promise<void> {
     const lastSeenTime = formatGoTime(this.options.clock.wall());
     this.#refreshProposal(lastSeenTime);
     const runId = this.host.testament.run?.runId;
-    const run = runId === undefined ? {} : { runId };
-    return this.set(encodeLease({ ...this.#claim, lastSeenTime, fencingToken: this.fencingToken, ...run }), timeout);
+    const facts = { lastSeenTime, fencingToken: this.fencingToken, ...(runId === undefined ? {} : { runId }) };
+    await this.lease.renew(facts, this.timings.acknowledgeWithin);
   }
 
   /** Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for a failure. */
@@ -199,45 +194,11 @@ export class LeaseTerm implements Term {
     });
   }
 
-  /** Sets the lease under the version last written. Notes an unknown outcome, so that a later refusal is looked into. */
-  async set(data: Buffer, timeout: number): Promise<Stat> {
-    const session: Session = this.host.standing.session;
-    try {
-      return await session.set(this.options.basePath, data, this.#version, { timeout });
-    } catch (error) {
-      this.#doubtful ||= isUnanswered(error);
-      throw error;
+  #acknowledged(sentAt: number, signal: AbortSignal): void {
+    if (!this.#confirmed) {
+      const unconfirmedFor = formatDuration(Math.round(sentAt - this.#sentAt));
+      this.options.logger.info('the lease is renewed again', { term: this.fencingToken, unconfirmedFor });
     }
-  }
-
-  /**
-   * After a refusal in doubt, or an ended session: reads whether the lease still carries our claim, and if so adopts its version. `false`: the lease is lost.
-   * Throws what the request throws.
-   */
-  async verify(timeout: number): Promise<boolean> {
-    const node = await this.host.standing.session.get(this.options.basePath, { timeout });
-    const lease = parseLease(node.data);
-    if (lease.kind === 'held' && sameClaim(lease.record, this.#claim)) {
-      this.#version = node.stat.version;
-      return true;
-    }
-    this.#lose(lossOf(node.data));
-    return false;
-  }
-
-  async #whoClaimed(): Promise<LossCause> {
-    try {
-      const node = await this.host.standing.session.get(this.options.basePath, { timeout: NAME_WITHIN_MS });
-      return lossOf(node.data);
-    } catch (error) {
-      if (error instanceof NoNodeError) return { kind: 'wiped' };
-      return { kind: 'claimed', by: 'somebody whose record could not be read in time' };
-    }
-  }
-
-  #acknowledged(stat: Stat, sentAt: number, signal: AbortSignal): void {
-    this.#version = stat.version;
-    this.#doubtful = false;
     this.#confirmed = true;
     this.#sentAt = sentAt;
     this.host.testament.holds(this.#holding());
@@ -266,21 +227,15 @@ export class LeaseTerm implements Term {
   }
 
   #lose(cause: LossCause): void {
-    this.#lost ??= cause;
-    this.host.testament.holdsNothing();
+    if (this.#lost !== undefined) return;
+    this.#lost = cause;
+    this.host.testament.loses(this.leaseDuration);
     this.#stop.abort();
-    this.#emit({ kind: 'lost', cause: this.#lost });
+    this.#emit({ kind: 'lost', cause });
   }
 
   #emit(event: TermEvent): void {
     const listener = this.#listener;
     if (listener !== undefined) queueMicrotask(() => listener(event));
   }
-}
-
-function lossOf(data: Buffer): LossCause {
-  const lease = parseLease(data);
-  if (lease.kind === 'held') return { kind: 'claimed', by: lease.record.candidateId };
-  if (lease.kind === 'vacant') return { kind: 'released', by: 'somebody else' };
-  return { kind: 'claimed', by: `an unreadable record (${lease.why})` };
 }

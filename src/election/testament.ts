@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { SessionOpener, Will } from '../zookeeper/port.ts';
 import { actsAt } from '../zookeeper/will-instants.ts';
 import type { CommandRun, StopRules } from './election.ts';
-import { stopInstants } from './lease.ts';
+import { stopInstants, type StopInstants } from './lease.ts';
 
 /** The lease as a will sees it. */
 export interface Holding {
@@ -23,6 +23,8 @@ export class Testament {
   readonly #rules: StopRules;
   #run: CommandRun | undefined;
   #holding: Holding | undefined;
+  /** After a loss: by when the run that is left has to be stopped. */
+  #overtime: StopInstants | undefined;
 
   constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
     this.#sessions = sessions;
@@ -36,6 +38,7 @@ export class Testament {
 
   setRun(run: CommandRun | undefined): void {
     this.#run = run;
+    if (run === undefined) this.#overtime = undefined;
     this.#publish();
   }
 
@@ -48,6 +51,7 @@ export class Testament {
   /** The lease was claimed, and nothing runs yet: the keeper is told with the run, which is about to start. */
   prepare(holding: Holding): void {
     this.#holding = holding;
+    this.#overtime = undefined;
     // Elected while the command runs already (`run-anyway`).
     if (this.#run !== undefined) this.#publish();
   }
@@ -58,7 +62,15 @@ export class Testament {
     this.holds({ ...this.#holding, since: this.#clock.now() });
   }
 
-  /** The lease is given up or lost. */
+  /** The lease is lost: what still runs is stopped at once, by the keeper if this process does not do it. */
+  loses(leaseDuration: number): void {
+    const now = this.#clock.now();
+    const grace = Math.min(this.#rules.killAfter, leaseDuration / 3);
+    this.#overtime = { termAt: now, killAt: now + grace };
+    this.holdsNothing();
+  }
+
+  /** The lease is given up. */
   holdsNothing(): void {
     this.#holding = undefined;
     this.#publish();
@@ -78,10 +90,15 @@ export class Testament {
     const run = this.#run;
     const holding = this.#holding;
     const command = run === undefined ? {} : { command: { ...run, stopSignal, killAfter } };
-    if (holding === undefined) return command;
-    const { termAt, killAt } = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
+    if (holding === undefined)
+      return { ...command, ...(this.#overtime && { instants: this.#instants(this.#overtime) }) };
+    const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
     const lease = { path: holding.path, version: holding.version };
-    // A stop that has begun is the supervisor's; the keeper only sees to its end.
-    return { ...command, lease, instants: { termAt: run?.signalled === true ? killAt : termAt, killAt } };
+    return { ...command, lease, instants: this.#instants(instants) };
+  }
+
+  /** A stop that has begun is the supervisor's; the keeper only sees to its end. */
+  #instants({ termAt, killAt }: StopInstants): StopInstants {
+    return { termAt: this.#run?.signalled === true ? killAt : termAt, killAt };
   }
 }

@@ -57,7 +57,7 @@ export function restartDelay(failures: number, result: Result, plan: Plan): numb
 const ELECTION_RETRY_MS = 100;
 const ELECTION_RETRY_MAX_MS = 5_000;
 
-/** Backoff after `failures` failed campaigns in a row: doubling, with full jitter on the upper half so that candidates do not return in step. `jitter` in [0, 1). */
+/** Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that candidates do not return in step. `jitter` in [0, 1). */
 export function electionRetryDelay(failures: number, jitter: number): number {
   const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
   return delay / 2 + (delay / 2) * jitter;

@@ -122,7 +122,8 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type Effect =
   /** Stand for election, after `delay` ms. */
   | { readonly kind: 'campaign'; readonly campaign: number; readonly delay: number }
-  | { readonly kind: 'spawn'; readonly run: number; readonly term: number | undefined }
+  /** `by`: the last instant at which it may be started. */
+  | { readonly kind: 'spawn'; readonly run: number; readonly term: number | undefined; readonly by: number }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }
   /** Give up the lease if `term` is given, and with `leave` the place in the queue as well. Answered by `resigned`. */
   | {

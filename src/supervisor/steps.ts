@@ -106,9 +106,10 @@ export function runAt(base: Counts, role: Role, plan: Plan, now: number, due: nu
 function spawn(base: Counts, role: Role, plan: Plan, now: number): Step {
   const run: Run = { run: base.runs + 1, startedAt: now, role };
   const term = role.kind === 'leader' ? role.leadership.term : undefined;
+  const by = role.kind === 'leader' ? startBy(role.leadership, plan) : Infinity;
   return {
     state: { ...counts(base), runs: run.run, name: 'running', run, deadline: runDeadline(run, plan) },
-    effects: [{ kind: 'spawn', run: run.run, term }],
+    effects: [{ kind: 'spawn', run: run.run, term, by }],
   };
 }
 

@@ -1,7 +1,7 @@
 import { exitCode } from '../child/exit.ts';
 import type { RunningCommand } from '../child/launch.ts';
 import { sleep, type Clock } from '../clock.ts';
-import { BallotError, describe, ExitCode, RefusedError } from '../errors.ts';
+import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { Election, Term, TermEvent } from '../election/election.ts';
 import type { Logger } from '../observe/logger.ts';
 import { start, transition } from './machine.ts';
@@ -114,7 +114,7 @@ export class Supervisor {
       case 'campaign':
         return this.#campaign(effect.campaign, effect.delay);
       case 'spawn':
-        return this.#spawn(effect.run, effect.term);
+        return this.#spawn(effect);
       case 'signal':
         return this.#signal(effect.run, effect.signal);
       case 'resign':
@@ -148,17 +148,23 @@ export class Supervisor {
 
   #elected(campaign: number, term: Term): void {
     this.#term = term;
-    term.subscribe((event) => this.#dispatch(termEvent(term, event)));
+    term.subscribe((event) => {
+      // Nothing to resign any more.
+      if (event.kind === 'lost' && this.#term === term) this.#term = undefined;
+      this.#dispatch(termEvent(term, event));
+    });
     const { fencingToken, deadline, leaseDuration } = term;
     this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
   }
 
-  #spawn(run: number, term: number | undefined): void {
+  #spawn({ run, term, by }: Extract<Effect, { kind: 'spawn' }>): void {
     const { clock, election, launch, logger } = this.#parts;
     const runId = `${term ?? `anyway-${Math.trunc(clock.wall())}`}.${run}`;
     const identity: RunIdentity = { runId, fencingToken: term };
     // First, so that the command is found and stopped even if this process dies while starting it.
     election.setRun({ runId, signalled: false });
+    // This process may have stood still since the state was entered, and its keeper have given the lease up.
+    if (clock.now() >= by) return this.#tooLate(run, term);
     const command = launch(identity);
     this.#execution = { run, identity, command };
     this.#report(this.#execution, false);
@@ -167,6 +173,21 @@ export class Supervisor {
     const drained = command.drained.then(() => void this.#draining.delete(drained));
     this.#draining.add(drained);
     void this.#follow(run, command);
+  }
+
+  #tooLate(run: number, term: number | undefined): void {
+    const message = 'its lease ran out before it could be started';
+    this.#parts.election.setRun(undefined);
+    if (term !== undefined) {
+      const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
+      this.#dispatch({ kind: 'leaseLost', term, cause });
+    }
+    this.#dispatch({
+      kind: 'runEnded',
+      run,
+      outcome: { kind: 'notStarted', code: ExitCode.notExecutable, message },
+      exitCode: ExitCode.notExecutable,
+    });
   }
 
   #report({ identity, command }: Execution, signalled: boolean): void {
@@ -243,9 +264,13 @@ function termEvent(term: Term, event: TermEvent): Event {
   }
 }
 
+/** Only what may pass by itself is `unavailable`: an ACL, or a client that is not installed, does not mend itself. */
 function failureOf(error: unknown): ElectionFailure {
-  if (error instanceof RefusedError) return { kind: 'refused', message: describe(error), exitCode: error.exitCode };
-  if (error instanceof BallotError) return { kind: 'unavailable', message: describe(error), exitCode: error.exitCode };
-  const stack = error instanceof Error ? error.stack : undefined;
-  return { kind: 'bug', message: stack ?? describe(error), exitCode: ExitCode.bug };
+  if (!(error instanceof BallotError)) {
+    const stack = error instanceof Error ? error.stack : undefined;
+    return { kind: 'bug', message: stack ?? describe(error), exitCode: ExitCode.bug };
+  }
+  const { exitCode: code, hint } = error;
+  const message = hint === undefined ? describe(error) : `${describe(error)} (${hint})`;
+  return { kind: code === ExitCode.unavailable ? 'unavailable' : 'refused', message, exitCode: code };
 }

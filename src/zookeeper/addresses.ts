@@ -40,6 +40,11 @@ export class Addresses {
     this.#clock = clock;
   }
 
+  /** The servers as they were configured. */
+  get names(): readonly string[] {
+    return this.#servers.map(nameOf);
+  }
+
   /** How many addresses the present round has (0 before the first). */
   get size(): number {
     return this.#size;

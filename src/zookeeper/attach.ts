@@ -159,7 +159,7 @@ class Search {
   #refused(endpoint: Endpoint, code: number): Over | string {
     if (code === AUTHENTICATION_FAILED && this.#session === undefined) {
       throw new RefusedError(`${endpoint.name}: authentication failed`, {
-        hint: 'check the credentials that ballot was given',
+        hint: 'the ensemble wants clients to authenticate, which ballot cannot; allow its address by an ACL instead',
       });
     }
     const why = reasonOf(code);

@@ -65,7 +65,9 @@ async function open(context: AttachContext, { timeout, signal }: RequestOptions)
   const search = new AbortController();
   const onAbort = (): void => search.abort(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  const cancel = clock.at(clock.now() + timeout, () => search.abort(noneWithin(timeout, answers)));
+  const cancel = clock.at(clock.now() + timeout, () => {
+    search.abort(noneWithin(timeout, context.addresses.names, answers));
+  });
   try {
     const attached = await attach(context, undefined, search.signal, answers);
     if (attached.kind === 'over') throw new SessionEndedError(attached.why);
@@ -84,14 +86,14 @@ async function open(context: AttachContext, { timeout, signal }: RequestOptions)
   }
 }
 
-function noneWithin(timeout: number, answers: ReadonlyMap<string, string>): UnavailableError {
-  const message = `no ZooKeeper server granted a session within ${Math.round(timeout)} ms: ${said(answers)}`;
+function noneWithin(timeout: number, names: readonly string[], answers: ReadonlyMap<string, string>): UnavailableError {
+  const message = `no ZooKeeper server granted a session within ${Math.round(timeout)} ms: ${said(names, answers)}`;
   return new UnavailableError(message, {
     hint: 'check zookeeper-servers, and that the ensemble runs and has a quorum',
   });
 }
 
-function said(answers: ReadonlyMap<string, string>): string {
-  if (answers.size === 0) return 'none has answered yet';
+function said(names: readonly string[], answers: ReadonlyMap<string, string>): string {
+  if (answers.size === 0) return `${names.join(', ')} has not answered yet`;
   return [...answers].map(([name, answer]) => `${name}: ${answer}`).join('; ');
 }
