@@ -453,6 +453,7 @@ export interface InfoReport {
     readonly expiresIn?: string;
     readonly holder?: string;
     readonly fencingToken?: number;
+    readonly runId?: string;
     readonly notes: readonly string[];
   };
 }
