@@ -125,7 +125,7 @@ describe('under on-lease-loss=stop', () => {
     await using listening = arena();
     await using deaf = arena();
     // The margin before the lease's end is 5 % of it: enough for a busy machine too.
-    const flags = { ...STOP, 'zookeeper-session-timeout': '5s' };
+    const flags = { ...STOP, 'zookeeper-session-timeout': '5s', 'kill-after': '1500ms' };
     const cases = await Promise.all([
       listening.stand({ flags }).then((candidate) => ({ candidate, stage: listening })),
       deaf.stand({ flags, traps: "trap '' TERM" }).then((candidate) => ({ candidate, stage: deaf })),
@@ -254,6 +254,8 @@ describe('a keeper', () => {
 describe('a server that comes back with nothing', () => {
   it('ends the term: the candidates open new sessions, and one of them leads', async () => {
     await using stage = arena();
+    // The lease is lost with the data: whoever is back first claims a vacant one, and the former leader learns of it when it is back itself.
+    stage.overlapsAllowed = true;
     const [leader, standby, start] = await two(stage);
     await zookeeper.server.restart({ wipe: true });
     await leader.says('the lease is lost', { timeout: 30_000 });
@@ -266,7 +268,7 @@ describe('a server that comes back with nothing', () => {
       },
       { timeout: 30_000, interval: 200, what: 'a leader and a standby' },
     );
-    expect(stage.journal.overlaps()).toEqual([]);
+    expect(isAlive(start.pid)).toBe(false);
     const leads = stage.journal.starts().at(-1)?.candidate === leader.id ? leader : standby;
     leads.signal('SIGTERM');
     expect(await leads.end()).toBe(143);
