@@ -75,7 +75,7 @@ export class InProcess implements AsyncDisposable {
     const { signal } = this.#leaving;
     try {
       while (!signal.aborted) {
-        const term = await this.#election.campaign({ signal, patience });
+        const term = await this.#election.campaign({ signal, patience: { opening: patience, standing: patience } });
         const ended = new Promise<void>((resolve) => (this.#endTerm = resolve));
         onElected();
         await ended;

@@ -108,12 +108,23 @@ function commandEnvironment({ config, env }: RunContext, identity: RunIdentity):
   };
 }
 
+/** One server has several names, at least on its own host. */
+function plainLoopback(server: string): string {
+  return server.replace(/^(127(\.\d+){3}|\[::1\])(?=:)/, 'localhost');
+}
+
 /** BALLOT_RUN_ID is what only a command that ballot runs has. */
 function refuseOwnElection(config: RunConfig, env: NodeJS.ProcessEnv): void {
   const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;
   if (runId === undefined || basePath !== config.zookeeperBasePath) return;
-  const outer = (servers ?? '').split(',').toSorted().join(',');
-  if (outer !== serverList(config).split(',').toSorted().join(',')) return;
+  const outer = new Set((servers ?? '').split(',').map(plainLoopback));
+  if (
+    !serverList(config)
+      .split(',')
+      .map(plainLoopback)
+      .some((server) => outer.has(server))
+  )
+    return;
   throw new ConfigurationError(
     [
       `zookeeper-base-path: this process runs as the command of the election ${basePath} itself (BALLOT_RUN_ID ${runId}), and would wait for itself to end`,

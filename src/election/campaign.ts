@@ -3,6 +3,7 @@ import type { RequestOptions, ZNode } from '../zookeeper/port.ts';
 import { claimLease, type Claim } from './claim.ts';
 import type { ElectionOptions } from './context.ts';
 import { ExpiryWatch } from './expiry.ts';
+import type { Incarnation } from './incarnation.ts';
 import { timings, type Timings } from './lease.ts';
 import { placeOf } from './queue.ts';
 import { parseLease, type Lease } from './record.ts';
@@ -19,11 +20,13 @@ export class Campaign {
   readonly #signal: AbortSignal;
   readonly #timings: Timings;
   readonly #expiry: ExpiryWatch;
+  readonly #incarnation: Incarnation;
   #reported: string | undefined;
 
-  constructor(options: ElectionOptions, standing: Standing, signal: AbortSignal) {
+  constructor(options: ElectionOptions, standing: Standing, incarnation: Incarnation, signal: AbortSignal) {
     this.#options = options;
     this.#standing = standing;
+    this.#incarnation = incarnation;
     this.#signal = signal;
     this.#timings = timings(standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
@@ -87,7 +90,7 @@ export class Campaign {
   async #contend(
     predecessor: { readonly name: string; readonly leaving: AbortSignal } | undefined,
   ): Promise<Claim | undefined> {
-    const { basePath } = this.#options;
+    const { basePath, clock } = this.#options;
     // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before this candidate, and a vacant lease is its to claim.
     let nobodyBefore = predecessor === undefined;
     for (;;) {
@@ -96,13 +99,17 @@ export class Campaign {
         const lease = parseLease(node.data);
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;
-        if (lease.kind === 'vacant' && nobodyBefore) return await this.#claim(node);
+        this.#incarnation.see(node.stat.czxid, this.#timings.leaseDuration, clock.now());
+        const { claimableAt } = this.#incarnation;
+        const vacant = lease.kind === 'vacant' && nobodyBefore;
+        if (vacant && clock.now() >= claimableAt) return await this.#claim(node);
         const mayExpire = predecessor === undefined || nextInLine;
         this.#reportLease(lease, node, mayExpire);
         const changed = [firing(watch), ...(predecessor === undefined ? [] : [predecessor.leaving])];
-        const wake = mayExpire
-          ? await this.#expiry.wait(lease, node.stat, changed, predecessor === undefined)
-          : await firstOf(this.#options.clock, changed, this.#signal);
+        const wake =
+          mayExpire && !vacant
+            ? await this.#expiry.wait(lease, node.stat, changed, predecessor === undefined)
+            : await firstOf(clock, changed, this.#signal, vacant ? claimableAt : Infinity);
         if (wake === 'expired') return await this.#claim(node);
         if (wake === 1) return undefined;
       } finally {
@@ -126,7 +133,11 @@ export class Campaign {
     } else if (lease.kind === 'held') {
       const { candidateId, hostname } = lease.record;
       this.#report(mayExpire ? 'standing by, next in line' : 'standing by', { leader: candidateId, host: hostname });
-    } else this.#report('standing by: the lease is vacant and another candidate is about to claim it');
+    } else if (this.#incarnation.claimableAt > this.#options.clock.now())
+      this.#report(
+        'the election was wiped: waiting for as long as a lease lasts, since its last leader may not know yet',
+      );
+    else this.#report('standing by: the lease is vacant and another candidate is about to claim it');
   }
 
   /** Says what changed, once. */

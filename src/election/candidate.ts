@@ -5,6 +5,7 @@ import type { Session } from '../zookeeper/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './context.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from './election.ts';
+import { Incarnation } from './incarnation.ts';
 import { timings } from './lease.ts';
 import { Standing } from './standing.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
@@ -21,7 +22,10 @@ export function createElection(options: ElectionOptions): Election {
 class ZooKeeperElection implements Election, TermHost {
   readonly #options: ElectionOptions;
   readonly testament: Testament;
+  readonly #incarnation = new Incarnation();
   #standing: Standing | undefined;
+  /** The place with whose session the base znode was last looked at. */
+  #known: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
 
@@ -48,12 +52,12 @@ class ZooKeeperElection implements Election, TermHost {
   async #campaign({ signal, patience }: CampaignOptions): Promise<Term> {
     for (;;) {
       signal.throwIfAborted();
-      const standing = await this.#open(signal, patience);
-      const guard = guardContact(this.#options, standing.session, signal, patience);
+      const standing = await this.#open(signal, patience.opening);
+      const guard = guardContact(this.#options, standing.session, signal, patience.standing);
       try {
         const term = await this.#stand(standing, guard.signal);
         if (term !== undefined) return await elected(term, signal);
-        await standing.session.close(patience);
+        await standing.session.close(patience.opening);
       } catch (error) {
         signal.throwIfAborted();
         if (!standing.session.ended.aborted) throw error;
@@ -75,11 +79,24 @@ class ZooKeeperElection implements Election, TermHost {
       await standing.abandon(signal);
       this.#term = undefined;
     }
-    if (standing.proposal === undefined) await standing.propose(signal);
-    const claim = await new Campaign(this.#options, standing, signal).win();
+    const steps = [
+      ...(this.#known === standing ? [] : [this.#know(standing, signal)]),
+      ...(standing.proposal === undefined ? [standing.propose(signal)] : []),
+    ];
+    await Promise.all(steps);
+    const claim = await new Campaign(this.#options, standing, this.#incarnation, signal).win();
     if (claim === undefined) return undefined;
     this.#term = new LeaseTerm(this.#options, this, claim);
     return this.#term;
+  }
+
+  /** Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease. */
+  async #know(standing: Standing, signal: AbortSignal): Promise<void> {
+    const { basePath, clock, leaseDuration, stop } = this.#options;
+    const stat = await standing.ask(signal, (o) => standing.session.exists(basePath, o));
+    const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
+    this.#incarnation.see(stat?.czxid, rules.leaseDuration, clock.now());
+    this.#known = standing;
   }
 
   /** The session of before if it still lives, else a new one. */
@@ -163,7 +180,7 @@ function guardContact(
     cancel?.();
     cancel = undefined;
     const { contact } = session;
-    if (contact.up) return;
+    if (contact.up || patience === Infinity) return;
     // Each campaign has its patience, also one that begins without contact.
     cancel = clock.at(Math.max(contact.since, begin) + patience, () => {
       const silence = formatDuration(Math.round(clock.now() - contact.since));

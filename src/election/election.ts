@@ -57,8 +57,11 @@ export interface StopRules {
 
 export interface CampaignOptions {
   readonly signal: AbortSignal;
-  /** How long to do without contact to the coordinator before the campaign fails, ms. */
-  readonly patience: number;
+  /**
+   * How long to do without contact to the coordinator before the campaign fails, ms: at the beginning (`opening`, finite), and while standing, when there is a place in the
+   * queue to lose (`standing`, Infinity for as long as it takes).
+   */
+  readonly patience: { readonly opening: number; readonly standing: number };
 }
 
 /** A candidate's part in one election. */

@@ -135,7 +135,9 @@ export class Supervisor {
     const { signal } = this.#campaigning;
     const elected = async (): Promise<Term> => {
       if (delay > 0) await sleep(clock, delay, signal);
-      return election.campaign({ signal, patience });
+      // Who tries again anyway keeps its place and goes on the moment contact is back.
+      const standing = this.#plan.onElectionFailure === 'retry' ? Infinity : patience;
+      return election.campaign({ signal, patience: { opening: patience, standing } });
     };
     elected().then(
       (term) => this.#elected(campaign, term),

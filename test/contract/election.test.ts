@@ -55,7 +55,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   };
   const campaign = (election: Election, clock: Clock, patience = PATIENCE_MS): Standing => {
     const controller = new AbortController();
-    const term = election.campaign({ signal: controller.signal, patience });
+    const term = election.campaign({ signal: controller.signal, patience: { opening: patience, standing: patience } });
     term.catch(() => undefined); // looked at by those tests that expect it
     return { election, clock, term, abort: () => controller.abort(new Error('called off')) };
   };
@@ -279,7 +279,12 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   it('does not start a campaign whose signal is aborted already', async () => {
     const { election } = candidate('a');
     const reason = new Error('never mind');
-    const failed = rejection(election.campaign({ signal: AbortSignal.abort(reason), patience: PATIENCE_MS }));
+    const failed = rejection(
+      election.campaign({
+        signal: AbortSignal.abort(reason),
+        patience: { opening: PATIENCE_MS, standing: PATIENCE_MS },
+      }),
+    );
     expect(await world.settle(failed)).toBe(reason);
     await world.settle(election.withdraw(1000));
     await world.settle(election.close(1000));
