@@ -111,7 +111,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const [proposal, ...others] = await proposals();
     expect(others).toEqual([]);
     expect(term.leaseDuration).toBe(TIMEOUT_MS);
-    await world.pass(200); // the first renewal puts the token on record
+    await world.pass(TIMEOUT_MS / 2); // the first renewal puts the token on record
     const record = await lease();
     expect(record).toMatchObject({
       candidateId: 'a',
