@@ -13,6 +13,7 @@ import {
   ensembleLeaderStops,
   expired,
   hostStops,
+  wiped,
   kill,
   loseKeeper,
   memberStops,
@@ -197,6 +198,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     servers: 'three',
     outcome: 'same',
     strike: ensembleLeaderStops,
+  },
+  wiped: {
+    summary: 'the leader is cut off, and the only server loses its data',
+    servers: 'own',
+    ownNetworks: true,
+    flags: stop,
+    outcome: 'next',
+    strike: wiped,
   },
   'host-stop': {
     summary:
