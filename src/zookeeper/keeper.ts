@@ -135,6 +135,7 @@ function onClientEvent(native: NativeClient, event: string, value: unknown, take
 
 function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
+  setInterval(() => executor.checkSupervisor(), native.timeout / 3);
   // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
   if (takenOver) native.a_sync('/', () => undefined);
   report({
@@ -208,6 +209,12 @@ function close(): void {
   flush(() => process.exit(0));
 }
 
+const executor = new Executor((will) => {
+  // A supervisor that wakes up finds its keeper gone.
+  if (process.connected) process.disconnect();
+  return release(will);
+});
+
 /** How long the ensemble is waited for when a will is executed, ms: the lease runs out by itself. */
 const RELEASE_WITHIN_MS = 2_000;
 
@@ -229,11 +236,6 @@ async function release({ lease }: Will): Promise<void> {
 function main(): void {
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
-  const executor = new Executor((will) => {
-    // A supervisor that wakes up finds its keeper gone.
-    if (process.connected) process.disconnect();
-    return release(will);
-  });
   process.on('disconnect', () => void executor.execute());
 
   let Client: new () => { readonly native: NativeClient };
@@ -244,6 +246,7 @@ function main(): void {
   }
   process.on('message', (command: Command) => {
     if (executor.executing) return;
+    executor.hear();
     if (command.kind === 'will') executor.accept(command.will);
     else if (command.kind === 'ping') report({ kind: 'alive' });
     else if (command.kind === 'connect') connect(command, new Client().native);

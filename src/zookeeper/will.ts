@@ -10,12 +10,16 @@ import { actsAt } from './will-instants.ts';
 /** SIGKILL is repeated for as long as the group is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;
 
+/** Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still has not read its messages yet. */
+const SILENT_CHECKS = 3;
+
 /** Holds the present will, and executes it once: when told to, or when its instant has passed. */
 export class Executor {
   readonly #release: (will: Will) => Promise<void>;
   #will: Will = {};
   #disarm: (() => void) | undefined;
   #executing = false;
+  #silentChecks = 0;
 
   /** `release` gives up what the will holds and ends the keeper. */
   constructor(release: (will: Will) => Promise<void>) {
@@ -24,6 +28,20 @@ export class Executor {
 
   get executing(): boolean {
     return this.#executing;
+  }
+
+  /**
+   * To be called three times a session timeout. A supervisor that stands still while nothing runs would keep its place in the queue through its keeper, and hold up everybody behind it:
+   * after a session timeout without a word (it asks after its keeper that often) the place is given up. While a command runs, the will's instants decide.
+   */
+  checkSupervisor(): void {
+    this.#silentChecks++;
+    if (this.#silentChecks > SILENT_CHECKS && this.#will.command === undefined) void this.execute();
+  }
+
+  /** The supervisor has said something. */
+  hear(): void {
+    this.#silentChecks = 0;
   }
 
   /** Replaces the will. Too late once it is being executed. */
