@@ -39,7 +39,7 @@ export class LeaseTerm implements Term {
   readonly lease: HeldLease;
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
-  readonly #watching: Promise<void>;
+  #putOff: () => void = () => undefined;
   #sentAt: number;
   #confirmed = true;
   #proposing: Promise<void> | undefined;
@@ -55,7 +55,7 @@ export class LeaseTerm implements Term {
     this.lease = new HeldLease(options.basePath, () => host.standing, claim);
     this.#sentAt = claim.sentAt;
     this.host.testament.prepare(this.#holding());
-    this.#watching = this.#watchOver(this.#stop.signal);
+    this.#watchOver(this.#patience);
     this.#beating = this.#beat(this.#stop.signal);
   }
 
@@ -65,6 +65,11 @@ export class LeaseTerm implements Term {
 
   get deadline(): number {
     return this.#sentAt + this.timings.leaseDuration;
+  }
+
+  /** From one acknowledgement to when the next one is late, ms. */
+  get #patience(): number {
+    return this.timings.heartbeat + this.timings.acknowledgeWithin;
   }
 
   get isLost(): boolean {
@@ -87,7 +92,8 @@ export class LeaseTerm implements Term {
   /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
   async settle(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([this.#beating, this.#watching, this.#proposing]);
+    this.#putOff();
+    await Promise.all([this.#beating, this.#proposing]);
   }
 
   /**
@@ -114,22 +120,20 @@ export class LeaseTerm implements Term {
   }
 
   /**
-   * This process's own beat, which no answer is needed for: it keeps the keeper from acting during an outage (under `keep`), and notices after a standstill
-   * that the keeper has acted.
+   * Looks after a heartbeat that is not acknowledged in time: that needs no answer of anybody. It keeps the keeper from acting during an outage (under `keep`), and notices
+   * after a standstill that the keeper has acted. Each acknowledgement puts it off, so that it wakes nobody in good times.
    */
-  async #watchOver(signal: AbortSignal): Promise<void> {
+  #watchOver(after: number): void {
     const { clock } = this.options;
     const { testament } = this.host;
-    try {
-      for (;;) {
-        await sleep(clock, this.timings.heartbeat, signal);
-        if (testament.overdue)
-          return this.#lose({ kind: 'released', by: 'the keeper, since this process stood still for too long' });
-        if (!this.#confirmed) testament.beat();
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    this.#putOff();
+    if (this.#stop.signal.aborted) return;
+    this.#putOff = clock.at(clock.now() + after, () => {
+      if (testament.overdue)
+        return this.#lose({ kind: 'released', by: 'the keeper, since this process stood still for too long' });
+      if (!this.#confirmed) testament.beat();
+      this.#watchOver(this.timings.acknowledgeWithin);
+    });
   }
 
   #holding(): Holding {
@@ -202,6 +206,7 @@ export class LeaseTerm implements Term {
     this.#confirmed = true;
     this.#sentAt = sentAt;
     this.host.testament.holds(this.#holding());
+    this.#watchOver(this.#patience);
     this.#emit({ kind: 'renewed', deadline: this.deadline });
     if (this.host.standing.proposal === undefined) this.#takePlace(signal);
   }
@@ -231,6 +236,7 @@ export class LeaseTerm implements Term {
     this.#lost = cause;
     this.host.testament.loses(this.leaseDuration);
     this.#stop.abort();
+    this.#putOff();
     this.#emit({ kind: 'lost', cause });
   }
 

@@ -61,6 +61,7 @@ class ForkedKeeper implements KeeperProcess {
   readonly #child: ChildProcess;
   #listener: KeeperListener | undefined;
   #end: string | undefined;
+  #outbox: Command[] = [];
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -81,9 +82,19 @@ class ForkedKeeper implements KeeperProcess {
     return this.#end;
   }
 
+  /** What is sent in one turn travels in one message: a heartbeat wakes the keeper once. */
   send(command: Command): void {
+    this.#outbox.push(command);
+    if (isUrgent(command)) this.#flush();
+    else if (this.#outbox.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const batch = this.#outbox;
+    if (batch.length === 0) return;
+    this.#outbox = [];
     // An undeliverable message means that the process is going: its exit is reported by itself.
-    if (this.#child.connected) this.#child.send(command, () => undefined);
+    if (this.#child.connected) this.#child.send(batch, () => undefined);
   }
 
   listen(listener: KeeperListener): void {
@@ -104,6 +115,11 @@ class ForkedKeeper implements KeeperProcess {
     this.#end = how;
     this.#listener?.end(how);
   }
+}
+
+/** The keeper has to know of a run before it is started, in case this process dies while starting it. */
+function isUrgent(command: Command): boolean {
+  return command.kind === 'will' && command.will.command !== undefined && command.will.command.group === undefined;
 }
 
 /** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */

@@ -135,7 +135,7 @@ function onClientEvent(native: NativeClient, event: string, value: unknown, take
 
 function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
-  setInterval(() => executor.checkSupervisor(), native.timeout / 3);
+  setInterval(() => executor.checkSupervisor(), native.timeout / 2);
   // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
   if (takenOver) native.a_sync('/', () => undefined);
   report({
@@ -244,14 +244,17 @@ function main(): void {
   } catch (error) {
     return abandon('module', error instanceof Error ? error.message : String(error));
   }
-  process.on('message', (command: Command) => {
+  const obey = (command: Command): void => {
     if (executor.executing) return;
-    executor.hear();
     if (command.kind === 'will') executor.accept(command.will);
     else if (command.kind === 'ping') report({ kind: 'alive' });
     else if (command.kind === 'connect') connect(command, new Client().native);
     else if (command.kind === 'request') request(command.id, command.request);
     else close();
+  };
+  process.on('message', (batch: readonly Command[]) => {
+    executor.hear();
+    for (const command of batch) obey(command);
   });
 }
 

@@ -30,8 +30,8 @@ export class Link {
   readonly endpoint: Endpoint;
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
-  /** How often the keeper was asked whether it is there since it last said anything. */
-  #asked = 0;
+  /** How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since the last check. */
+  #asked = -1;
   #listener: LinkListener | undefined;
   #onConnecting: (() => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
@@ -99,7 +99,7 @@ export class Link {
   checkKeeper(): void {
     if (this.#asked === 2) return this.kill('the keeper process does not answer');
     this.#asked++;
-    this.#keeper.send({ kind: 'ping' });
+    if (this.#asked > 0) this.#keeper.send({ kind: 'ping' });
   }
 
   send(id: number, request: Operation): void {
@@ -133,7 +133,7 @@ export class Link {
   }
 
   #onReport(report: Report): void {
-    this.#asked = 0;
+    this.#asked = -1;
     if (this.#end !== undefined) return;
     switch (report.kind) {
       case 'answer':

@@ -35,7 +35,7 @@ export interface ConnectCommand {
   readonly debug: boolean;
 }
 
-/** Supervisor to keeper. Requests reach ZooKeeper in the order in which they were sent. `close` ends the session, then the keeper. */
+/** Supervisor to keeper, in batches. Requests reach ZooKeeper in the order in which they were sent. `close` ends the session, then the keeper. */
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }

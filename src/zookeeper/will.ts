@@ -31,8 +31,8 @@ export class Executor {
   }
 
   /**
-   * To be called three times a session timeout. A supervisor that stands still while nothing runs would keep its place in the queue through its keeper, and hold up everybody behind it:
-   * after a session timeout without a word (it asks after its keeper that often) the place is given up. While a command runs, the will's instants decide.
+   * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the queue through its keeper, and hold up everybody behind it:
+   * after two session timeouts at most without a word (it asks after its keeper more often) the place is given up. While a command runs, the will's instants decide.
    */
   checkSupervisor(): void {
     this.#silentChecks++;
