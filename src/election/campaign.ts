@@ -1,3 +1,4 @@
+import { describe } from '../errors.ts';
 import { NoNodeError } from '../zookeeper/errors.ts';
 import type { RequestOptions, ZNode } from '../zookeeper/port.ts';
 import { claimLease, type Claim } from './claim.ts';
@@ -5,7 +6,7 @@ import type { ElectionOptions } from './context.ts';
 import { ExpiryWatch } from './expiry.ts';
 import type { Incarnation } from './incarnation.ts';
 import { timings, type Timings } from './lease.ts';
-import { placeOf } from './queue.ts';
+import { isProposal, placeOf } from './queue.ts';
 import { parseLease, type Lease } from './record.ts';
 import type { Standing } from './standing.ts';
 import { firing, firstOf } from './watches.ts';
@@ -99,7 +100,8 @@ export class Campaign {
         const lease = parseLease(node.data);
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;
-        this.#incarnation.see(node.stat.czxid, this.#timings.leaseDuration, clock.now());
+        const held = lease.kind === 'held' ? lease.duration : undefined;
+        this.#incarnation.see(node.stat, Math.max(this.#timings.leaseDuration, held ?? 0), clock.now());
         const { claimableAt } = this.#incarnation;
         const vacant = lease.kind === 'vacant' && nobodyBefore;
         if (vacant && clock.now() >= claimableAt) return await this.#claim(node);
@@ -110,12 +112,30 @@ export class Campaign {
           mayExpire && !vacant
             ? await this.#expiry.wait(lease, node.stat, changed, predecessor === undefined)
             : await firstOf(clock, changed, this.#signal, vacant ? claimableAt : Infinity);
-        if (wake === 'expired') return await this.#claim(node);
+        if (wake === 'expired') return await this.#takeOver(node, lease);
         if (wake === 1) return undefined;
       } finally {
         watch.cancel();
       }
     }
+  }
+
+  /**
+   * Claims an expired lease, and deletes the proposal of the one that held it: that is no place in the queue any more, but it would stand before the new leader's for as long as its
+   * session lasts, and the next in line would not know that it is the next.
+   */
+  async #takeOver(node: ZNode, lease: Lease): Promise<Claim | undefined> {
+    const { basePath, mixedFleet, logger } = this.#options;
+    const claim = await this.#claim(node);
+    if (claim === undefined || mixedFleet || lease.kind !== 'held') return claim;
+    const name = lease.record.proposalNode.slice(basePath.length + 1);
+    if (lease.record.proposalNode === `${basePath}/${name}` && isProposal(name) && name !== this.#standing.proposal)
+      this.#standing.session
+        .delete(lease.record.proposalNode, -1, { timeout: this.#timings.heartbeat })
+        .catch((error: unknown) =>
+          logger.debug('the former leader’s proposal was not deleted', { error: describe(error) }),
+        );
+    return claim;
   }
 
   #claim(node: ZNode): Promise<Claim | undefined> {

@@ -84,6 +84,7 @@ class ZooKeeperElection implements Election, TermHost {
       ...(standing.proposal === undefined ? [standing.propose(signal)] : []),
     ];
     await Promise.all(steps);
+    if (this.#known !== standing) await this.#know(standing, signal);
     const claim = await new Campaign(this.#options, standing, this.#incarnation, signal).win();
     if (claim === undefined) return undefined;
     this.#term = new LeaseTerm(this.#options, this, claim);
@@ -95,8 +96,9 @@ class ZooKeeperElection implements Election, TermHost {
     const { basePath, clock, leaseDuration, stop } = this.#options;
     const stat = await standing.ask(signal, (o) => standing.session.exists(basePath, o));
     const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
-    this.#incarnation.see(stat?.czxid, rules.leaseDuration, clock.now());
-    this.#known = standing;
+    this.#incarnation.see(stat, rules.leaseDuration, clock.now());
+    // Whoever came before the base znode was made looks again once it has a proposal under it.
+    if (stat !== undefined) this.#known = standing;
   }
 
   /** The session of before if it still lives, else a new one. */
