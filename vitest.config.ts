@@ -10,17 +10,35 @@ export default defineConfig({
     retry: 0,
     restoreMocks: true,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
-      { extends: true, test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 60_000 } },
       {
         extends: true,
-        test: { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 30_000, ...real },
+        test: { name: 'unit', sequence: { groupOrder: 0 }, include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'simulation',
+          sequence: { groupOrder: 1 },
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'contract',
+          sequence: { groupOrder: 2 },
+          include: ['test/contract/**/*.test.ts'],
+          testTimeout: 30_000,
+          ...real,
+        },
       },
       // Two files at a time: each has a server and several processes of its own, and timings are part of what is tested.
       {
         extends: true,
         test: {
           name: 'integration',
+          sequence: { groupOrder: 3 },
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           maxWorkers: 2,
