@@ -1,0 +1,86 @@
+/** Defect 8: the server's wall clock is not that of the candidates. Go's ballot compares them: too late a take-over, or none of the waiting that keeps two from leading. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Session } from '../../../src/zookeeper/port.ts';
+import { Arena, expectNoOverlaps } from '../../support/candidate.ts';
+import { serversOf, sessionsAt } from '../../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
+import { within } from './measures.ts';
+
+const SESSION_MS = 2000;
+const FLAGS = { 'zookeeper-session-timeout': '2s' };
+const folder = mkdtempSync(join(tmpdir(), 'ballot-clock-'));
+const shim = join(folder, 'wall-clock.so');
+
+beforeAll(() => {
+  const source = join(import.meta.dirname, '../faults/wall-clock.c');
+  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', shim, source], { stdio: 'inherit' });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A server with a wall clock of its own: it gets the environment that this process has at its start. */
+async function serverWithClock(offset: number): Promise<Ensemble> {
+  Object.assign(process.env, { LD_PRELOAD: shim, WALL_CLOCK_OFFSET: String(offset) });
+  try {
+    return await startZooKeeper();
+  } finally {
+    delete process.env['LD_PRELOAD'];
+    delete process.env['WALL_CLOCK_OFFSET'];
+  }
+}
+
+describe.each([
+  ['30 s behind', -30],
+  ['30 s ahead', 30],
+] as const)('a server whose clock is %s (defect 8)', (_, offset) => {
+  let zookeeper: Ensemble;
+  let observer: Session;
+
+  beforeAll(async () => {
+    zookeeper = await serverWithClock(offset);
+    observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
+  });
+  afterAll(async () => {
+    await observer?.close(3000);
+    await zookeeper?.close();
+  });
+  afterEach(expectNoOverlaps);
+
+  it('has that clock indeed', async () => {
+    const path = await observer.create('/clock', Buffer.alloc(0), 'persistent', within);
+    const stat = await observer.exists(path, within);
+    expect(Math.abs((stat?.ctime ?? NaN) - Date.now() - offset * 1000)).toBeLessThan(5000);
+  });
+
+  it('does not delay the take-over from a host that is gone', async () => {
+    await using stage = new Arena(zookeeper.connectString);
+    const leader = await stage.stand({ flags: FLAGS });
+    await stage.journal.started();
+    const next = await stage.stand({ flags: FLAGS });
+    await next.says('next in line');
+    leader.kill();
+    const at = Date.now();
+    const start = await stage.journal.started(1, { candidate: next.id, timeout: 25_000 });
+    // Its lease, and room for a busy machine; with the difference of the clocks on top it would be half a minute.
+    expect(start.time * 1000 - at).toBeLessThan(SESSION_MS + 6000);
+  });
+
+  it('does not let anybody lead before a fresh lease has run out', async () => {
+    await using stage = new Arena(zookeeper.connectString);
+    // Its holder has no proposal: nothing but the lease keeps others from leading.
+    const lease = {
+      ...{ candidateId: 'away', hostname: 'h', pid: '1', proposalTime: '2026-11-21 03:06:35.479168679 +0000 UTC' },
+      ...{ proposalNode: `${stage.basePath}/proposal-0000000000`, sessionTimeout: '3s' },
+      lastSeenTime: '2026-11-21 03:06:35.479168679 +0000 UTC m=+1.952092386',
+    };
+    const at = Date.now();
+    await observer.create(stage.basePath, Buffer.from(JSON.stringify(lease)), 'persistent', within);
+    stage.start({ flags: FLAGS });
+    const start = await stage.journal.started();
+    expect(start.time * 1000 - at).toBeGreaterThan(2998);
+    expect(start.time * 1000 - at).toBeLessThan(3000 + 6000);
+  });
+});

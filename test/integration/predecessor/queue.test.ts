@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Session } from '../../../src/zookeeper/port.ts';
+import { Arena, expectNoOverlaps, type Candidate } from '../../support/candidate.ts';
+import { serversOf, sessionsAt } from '../../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
+import { figure, heapSnapshots, liveHeap, renewals, requestNumbers, sessionsInLine, within } from './measures.ts';
+
+let zookeeper: Ensemble;
+let observer: Session;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
+});
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+});
+
+afterEach(expectNoOverlaps);
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+
+describe('a change in the queue wakes one candidate (defect 10)', () => {
+  it('the one behind who leaves; nobody else asks the server for anything', { timeout: 90_000 }, async () => {
+    await using stage = arena();
+    const candidates: Candidate[] = [];
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) candidates.push(await stage.stand({ id }));
+    await candidates[1]?.says('standing by, next in line');
+    await renewals(observer, stage.basePath, 1);
+    const line = await sessionsInLine(observer, stage.basePath);
+    expect(new Set(line).size).toBe(6);
+    /** Requests of each, in the order of `line`, while `change` happens and for two heartbeats after. */
+    const requestsDuring = async (change: () => Promise<void>): Promise<number[]> => {
+      const before = await requestNumbers(zookeeper.server);
+      await change();
+      await renewals(observer, stage.basePath, 2);
+      const after = await requestNumbers(zookeeper.server);
+      return line.map((session) => (after.get(session) ?? NaN) - (before.get(session) ?? NaN));
+    };
+
+    // Renewals wake the next in line alone, which watches the lease.
+    const renewed = await requestsDuring(async () => undefined);
+    expect(renewed[0]).toBeGreaterThanOrEqual(2);
+    expect(renewed[1]).toBeGreaterThanOrEqual(2);
+    expect(renewed.slice(2)).toEqual([0, 0, 0, 0]);
+
+    // d leaves: e looks at the queue and watches c. Its own end makes the connection of d unknown.
+    const left = await requestsDuring(async () => {
+      candidates[3]?.signal('SIGTERM');
+      await candidates[3]?.end();
+    });
+    expect([left[2], left[5]]).toEqual([0, 0]);
+    expect(left[4]).toBeGreaterThanOrEqual(1);
+    expect(left[4]).toBeLessThanOrEqual(3);
+
+    // a leaves: b leads, c is the next in line. The others stand where they stand.
+    const handedOver = await requestsDuring(async () => {
+      candidates[0]?.signal('SIGTERM');
+      await candidates[0]?.end();
+      await stage.journal.started(1, { candidate: 'b' });
+    });
+    expect(handedOver[2]).toBeGreaterThan(0);
+    expect(handedOver.slice(4)).toEqual([0, 0]);
+  });
+});
+
+describe('many changes (defect 11)', () => {
+  /** Memory that belongs to a process alone, KiB. */
+  const anonymous = (pid: number): number =>
+    Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+  it('leave no watch and no memory behind', { timeout: 90_000 }, async () => {
+    await using stage = arena();
+    const rubbish = Buffer.from('held by nobody who says who');
+    await observer.create(stage.basePath, rubbish, 'persistent', within);
+    const candidate = stage.start({
+      flags: { 'zookeeper-session-timeout': '10s' },
+      env: { NODE_OPTIONS: heapSnapshots(stage.journal.folder) },
+    });
+    await candidate.says('the lease cannot be read');
+    const [session] = await sessionsInLine(observer, stage.basePath);
+    const asked = async (): Promise<number> =>
+      (await requestNumbers(zookeeper.server)).get(session as bigint) as number;
+    /** Writes the lease until the candidate, woken by its watch each time, has sent so many requests. */
+    const changes = async (requests: number): Promise<void> => {
+      const end = (await asked()) + requests;
+      while ((await asked()) < end)
+        for (let i = 0; i < 50; i++) await observer.set(stage.basePath, rubbish, -1, within);
+    };
+    const [keeper] = candidate.keepers() as [number];
+    await changes(2000);
+    const [heap, memory] = [await liveHeap(candidate.pid, stage.journal.folder), anonymous(keeper)];
+    const requests = 4000;
+    await changes(requests);
+    const grown = (await liveHeap(candidate.pid, stage.journal.folder)) - heap;
+    // Nothing is kept of a request, nor of a watch that has fired. (What grows is compiled code, and less and less.)
+    expect(grown / requests).toBeLessThan(100);
+    // The keeper's garbage is not collected on demand: what it may gather besides.
+    expect(anonymous(keeper) - memory).toBeLessThan(6 * 1024);
+    expect(await figure(zookeeper.server, 'zk_watch_count')).toBeLessThanOrEqual(1);
+    expect(stage.journal.entries()).toEqual([]);
+  });
+});

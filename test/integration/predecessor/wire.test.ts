@@ -1,0 +1,193 @@
+/** Candidates of Go's ballot and ours in one election, by what is on the wire. Go's is played: same records, same order, same waits, a journalled command. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Session, ZNode } from '../../../src/zookeeper/port.ts';
+import { Arena, electionAt, expectNoOverlaps, type Candidate, type Journal } from '../../support/candidate.ts';
+import { readAsGo } from '../../support/go-reader.ts';
+import { poll } from '../../support/poll.ts';
+import { serversOf, sessionsAt } from '../../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
+import { GoCandidate } from '../faults/go-candidate.ts';
+import { renewals, within } from './measures.ts';
+
+/** Session timeout of both kinds: as long does Go's lease last, and it is renewed every half of it. */
+const SESSION_MS = 4000;
+
+let zookeeper: Ensemble;
+let observer: Session;
+/** The one that is entering: each is told from the others by the process that it has started. */
+let entering: Promise<unknown> = Promise.resolve();
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
+});
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+});
+afterEach(expectNoOverlaps);
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+const commandOf = (journal: Journal): [string, ...string[]] => journal.command() as [string, ...string[]];
+
+function go(stage: Arena, id = 'go'): Promise<GoCandidate> {
+  const entered = entering.then(() => GoCandidate.enter(zookeeper, stage.basePath, id, commandOf(stage.journal)));
+  entering = entered.catch(() => undefined);
+  return entered;
+}
+
+/** One of ours, in the queue. */
+async function ours(stage: Arena, id = 'ours', mixed = true): Promise<Candidate> {
+  const before = (await electionAt(observer, stage.basePath))?.proposals.length ?? 0;
+  const candidate = stage.start({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
+  await poll(async () => ((await electionAt(observer, stage.basePath))?.proposals.length ?? 0) > before, {
+    what: `a place for ${id}`,
+  });
+  return candidate;
+}
+
+const lease = (stage: Arena): Promise<ZNode> => observer.get(stage.basePath, within);
+
+async function proposalOf(stage: Arena, id: string): Promise<ZNode> {
+  for (const name of (await electionAt(observer, stage.basePath))?.proposals ?? []) {
+    const node = await observer.get(`${stage.basePath}/${name}`, within);
+    if (readAsGo(node.data)['candidateId'] === id) return node;
+  }
+  throw new Error(`no proposal of ${id}`);
+}
+
+describe.concurrent("ours behind a leader of Go's", () => {
+  it('stands by for as long as that renews every half of its session timeout', async () => {
+    await using stage = arena();
+    const leader = await go(stage);
+    await stage.journal.started(1, { candidate: 'go' });
+    const standby = await ours(stage);
+    expect(await standby.says('standing by, next in line')).toMatchObject({ leader: 'go', host: 'go-host' });
+    await renewals(observer, stage.basePath, 3);
+    expect(stage.journal.starts('ours')).toEqual([]);
+    expect(leader.failure).toBeUndefined();
+    await leader.resign();
+  });
+
+  it('takes over after its crash when the lease was silent for its session timeout, and not before', async () => {
+    await using stage = arena();
+    const leader = await go(stage);
+    await stage.journal.started(1, { candidate: 'go' });
+    await ours(stage);
+    await renewals(observer, stage.basePath, 1);
+    await leader.crash();
+    const last = await lease(stage);
+    const start = await stage.journal.started(1, { candidate: 'ours' });
+    const silent = start.time * 1000 - last.stat.mtime;
+    expect(silent).toBeGreaterThan(SESSION_MS - 2);
+    // The proposal of the crashed one goes with its session, which the server rounds up to its ticks.
+    expect(silent).toBeLessThan(SESSION_MS + 5000);
+  });
+
+  it('takes over after its resignation in the usual way (the record stays in the lease) not before that has run out', async () => {
+    await using stage = arena();
+    const leader = await go(stage);
+    await stage.journal.started(1, { candidate: 'go' });
+    await ours(stage);
+    await renewals(observer, stage.basePath, 1);
+    await leader.resign();
+    const last = await lease(stage);
+    expect(last.data.length).toBeGreaterThan(0);
+    const start = await stage.journal.started(1, { candidate: 'ours' });
+    expect(start.time * 1000 - last.stat.mtime).toBeGreaterThan(SESSION_MS - 2);
+    expect(start.time * 1000 - last.stat.mtime).toBeLessThan(SESSION_MS + 5000);
+  });
+
+  it('takes over at once when its resignation has emptied the lease', async () => {
+    await using stage = arena();
+    const leader = await go(stage);
+    await stage.journal.started(1, { candidate: 'go' });
+    await ours(stage);
+    await renewals(observer, stage.basePath, 1);
+    await leader.resign();
+    const at = Date.now();
+    await observer.set(stage.basePath, Buffer.alloc(0), -1, within);
+    expect((await stage.journal.started(1, { candidate: 'ours' })).time * 1000 - at).toBeLessThan(SESSION_MS / 2);
+  });
+});
+
+describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", () => {
+  it('renews the lease in words that Go reads, never rewrites its proposal, and is followed at once', async () => {
+    await using stage = arena();
+    const leader = await ours(stage);
+    await stage.journal.started(1, { candidate: 'ours' });
+    const follower = await go(stage);
+    const proposal = await proposalOf(stage, 'ours');
+    for (let beat = 0; beat < 4; beat++) {
+      await renewals(observer, stage.basePath, 1);
+      const record = readAsGo((await lease(stage)).data);
+      expect(Object.keys(record)).toEqual([
+        ...['candidateId', 'hostname', 'pid', 'proposalTime', 'proposalNode', 'sessionTimeout', 'lastSeenTime'],
+      ]);
+      expect(record).toMatchObject({ candidateId: 'ours', pid: String(leader.pid), sessionTimeout: '4s' });
+    }
+    expect(await proposalOf(stage, 'ours')).toEqual(proposal);
+    expect(proposal.stat.version).toBe(0);
+    expect(follower.driven).toBe(0);
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(143);
+    const at = Date.now();
+    await stage.journal.started(1, { candidate: 'go' });
+    // Go looks at the lease every half of its timeout; it is empty, so it need not wait for it.
+    expect(Date.now() - at).toBeLessThan(SESSION_MS);
+    expect(follower).toMatchObject({ driven: 0, failure: undefined });
+    await follower.resign();
+  });
+
+  it('after having stood by and taken over: Go behind it was never driven out of the queue', async () => {
+    await using stage = arena();
+    const first = await go(stage, 'go1');
+    await stage.journal.started(1, { candidate: 'go1' });
+    await ours(stage);
+    const last = await go(stage, 'go2');
+    const proposal = await proposalOf(stage, 'ours');
+    await renewals(observer, stage.basePath, 1);
+    await first.crash();
+    await stage.journal.started(1, { candidate: 'ours' });
+    await renewals(observer, stage.basePath, 2);
+    expect((await proposalOf(stage, 'ours')).stat).toEqual(proposal.stat);
+    expect(last).toMatchObject({ driven: 0, leads: false, failure: undefined });
+    await last.resign();
+  });
+
+  it('is what mixed-fleet is for: without it Go takes a heartbeat for a failed election', async () => {
+    await using stage = arena();
+    await ours(stage, 'ours', false);
+    await stage.journal.started(1, { candidate: 'ours' });
+    const follower = await go(stage);
+    await poll(() => follower.driven > 0, { what: 'Go to be driven out' });
+    await follower.resign();
+  });
+
+  it('crashes with its host: Go leads when the lease has run out by its reckoning', async () => {
+    await using stage = arena();
+    const leader = await ours(stage);
+    await stage.journal.started(1, { candidate: 'ours' });
+    const follower = await go(stage);
+    await renewals(observer, stage.basePath, 1);
+    leader.kill();
+    const last = await lease(stage);
+    const start = await stage.journal.started(1, { candidate: 'go' });
+    expect(start.time * 1000 - last.stat.mtime).toBeGreaterThan(SESSION_MS - 2);
+    await follower.resign();
+  });
+});
+
+describe.concurrent('ballot info in a mixed fleet', () => {
+  it('shows both kinds, in the order of the queue', async () => {
+    await using stage = arena();
+    const leader = await go(stage);
+    await stage.journal.started(1, { candidate: 'go' });
+    await ours(stage);
+    const { leader: shown, candidates, lease: held } = await stage.info();
+    expect(shown).toMatchObject({ candidateId: 'go', notes: expect.arrayContaining(['is leader']) as string[] });
+    expect(candidates.map(({ candidateId }) => candidateId)).toEqual(['go', 'ours']);
+    expect(held).toMatchObject({ state: 'held', holder: 'go' });
+    await leader.resign();
+  });
+});
