@@ -139,21 +139,24 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
     await follower.resign();
   });
 
-  it('after having stood by and taken over: Go behind it was never driven out of the queue', async () => {
-    await using stage = arena();
-    const first = await go(stage, 'go1');
-    await stage.journal.started(1, { candidate: 'go1' });
-    await ours(stage);
-    const last = await go(stage, 'go2');
-    const proposal = await proposalOf(stage, 'ours');
-    await renewals(observer, stage.basePath, 1);
-    await first.crash();
-    await stage.journal.started(1, { candidate: 'ours' });
-    await renewals(observer, stage.basePath, 2);
-    expect((await proposalOf(stage, 'ours')).stat).toEqual(proposal.stat);
-    expect(last).toMatchObject({ driven: 0, leads: false, failure: undefined });
-    await last.resign();
-  });
+  it.each(['crash', 'resign'] as const)(
+    'after having stood by and taken over from a %s: Go behind it was never driven out of the queue',
+    async (how) => {
+      await using stage = arena();
+      const first = await go(stage, 'go1');
+      await stage.journal.started(1, { candidate: 'go1' });
+      await ours(stage);
+      const last = await go(stage, 'go2');
+      const proposal = await proposalOf(stage, 'ours');
+      await renewals(observer, stage.basePath, 1);
+      await first[how]();
+      await stage.journal.started(1, { candidate: 'ours' });
+      await renewals(observer, stage.basePath, 2);
+      expect((await proposalOf(stage, 'ours')).stat).toEqual(proposal.stat);
+      expect(last).toMatchObject({ driven: 0, leads: false, failure: undefined });
+      await last.resign();
+    },
+  );
 
   it('is what mixed-fleet is for: without it Go takes a heartbeat for a failed election', async () => {
     await using stage = arena();
