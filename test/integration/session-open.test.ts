@@ -132,7 +132,7 @@ describe('opening a session', () => {
     for (const name of ['lib', 'package.json']) {
       await cp(join(source, 'zookeeper', name), join(folder, 'node_modules/zookeeper', name), { recursive: true });
     }
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
     await copyFile(keeperPath, join(folder, 'keeper.js'));
     const error = await failure(
       sessionsAt(serversOf(zookeeper), { keeperPath: join(folder, 'keeper.js') }).opener,
