@@ -43,7 +43,7 @@ describe('a change in the queue wakes one candidate (defect 10)', () => {
     // Renewals wake the next in line alone, which watches the lease.
     const renewed = await requestsDuring(async () => undefined);
     expect(renewed[0]).toBeGreaterThanOrEqual(2);
-    expect(renewed[1]).toBeGreaterThanOrEqual(2);
+    expect(renewed[1]).toBeGreaterThanOrEqual(1);
     expect(renewed.slice(2)).toEqual([0, 0, 0, 0]);
 
     // d leaves: e looks at the queue and watches c. Its own end makes the connection of d unknown.
