@@ -58,7 +58,7 @@ export async function claimLease(
       } else {
         if (!isUnanswered(error)) throw error;
         doubtful = true;
-        suspectIfSilent(session, error, clock.now() - sentAt >= timeout);
+        suspectIfSilent(clock, session, error, sentAt, timeout);
       }
     }
     const node = await readLease(options, standing, record, timeout, signal);

@@ -48,13 +48,18 @@ export async function untilAnswered<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!isUnanswered(error)) throw error;
-      suspectIfSilent(session, error, clock.now() - sentAt >= timeout);
+      suspectIfSilent(clock, session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS, signal);
     }
   }
 }
 
-/** Replaces the connection when a request that was sent got no answer in time; a connection that broke is replaced by the session itself. */
-export function suspectIfSilent(session: Session, error: unknown, timedOut: boolean): void {
-  if (timedOut && error instanceof OutcomeUnknownError && session.contact.up) session.reattach(error.message);
+/**
+ * Replaces the connection when it was silent for `timeout` ms, from when the request was sent at the earliest, and not counting the time for which the request waited for this connection. One that
+ * broke is replaced by the session itself.
+ */
+export function suspectIfSilent(clock: Clock, session: Session, error: unknown, sentAt: number, timeout: number): void {
+  const { contact } = session;
+  if (!(error instanceof OutcomeUnknownError) || !contact.up) return;
+  if (clock.now() - Math.max(sentAt, contact.since) >= timeout) session.reattach(error.message);
 }

@@ -87,7 +87,7 @@ export class ExpiryWatch {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isUnanswered(error)) throw error;
-      suspectIfSilent(session, error, clock.now() - sentAt >= timeout);
+      suspectIfSilent(clock, session, error, sentAt, timeout);
     }
     this.forget();
     return false;

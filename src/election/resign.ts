@@ -38,7 +38,7 @@ export async function resignLease(term: LeaseTerm): Promise<void> {
           hint: 'it runs out by itself; until then nobody else leads',
         });
       }
-      suspectIfSilent(term.host.standing.session, error, clock.now() - sentAt >= timeout);
+      suspectIfSilent(clock, term.host.standing.session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS);
     }
   }

@@ -106,7 +106,7 @@ export class Standing {
       if (!isUnanswered(error)) this.#inDoubt = wasInDoubt;
       if (error instanceof NoNodeError) await this.ensureBasePath(signal);
       else if (!isUnanswered(error)) throw error;
-      suspectIfSilent(this.session, error, clock.now() - sentAt >= timeout);
+      suspectIfSilent(clock, this.session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS, signal);
       return false;
     }

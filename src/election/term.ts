@@ -174,7 +174,7 @@ export class LeaseTerm implements Term {
   async #unanswered(error: unknown, sentAt: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     this.#unconfirmed(describe(error));
-    suspectIfSilent(this.host.standing.session, error, clock.now() - sentAt >= this.timings.acknowledgeWithin);
+    suspectIfSilent(clock, this.host.standing.session, error, sentAt, this.timings.acknowledgeWithin);
     // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of heartbeats: the deadline decides.
     await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
   }

@@ -89,10 +89,13 @@ export class Addresses {
 /** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
 const STATUS_TIMEOUT_MS = 150;
 
+/** What `probe` says of a server that accepts connections and tells nothing: it was stopped, swaps, or does not know the word. */
+export const SILENT = 'accepts connections, but is silent';
+
 /**
- * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words. Cheap, and it says what the ZooKeeper
+ * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` among them. Cheap, and it says what the ZooKeeper
  * client never tells: who refuses connections, and which server accepts them but has no quorum, by the four-letter word `srvr`.
- * A server that does not know the word, or may not answer it, gets the benefit of the doubt. Rejects with the signal's reason when aborted.
+ * A server that refuses the word gets the benefit of the doubt. Rejects with the signal's reason when aborted.
  *
  * @param timeout ms for the connection
  */
@@ -108,7 +111,7 @@ export async function probe(
     const accepted = await within(clock, timeout, signal, () => connected(socket, endpoint));
     if (!('value' in accepted)) return accepted.problem;
     const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr'));
-    return 'value' in status ? unfit(status.value) : undefined;
+    return 'value' in status ? unfit(status.value) : SILENT;
   } finally {
     socket.destroy();
   }

@@ -2,7 +2,7 @@ import { sleep } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { RefusedError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
-import { probe } from './addresses.ts';
+import { probe, SILENT } from './addresses.ts';
 import type { Addresses, Endpoint } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from './fork.ts';
@@ -83,6 +83,7 @@ class Search {
   readonly #signal: AbortSignal;
   readonly #since: number;
   readonly #accepting = new Set<string>();
+  readonly #silent = new Set<string>();
   #spare: KeeperProcess | undefined;
   #attempts = 0;
   #round = 0;
@@ -100,7 +101,7 @@ class Search {
   async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
     const { clock } = this.#context;
     const silence = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
-    if (silence !== undefined) return silence;
+    if (silence !== undefined && !(silence === SILENT && this.#mayTrySilent(endpoint))) return silence;
     this.#accepting.add(endpoint.name);
     const { link, outcome } = await this.#handshake(endpoint, this.#session);
     if ('id' in outcome) return this.#granted(link, outcome);
@@ -108,6 +109,13 @@ class Search {
     if (outcome.kind === 'ended') return this.#refused(endpoint, outcome.code);
     this.#failedHandshakes++;
     return (await this.#newSessionWouldDo(endpoint)) ? this.#lastTry(endpoint) : outcome.why;
+  }
+
+  /** A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to fail. */
+  #mayTrySilent({ name }: Endpoint): boolean {
+    if (this.#context.addresses.size === 1 || this.#silent.has(name)) return true;
+    this.#silent.add(name);
+    return false;
   }
 
   /** The server may have recovered just before it was asked for a new session. */

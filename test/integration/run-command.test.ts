@@ -83,7 +83,8 @@ describe('what the command inherits', () => {
     const passing = Object.keys(filesOf(other.pid as number));
     other.kill();
     expect(passing).toEqual(expect.arrayContaining(['0', '1', '2']));
-    expect(Object.keys(files)).toEqual(passing);
+    // Nothing that another child of the same parent does not get as well.
+    expect(passing).toEqual(expect.arrayContaining(Object.keys(files)));
     expect(files['0']).toBe('/dev/null');
     expect(Object.values(files).filter((file) => file.startsWith('socket:') && wrap === 'true')).toEqual([]);
     if (wrap === 'false') expect([files['1'], files['2']]).toEqual([1, 2].map((fd) => filesOf(candidate.pid)[fd]));

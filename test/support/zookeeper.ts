@@ -1,6 +1,16 @@
 /** Throw-away ZooKeeper servers on free ports of the loopback, data in temporary folders. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -30,6 +40,9 @@ export interface RestartOptions {
   /** Start with an empty data folder, as a server does whose disk was replaced. */
   readonly wipe?: boolean;
 }
+
+/** Magic number, version and database id. */
+const FILE_HEADER_BYTES = 16;
 
 /** One server of an ensemble. */
 export class Member {
@@ -155,8 +168,19 @@ export class Member {
   async restart({ wipe = false }: RestartOptions = {}): Promise<void> {
     await this.stop();
     if (wipe) this.#prepareData();
+    else this.#dropHeadlessLogs();
     this.launch();
     await this.ready();
+  }
+
+  /** A server that was killed just after it had begun a transaction log cannot read that file, which holds nothing yet, and would not start (java.io.EOFException in FileHeader). */
+  #dropHeadlessLogs(): void {
+    const folder = join(this.#folder, 'data', 'version-2');
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (name.startsWith('log.') && statSync(path).size < FILE_HEADER_BYTES) rmSync(path);
+    }
   }
 
   #prepareData(): void {
