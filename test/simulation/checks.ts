@@ -1,6 +1,8 @@
+import type { Chronicle } from './chronicle.ts';
 import type { SimulatedRun } from './command.ts';
 import type { Impairment } from './faults.ts';
 import type { Host, Tenure } from './host.ts';
+import { margin } from '../../src/election/lease.ts';
 import type { Setting } from './setting.ts';
 
 /** Two process groups of the command that lived at the same time. */
@@ -45,6 +47,7 @@ export function checkOverlaps(
     const excuses = impairments.filter(
       (it) => mayExcuse(it, older, setting) && it.from < from && it.to > from - window(setting),
     );
+    if (setting.theme === 'drift' && to - from <= driftOverlap(setting)) return [];
     if (excuses.length === 0) return [`${what}, without any reason`];
     const healed = Math.max(
       ...impairments
@@ -55,6 +58,17 @@ export function checkOverlaps(
     const late = to - Math.max(from, healed);
     return late > reactionTime(setting) ? [`${what}, for ${late.toFixed(0)} ms after every reason was gone`] : [];
   });
+}
+
+/** Scheduling on top of what clocks make, ms: timers that fire late, and the time that SIGKILL takes. */
+const SCHEDULING_MS = 20;
+
+/**
+ * How long two commands may overlap when clocks differ by more than the margin is for: the older is dead by (D − margin) of a clock that is slow by `rates`, the newer starts after D of one that
+ * is fast by as much.
+ */
+export function driftOverlap({ lease, rates }: Pick<Setting, 'lease' | 'rates'>): number {
+  return Math.max(0, (lease - margin(lease)) / (1 - rates) - lease / (1 + rates)) + SCHEDULING_MS;
 }
 
 /** How long before an overlap its cause may lie. */
@@ -70,8 +84,15 @@ function mayExcuse(impairment: Impairment, older: SimulatedRun, { theme }: Setti
   return theme === 'freezes' && impairment.kind === 'frozen';
 }
 
-/** Whenever somebody is elected, every other lease must have run out, for its holder too. No two terms share a token. */
-export function checkTenures(tenures: readonly Tenure[], impairments: readonly Impairment[]): string[] {
+/**
+ * Whenever somebody is elected, every other lease must have run out, for its holder too (with clocks further apart than is promised: not so). No two terms share a token, and a later one has a
+ * greater one.
+ */
+export function checkTenures(
+  tenures: readonly Tenure[],
+  impairments: readonly Impairment[],
+  { theme }: Setting,
+): string[] {
   const problems: string[] = [];
   const wipedBetween = (from: number, to: number): boolean =>
     impairments.some((it) => it.kind === 'wiped' && it.to > from && it.from < to);
@@ -81,7 +102,9 @@ export function checkTenures(tenures: readonly Tenure[], impairments: readonly I
       if (wipedBetween(earlier.electedAt, electedAt)) continue;
       if (earlier.token === tenure.token)
         problems.push(`${earlier.host} and ${tenure.host} were given the same token ${tenure.token}`);
-      if (wasHeld(earlier, electedAt))
+      if (tenure.token < earlier.token && !stood(impairments, earlier.host) && !stood(impairments, tenure.host))
+        problems.push(`${tenure.host} was elected after ${earlier.host} and has a smaller token`);
+      if (theme !== 'drift' && wasHeld(earlier, electedAt))
         problems.push(
           `${tenure.host} was elected at ${electedAt.toFixed(1)} while the lease of ${earlier.host} was valid until ${earlier.validAt(electedAt).toFixed(1)}`,
         );
@@ -92,13 +115,68 @@ export function checkTenures(tenures: readonly Tenure[], impairments: readonly I
 
 /** A run that starts later has no smaller token, unless its machine stood still between being elected and starting. */
 export function checkTokens(runs: readonly SimulatedRun[], impairments: readonly Impairment[]): string[] {
-  const stood = (host: string): boolean =>
-    impairments.some((it) => it.kind === 'wiped' || (it.kind === 'frozen' && it.host === host));
   return runs.slice(1).flatMap((run, index) => {
     const before = runs[index] as SimulatedRun;
-    if ((run.fencingToken ?? 0) >= (before.fencingToken ?? 0) || stood(run.host)) return [];
+    if ((run.fencingToken ?? 0) >= (before.fencingToken ?? 0) || stood(impairments, run.host)) return [];
     return [`run ${run.runId} on ${run.host} has a smaller token than ${before.runId} on ${before.host} before it`];
   });
+}
+
+/** Its machine may have stood still between being elected and learning of it; or the ensemble counts anew. */
+function stood(impairments: readonly Impairment[], host: string): boolean {
+  return impairments.some(
+    (it) => it.kind === 'wiped' || (it.host === host && (it.kind === 'frozen' || it.kind === 'paused')),
+  );
+}
+
+/**
+ * Under `stop` nothing of a run is left when its lease runs out, whether or not anybody claims it then. A machine that stands still for longer than the margin cannot be stopped, and clocks
+ * further apart than the margin is for do not measure it.
+ */
+export function checkEnds(
+  runs: readonly SimulatedRun[],
+  chronicle: Chronicle,
+  impairments: readonly Impairment[],
+  { plan, lease, theme }: Setting,
+  now: number,
+): string[] {
+  if (plan.onLeaseLoss === 'keep' || theme === 'drift') return [];
+  return runs.flatMap((run) => {
+    const last = chronicle.lastOf(run.fencingToken ?? 0);
+    if (last === undefined) return [`run ${run.runId} on ${run.host} has a token that no lease had`];
+    const limit = last + lease;
+    const end = run.endedAt ?? now;
+    const frozen = impairments.some(
+      (it) => theme === 'freezes' && it.kind === 'frozen' && it.host === run.host && it.from < end && it.to > last,
+    );
+    if (end <= limit || frozen) return [];
+    return [`run ${run.runId} on ${run.host} outlived its lease by ${(end - limit).toFixed(1)} ms`];
+  });
+}
+
+/** A lease that nobody renews is somebody else's, or nobody's, once it has run out. `since`: when all is calm. */
+export function checkStandstills(chronicle: Chronicle, since: number, now: number, longest: number): string[] {
+  return chronicle
+    .standstills(since, now)
+    .filter(({ from, to }) => to - from > longest)
+    .map(
+      ({ from, to, token }) =>
+        `the lease of term ${token} stood unchanged from ${from.toFixed(0)} to ${to.toFixed(0)}, longer than ${longest.toFixed(0)} ms`,
+    );
+}
+
+/** Whoever was asked to stop has ended in time, whatever else went on; while it stands still it cannot. */
+export function checkStops(hosts: readonly Host[], impairments: readonly Impairment[], within: number): string[] {
+  return hosts.flatMap(({ name, incarnations }) =>
+    incarnations.flatMap(({ stopRequestedAt: from, endedAt }) => {
+      if (from === undefined || endedAt === undefined) return [];
+      const still = impairments
+        .filter((it) => it.host === name && (it.kind === 'paused' || it.kind === 'frozen') && it.to > from)
+        .reduce((sum, it) => sum + it.to - Math.max(from, it.from), 0);
+      const took = endedAt - from - still;
+      return took > within ? [`ballot on ${name} took ${took.toFixed(0)} ms to end after it was asked to`] : [];
+    }),
+  );
 }
 
 function wasHeld(tenure: Tenure, at: number): boolean {

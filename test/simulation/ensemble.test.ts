@@ -129,14 +129,20 @@ describe('the fake ensemble', () => {
     expect(await w.do(other.exists('/e', SOON))).toBeDefined();
   });
 
-  it.each(['before', 'after'] as const)('breaks a connection %s a write was applied', async (when) => {
+  it.each([
+    ['lost', false],
+    ['unanswered', true],
+    ['late', true],
+    ['mute', true],
+  ] as const)('makes a write %s: its outcome is unknown, applied: %s', async (fate, applied) => {
     const w = world();
     const a = w.host('a');
     const session = await a.open();
     const connection = a.sessions.keeper?.connection;
-    if (connection) connection.breakAtWrite = when;
+    if (connection) connection.nextWrite = fate;
     expect(await w.do(failure(session.create('/e', EMPTY, 'persistent', SOON)))).toBeInstanceOf(OutcomeUnknownError);
-    expect((await w.do(session.exists('/e', SOON))) !== undefined).toBe(when === 'after');
+    if (fate === 'mute') session.reattach('silent');
+    expect((await w.do(session.exists('/e', SOON))) !== undefined).toBe(applied);
   });
 
   it('re-attaches to the same session at another address; watches are interrupted, waiting requests wait', async () => {

@@ -1,7 +1,7 @@
 import type { Random } from '../support/random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import { drawLatency, Network, QUIET, type Latency, type Passage } from './network.ts';
-import { Connection, Server, type ClientEnd, type Reply, type Request } from './server.ts';
+import { Connection, Server, type ClientEnd, type Fate, type Read, type Reply, type Request } from './server.ts';
 import { Refusal, Tree, type Transaction, type Write } from './tree.ts';
 
 /** A session as the ensemble's leader keeps it. */
@@ -13,6 +13,8 @@ export interface SessionRecord {
   touched: number;
   /** The one connection through which the session may write; others were moved away from. */
   connection: Connection | undefined;
+  /** A request whose connection broke, still on its way. */
+  late: Exclude<Request, Read> | undefined;
 }
 
 export interface EnsembleOptions {
@@ -23,6 +25,8 @@ export interface EnsembleOptions {
   /** Between the members: how far replicas lag. */
   readonly lag?: Latency;
   readonly log?: (who: string, what: string) => void;
+  /** Told of every set that was committed. */
+  readonly onSet?: (host: string, path: string, data: Buffer, zxid: number) => void;
 }
 
 /** What a server answers to a client that wants a session, new or old. */
@@ -50,10 +54,13 @@ export class Ensemble {
   #counter = 0;
   #sessionCount = 0;
   #wallOffset = 0;
+  /** Asked about every request that reaches a server. */
+  fateOf: ((host: string, request: Request) => Fate | undefined) | undefined;
   latency: Latency;
   readonly lag: Latency;
   readonly tickTime: number;
   readonly #log: (who: string, what: string) => void;
+  readonly #onSet: EnsembleOptions['onSet'];
 
   constructor(clock: VirtualClock, options: EnsembleOptions = {}) {
     this.clock = clock;
@@ -62,6 +69,7 @@ export class Ensemble {
     this.lag = options.lag ?? QUIET;
     this.tickTime = options.tickTime ?? 1000;
     this.#log = options.log ?? (() => undefined);
+    this.#onSet = options.onSet;
     this.servers = Array.from({ length: options.servers ?? 3 }, (_, index) => new Server(this, `zk${index + 1}`));
   }
 
@@ -106,6 +114,7 @@ export class Ensemble {
     server.toLeader.send(() => {
       const record = id === undefined ? this.#newSession(host, timeout) : this.sessions.get(id);
       if (record === undefined) return server.fromLeader.send(() => answer({ expired: true }));
+      if (this.#doLate(record)) return server.fromLeader.send(() => answer({ expired: true }));
       record.connection?.drop('the session moved to another connection');
       const connection = new Connection(this, server, host, record, client);
       record.connection = connection;
@@ -115,16 +124,21 @@ export class Ensemble {
     });
   }
 
+  /** What is still on its way from the session's last connection is done before it moves on. Returns whether that was its end. */
+  #doLate(record: SessionRecord): boolean {
+    const { late } = record;
+    record.late = undefined;
+    if (late?.kind === 'close') this.#close(record, 'closed by its client, late');
+    else if (late !== undefined) this.#write(record, late);
+    return late?.kind === 'close';
+  }
+
   touch(connection: Connection): void {
     if (connection.record.connection === connection) connection.record.touched = this.clock.time;
   }
 
   /** Decides about a request, tells every replica, and answers behind the change it made. */
-  commit(
-    connection: Connection,
-    request: Write | Extract<Request, { kind: 'close' }>,
-    answer: (reply: Reply) => void,
-  ): void {
+  commit(connection: Connection, request: Exclude<Request, Read>, answer: (reply: Reply) => void): void {
     const { record } = connection;
     if (record.connection !== connection || !this.sessions.has(record.id))
       return connection.drop('the session is not of this connection');
@@ -237,7 +251,14 @@ export class Ensemble {
     this.#sessionCount += 1;
     const id = (0x100000000000 * this.#epoch + this.#sessionCount).toString(16);
     const granted = Math.min(Math.max(timeout, 2 * this.tickTime), 20 * this.tickTime);
-    const record: SessionRecord = { id, timeout: granted, host, touched: this.clock.time, connection: undefined };
+    const record: SessionRecord = {
+      id,
+      timeout: granted,
+      host,
+      touched: this.clock.time,
+      connection: undefined,
+      late: undefined,
+    };
     this.sessions.set(id, record);
     this.#zxid();
     this.#awaitExpiry(record);
@@ -277,6 +298,7 @@ export class Ensemble {
         `${write.kind} ${path}${write.kind === 'create' ? '' : ` v${write.version}`} by ${record.host}`,
       );
       this.#broadcast(transaction);
+      if (write.kind === 'set') this.#onSet?.(record.host, path, write.data, zxid);
       const node = this.tree.get(path);
       return { ok: true, path, stat: node && this.tree.stat(path, node) };
     } catch (error) {

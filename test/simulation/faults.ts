@@ -13,6 +13,9 @@ export interface Impairment {
   readonly to: number;
 }
 
+/** How far wall clocks are off, and step, at most. */
+export const HOURS_MS = 6 * 3_600_000;
+
 type Fault = (troubles: Troubles) => void;
 
 /** How often each fault is drawn, relative to the others. */
@@ -42,6 +45,7 @@ const PAUSES: typeof ORDINARY = [
 
 const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
   rates: [...ORDINARY, [0.3, (t) => t.outage(true)]],
+  drift: ORDINARY,
   pauses: [...ORDINARY, ...PAUSES],
   freezes: [...ORDINARY, ...PAUSES],
   keep: [...ORDINARY, ...PAUSES, [0.3, (t) => t.outage(true)]],
@@ -101,7 +105,7 @@ export class Troubles {
     const connection = host.current?.sessions.keeper?.connection;
     if (connection === undefined) return;
     this.#impair(host.name, 'network', 0);
-    connection.breakAtWrite = this.#random.pick(['before', 'after'] as const);
+    connection.nextWrite = this.#random.pick(['lost', 'unanswered', 'late', 'mute'] as const);
   }
 
   reset(): void {
@@ -146,7 +150,7 @@ export class Troubles {
     if (!this.#ensemble.up) return;
     const end = this.#lasting('everybody', wiped ? 'wiped' : 'network', 5);
     this.#ensemble.goDown();
-    const wallOffset = this.#random.chance(0.5) ? this.#random.between(-60_000, 60_000) : undefined;
+    const wallOffset = this.#random.chance(0.5) ? this.#random.between(-HOURS_MS, HOURS_MS) : undefined;
     this.#clock.schedule(end, () =>
       this.#ensemble.comeBack({ wiped, ...(wallOffset === undefined ? {} : { wallOffset }) }),
     );
@@ -210,7 +214,7 @@ export class Troubles {
   }
 
   stepWall(): void {
-    this.#host().current?.process.stepWall(this.#random.between(-3_600_000, 3_600_000));
+    this.#host().current?.process.stepWall(this.#random.between(-HOURS_MS, HOURS_MS));
   }
 
   #draw(): Fault {

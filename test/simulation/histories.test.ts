@@ -1,22 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { runHistory } from './history.ts';
+import { perform, type Job } from './pool.ts';
 
-/** Seeds in blocks, so that a failure names a small range and the report shows progress. */
-const BLOCKS = 10;
-const BLOCK = 30;
+const HISTORIES = 2000;
+
+function* histories(): Generator<Extract<Job, { kind: 'history' }>> {
+  for (let seed = 1; seed <= HISTORIES; seed += 1) yield { kind: 'history', seed };
+}
 
 describe('histories of candidates on a failing ensemble', () => {
-  for (let block = 0; block < BLOCKS; block += 1) {
-    const first = 1 + block * BLOCK;
-    it(`go well with seeds ${first} to ${first + BLOCK - 1}`, async () => {
-      for (let seed = first; seed < first + BLOCK; seed += 1) {
-        const history = await runHistory(seed);
-        const whole =
-          history.problems.length === 0 ? '' : `${JSON.stringify(history.setting)}\n${history.trace.toString()}\n`;
-        expect(history.problems, `${whole}seed ${seed}; alone: npm run simulate -- --seed ${seed}`).toEqual([]);
-      }
+  it(`go well, ${HISTORIES} of them`, async () => {
+    const wrong: [seed: number, what: string][] = [];
+    let [done, runs, terms] = [0, 0, 0];
+    await perform(histories(), ({ seed }, { about, problems, ...counts }) => {
+      done += 1;
+      runs += counts.runs;
+      terms += counts.terms;
+      if (problems.length > 0) wrong.push([seed, `seed ${seed} (${about}): ${problems.join('; ')}`]);
     });
-  }
+    const seeds = wrong.map(([seed]) => seed);
+    expect(
+      wrong.map(([, what]) => what),
+      `each alone: npm run simulate -- --seed ${seeds[0]}`,
+    ).toEqual([]);
+    expect(done).toBe(HISTORIES);
+    expect(terms).toBeGreaterThan(HISTORIES);
+    expect(runs).toBeGreaterThan(HISTORIES);
+  }, 120_000);
 
   it('are the same each time for the same seed', async () => {
     const [one, two] = [await runHistory(4711), await runHistory(4711)];

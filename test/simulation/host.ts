@@ -4,6 +4,8 @@ import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
 import type { Ensemble } from './ensemble.ts';
+import { HOURS_MS } from './faults.ts';
+import type { Parts } from './parts.ts';
 import { FakeSessions } from './sessions.ts';
 import type { Setting } from './setting.ts';
 import type { Machine } from './will.ts';
@@ -15,6 +17,7 @@ export interface Surroundings {
   readonly commands: Commands;
   readonly trace: Trace;
   readonly setting: Setting;
+  readonly parts: Parts;
 }
 
 /** A term as one candidate believed in it. */
@@ -48,19 +51,20 @@ class Incarnation {
     tenures: Tenure[],
     machine: Machine,
     onCommand: (command: SimulatedCommand) => void,
+    rate: number | undefined,
   ) {
-    const { clock, setting, trace } = world;
+    const { clock, setting, trace, parts } = world;
     const { random } = clock;
     this.startedAt = clock.time;
     this.process = clock.process({
-      rate: 1 + random.between(-setting.rates, setting.rates),
-      wallOffset: random.between(-60_000, 60_000),
+      rate: rate ?? 1 + random.between(-setting.rates, setting.rates),
+      wallOffset: random.between(-HOURS_MS, HOURS_MS),
       lateness: random.pick([0, 1, 3]),
     });
     this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout, machine);
     const logger = trace.logger(name);
     const election = createElection({
-      sessions: this.sessions,
+      sessions: parts.sessions?.(this.sessions) ?? this.sessions,
       clock: this.process,
       logger,
       basePath: '/ballot/election',
@@ -70,13 +74,14 @@ class Incarnation {
       stop: setting.plan,
       mixedFleet: setting.mixedFleet,
     });
+    const watched = new WatchedElection(election, name, this.process, clock, tenures);
     this.supervisor = new Supervisor(
       {
-        election: new WatchedElection(election, name, this.process, clock, tenures),
+        election: parts.election?.(watched) ?? watched,
         launch: (identity) => {
           const command = world.commands.launch(name, this.process, identity);
           if (!(command instanceof NotStarted)) onCommand(command);
-          return command;
+          return parts.command?.(command) ?? command;
         },
         clock: this.process,
         logger,
@@ -130,7 +135,8 @@ export class Host {
     return [...keepers, ...this.#commands].some(({ process }) => process.state === 'paused');
   }
 
-  start(): void {
+  /** `rate`: how fast its monotonic clock runs, where that is not left to chance. */
+  start(rate?: number): void {
     if (this.current !== undefined || this.retired) return;
     const { trace, clock } = this.#world;
     trace.log(this.name, 'ballot starts');
@@ -147,6 +153,7 @@ export class Host {
         },
       },
       (command) => this.#commands.push(command),
+      rate,
     );
     this.incarnations.push(incarnation);
     incarnation.run(clock, () => {

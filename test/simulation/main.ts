@@ -1,41 +1,52 @@
 /**
- * `npm run simulate -- --histories 2000 [--first 1]` runs many histories and prints those that went wrong; `--seed 17` tells one, whole.
+ * `npm run simulate -- --histories 100000 [--first 1]` runs many histories, on all cores, and prints those that went wrong; `--seed 17` tells one, whole.
  */
 import { parseArgs } from 'node:util';
-import { runHistory, type History } from './history.ts';
-
-function headline({ seed, setting, problems }: History): string {
-  const { theme, candidates, servers } = setting;
-  return [`seed ${seed} (${theme}, ${candidates} candidates, ${servers} servers):`, ...problems].join('\n  ');
-}
+import { runHistory } from './history.ts';
+import { perform, type Job } from './pool.ts';
 
 async function tell(seed: number): Promise<boolean> {
-  const history = await runHistory(seed);
-  process.stdout.write(`${JSON.stringify(history.setting)}\n${history.trace.toString()}\n`);
-  process.stdout.write(history.problems.length === 0 ? `seed ${seed}: all is well\n` : `${headline(history)}\n`);
-  return history.problems.length === 0;
+  const { setting, trace, problems } = await runHistory(seed);
+  process.stdout.write(`${JSON.stringify(setting)}\n${trace.toString()}\n`);
+  process.stdout.write(
+    problems.length === 0 ? `seed ${seed}: all is well\n` : `seed ${seed}:\n  ${problems.join('\n  ')}\n`,
+  );
+  return problems.length === 0;
 }
 
+function* histories(first: number, count: number): Generator<Extract<Job, { kind: 'history' }>> {
+  for (let seed = first; seed < first + count; seed += 1) yield { kind: 'history', seed };
+}
+
+/** How often it is said how far it has got, ms. */
+const PROGRESS_MS = 5_000;
+
 async function tellMany(first: number, count: number): Promise<boolean> {
-  const begun = process.hrtime.bigint();
+  const begun = performance.now();
   const failed: number[] = [];
-  let [runs, terms, lasted] = [0, 0, 0];
-  for (let seed = first; seed < first + count; seed += 1) {
-    const history = await runHistory(seed);
-    runs += history.runs;
-    terms += history.terms;
-    lasted += history.lasted;
-    if (history.problems.length === 0) continue;
-    failed.push(seed);
-    process.stdout.write(`${headline(history)}\n`);
-  }
-  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
-  const hours = (lasted / 3_600_000).toFixed(1);
+  let [done, runs, terms, lasted, said] = [0, 0, 0, 0, begun];
+  const soFar = (): string => {
+    const seconds = (performance.now() - begun) / 1000;
+    const pace = ((done / seconds) * 60).toFixed(0);
+    return `${done} of ${count} histories in ${seconds.toFixed(0)} s (${pace} a minute), ${failed.length} went wrong`;
+  };
+  await perform(histories(first, count), ({ seed }, result) => {
+    done += 1;
+    runs += result.runs;
+    terms += result.terms;
+    lasted += result.lasted;
+    if (result.problems.length > 0) {
+      failed.push(seed);
+      process.stdout.write(`${[`seed ${seed} (${result.about}):`, ...result.problems].join('\n  ')}\n`);
+    }
+    if (performance.now() - said < PROGRESS_MS) return;
+    said = performance.now();
+    process.stderr.write(`${soFar()}\n`);
+  });
   process.stdout.write(
-    `${count} histories in ${seconds.toFixed(1)} s (${((count / seconds) * 60).toFixed(0)} a minute): ` +
-      `${terms} terms, ${runs} runs, ${hours} h of virtual time; ${failed.length} went wrong\n`,
+    `${soFar()}: ${terms} terms, ${runs} runs, ${(lasted / 3_600_000).toFixed(1)} h of virtual time\n`,
   );
-  if (failed.length > 0) process.stdout.write(`tell one whole: npm run simulate -- --seed ${failed[0]}\n`);
+  if (failed.length > 0) process.stdout.write(`tell one whole: npm run simulate -- --seed ${Math.min(...failed)}\n`);
   return failed.length === 0;
 }
 
@@ -46,9 +57,6 @@ const { values } = parseArgs({
     first: { type: 'string', default: '1' },
   },
 });
-
-// Most errors of a history are looked at by code alone; their stacks would take a tenth of the time.
-if (values.seed === undefined) Error.stackTraceLimit = 0;
 const well =
   values.seed === undefined
     ? await tellMany(Number(values.first), Number(values.histories))

@@ -20,6 +20,13 @@ export type Reply =
     }
   | { readonly ok: false; readonly code: RefusalCode };
 
+/**
+ * What becomes of a request that has reached its server, when it is not simply done and answered. The connection breaks and the request was not applied (`lost`), was applied (`unanswered`), or is
+ * applied at the last moment at which ZooKeeper still does so: when the session is about to be attached to another connection (`late`). `mute`: it is applied, but nothing arrives at the client any
+ * more, and only its own deadline tells it.
+ */
+export type Fate = 'lost' | 'unanswered' | 'late' | 'mute';
+
 /** What a server tells the client's end of a connection. */
 export interface ClientEnd {
   replied(xid: number, reply: Reply): void;
@@ -101,8 +108,10 @@ export class Connection {
   #queue: { readonly xid: number; readonly request: Request }[] = [];
   #busy = false;
   open = true;
-  /** Set by a fault: the connection breaks around the next write. */
-  breakAtWrite: 'before' | 'after' | undefined;
+  /** Set by a fault: what becomes of the next write. */
+  nextWrite: Fate | undefined;
+  /** Nothing reaches the client any more. */
+  #mute = false;
 
   constructor(ensemble: Ensemble, server: Server, host: string, record: SessionRecord, client: ClientEnd) {
     this.server = server;
@@ -119,7 +128,7 @@ export class Connection {
     this.toClient = new Channel(
       ensemble.clock,
       delay,
-      () => server.stalled || !network.passesReplies(host, server.name),
+      () => this.#mute || server.stalled || !network.passesReplies(host, server.name),
     );
     network.register(this.toServer);
     network.register(this.toClient);
@@ -176,16 +185,17 @@ export class Connection {
     if (this.#busy || !this.open || next === undefined) return;
     this.#busy = true;
     const { request } = next;
-    if (request.kind === 'get' || request.kind === 'exists' || request.kind === 'children') {
-      this.#finish(this.#read(request));
-      return;
-    }
-    if (this.breakAtWrite === 'before') return this.drop('connection reset before a write');
-    this.server.toLeader.send(() => this.#ensemble.commit(this, request, (reply) => this.#written(reply)));
+    const isRead = request.kind === 'get' || request.kind === 'exists' || request.kind === 'children';
+    const fate = this.#ensemble.fateOf?.(this.record.host, request) ?? (isRead ? undefined : this.nextWrite);
+    if (fate === 'mute') this.#mute = true;
+    if (fate === 'late' && !isRead) this.record.late = request;
+    if (fate === 'lost' || fate === 'late') return this.drop('connection reset before a request was done');
+    if (isRead) return this.#done(this.#read(request), fate);
+    this.server.toLeader.send(() => this.#ensemble.commit(this, request, (reply) => this.#done(reply, fate)));
   }
 
-  #written(reply: Reply): void {
-    if (this.breakAtWrite === 'after') return this.drop('connection reset after a write');
+  #done(reply: Reply, fate: Fate | undefined): void {
+    if (fate === 'unanswered') return this.drop('connection reset after a request was done');
     this.#finish(reply);
   }
 

@@ -2,18 +2,28 @@ import { margin } from '../../src/election/lease.ts';
 import type { Plan } from '../../src/supervisor/policy.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';
-import type { Latency } from './network.ts';
+import { QUIET, type Latency } from './network.ts';
 
 /**
  * What a history is about, and so what must hold in it.
- * `rates`: `on-lease-loss=stop`, and clocks that run differently, within the margin of the lease. `pauses`: the same policy; supervisors
+ * `rates`: `on-lease-loss=stop`, and monotonic clocks up to 5 % apart, which is what the margin of the lease is for. `drift`: the same with clocks up to 10 %
+ * apart: more than is promised, so two commands may overlap, but for no longer than the difference. `pauses`: the same policy; supervisors
  * stand still for any time, or die, and whole machines freeze for less than the margin. `freezes`: machines freeze for longer than
  * any margin.
  * `keep`: `on-lease-loss=keep` under every fault. `outages`: nothing fails but the ensemble, as a whole.
  */
-export type Theme = 'rates' | 'pauses' | 'freezes' | 'keep' | 'outages';
+export type Theme = 'rates' | 'drift' | 'pauses' | 'freezes' | 'keep' | 'outages';
 
-const THEMES: readonly Theme[] = ['rates', 'rates', 'rates', 'pauses', 'pauses', 'freezes', 'keep', 'keep', 'outages'];
+const THEMES: readonly Theme[] = [
+  ...(['rates', 'rates', 'rates', 'pauses', 'pauses', 'freezes', 'keep', 'keep', 'outages'] as const),
+  'drift',
+];
+
+/** How fast or slow a monotonic clock may run: ±2.5 % each is 5 % from one another. */
+const RATES: Readonly<Partial<Record<Theme, number>>> = { rates: 0.025, drift: 0.05 };
+
+/** A command that ends this soon is one of a long row, ms. */
+const QUICK_MS = 300;
 
 /** Everything that a seed decides before the history begins. Durations in ms. */
 export interface Setting {
@@ -43,8 +53,43 @@ export interface Setting {
   readonly faultEvery: number;
 }
 
-export function drawSetting(random: Random): Setting {
-  const theme = random.pick(THEMES);
+/** Nothing is drawn and nothing fails: what a told history begins with. A service under `stop`, true clocks, a quick network. */
+export const QUIET_SETTING: Setting = {
+  theme: 'rates',
+  candidates: 3,
+  servers: 3,
+  tickTime: 500,
+  sessionTimeout: 1500,
+  leaseDuration: undefined,
+  lease: 1500,
+  mixedFleet: false,
+  plan: {
+    onChildSuccess: 'reelect',
+    onChildError: 'reelect',
+    onElectionFailure: 'retry',
+    onLeaseLoss: 'stop',
+    killAfter: 500,
+    stopSignal: 'SIGTERM',
+    electionTimeout: undefined,
+    runTimeout: undefined,
+    restartDelay: 100,
+    restartMaxDelay: 2000,
+  },
+  patience: 3000,
+  habits: { lasts: [Infinity, Infinity], fails: 0, stubborn: 0, stopsWithin: 20, leavesBehind: 0, missing: 0 },
+  latency: QUIET,
+  lag: QUIET,
+  rates: 0,
+  pause: 0,
+  freeze: 0,
+  troubles: 0,
+  faultEvery: Infinity,
+};
+
+/** `about`: the theme, where it is not left to chance. */
+export function drawSetting(random: Random, about?: Theme): Setting {
+  const drawn = random.pick(THEMES);
+  const theme = about ?? drawn;
   const keep = theme === 'keep' || theme === 'outages';
   const tickTime = random.pick([200, 500, 1000]);
   const sessionTimeout = tickTime * random.pick([2, 3, 4, 6, 10]);
@@ -58,6 +103,9 @@ export function drawSetting(random: Random): Setting {
   const spikes = theme === 'outages' ? 0 : random.pick([0, 0, 0.01, 0.05]);
   // A heartbeat that takes longer than a sixth of the lease counts as lost: in calm times it has to be well within that.
   const roundTrip = Math.min(lease, sessionTimeout) / 6 / 2;
+  const habits = drawHabits(random, theme);
+  // Handovers are what a history costs: where they follow one another quickly, fewer seconds hold as many.
+  const longest = habits.lasts[1] <= QUICK_MS ? 15_000 : 90_000;
   return {
     theme,
     candidates: random.whole(2, 5),
@@ -69,13 +117,13 @@ export function drawSetting(random: Random): Setting {
     mixedFleet,
     plan: drawPlan(random, keep, lease, theme),
     patience: random.pick([1, 2, 5]) * sessionTimeout,
-    habits: drawHabits(random, theme),
+    habits,
     latency: { low: 0.1, high: Math.min(random.pick([0.5, 2, 20]), roundTrip / 5), spikes, spike: lease / 4 },
     lag: { low: 0.1, high: Math.min(random.pick([1, 5, 50]), roundTrip / 5), spikes: 0, spike: 0 },
-    rates: theme === 'rates' ? 0.02 : 0.0002,
+    rates: RATES[theme] ?? 0.0002,
     pause: 3 * lease,
     freeze: theme === 'pauses' ? margin(lease) * 0.5 : 3 * lease,
-    troubles: random.between(4, 12) * Math.max(lease, sessionTimeout),
+    troubles: Math.min(random.between(4, 12) * Math.max(lease, sessionTimeout), Math.max(longest, 3 * lease)),
     faultEvery: random.pick([0.2, 0.5, 1, 3]) * sessionTimeout,
   };
 }
@@ -102,7 +150,7 @@ function drawHabits(random: Random, theme: Theme): CommandHabits {
     lasts: service
       ? [Infinity, Infinity]
       : random.pick([
-          [1, 300],
+          [1, QUICK_MS],
           [200, 5000],
           [1000, 60_000],
         ] as const),

@@ -1,10 +1,11 @@
-import type { Logger } from '../../src/observe/logger.ts';
+import type { Fields, Logger } from '../../src/observe/logger.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 /** What happened in a history, in true time, told by whoever it happened to. */
 export class Trace {
   readonly #clock: VirtualClock;
-  readonly #lines: { readonly at: number; readonly who: string; readonly what: string }[] = [];
+  readonly #lines: { readonly at: number; readonly who: string; readonly what: string; readonly fields?: Fields }[] =
+    [];
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -19,10 +20,7 @@ export class Trace {
     const line =
       (level: string): Logger['info'] =>
       (message, fields = {}) => {
-        const facts = Object.entries(fields).flatMap(([key, value]) =>
-          value === undefined ? [] : [`${key}=${value}`],
-        );
-        this.log(who, [`${level}: ${message}`, ...facts].join(' '));
+        this.#lines.push({ at: this.#clock.time, who, what: `${level}: ${message}`, fields });
       };
     return {
       trace: line('trace'),
@@ -35,6 +33,15 @@ export class Trace {
   }
 
   toString(): string {
-    return this.#lines.map(({ at, who, what }) => `${at.toFixed(1).padStart(9)} ${who.padEnd(8)} ${what}`).join('\n');
+    return this.#lines
+      .map(
+        ({ at, who, what, fields }) =>
+          `${at.toFixed(1).padStart(9)} ${who.padEnd(8)} ${[what, ...facts(fields)].join(' ')}`,
+      )
+      .join('\n');
   }
+}
+
+function facts(fields: Fields = {}): string[] {
+  return Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]));
 }

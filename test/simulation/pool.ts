@@ -1,0 +1,78 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { MutantName } from './mutants.ts';
+import type { Incident } from './replies.ts';
+
+/** One piece of work for a worker process. */
+export type Job =
+  | { readonly kind: 'history'; readonly seed: number }
+  /** A history about the mutant's theme, with the mutant or (to compare) without. */
+  | { readonly kind: 'mutant'; readonly mutant: MutantName; readonly seed: number; readonly mutated: boolean }
+  | { readonly kind: 'reply'; readonly incident: Incident };
+
+export interface Result {
+  readonly about: string;
+  readonly problems: readonly string[];
+  readonly runs: number;
+  readonly terms: number;
+  /** Virtual ms. */
+  readonly lasted: number;
+}
+
+/** How many jobs are handed over at a time: enough that nobody waits for messages, few enough that the last worker is not waited for long. */
+const BATCH = 10;
+
+const WORKER = join(import.meta.dirname, 'worker.ts');
+const RUNNER = join(import.meta.dirname, '../../scripts/run-ts.mjs');
+
+/**
+ * Performs jobs in as many processes as there are cores, in order as far as that goes, and hands each result to `take` until that returns false or none is left. Throws when a worker dies.
+ */
+export async function perform<J extends Job>(
+  jobs: Iterable<J>,
+  take: (job: J, result: Result) => boolean | void,
+): Promise<void> {
+  const source = jobs[Symbol.iterator]();
+  const state = { enough: false };
+  const next = (): J[] => {
+    const batch: J[] = [];
+    while (!state.enough && batch.length < BATCH) {
+      const { done, value } = source.next();
+      if (done) break;
+      batch.push(value);
+    }
+    return batch;
+  };
+  const workers = Array.from({ length: availableParallelism() }, () => fork(RUNNER, [WORKER]));
+  try {
+    await Promise.all(
+      workers.map((worker) =>
+        employ(worker, next, (job, result) => {
+          state.enough ||= take(job, result) === false;
+        }),
+      ),
+    );
+  } finally {
+    for (const worker of workers) worker.kill('SIGKILL');
+  }
+}
+
+/** Gives one worker batch after batch. It says when it is ready for the first. */
+function employ<J extends Job>(
+  worker: ChildProcess,
+  next: () => J[],
+  take: (job: J, result: Result) => void,
+): Promise<void> {
+  let batch: J[] = [];
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', (code, signal) => reject(new Error(`a worker ended with ${signal ?? code}`)));
+    worker.on('message', (results: readonly Result[]) => {
+      for (const [index, result] of results.entries()) take(batch[index] as J, result);
+      batch = next();
+      if (batch.length > 0) worker.send(batch);
+      else resolve();
+    });
+  });
+}
