@@ -24,6 +24,9 @@ export interface TermHost {
 /** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
 const FIRST_BEAT_AFTER_MS = 10;
 
+/** Made once: an AbortController without a reason makes an exception with a stack, which a handover would wait for. */
+const ENDED = new Error('the term is being ended');
+
 /** A pause between two tries of a heartbeat, so that a request that fails at once cannot spin, ms. */
 const RETRY_PAUSE_MS = 10;
 
@@ -91,7 +94,7 @@ export class LeaseTerm implements Term {
 
   /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
   async settle(): Promise<void> {
-    this.#stop.abort();
+    this.#stop.abort(ENDED);
     this.#putOff();
     await Promise.all([this.#beating, this.#proposing]);
   }
@@ -235,7 +238,7 @@ export class LeaseTerm implements Term {
     if (this.#lost !== undefined) return;
     this.#lost = cause;
     this.host.testament.loses(this.leaseDuration);
-    this.#stop.abort();
+    this.#stop.abort(ENDED);
     this.#putOff();
     this.#emit({ kind: 'lost', cause });
   }

@@ -207,14 +207,10 @@ export class Supervisor {
   async #follow(run: number, command: RunningCommand): Promise<void> {
     const outcome = await command.exited;
     // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
-    const over = new AbortController();
-    const leftBehind = sleep(this.#parts.clock, 1, over.signal).then(
-      () => this.#dispatch({ kind: 'commandEnded', run, outcome }),
-      () => undefined,
-    );
+    const { clock } = this.#parts;
+    const cancel = clock.at(clock.now() + 1, () => this.#dispatch({ kind: 'commandEnded', run, outcome }));
     await command.gone;
-    over.abort();
-    await leftBehind;
+    cancel();
     if (this.#execution?.run === run) this.#execution = undefined;
     this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
     // After what others wait for. The keeper finds for itself that nothing of the run is left.
