@@ -6,6 +6,7 @@
  * not run in time, the keeper executes the will, and ends.
  */
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent } from './protocol.ts';
 import type { Stat, Will } from './port.ts';
 import { Executor } from './will.ts';
@@ -234,6 +235,8 @@ async function release({ lease }: Will): Promise<void> {
 }
 
 function main(): void {
+  // As in the supervisor: what a handover needs stays compiled.
+  setFlagsFromString('--no-flush-bytecode');
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
   process.on('disconnect', () => void executor.execute());
