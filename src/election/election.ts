@@ -30,6 +30,8 @@ export interface Term {
   readonly deadline: number;
   /** Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is delivered too. */
   subscribe(listener: (event: TermEvent) => void): void;
+  /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
+  renew(): void;
   /**
    * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's command is
    * left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.

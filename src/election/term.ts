@@ -46,6 +46,8 @@ export class LeaseTerm implements Term {
   #sentAt: number;
   #confirmed = true;
   #proposing: Promise<void> | undefined;
+  /** Aborted when the next heartbeat is not to be waited for. */
+  #hurry = new AbortController();
   #lost: LossCause | undefined;
   #resigned: Promise<void> | undefined;
   #listener: ((event: TermEvent) => void) | undefined;
@@ -85,6 +87,10 @@ export class LeaseTerm implements Term {
     if (cause !== undefined) queueMicrotask(() => listener({ kind: 'lost', cause }));
   }
 
+  renew(): void {
+    this.#hurry.abort(ENDED);
+  }
+
   resign(): Promise<void> {
     this.#resigned ??= this.settle()
       .then(() => resignLease(this))
@@ -111,10 +117,11 @@ export class LeaseTerm implements Term {
         // A session that ends takes its keeper along: another one has to hold the will at once, not with the next heartbeat.
         await firstOf(
           this.options.clock,
-          [this.host.standing.session.ended],
+          [this.host.standing.session.ended, this.#hurry.signal],
           signal,
           this.#sentAt + this.timings.heartbeat,
         );
+        this.#hurry = new AbortController();
         await this.#renew(signal);
       }
     } catch (error) {

@@ -20,7 +20,7 @@ function electedToRun(state: In<'campaigning'>, event: On<'elected'>, plan: Plan
   if (isStale(state.candidacy, event)) return stay(state);
   const { term } = event.leadership;
   const elected = note('info', 'elected leader', { term, stoodFor: seconds(now - state.candidacy.since) });
-  return after([elected], runAt(state, { kind: 'leader', leadership: event.leadership }, plan, now, now));
+  return after([elected], runAt(state, { kind: 'leader', leadership: event.leadership }, plan, now, now, -Infinity));
 }
 
 function campaignFailed(state: In<'campaigning'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
@@ -33,7 +33,7 @@ function campaignFailed(state: In<'campaigning'>, event: On<'electionFailed'>, p
     const [candidacy, again] = campaignLater(state.candidacy, state.campaigns, event.jitter);
     const base = { ...state, campaigns: candidacy.campaign };
     const anyway = note('warn', 'running the command without leadership, and standing for election meanwhile');
-    return after([failed, anyway, again], runAt(base, { kind: 'standby', candidacy }, plan, now, now));
+    return after([failed, anyway, again], runAt(base, { kind: 'standby', candidacy }, plan, now, now, -Infinity));
   }
   if (plan.onElectionFailure === 'exit' || failure.kind === 'refused')
     return after([failed], leave(state, undefined, failure.exitCode, now));
@@ -56,14 +56,14 @@ function stopStanding(state: State, role: Role | undefined, event: On<'stopReque
 
 function backoffOver(state: In<'backingOff'>, plan: Plan, now: number): Step {
   const { next } = state;
-  if (next.kind === 'spawn') return runAt(state, next.role, plan, now, state.due);
+  if (next.kind === 'spawn') return runAt(state, next.role, plan, now, state.due, state.confirmedSince);
   if (now >= (next.candidacy.giveUpAt ?? Infinity)) return notElected(state, next.candidacy, now);
   return campaignNow(state, next.candidacy);
 }
 
 /** Applies an event to the role that a run waits with. */
 function waitWith(state: In<'backingOff'>, role: Role | undefined, plan: Plan, now: number): Step {
-  return role === undefined ? stay(state) : runAt(state, role, plan, now, state.due);
+  return role === undefined ? stay(state) : runAt(state, role, plan, now, state.due, state.confirmedSince);
 }
 
 export const campaigning: Row<'campaigning'> = {

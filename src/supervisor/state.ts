@@ -70,6 +70,8 @@ export type State = Counts &
           | { readonly kind: 'campaign'; readonly candidacy: Candidacy }
           | { readonly kind: 'spawn'; readonly role: Role };
         readonly due: number;
+        /** A run of the same term needs a renewal of the lease that was sent after the run before it had ended. */
+        readonly confirmedSince: number;
         readonly deadline: number | undefined;
       }
     | { readonly name: 'running'; readonly run: Run; readonly deadline: number | undefined }
@@ -124,6 +126,8 @@ export type Effect =
   | { readonly kind: 'campaign'; readonly campaign: number; readonly delay: number }
   /** `by`: the last instant at which it may be started. */
   | { readonly kind: 'spawn'; readonly run: number; readonly term: number | undefined; readonly by: number }
+  /** Renew the lease now. Answered by `leaseRenewed`, `leaseUnconfirmed` or `leaseLost`. */
+  | { readonly kind: 'renew'; readonly term: number }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }
   /** Give up the lease if `term` is given, and with `leave` the place in the queue as well. Answered by `resigned`. */
   | {

@@ -3,19 +3,7 @@
  */
 import { stopInstants } from '../election/lease.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Plan, type Result } from './policy.ts';
-import type {
-  Candidacy,
-  Counts,
-  Effect,
-  Leadership,
-  Level,
-  Role,
-  Run,
-  Sequel,
-  State,
-  Step,
-  StopReason,
-} from './state.ts';
+import type { Candidacy, Counts, Effect, Leadership, Level, Role, Run, Sequel, Step, StopReason } from './state.ts';
 
 /** A SIGKILLed group that is still there is killed again this often, ms: a member may have forked in between. */
 const KILL_AGAIN_MS = 100;
@@ -74,7 +62,14 @@ export function standLater(base: Counts, plan: Plan, now: number, delay: number)
 export function waitToCampaign(base: Counts, candidacy: Candidacy, due: number): Step {
   const deadline = Math.min(due, candidacy.giveUpAt ?? Infinity);
   return {
-    state: { ...counts(base), name: 'backingOff', next: { kind: 'campaign', candidacy }, due, deadline },
+    state: {
+      ...counts(base),
+      name: 'backingOff',
+      next: { kind: 'campaign', candidacy },
+      due,
+      confirmedSince: due,
+      deadline,
+    },
     effects: [],
   };
 }
@@ -86,21 +81,31 @@ function startBy(leadership: Leadership, plan: Plan): number {
     : leadership.deadline;
 }
 
-/** Runs the command at `due`, but only while the lease is known to be ours. */
-export function runAt(base: Counts, role: Role, plan: Plan, now: number, due: number): Step {
+/** Whether a run may start: without leadership always, else under a lease that is known to be ours, by a renewal that was sent at `confirmedSince` or later. */
+function mayStart(role: Role, confirmedSince: number, plan: Plan, now: number): boolean {
+  if (role.kind !== 'leader') return true;
+  const { deadline, leaseDuration } = role.leadership;
+  return now < startBy(role.leadership, plan) && deadline - leaseDuration >= confirmedSince;
+}
+
+/**
+ * Runs the command again at `due`. The keeper may have ended the run before and given the lease up, while this process stood still: so the lease has to be renewed once more
+ * after that end (`confirmedSince`), and that is asked for at once.
+ */
+export function runAgain(base: Counts, role: Role, plan: Plan, now: number, due: number): Step {
+  const renew: Effect[] = role.kind === 'leader' ? [{ kind: 'renew', term: role.leadership.term }] : [];
+  return after(renew, runAt(base, role, plan, now, due, now));
+}
+
+/** Runs the command at `due`, or as soon as the lease allows it. */
+export function runAt(base: Counts, role: Role, plan: Plan, now: number, due: number, confirmedSince: number): Step {
   if (role.kind === 'deposed') return standLater(base, plan, now, due - now);
-  const fresh = role.kind === 'standby' || now < startBy(role.leadership, plan);
-  if (now >= due && fresh) return spawn(base, role, plan, now);
-  const waiting: State = {
-    ...counts(base),
-    name: 'backingOff',
-    next: { kind: 'spawn', role },
-    due,
-    deadline: now < due ? due : undefined,
+  if (now >= due && mayStart(role, confirmedSince, plan, now)) return spawn(base, role, plan, now);
+  const deadline = now < due ? due : undefined;
+  return {
+    state: { ...counts(base), name: 'backingOff', next: { kind: 'spawn', role }, due, confirmedSince, deadline },
+    effects: [],
   };
-  const effects =
-    now < due ? [] : [note('warn', 'the command is not started before the lease is renewed', termOf(role))];
-  return { state: waiting, effects };
 }
 
 function spawn(base: Counts, role: Role, plan: Plan, now: number): Step {
@@ -111,10 +116,6 @@ function spawn(base: Counts, role: Role, plan: Plan, now: number): Step {
     state: { ...counts(base), runs: run.run, name: 'running', run, deadline: runDeadline(run, plan) },
     effects: [{ kind: 'spawn', run: run.run, term, by }],
   };
-}
-
-function termOf(role: Role): { term?: number } {
-  return role.kind === 'leader' ? { term: role.leadership.term } : {};
 }
 
 /** The next instant at which a run has to be stopped: it takes too long, or (`on-lease-loss=stop`) its lease runs out. */
@@ -226,7 +227,7 @@ function byPolicy(base: Counts, { role }: Run, result: Result, plan: Plan, now: 
     case 'ignore':
       return leave(next, role, 0, now);
     case 'rerun':
-      return runAt(next, role, plan, now, now + delay);
+      return runAgain(next, role, plan, now, now + delay);
     case 'reelect':
       if (role.kind === 'leader') return resign(next, role.leadership, { kind: 'stand', delay }, now);
       if (role.kind === 'deposed') return standLater(next, plan, now, delay);

@@ -115,6 +115,9 @@ export class Supervisor {
         return this.#campaign(effect.campaign, effect.delay);
       case 'spawn':
         return this.#spawn(effect);
+      case 'renew':
+        if (this.#term?.fencingToken === effect.term) this.#term.renew();
+        return;
       case 'signal':
         return this.#signal(effect.run, effect.signal);
       case 'resign':

@@ -69,6 +69,8 @@ class ForkedKeeper implements KeeperProcess {
       for (const report of batch as Report[]) this.#listener?.report(report);
     });
     child.on('error', (error) => this.#ended(`cannot be started: ${error.message}`));
+    // It executes its will, and obeys no more: whoever is alive needs another one at once.
+    child.on('disconnect', () => this.#ended('has closed the channel'));
     child.on('exit', (code, signal) =>
       this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
     );

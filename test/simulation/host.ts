@@ -256,6 +256,7 @@ class WatchedElection implements Election {
           if (event.kind === 'lost') tenure.endedAt ??= this.#clock.time;
           listener(event);
         }),
+      renew: () => term.renew(),
       resign: () => {
         tenure.endedAt ??= this.#clock.time;
         return term.resign();

@@ -58,6 +58,7 @@ const deadlinesWith = (
             term.subscribe((event) =>
               listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
             ),
+          renew: () => term.renew(),
           resign: () => term.resign(),
         };
       },

@@ -162,6 +162,9 @@ function perform(world: World, effect: Effect, plan: Plan): World {
         term: undefined,
         campaign: effect.leave ? undefined : world.campaign,
       };
+    case 'renew':
+      check(world.term?.token === effect.term, 'only a lease that is held is renewed');
+      return world;
     case 'campaign':
       check(world.campaign === undefined, 'one campaign at a time');
       check(world.term === undefined, 'no campaign while leading');
@@ -177,7 +180,7 @@ function perform(world: World, effect: Effect, plan: Plan): World {
   }
 }
 
-const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'giveUpAt', 'startedAt', 'since']);
+const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'giveUpAt', 'startedAt', 'since', 'confirmedSince']);
 
 /** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
 function key({ state, now, alive, campaign, term, resigning }: World): string {
