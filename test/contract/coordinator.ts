@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import type { Logger } from '../../src/observe/logger.ts';
+import { NoNodeError } from '../../src/zookeeper/errors.ts';
 import type { SessionOpener } from '../../src/zookeeper/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
@@ -8,8 +9,10 @@ import { FakeSessions } from '../simulation/sessions.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-/** One ensemble with its own time, real or simulated: what the contract is tested on. */
+/** One ensemble with its own time, real or simulated: what the contract is tested on, one test after the other. */
 export interface Coordinator {
+  /** To be called after each test: everybody serves, and whatever lies under `/` is gone. */
+  reset(): Promise<void>;
   /** The granted timeouts lie between twice and twenty times this, ms. */
   readonly tickTime: number;
   /** A host of its own: its clock, and what opens its sessions. */
@@ -37,10 +40,37 @@ export const silentLogger: Logger = {
 
 const TICK_MS = 100;
 
+const O = { timeout: 5000 };
+
+/** Deletes whatever has no owner or a dead one. A session that is just being closed may take its znodes itself. */
+async function clear({ host, settle }: Pick<Coordinator, 'host' | 'settle'>): Promise<void> {
+  const session = await settle(host('cleaner', 1000).sessions.open(O));
+  const remove = async (path: string): Promise<void> => {
+    for (const name of await settle(session.children(path, O)))
+      if (`${path}${name}` !== '/zookeeper') await remove(path === '/' ? `/${name}` : `${path}/${name}`);
+    if (path !== '/') await settle(session.delete(path, -1, O));
+  };
+  const isGone = (error: unknown): boolean => error instanceof NoNodeError;
+  for (let done = false; !done;)
+    done = await remove('/').then(
+      () => true,
+      (error: unknown) => {
+        if (isGone(error)) return false;
+        throw error;
+      },
+    );
+  await settle(session.close(500));
+}
+
 function simulated(): Coordinator {
   const clock = new VirtualClock(7);
   const ensemble = new Ensemble(clock, { tickTime: TICK_MS });
-  return {
+  const coordinator: Coordinator = {
+    async reset() {
+      coordinator.silence(false);
+      if (!ensemble.up) await coordinator.comeBack();
+      await clear(coordinator);
+    },
     tickTime: TICK_MS,
     host(name, sessionTimeout) {
       const process = clock.process();
@@ -61,12 +91,18 @@ function simulated(): Coordinator {
     },
     close: () => Promise.resolve(),
   };
+  return coordinator;
 }
 
 async function real(): Promise<Coordinator> {
   const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
   let silenced = false;
-  return {
+  const coordinator: Coordinator = {
+    async reset() {
+      coordinator.silence(false);
+      if (zookeeper.server.pid === undefined) await coordinator.comeBack();
+      await clear(coordinator);
+    },
     tickTime: TICK_MS,
     host(_name, sessionTimeout) {
       const sessions = zookeeperSessions({
@@ -91,6 +127,7 @@ async function real(): Promise<Coordinator> {
     },
     close: () => zookeeper.close(),
   };
+  return coordinator;
 }
 
 /** What every contract is run on. */

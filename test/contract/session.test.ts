@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
 import {
   BadVersionError,
@@ -19,13 +19,14 @@ describe.each(coordinators)('a session on %s', (_name, start) => {
   let world: Coordinator;
   const opened: Session[] = [];
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     world = await start();
   });
+  afterAll(() => world.close());
   afterEach(async () => {
     world.silence(false);
-    for (const session of opened.splice(0)) await world.settle(session.close(500));
-    await world.close();
+    await world.settle(Promise.all(opened.splice(0).map((session) => session.close(500))));
+    await world.reset();
   });
 
   const open = async (timeout = 1500): Promise<Session> => {

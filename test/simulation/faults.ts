@@ -185,7 +185,8 @@ export class Troubles {
   pause(whole: boolean): void {
     const host = this.#host();
     if (host.current === undefined || host.current.process.state !== 'running' || host.isFrozen) return;
-    const end = this.#clock.time + this.#random.between(0, whole ? this.#setting.freeze : this.#setting.pause);
+    const longest = whole ? this.#setting.freeze : this.#setting.pause;
+    const end = Math.min(this.#clock.time + this.#random.between(0, longest), this.#endsAt);
     this.#impair(host.name, whole ? 'frozen' : 'paused', end - this.#clock.time);
     this.#clock.schedule(end, host.pause(whole));
   }
