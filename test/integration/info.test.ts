@@ -168,7 +168,10 @@ describe('an election', () => {
       stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
     });
     elections.push(election);
-    const term = await election.campaign({ signal: AbortSignal.timeout(10_000), patience: { opening: 5000, standing: 5000 } });
+    const term = await election.campaign({
+      signal: AbortSignal.timeout(10_000),
+      patience: { opening: 5000, standing: 5000 },
+    });
     const report = await poll(async () => {
       const seen = await look(base);
       return seen.lease?.['fencingToken'] === undefined ? undefined : seen;
