@@ -29,6 +29,7 @@ export default defineConfig({
           name: 'contract',
           sequence: { groupOrder: 2 },
           include: ['test/contract/**/*.test.ts'],
+          maxWorkers: 2,
           testTimeout: 30_000,
           ...real,
         },
