@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
+import { systemClock } from '../clock.ts';
 import type { Command, Report } from './protocol.ts';
 
 /** A running keeper process, and the only tie to it. */
@@ -69,8 +70,10 @@ class ForkedKeeper implements KeeperProcess {
       for (const report of batch as Report[]) this.#listener?.report(report);
     });
     child.on('error', (error) => this.#ended(`cannot be started: ${error.message}`));
-    // It executes its will, and obeys no more: whoever is alive needs another one at once.
-    child.on('disconnect', () => this.#ended('has closed the channel'));
+    // A keeper that executes its will obeys no more, though it may live on for seconds: whoever is alive needs another one. One that has died says how at the same time.
+    child.on('disconnect', () => {
+      systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended('executes its will and obeys no more'));
+    });
     child.on('exit', (code, signal) =>
       this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
     );
@@ -123,6 +126,9 @@ class ForkedKeeper implements KeeperProcess {
 function isUrgent(command: Command): boolean {
   return command.kind === 'will' && command.will.command !== undefined && command.will.command.group === undefined;
 }
+
+/** Between the end of the channel and the news of the exit of a keeper that has died, ms. */
+const EXIT_FOLLOWS_MS = 20;
 
 /** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
 function neverStarted(end: string): KeeperProcess {
