@@ -5,6 +5,7 @@ import { launch } from '../child/launch.ts';
 import { preparePipes } from '../child/pipes.ts';
 import { systemClock } from '../clock.ts';
 import type { RunConfig } from '../config/config.ts';
+import { formatServers } from '../config/servers.ts';
 import { formatDuration } from '../duration.ts';
 import { createElection } from '../election/candidate.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -82,7 +83,7 @@ export async function runOnce(context: RunContext): Promise<number> {
   for (const signal of STOPPING) process.on(signal, () => supervisor.requestStop(signal));
   for (const signal of PASSED_ON) process.on(signal, () => supervisor.passOn(signal));
   logger.info('standing for election', {
-    servers: serverList(config),
+    servers: formatServers(config.zookeeperServers),
     basePath: config.zookeeperBasePath,
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
@@ -92,12 +93,6 @@ export async function runOnce(context: RunContext): Promise<number> {
   return exitCode;
 }
 
-function serverList(config: RunConfig): string {
-  return config.zookeeperServers
-    .map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
-    .join(',');
-}
-
 /** Ballot's own environment, and what the command may need to know of its election and of this run. */
 function commandEnvironment({ config, env }: RunContext, identity: RunIdentity): NodeJS.ProcessEnv {
   const { BALLOT_FENCING_TOKEN: _earlier, ...inherited } = env;
@@ -105,7 +100,7 @@ function commandEnvironment({ config, env }: RunContext, identity: RunIdentity):
   return {
     ...inherited,
     BALLOT_CANDIDATE_ID: config.candidateId,
-    BALLOT_ZOOKEEPER_SERVERS: serverList(config),
+    BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
     BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
     BALLOT_RUN_ID: identity.runId,
     ...token,
@@ -123,7 +118,7 @@ function refuseOwnElection(config: RunConfig, env: NodeJS.ProcessEnv): void {
   if (runId === undefined || basePath !== config.zookeeperBasePath) return;
   const outer = new Set((servers ?? '').split(',').map(plainLoopback));
   if (
-    !serverList(config)
+    !formatServers(config.zookeeperServers)
       .split(',')
       .map(plainLoopback)
       .some((server) => outer.has(server))

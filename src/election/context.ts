@@ -27,7 +27,7 @@ export function isUnanswered(error: unknown): boolean {
 }
 
 /** A pause between two tries, so that a request that fails at once cannot spin. */
-const RETRY_PAUSE_MS = 10;
+export const RETRY_PAUSE_MS = 10;
 
 /**
  * Repeats a request that may be repeated (a read, or a write that changes nothing when done twice) until it is answered. A connection that stays

@@ -1,11 +1,8 @@
 import { sleep } from '../clock.ts';
 import { describe, UnavailableError } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
-import { isUnanswered, suspectIfSilent } from './context.ts';
+import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS } from './context.ts';
 import type { LeaseTerm } from './term.ts';
-
-/** A pause between two tries, so that a request that fails at once cannot spin, ms. */
-const RETRY_PAUSE_MS = 10;
 
 /**
  * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in that order, so that the next

@@ -1,13 +1,10 @@
 import { sleep } from '../clock.ts';
 import { NodeExistsError, NoNodeError } from '../zookeeper/errors.ts';
 import type { RequestOptions, Session } from '../zookeeper/port.ts';
-import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions } from './context.ts';
+import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './context.ts';
 import { sortProposals } from './queue.ts';
 import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
 import { formatDuration } from '../duration.ts';
-
-/** A pause between two tries, so that a request that fails at once cannot spin, ms. */
-const RETRY_PAUSE_MS = 10;
 
 /** What a leader adds to its own proposal. */
 export interface Beat {

@@ -3,7 +3,7 @@ import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
 import type { Claim } from './claim.ts';
-import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
+import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './context.ts';
 import type { LossCause, Term, TermEvent } from './election.ts';
 import { HeldLease } from './held-lease.ts';
 import { timings, type Timings } from './lease.ts';
@@ -26,9 +26,6 @@ const FIRST_BEAT_AFTER_MS = 10;
 
 /** Made once: an AbortController without a reason makes an exception with a stack, which a handover would wait for. */
 const ENDED = new Error('the term is being ended');
-
-/** A pause between two tries of a heartbeat, so that a request that fails at once cannot spin, ms. */
-const RETRY_PAUSE_MS = 10;
 
 /**
  * One uninterrupted holding of the lease: beats until the lease is lost or resigned. Every write of the lease names the version last written;
