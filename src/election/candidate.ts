@@ -34,8 +34,8 @@ class ZooKeeperElection implements Election, TermHost {
     this.testament = new Testament(options.sessions, options.clock, options.stop);
   }
 
-  setRun(run: CommandRun | undefined): void {
-    this.testament.setRun(run);
+  setRuns(runs: readonly CommandRun[]): void {
+    this.testament.setRuns(runs);
   }
 
   get standing(): Standing {

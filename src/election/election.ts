@@ -28,6 +28,11 @@ export interface Term {
   readonly leaseDuration: number;
   /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
   readonly deadline: number;
+  /**
+   * Monotonic ms until which this process may act as leader without asking: later, should it have stood still, its keeper may have given the lease up in its stead. In the past once that is so.
+   * Under `keep` it moves on while ZooKeeper is away.
+   */
+  readonly safeUntil: number;
   /** Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is delivered too. */
   subscribe(listener: (event: TermEvent) => void): void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
@@ -74,10 +79,10 @@ export interface Election {
    */
   campaign(options: CampaignOptions): Promise<Term>;
   /**
-   * Tells what has to be stopped before anybody else may start it, should this process die or stand still; and names the run in the lease, with the next
-   * renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, and with `undefined` when nothing of it is left.
+   * Tells what has to be stopped before anybody else may start it, should this process die or stand still: every run that lives, oldest first. The latest is named in the lease, with the
+   * next renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a leader that runs nothing yet.
    */
-  setRun(run: CommandRun | undefined): void;
+  setRuns(runs: readonly CommandRun[]): void;
   /** Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has acknowledged it or `timeout` ms have passed. */
   withdraw(timeout: number): Promise<void>;
   /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */

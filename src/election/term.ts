@@ -24,6 +24,8 @@ export interface TermHost {
 /** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
 const FIRST_BEAT_AFTER_MS = 10;
 
+const STOOD_STILL: LossCause = { kind: 'released', by: 'the keeper, since this process stood still for too long' };
+
 /** Made once: an AbortController without a reason makes an exception with a stack, which a handover would wait for. */
 const ENDED = new Error('the term is being ended');
 
@@ -69,6 +71,10 @@ export class LeaseTerm implements Term {
     return this.#sentAt + this.timings.leaseDuration;
   }
 
+  get safeUntil(): number {
+    return this.#lost === undefined ? this.host.testament.safeUntil : -Infinity;
+  }
+
   /** From one acknowledgement to when the next one is late, ms. */
   get #patience(): number {
     return this.timings.heartbeat + this.timings.acknowledgeWithin;
@@ -89,6 +95,7 @@ export class LeaseTerm implements Term {
   }
 
   resign(): Promise<void> {
+    this.host.testament.resigns();
     this.#resigned ??= this.settle()
       .then(() => resignLease(this))
       .finally(() => this.host.testament.holdsNothing());
@@ -136,8 +143,7 @@ export class LeaseTerm implements Term {
     this.#putOff();
     if (this.#stop.signal.aborted) return;
     this.#putOff = clock.at(clock.now() + after, () => {
-      if (testament.overdue)
-        return this.#lose({ kind: 'released', by: 'the keeper, since this process stood still for too long' });
+      if (testament.overdue) return this.#lose(STOOD_STILL);
       if (!this.#confirmed) testament.beat();
       this.#watchOver(this.timings.acknowledgeWithin);
     });
@@ -190,7 +196,7 @@ export class LeaseTerm implements Term {
   async #write(): Promise<void> {
     const lastSeenTime = formatGoTime(this.options.clock.wall());
     this.#refreshProposal(lastSeenTime);
-    const runId = this.host.testament.run?.runId;
+    const runId = this.host.testament.latestRun?.runId;
     const facts = { lastSeenTime, fencingToken: this.fencingToken, ...(runId === undefined ? {} : { runId }) };
     await this.lease.renew(facts, this.timings.acknowledgeWithin);
   }
@@ -206,6 +212,8 @@ export class LeaseTerm implements Term {
   }
 
   #acknowledged(sentAt: number, signal: AbortSignal): void {
+    // The answer may have waited here while this process stood still, and its keeper acted.
+    if (this.host.testament.overdue) return this.#lose(STOOD_STILL);
     if (!this.#confirmed) {
       const unconfirmedFor = formatDuration(Math.round(sentAt - this.#sentAt));
       this.options.logger.info('the lease is renewed again', { term: this.fencingToken, unconfirmedFor });

@@ -21,10 +21,14 @@ export class Testament {
   readonly #sessions: SessionOpener;
   readonly #clock: Clock;
   readonly #rules: StopRules;
-  #run: CommandRun | undefined;
+  #runs: readonly CommandRun[] = [];
   #holding: Holding | undefined;
-  /** After a loss: by when the run that is left has to be stopped. */
+  /** The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be in the way. */
+  #resigning = false;
+  /** After a loss: by when the runs that are left have to be stopped. */
   #overtime: StopInstants | undefined;
+  /** An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned afterwards. */
+  #missed = false;
 
   constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
     this.#sessions = sessions;
@@ -32,18 +36,21 @@ export class Testament {
     this.#rules = rules;
   }
 
-  get run(): CommandRun | undefined {
-    return this.#run;
+  /** The run that was started last, of those that live. */
+  get latestRun(): CommandRun | undefined {
+    return this.#runs.at(-1);
   }
 
-  setRun(run: CommandRun | undefined): void {
-    this.#run = run;
-    if (run === undefined) this.#overtime = undefined;
+  setRuns(runs: readonly CommandRun[]): void {
+    this.#look();
+    this.#runs = runs;
+    if (runs.length === 0) this.#overtime = undefined;
     this.#publish();
   }
 
   /** The lease was acknowledged under this version; the write was sent at `since`. */
   holds(holding: Holding): void {
+    this.#look();
     this.#holding = holding;
     this.#publish();
   }
@@ -51,9 +58,11 @@ export class Testament {
   /** The lease was claimed, and nothing runs yet: the keeper is told with the run, which is about to start. */
   prepare(holding: Holding): void {
     this.#holding = holding;
+    this.#resigning = false;
     this.#overtime = undefined;
+    this.#missed = false;
     // Elected while the command runs already (`run-anyway`).
-    if (this.#run !== undefined) this.#publish();
+    if (this.#runs.length > 0) this.#publish();
   }
 
   /** This process lives, but ZooKeeper does not answer: under `keep` that is enough to go on. */
@@ -70,6 +79,12 @@ export class Testament {
     this.holdsNothing();
   }
 
+  /** The lease is about to be given up, and nothing runs any more. */
+  resigns(): void {
+    this.#resigning = true;
+    this.#publish();
+  }
+
   /** The lease is given up. */
   holdsNothing(): void {
     this.#holding = undefined;
@@ -78,7 +93,18 @@ export class Testament {
 
   /** Whether the keeper has acted by now: this process stood still for too long. */
   get overdue(): boolean {
-    return this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
+    this.#look();
+    return this.#missed;
+  }
+
+  /** Monotonic ms until which the keeper leaves everything to this process; in the past once it may have acted. */
+  get safeUntil(): number {
+    return this.overdue ? -Infinity : (actsAt(this.#will()) ?? Infinity);
+  }
+
+  /** To be called before the will changes: what is learned after a standstill does not undo what the keeper did meanwhile. A loss has its own instants, which are meant to pass. */
+  #look(): void {
+    if (this.#holding !== undefined) this.#missed ||= this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
   }
 
   #publish(): void {
@@ -87,18 +113,21 @@ export class Testament {
 
   #will(): Will {
     const { killAfter, stopSignal } = this.#rules;
-    const run = this.#run;
     const holding = this.#holding;
-    const command = run === undefined ? {} : { command: { ...run, stopSignal, killAfter } };
-    if (holding === undefined)
-      return { ...command, ...(this.#overtime && { instants: this.#instants(this.#overtime) }) };
-    const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
+    const commands = this.#runs.map((run) => ({ ...run, stopSignal, killAfter }));
+    if (holding === undefined) {
+      const overtime = commands.length === 0 ? undefined : this.#overtime;
+      return { commands, ...(overtime && { instants: this.#instants(overtime) }) };
+    }
     const lease = { path: holding.path, version: holding.version };
-    return { ...command, lease, instants: this.#instants(instants) };
+    if (this.#resigning) return { commands, lease };
+    const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
+    return { commands, lease, instants: this.#instants(instants) };
   }
 
   /** A stop that has begun is the supervisor's; the keeper only sees to its end. */
   #instants({ termAt, killAt }: StopInstants): StopInstants {
-    return { termAt: this.#run?.signalled === true ? killAt : termAt, killAt };
+    const allSignalled = this.#runs.length > 0 && this.#runs.every(({ signalled }) => signalled);
+    return { termAt: allSignalled ? killAt : termAt, killAt };
   }
 }

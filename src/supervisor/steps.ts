@@ -74,11 +74,9 @@ export function waitToCampaign(base: Counts, candidacy: Candidacy, due: number):
   };
 }
 
-/** The last instant at which a run may start under this lease: later, somebody else may have claimed it. */
-function startBy(leadership: Leadership, plan: Plan): number {
-  return plan.onLeaseLoss === 'stop'
-    ? stopInstants(leadership.deadline, leadership.leaseDuration, plan.killAfter).termAt
-    : leadership.deadline;
+/** The last instant at which a run may start under this lease: from then on the keeper may have given it up, under either policy, should this process have stood still. */
+function startBy({ deadline, leaseDuration }: Leadership, plan: Plan): number {
+  return stopInstants(deadline, leaseDuration, plan.killAfter).termAt;
 }
 
 /** Whether a run may start: without leadership always, else under a lease that is known to be ours, by a renewal that was sent at `confirmedSince` or later. */

@@ -167,9 +167,9 @@ export class Supervisor {
     const runId = `${term ?? `anyway-${Math.trunc(clock.wall())}`}.${run}`;
     const identity: RunIdentity = { runId, fencingToken: term };
     // First, so that the command is found and stopped even if this process dies while starting it.
-    election.setRun({ runId, signalled: false });
+    election.setRuns([{ runId, signalled: false }]);
     // This process may have stood still since the state was entered, and its keeper have given the lease up.
-    if (clock.now() >= by) return this.#tooLate(run, term);
+    if (clock.now() >= Math.min(by, this.#term?.safeUntil ?? Infinity)) return this.#tooLate(run, term);
     const command = launch(identity);
     this.#execution = { run, identity, command };
     this.#report(this.#execution, false);
@@ -182,7 +182,7 @@ export class Supervisor {
 
   #tooLate(run: number, term: number | undefined): void {
     const message = 'its lease ran out before it could be started';
-    this.#parts.election.setRun(undefined);
+    this.#parts.election.setRuns([]);
     if (term !== undefined) {
       const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
       this.#dispatch({ kind: 'leaseLost', term, cause });
@@ -197,7 +197,7 @@ export class Supervisor {
 
   #report({ identity, command }: Execution, signalled: boolean): void {
     const { group } = command;
-    this.#parts.election.setRun({ runId: identity.runId, signalled, ...(group === undefined ? {} : { group }) });
+    this.#parts.election.setRuns([{ runId: identity.runId, signalled, ...(group === undefined ? {} : { group }) }]);
   }
 
   #signal(run: number, signal: NodeJS.Signals): void {
@@ -217,7 +217,7 @@ export class Supervisor {
     if (this.#execution?.run === run) this.#execution = undefined;
     this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
     // After what others wait for. The keeper finds for itself that nothing of the run is left.
-    if (this.#execution === undefined) this.#parts.election.setRun(undefined);
+    if (this.#execution === undefined) this.#parts.election.setRuns([]);
   }
 
   /** Gives up the lease, and with `leave` everything else too. Returns what went wrong. */

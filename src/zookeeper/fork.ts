@@ -124,7 +124,7 @@ class ForkedKeeper implements KeeperProcess {
 
 /** The keeper has to know of a run before it is started, in case this process dies while starting it. */
 function isUrgent(command: Command): boolean {
-  return command.kind === 'will' && command.will.command !== undefined && command.will.command.group === undefined;
+  return command.kind === 'will' && command.will.commands.some(({ group }) => group === undefined);
 }
 
 /** Between the end of the channel and the news of the exit of a keeper that has died, ms. */

@@ -88,27 +88,30 @@ export interface Session {
 }
 
 /**
- * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's process group, waits until
- * nothing of it is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
+ * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's process groups, waits until
+ * nothing of them is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
  * processes of a host.
  */
 export interface Will {
-  /** `undefined`: no command runs, and there is nothing to do but to release. */
-  readonly command?: {
-    /** The command's environment carries it as BALLOT_RUN_ID. */
-    readonly runId: string;
-    /** `undefined` while the command is being started: then it is looked for by its environment. */
-    readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
-    readonly stopSignal: NodeJS.Signals;
-    /** From the first signal to SIGKILL, ms. */
-    readonly killAfter: number;
-    /** The first signal has been sent already. */
-    readonly signalled: boolean;
-  };
-  /** When the command has to be stopped unless a later will says otherwise; `undefined` without a lease. */
+  /** Empty: no command runs, and there is nothing to do but to release. */
+  readonly commands: readonly WillCommand[];
+  /** When everything has to be stopped unless a later will says otherwise; `undefined` without a lease. */
   readonly instants?: { readonly termAt: number; readonly killAt: number };
   /** The lease, with the version under which it is ours. */
   readonly lease?: { readonly path: string; readonly version: number };
+}
+
+/** One process group of the command. */
+export interface WillCommand {
+  /** The command's environment carries it as BALLOT_RUN_ID. */
+  readonly runId: string;
+  /** `undefined` while the command is being started: then it is looked for by its environment. */
+  readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
+  readonly stopSignal: NodeJS.Signals;
+  /** From the first signal to SIGKILL, ms. */
+  readonly killAfter: number;
+  /** The first signal has been sent already. */
+  readonly signalled: boolean;
 }
 
 export interface SessionOpener {

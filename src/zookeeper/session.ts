@@ -28,7 +28,7 @@ export interface SessionsOptions {
 export function zookeeperSessions(options: SessionsOptions): SessionOpener {
   const { servers, sessionTimeout, keeperPath, clock, logger, debug } = options;
   let { firstKeeper } = options;
-  let present: Will = {};
+  let present: Will = { commands: [] };
   const keepers = new Set<KeeperProcess>();
   const keeper = (): KeeperProcess => {
     const ready = firstKeeper;

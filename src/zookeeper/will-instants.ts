@@ -6,9 +6,12 @@ import type { Will } from './port.ts';
  */
 const PRECEDENCE_MS = 20;
 
-/** When the keeper acts on a will by itself; `undefined` when it does not. A stop that the supervisor has begun has no more than SIGKILL to come. */
-export function actsAt({ command, instants }: Will): number | undefined {
-  if (command === undefined || instants === undefined) return undefined;
+/**
+ * When the keeper acts on a will by itself; `undefined` when it does not. A stop that the supervisor has begun has no more than SIGKILL to come. Without a command it is the
+ * release alone that is due: an idle leader that stands still must not act on a lease that somebody else may have.
+ */
+export function actsAt({ instants }: Pick<Will, 'instants'>): number | undefined {
+  if (instants === undefined) return undefined;
   const { termAt, killAt } = instants;
   return termAt < killAt ? termAt + Math.min(PRECEDENCE_MS, (killAt - termAt) / 2) : killAt + PRECEDENCE_MS;
 }

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type GroupIdentity, ProcessGroup } from '../child/group.ts';
 import { sleep, sleepUntil, systemClock } from '../clock.ts';
-import type { Will } from './port.ts';
+import type { Will, WillCommand } from './port.ts';
 import { actsAt } from './will-instants.ts';
 
 /** SIGKILL is repeated for as long as the group is there: a member may have forked in between, ms. */
@@ -16,7 +16,7 @@ const SILENT_CHECKS = 3;
 /** Holds the present will, and executes it once: when told to, or when its instant has passed. */
 export class Executor {
   readonly #release: (will: Will) => Promise<void>;
-  #will: Will = {};
+  #will: Will = { commands: [] };
   #disarm: (() => void) | undefined;
   #executing = false;
   #silentChecks = 0;
@@ -36,7 +36,7 @@ export class Executor {
    */
   checkSupervisor(): void {
     this.#silentChecks++;
-    if (this.#silentChecks > SILENT_CHECKS && this.#will.command === undefined) void this.execute();
+    if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute();
   }
 
   /** The supervisor has said something. */
@@ -53,19 +53,18 @@ export class Executor {
     this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute());
   }
 
-  /** Stops the command, then releases. Never rejects: what it cannot do is left to the lease's end. */
+  /** Stops every command, then releases. Never rejects: what it cannot do is left to the lease's end. */
   async execute(): Promise<void> {
     if (this.#executing) return;
     this.#executing = true;
     this.#disarm?.();
     const will = this.#will;
-    await stopCommand(will);
+    await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
     await this.#release(will);
   }
 }
 
-async function stopCommand({ command, instants }: Will): Promise<void> {
-  if (command === undefined) return;
+async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<void> {
   const identity = command.group ?? (await lookForGroup(command.runId));
   if (identity === undefined) return;
   const group = new ProcessGroup(identity);

@@ -250,6 +250,9 @@ class WatchedElection implements Election {
       get deadline() {
         return term.deadline;
       },
+      get safeUntil() {
+        return term.safeUntil;
+      },
       subscribe: (listener) =>
         term.subscribe((event) => {
           if (event.kind === 'renewed') renewals.push({ at: this.#clock.time, until: until(event.deadline) });
@@ -264,8 +267,8 @@ class WatchedElection implements Election {
     };
   }
 
-  setRun(run: CommandRun | undefined): void {
-    this.#election.setRun(run);
+  setRuns(runs: readonly CommandRun[]): void {
+    this.#election.setRuns(runs);
   }
 
   withdraw(timeout: number): Promise<void> {

@@ -54,6 +54,7 @@ const deadlinesWith = (
           get deadline() {
             return moved(term.deadline);
           },
+          safeUntil: Infinity,
           subscribe: (listener: (event: TermEvent) => void) =>
             term.subscribe((event) =>
               listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
@@ -65,7 +66,7 @@ const deadlinesWith = (
     }),
 });
 
-const withoutInstants = ({ command, lease }: Will): Will => ({ ...(command && { command }), ...(lease && { lease }) });
+const withoutInstants = ({ commands, lease }: Will): Will => ({ commands, ...(lease && { lease }) });
 
 const laterInstants = (will: Will, by: number): Will =>
   will.instants === undefined
@@ -83,9 +84,9 @@ function hastyElection(real: Election): Election {
   let term: Term | undefined;
   return like(real, {
     campaign: async (options) => (term = await real.campaign(options)),
-    setRun: (run: CommandRun | undefined) => {
-      real.setRun(run);
-      if (run?.signalled === true) term?.resign().catch(() => undefined);
+    setRuns: (runs: readonly CommandRun[]) => {
+      real.setRuns(runs);
+      if (runs.some(({ signalled }) => signalled)) term?.resign().catch(() => undefined);
     },
   });
 }
@@ -121,7 +122,7 @@ export const mutants = {
     theme: 'rates',
     parts: { election: hastyElection },
   },
-  will: { what: 'the will', theme: 'pauses', parts: willsWith(() => ({})) },
+  will: { what: 'the will', theme: 'pauses', parts: willsWith(() => ({ commands: [] })) },
   margin: {
     what: 'the margin for clock rates, in supervisor and will',
     theme: 'rates',

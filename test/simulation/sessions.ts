@@ -22,7 +22,7 @@ export class FakeSessions implements SessionOpener {
   readonly #client: Client;
   readonly #sessionTimeout: number;
   readonly #opened: FakeSession[] = [];
-  #will: Will = {};
+  #will: Will = { commands: [] };
 
   constructor(
     ensemble: Ensemble,

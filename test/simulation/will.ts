@@ -24,9 +24,11 @@ export class WillExecutor {
   readonly #process: VirtualProcess;
   readonly #machine: Machine;
   readonly #release: (will: Will) => void;
-  #will: Will = {};
+  #will: Will = { commands: [] };
   #disarm: (() => void) | undefined;
   #executing = false;
+  /** Groups that are still there, and one for the execution itself until it has seen them all. */
+  #left = 0;
 
   constructor(process: VirtualProcess, machine: Machine, release: (will: Will) => void) {
     this.#process = process;
@@ -50,15 +52,22 @@ export class WillExecutor {
     if (this.#executing) return;
     this.#executing = true;
     this.#disarm?.();
-    const { command, instants } = this.#will;
-    const group = command && this.#machine.find(command.runId);
-    if (command === undefined || group === undefined) return this.#finish();
-    const killAt = Math.min(this.#process.now() + command.killAfter, instants?.killAt ?? Infinity);
-    if (!command.signalled && this.#process.now() < killAt) group.signal(command.stopSignal);
-    this.#await(group, killAt);
+    const { commands, instants } = this.#will;
+    this.#left = 1;
+    for (const command of commands) {
+      const group = this.#machine.find(command.runId);
+      if (group === undefined) continue;
+      const killAt = Math.min(this.#process.now() + command.killAfter, instants?.killAt ?? Infinity);
+      if (!command.signalled && this.#process.now() < killAt) group.signal(command.stopSignal);
+      this.#left += 1;
+      this.#await(group, killAt);
+    }
+    this.#finish();
   }
 
   #finish(): void {
+    this.#left -= 1;
+    if (this.#left > 0) return;
     this.#machine.released();
     this.#release(this.#will);
   }
