@@ -1,4 +1,4 @@
-/** Real candidates: the built `ballot run once`, its keeper and its command, each within reach of the test. */
+/** Real candidates: the built `ballot run once` or `ballot run cron`, its keeper and its command, each within reach of the test. */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -24,6 +24,8 @@ export interface Entry {
   readonly token: string;
   /** Seconds since the Unix epoch. */
   readonly time: number;
+  /** What BALLOT_TICK says, as it is written; `-` when it is not set. */
+  readonly tick: string;
 }
 
 /** What the commands of one election have written of themselves: the only judge of whether two ran at once. */
@@ -48,14 +50,8 @@ export class Journal implements Disposable {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => {
-        const [event, candidate, pid, token, time] = line.split(' ') as [
-          Entry['event'],
-          string,
-          string,
-          string,
-          string,
-        ];
-        return { event, candidate, pid: Number(pid), token, time: Number(time) };
+        const [event = '', candidate = '', pid, token = '', time, tick = ''] = line.split(' ');
+        return { event, candidate, pid: Number(pid), token, time: Number(time), tick };
       });
   }
 
@@ -118,7 +114,9 @@ export interface CandidateOptions {
   readonly servers: string;
   readonly basePath: string;
   readonly id?: string;
-  /** More flags for `ballot run once`. */
+  /** `ballot run once` (the default) or `ballot run cron`. */
+  readonly mode?: 'once' | 'cron';
+  /** More flags for `ballot run`. */
   readonly flags?: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   /** More of the environment. Of the test's own environment it has PATH alone. */
@@ -154,7 +152,16 @@ export class Candidate implements AsyncDisposable {
   #rest = '';
   #stderr = '';
 
-  constructor({ servers, basePath, id, flags = {}, command, env = {}, unread = false }: CandidateOptions) {
+  constructor({
+    servers,
+    basePath,
+    id,
+    mode = 'once',
+    flags = {},
+    command,
+    env = {},
+    unread = false,
+  }: CandidateOptions) {
     this.id = id ?? `c${++candidates}`;
     this.#folder = mkdtempSync(join(tmpdir(), 'ballot-candidate-'));
     const all = {
@@ -166,7 +173,7 @@ export class Candidate implements AsyncDisposable {
     };
     const args = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
     const [name, value] = this.#mark.split('=') as [string, string];
-    this.#child = spawn(process.execPath, [ballotPath, 'run', 'once', ...args, '--', ...command], {
+    this.#child = spawn(process.execPath, [ballotPath, 'run', mode, ...args, '--', ...command], {
       cwd: this.#folder,
       env: { PATH: process.env['PATH'], HOME: this.#folder, [name]: value, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
