@@ -1,30 +1,5 @@
 import { CronExpressionParser, type CronExpression } from 'cron-parser';
-import type { Field } from './fields.ts';
-
-/** The fields of a cron expression. */
-export interface Fields {
-  readonly second: Field;
-  readonly minute: Field;
-  readonly hour: Field;
-  readonly dayOfMonth: Field;
-  readonly month: Field;
-  readonly dayOfWeek: Field;
-}
-
-/** Longest months of a year. */
-const LONGEST = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-/** Whether there is a year with a day that the fields name. */
-export function everFires(fields: Fields): boolean {
-  const { dayOfMonth, dayOfWeek } = fields;
-  return !dayOfWeek.star || dayOfMonth.star || dayOfMonth.lastDay || possibleDays(fields).length > 0;
-}
-
-/** The days of the month that one of the months can have: cron-parser refuses others. */
-function possibleDays({ dayOfMonth, month }: Fields): number[] {
-  const longest = Math.max(...month.values.map((which) => LONGEST[which - 1] ?? 0));
-  return dayOfMonth.values.filter((day) => day <= longest);
-}
+import { possibleDays, type Field, type Fields } from './fields.ts';
 
 /**
  * The local times that the fields name, as a calendar without zones: a local time is the ms since the epoch that it would be in UTC.

@@ -57,9 +57,24 @@ export interface Field {
   readonly nthWeekdays: readonly (readonly [weekday: number, nth: number])[];
   /** What is accepted, but hardly meant. */
   readonly warnings: readonly string[];
+  /** What robfig/cron does not know: `L`. */
+  readonly extensions: readonly string[];
 }
 
-type Item = Partial<Omit<Field, 'warnings'>> & { readonly warning?: string };
+/** The fields of a cron expression. */
+export interface Fields {
+  readonly second: Field;
+  readonly minute: Field;
+  readonly hour: Field;
+  readonly dayOfMonth: Field;
+  readonly month: Field;
+  readonly dayOfWeek: Field;
+}
+
+type Item = Partial<Omit<Field, 'warnings' | 'extensions'>> & {
+  readonly warning?: string;
+  readonly extension?: string | undefined;
+};
 
 /**
  * Reads a field as `getField` of robfig/cron v3 does: a list of `*`, `?`, numbers, names, ranges and steps, empty items passed over, `N/step`
@@ -79,14 +94,15 @@ export function parseField(text: string, bounds: Bounds, seed: string): Field {
     lastDay: items.some(({ lastDay }) => lastDay === true),
     lastWeekdays: items.flatMap(({ lastWeekdays = [] }) => lastWeekdays),
     nthWeekdays: items.flatMap(({ nthWeekdays = [] }) => nthWeekdays),
-    warnings: items.flatMap(({ warning }) => (warning === undefined ? [] : [warning])),
+    warnings: items.map(({ warning }) => warning).filter((warning) => warning !== undefined),
+    extensions: items.map(({ extension }) => extension).filter((extension) => extension !== undefined),
   };
 }
 
 function parseItem(item: string, bounds: Bounds, seed: string): Item {
-  if (/^h(\W|$)/i.test(item)) return parseHashed(item, bounds, seed);
-  if (item.includes('#')) return parseNth(item, bounds);
-  if (LAST[bounds.special].test(item)) return parseLast(item, bounds);
+  if (/^h(\W|$)/i.test(item)) return { ...parseHashed(item, bounds, seed), extension: 'H' };
+  if (item.includes('#')) return { ...parseNth(item, bounds), extension: '#' };
+  if (LAST[bounds.special].test(item)) return { ...parseLast(item, bounds), extension: 'L' };
   return parseRange(item, bounds);
 }
 
@@ -108,14 +124,14 @@ function parseRange(item: string, bounds: Bounds): Item {
   }
   if (moreHyphens.length > 0) throw refusal(bounds, item, 'more than one -');
   const from = parseValue(first, item, bounds);
-  if (last !== undefined) {
-    const to = parseValue(last, item, bounds);
-    if (from > to) throw refusal(bounds, item, `the range ends before it begins: write ${turned(first, last, bounds)}`);
-    return { ...stepped(from, to, step, bounds, item), interval: false };
-  }
-  if (stepText === undefined) return { values: [from % (bounds.max + 1)] };
+  const to = last === undefined ? from : parseValue(last, item, bounds);
+  if (from > to)
+    throw refusal(bounds, item, `the range ends before it begins: write ${turned(first, last ?? '', bounds)}`);
+  const extension = to > bounds.max ? '7 for Sunday' : undefined;
+  if (last !== undefined) return { ...stepped(from, to, step, bounds, item), interval: false, extension };
+  if (stepText === undefined) return { values: [from % (bounds.max + 1)], extension };
   // 7 is Sunday, from where the week goes on.
-  return stepped(from > bounds.max ? bounds.min : from, bounds.max, step, bounds, item);
+  return { ...stepped(from > bounds.max ? bounds.min : from, bounds.max, step, bounds, item), extension };
 }
 
 /** Every `step`th value from `from` to `to`. */
@@ -199,9 +215,24 @@ function allowed({ min, highest, names }: Bounds): string {
 }
 
 function where({ name }: Bounds, item: string): string {
-  return `schedule: ${name} field ${JSON.stringify(item)}`;
+  return `${name} field ${JSON.stringify(item)}`;
 }
 
 function refusal(bounds: Bounds, item: string, why: string): ScheduleError {
   return new ScheduleError(`${where(bounds, item)}: ${why}`);
+}
+
+/** Longest months of a year. */
+const LONGEST = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Whether there is a year with a day that the fields name. */
+export function everFires(fields: Fields): boolean {
+  const { dayOfMonth, dayOfWeek } = fields;
+  return !dayOfWeek.star || dayOfMonth.star || dayOfMonth.lastDay || possibleDays(fields).length > 0;
+}
+
+/** The days of the month that one of the months can have: cron-parser refuses others. */
+export function possibleDays({ dayOfMonth, month }: Fields): number[] {
+  const longest = Math.max(...month.values.map((which) => LONGEST[which - 1] ?? 0));
+  return dayOfMonth.values.filter((day) => day <= longest);
 }

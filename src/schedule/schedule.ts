@@ -1,4 +1,5 @@
-import { Calendar, type Fields } from './calendar.ts';
+import { Calendar } from './calendar.ts';
+import type { Fields } from './fields.ts';
 import type { Zone } from './zone.ts';
 
 /** The ticks of a schedule. Instants are ms since the Unix epoch; nothing here reads a clock. */

@@ -1,6 +1,7 @@
 /** Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node carries (`Intl`). */
 
 import { existsSync, realpathSync } from 'node:fs';
+import { ScheduleError } from './errors.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -84,6 +85,19 @@ export class Zone {
     return high;
   }
 }
+
+/** The zone of this name. Throws ScheduleError, which names `key` as what holds the name. */
+export function openZone(name: string, key: string): Zone {
+  try {
+    return new Zone(name);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ScheduleError(`unknown time zone ${JSON.stringify(name)}`, { key, hint: ZONE_FORM });
+  }
+}
+
+/** What a time zone looks like, for messages and help. */
+export const ZONE_FORM = 'an IANA name such as Europe/Paris, or UTC';
 
 function chunkOf(instant: number): number {
   return Math.floor(instant / (CHUNK_DAYS * DAY_MS));
