@@ -1,12 +1,13 @@
 import { sleep, sleepUntil } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe, UnavailableError } from '../errors.ts';
-import type { Session } from '../zookeeper/port.ts';
+import type { Register, Session } from '../zookeeper/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './context.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from './election.ts';
 import { Incarnation } from './incarnation.ts';
 import { timings } from './lease.ts';
+import { ElectionRegister } from './register.ts';
 import { Standing } from './standing.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
 import { Testament } from './testament.ts';
@@ -36,6 +37,11 @@ class ZooKeeperElection implements Election, TermHost {
 
   setRuns(runs: readonly CommandRun[]): void {
     this.testament.setRuns(runs);
+  }
+
+  register(name: string): Register {
+    const living = (): Standing | undefined => (this.#standing?.session.ended.aborted ? undefined : this.#standing);
+    return new ElectionRegister(this.#options, name, living);
   }
 
   get standing(): Standing {

@@ -4,6 +4,7 @@
  */
 
 import type { LeaseLossPolicy } from '../config/config.ts';
+import type { Register } from '../zookeeper/port.ts';
 
 /** Why a term ended without being resigned. */
 export type LossCause =
@@ -83,6 +84,8 @@ export interface Election {
    * next renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a leader that runs nothing yet.
    */
   setRuns(runs: readonly CommandRun[]): void;
+  /** A znode of the election's own, `<base>/<name>`: what its leaders write there passes from one to the next. Not bound to a term, nor to a session. */
+  register(name: string): Register;
   /** Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has acknowledged it or `timeout` ms have passed. */
   withdraw(timeout: number): Promise<void>;
   /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */

@@ -114,6 +114,24 @@ export interface WillCommand {
   readonly signalled: boolean;
 }
 
+/**
+ * One persistent znode that is only ever written under the version it was read with. Its user outlives sessions, and neither knows of them nor of where the
+ * znode is.
+ */
+export interface Register {
+  /**
+   * Data, and the version to write under. Makes the znode (without data) when there is none. `mzxid`: the transaction of the last change of the data, as `Stat.mzxid`. The answer may be an older state,
+   * from a server that lags behind; a write under its version is refused then. Waits while there is no living session, and tries until answered. Throws the signal's reason, SessionEndedError when the
+   * session ends meanwhile (a later call waits for the next one), RefusedError, ZooKeeperError.
+   */
+  read(signal: AbortSignal): Promise<{ readonly data: Buffer; readonly version: number; readonly mzxid: number }>;
+  /**
+   * One try. Resolves with the new version. Throws BadVersionError or NoNodeError, RefusedError, ZooKeeperError (nothing was written), OutcomeUnknownError or SessionEndedError (it may have been, or may
+   * yet be), NotSentError (also while there is no living session), the signal's reason (as unknown).
+   */
+  write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
+}
+
 export interface SessionOpener {
   /** Gives the will to the present keeper, and to every one that follows, until the next will. */
   bequeath(will: Will): void;

@@ -1,7 +1,9 @@
 import { createElection } from '../../src/election/candidate.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
+import type { Register } from '../../src/zookeeper/port.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
-import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
+import { WallClock, type VirtualClock, type VirtualProcess } from '../support/virtual-clock.ts';
+import { CLOCKS_MS } from './cron.ts';
 import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
 import type { Ensemble } from './ensemble.ts';
 import { HOURS_MS } from './faults.ts';
@@ -31,6 +33,9 @@ export interface Tenure {
   endedAt: number | undefined;
 }
 
+/** How long a service manager waits before it starts ballot again, ms. */
+const RESTART_MS = 1_000;
+
 /** What has to be left between the end of a command and the end of its lease; by the protocol, whatever the code says. */
 const margin = (leaseDuration: number): number => Math.max(100, 0.05 * leaseDuration);
 
@@ -52,13 +57,14 @@ class Incarnation {
     machine: Machine,
     onCommand: (command: SimulatedCommand) => void,
     rate: number | undefined,
+    wall: WallClock | undefined,
   ) {
     const { clock, setting, trace, parts } = world;
     const { random } = clock;
     this.startedAt = clock.time;
     this.process = clock.process({
       rate: rate ?? 1 + random.between(-setting.rates, setting.rates),
-      wallOffset: random.between(-HOURS_MS, HOURS_MS),
+      wall: wall ?? random.between(-HOURS_MS, HOURS_MS),
       lateness: random.pick([0, 1, 3]),
     });
     this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout, machine);
@@ -111,11 +117,17 @@ export class Host {
   #commands: SimulatedCommand[] = [];
   /** Ballot is not started here any more. */
   retired = false;
+  /** In `run cron`; otherwise each process has some time of its own. */
+  readonly wall?: WallClock;
 
   constructor(world: Surroundings, name: string, tenures: Tenure[]) {
     this.#world = world;
     this.name = name;
     this.tenures = tenures;
+    const { clock, setting } = world;
+    if (setting.cron === undefined) return;
+    this.wall = new WallClock(clock, 0);
+    this.setWall(clock.random.between(-1, 1));
   }
 
   get current(): Incarnation | undefined {
@@ -123,6 +135,19 @@ export class Host {
     return latest !== undefined && latest.endedAt === undefined && latest.process.state !== 'killed'
       ? latest
       : undefined;
+  }
+
+  /** Sets the wall clock, in `run cron`: `share` of what it may be off, -1 to 1. */
+  setWall(share: number): void {
+    const { cron } = this.#world.setting;
+    if (this.wall === undefined || cron === undefined) return;
+    this.wall.set(share * CLOCKS_MS[cron.clocks]);
+    this.#world.trace.log(this.name, `the wall clock is set: ${this.wall.offset.toFixed(0)} ms off`);
+  }
+
+  /** It holds a lease, or believes so. */
+  get leads(): boolean {
+    return this.tenures.some((tenure) => tenure.host === this.name && tenure.endedAt === undefined);
   }
 
   get runsCommand(): boolean {
@@ -154,11 +179,14 @@ export class Host {
       },
       (command) => this.#commands.push(command),
       rate,
+      this.wall,
     );
     this.incarnations.push(incarnation);
     incarnation.run(clock, () => {
       trace.log(this.name, `ballot ends with ${incarnation.exitCode}`);
       this.#endTenures();
+      // The policy `exit`: the service manager starts it again.
+      if (incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
     });
   }
 
@@ -269,6 +297,10 @@ class WatchedElection implements Election {
 
   setRuns(runs: readonly CommandRun[]): void {
     this.#election.setRuns(runs);
+  }
+
+  register(name: string): Register {
+    return this.#election.register(name);
   }
 
   withdraw(timeout: number): Promise<void> {

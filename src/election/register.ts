@@ -1,0 +1,61 @@
+import { sleep } from '../clock.ts';
+import { NodeExistsError, NoNodeError, NotSentError } from '../zookeeper/errors.ts';
+import type { Register, RequestOptions, ZNode } from '../zookeeper/port.ts';
+import { RETRY_PAUSE_MS, type ElectionOptions } from './context.ts';
+import type { Standing } from './standing.ts';
+
+/** How often a reader without a session looks for the next one, ms: as often as one is opened. */
+const SESSION_PAUSE_MS = 100;
+
+/** A znode under the base path, by whatever session the candidate has at the time. */
+export class ElectionRegister implements Register {
+  readonly #options: ElectionOptions;
+  readonly #path: string;
+  readonly #living: () => Standing | undefined;
+
+  /** `living`: the candidate's present place, if its session has not ended. */
+  constructor(options: ElectionOptions, name: string, living: () => Standing | undefined) {
+    this.#options = options;
+    this.#path = `${options.basePath === '/' ? '' : options.basePath}/${name}`;
+    this.#living = living;
+  }
+
+  async read(signal: AbortSignal): Promise<{ data: Buffer; version: number; mzxid: number }> {
+    const { clock } = this.#options;
+    for (;;) {
+      signal.throwIfAborted();
+      const standing = this.#living();
+      if (standing === undefined) {
+        await sleep(clock, SESSION_PAUSE_MS, signal);
+        continue;
+      }
+      const node = await this.#read(standing, signal);
+      if (node !== undefined) return { data: node.data, version: node.stat.version, mzxid: node.stat.mzxid };
+      // Made by now. A server that lags behind may go on saying that there is none.
+      await sleep(clock, RETRY_PAUSE_MS, signal);
+    }
+  }
+
+  /** `undefined`: there was none, and it has been made. */
+  async #read(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
+    const { session } = standing;
+    try {
+      return await standing.ask(signal, (o) => session.get(this.#path, o));
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+    try {
+      await standing.ask(signal, (o) => session.create(this.#path, Buffer.alloc(0), 'persistent', o));
+    } catch (error) {
+      if (error instanceof NoNodeError) await standing.ensureBasePath(signal);
+      else if (!(error instanceof NodeExistsError)) throw error;
+    }
+    return undefined;
+  }
+
+  async write(data: Buffer, version: number, options: RequestOptions): Promise<number> {
+    const standing = this.#living();
+    if (standing === undefined) throw new NotSentError('set', this.#path, 'no session');
+    return (await standing.session.set(this.#path, data, version, options)).version;
+  }
+}

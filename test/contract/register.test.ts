@@ -1,0 +1,202 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createElection } from '../../src/election/candidate.ts';
+import type { Election, Term } from '../../src/election/election.ts';
+import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/zookeeper/errors.ts';
+import type { Register, Session } from '../../src/zookeeper/port.ts';
+import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+
+const BASE = '/deep/down/election';
+const PATH = `${BASE}/runs`;
+const O = { timeout: 5000 };
+const TIMEOUT_MS = 1200;
+const never = new AbortController().signal;
+
+describe.each(coordinators)('a register on %s', (_name, start) => {
+  let world: Coordinator;
+  let admin: Session;
+  const open: (() => Promise<void>)[] = [];
+  const campaigns: AbortController[] = [];
+
+  beforeAll(async () => {
+    world = await start();
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    admin = await world.settle(world.host('admin', TIMEOUT_MS).sessions.open(O));
+    open.push(() => admin.close(500));
+  });
+  afterEach(async () => {
+    for (const controller of campaigns.splice(0)) controller.abort(new Error('the test is over'));
+    world.silence(false);
+    await world.settle(Promise.all(open.splice(0).map((close) => close())));
+    await world.reset();
+  });
+
+  const candidate = (id: string): Election => {
+    const { sessions, clock } = world.host(id, TIMEOUT_MS);
+    const election = createElection({
+      sessions,
+      clock,
+      logger: silentLogger,
+      basePath: BASE,
+      candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
+      sessionTimeout: TIMEOUT_MS,
+      leaseDuration: undefined,
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+      mixedFleet: false,
+    });
+    open.push(() => election.close(500));
+    return election;
+  };
+  const campaign = (election: Election): Promise<Term> => {
+    const controller = new AbortController();
+    campaigns.push(controller);
+    const term = election.campaign({ signal: controller.signal, patience: { opening: 10_000, standing: 10_000 } });
+    term.catch(() => undefined); // aborted at the end of the test
+    return term;
+  };
+  const leading = async (): Promise<{ election: Election; register: Register; term: Term }> => {
+    const election = candidate('a');
+    const term = await world.settle(campaign(election));
+    return { election, register: election.register('runs'), term };
+  };
+  const read = (register: Register) => world.settle(register.read(never));
+  const write = (register: Register, text: string, version: number, timeout = 5000) =>
+    world.settle(register.write(Buffer.from(text), version, { timeout }));
+  const failure = (promise: Promise<unknown>) => world.settle(rejection(promise));
+  const stored = async () => String((await world.settle(admin.get(PATH, O))).data);
+
+  it('is made, without data, by whoever reads it first, and belongs to no session', async () => {
+    const { register, term } = await leading();
+    expect(await world.settle(admin.exists(PATH, O))).toBeUndefined();
+    const { data, version, mzxid } = await read(register);
+    expect({ data, version }).toEqual({ data: Buffer.alloc(0), version: 0 });
+    expect(mzxid).toBeGreaterThan(term.fencingToken);
+    expect(await world.settle(admin.exists(PATH, O))).toMatchObject({ ephemeralOwner: '0', mzxid });
+    expect((await read(register)).version).toBe(0);
+  });
+
+  it('takes any bytes, and says under which version to go on', async () => {
+    const { register } = await leading();
+    const { version, mzxid } = await read(register);
+    const bytes = Buffer.from([0, 255, 10, 0xc3, 0xa9]);
+    const next = await world.settle(register.write(bytes, version, O));
+    const after = await read(register);
+    expect(after).toMatchObject({ data: bytes, version: next });
+    expect(after.mzxid).toBeGreaterThan(mzxid);
+    expect(await write(register, 'second', next)).toBe(next + 1);
+    expect(await stored()).toBe('second');
+  });
+
+  it('refuses a write under another version, and leaves the data alone', async () => {
+    const { register } = await leading();
+    const { version } = await read(register);
+    await world.settle(admin.set(PATH, Buffer.from('theirs'), -1, O));
+    expect(await failure(register.write(Buffer.from('mine'), version, O))).toBeInstanceOf(BadVersionError);
+    expect(await stored()).toBe('theirs');
+    expect(await read(register)).toMatchObject({ data: Buffer.from('theirs'), version: version + 1 });
+  });
+
+  it('of two that write under the same version, one is refused', async () => {
+    const { register } = await leading();
+    const other = candidate('b');
+    void campaign(other);
+    const { version } = await read(register);
+    const theirs = other.register('runs');
+    expect((await read(theirs)).version).toBe(version);
+    const outcomes = await world.settle(
+      Promise.allSettled([register.write(Buffer.from('a'), version, O), theirs.write(Buffer.from('b'), version, O)]),
+    );
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await stored()).toBe(outcomes[0].status === 'fulfilled' ? 'a' : 'b');
+  });
+
+  it('says that it is gone, and is made again by the next reader', async () => {
+    const { register } = await leading();
+    const version = await write(register, 'before', (await read(register)).version);
+    await world.settle(admin.delete(PATH, -1, O));
+    expect(await failure(register.write(Buffer.from('mine'), version, O))).toBeInstanceOf(NoNodeError);
+    expect(await read(register)).toMatchObject({ data: Buffer.alloc(0), version: 0 });
+  });
+
+  it('is made with the base path after the ensemble was wiped; a reader waits for the next session', async () => {
+    const { register, term, election } = await leading();
+    await write(register, 'before', (await read(register)).version);
+    const lost = new Promise((resolve) => {
+      term.subscribe((event) => event.kind === 'lost' && resolve(event.cause));
+    });
+    await world.goDown();
+    await world.comeBack({ wiped: true });
+    expect(await world.settle(lost)).toMatchObject({ kind: 'wiped' });
+    void campaign(election);
+    expect(await read(register)).toMatchObject({ data: Buffer.alloc(0), version: 0 });
+  });
+
+  it('waits for the end of an outage to read, and does not send what could not be sent in time', async () => {
+    const { register } = await leading();
+    const { version } = await read(register);
+    await world.goDown();
+    await world.pass(300);
+    expect(await failure(register.write(Buffer.from('mine'), version, { timeout: 200 }))).toBeInstanceOf(NotSentError);
+    const waiting = register.read(never);
+    await world.pass(200);
+    await world.comeBack();
+    expect(await world.settle(waiting)).toMatchObject({ data: Buffer.alloc(0), version });
+  });
+
+  it('does not know what became of a write whose reply is lost; under the version then read only one can count', async () => {
+    const { register } = await leading();
+    const { version } = await read(register);
+    world.silence(true);
+    expect(await failure(register.write(Buffer.from('doubtful'), version, { timeout: 150 }))).toBeInstanceOf(
+      OutcomeUnknownError,
+    );
+    world.silence(false);
+    for (;;) {
+      const now = await read(register);
+      expect([version, version + 1]).toContain(now.version);
+      expect(String(now.data)).toBe(now.version === version ? '' : 'doubtful');
+      const error = await world.settle(
+        register.write(Buffer.from('certain'), now.version, O).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        ),
+      );
+      if (error === undefined) break;
+      expect(error instanceof BadVersionError || error instanceof OutcomeUnknownError).toBe(true);
+      if (error instanceof OutcomeUnknownError) await world.pass(50);
+      if (String((await read(register)).data) === 'certain') break;
+    }
+    await world.pass(TIMEOUT_MS);
+    expect(await stored()).toBe('certain');
+  });
+
+  it('ends with the reason of its signal, with and without a session', async () => {
+    const election = candidate('a');
+    const register = election.register('runs');
+    expect(await failure(register.write(Buffer.alloc(0), 0, O))).toBeInstanceOf(NotSentError);
+    const controller = new AbortController();
+    const waiting = rejection(register.read(controller.signal));
+    await world.pass(150);
+    controller.abort(new Error('enough'));
+    expect(await world.settle(waiting)).toBe(controller.signal.reason);
+    expect(await failure(register.read(controller.signal))).toBe(controller.signal.reason);
+    await world.settle(campaign(election));
+    world.silence(true);
+    const second = new AbortController();
+    const silent = rejection(register.read(second.signal));
+    await world.pass(50);
+    second.abort(new Error('enough'));
+    expect(await world.settle(silent)).toBe(second.signal.reason);
+  });
+
+  it('is passed over by those who stand: it is nobody’s place in the queue', async () => {
+    const { register, term } = await leading();
+    await read(register);
+    const other = candidate('b');
+    const next = campaign(other);
+    await world.pass(200);
+    await world.settle(term.resign());
+    expect((await world.settle(next)).fencingToken).toBeGreaterThan(term.fencingToken);
+  });
+});
