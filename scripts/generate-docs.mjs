@@ -1,6 +1,6 @@
 /**
  * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of README.md between
- * `<!-- options: global -->` or `<!-- options: run -->` and `<!-- end of options -->`. `--check` writes nothing and ends with 1 when one of
+ * `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes nothing and ends with 1 when one of
  * them is out of step.
  */
 import { existsSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { format, resolveConfig } from 'prettier';
+import { stringify } from 'yaml';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -59,12 +60,20 @@ function fold(text, width) {
   return lines;
 }
 
+/** A text with spaces or stars in quotes: one that begins with a star needs them. @type {import('yaml').ToStringOptions} */
+const quoted = { defaultStringType: 'QUOTE_SINGLE' };
+
 /** @param {Field} field */
 function sample(field) {
   const { kind, help, example } = optionOf(field);
   const value = example ?? optionOf(field).default ?? '';
   const prose = [help, `Allowed: ${kind.allowed}. Default: ${defaultOf(field)}.`].flatMap((text) => fold(text, 96));
-  const written = kind.native === 'list' ? `[${value.split(',').join(', ')}]` : value;
+  const written =
+    kind.native === 'list'
+      ? `[${value.split(',').join(', ')}]`
+      : /[ *]/.test(value)
+        ? stringify(value, quoted).trimEnd()
+        : value;
   return [...prose.map((line) => `# ${line}`), `#${keyOf(field)}: ${written}`].join('\n');
 }
 
@@ -77,7 +86,7 @@ function sampleFile() {
     '# then comes the environment (kill-after is BALLOT_KILL_AFTER), then flags (--kill-after).',
     '# `ballot config` shows what counts in the end, and what set it. Durations: 1m30s, 500ms, 1.5h.',
   ].join('\n');
-  /** @param {'global' | 'run'} scope */
+  /** @param {import('../src/config/options.ts').Scope} scope */
   const part = (scope) => inFiles.filter((field) => optionOf(field).scope === scope).map(sample);
   const sections = [
     head,
@@ -85,11 +94,13 @@ function sampleFile() {
     ...part('global'),
     '## ballot run',
     ...part('run'),
+    '## ballot run cron (quotes around a schedule: YAML has other uses for * and @)',
+    ...part('cron'),
   ];
   return `${sections.join('\n\n')}\n`;
 }
 
-/** @param {'global' | 'run'} scope */
+/** @param {import('../src/config/options.ts').Scope} scope */
 function table(scope) {
   const rows = fields
     .filter((field) => optionOf(field).scope === scope)
@@ -107,7 +118,7 @@ function table(scope) {
 /** @param {string} readme */
 function withTables(readme) {
   return readme.replace(
-    /(<!-- options: (global|run) -->\n).*?(<!-- end of options -->)/gs,
+    /(<!-- options: (global|run|cron) -->\n).*?(<!-- end of options -->)/gs,
     (_, start, scope, end) => `${start}\n${table(scope)}\n\n${end}`,
   );
 }

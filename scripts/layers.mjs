@@ -31,6 +31,8 @@ const COMPOSERS = {
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
   'cli/info.ts': ['election', 'zookeeper', 'local'],
   'cli/schedule.ts': ['schedule'],
+  // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
+  'config/schedule.ts': ['schedule/grammar.ts', 'schedule/zone.ts', 'schedule/errors.ts'],
   // The keeper stops the command when its supervisor cannot.
   'zookeeper/will.ts': ['child/group.ts'],
 };

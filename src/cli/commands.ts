@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts';
-import type { RunConfig, GlobalConfig } from '../config/config.ts';
+import type { GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
 import {
@@ -7,12 +7,12 @@ import {
   countFlag,
   infoOutput,
   infoTimeout,
+  optionFlag,
   optionFlags,
   outputFlag,
   scheduleCount,
   scheduleOutput,
   timeoutFlag,
-  timezoneFlag,
   type Flag,
 } from './flags.ts';
 
@@ -22,8 +22,8 @@ interface Invocation {
   readonly own: ReadonlyMap<string, string>;
   /** Program and arguments for `run`, verbatim; empty for other commands. */
   readonly command: readonly string[];
-  /** The argument of a command that takes one; empty for other commands. */
-  readonly argument: string;
+  /** The argument of a command that takes one. `undefined`: not given. */
+  readonly argument: string | undefined;
   readonly input: LoadInput;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -41,6 +41,8 @@ export interface Command {
   readonly takesCommand: boolean;
   /** What the command's one argument is called, if it takes one. Several words count as one, with a space between. */
   readonly argument?: string;
+  /** Whether the command knows what to do without its argument. */
+  readonly argumentOptional?: true;
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
@@ -94,27 +96,28 @@ export const commands: readonly Command[] = [
   {
     path: ['schedule'],
     summary: 'the next ticks of a schedule, without ZooKeeper',
-    usage: 'SPEC [options]',
-    flags: [outputFlag(scheduleOutput, 'text'), countFlag, timezoneFlag, ...optionFlags('global')],
+    usage: '[SPEC] [options]',
+    flags: [outputFlag(scheduleOutput, 'text'), countFlag, optionFlag('timezone'), ...optionFlags('global')],
     takesCommand: false,
     argument: 'SPEC',
+    argumentOptional: true,
     examples: [
-      ["ballot schedule '30 2 * * mon-fri'", 'in the time zone of this host'],
+      ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
       ["ballot schedule 'CRON_TZ=Europe/Paris @daily' -n 3 -o json", 'for scripts'],
       ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'when that election would run it'],
+      ['ballot schedule', 'the schedule that is configured'],
     ],
     async perform({ own, argument, input }) {
       const [{ showSchedule }, { config, warnings }] = await Promise.all([
         import('./schedule.ts'),
-        loadedGlobal(input),
+        loadedSchedule(input, argument),
       ]);
       for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
       return showSchedule({
-        text: argument,
-        timezone: own.get('timezone'),
+        given: argument,
+        config,
         count: scheduleCount.parse(own.get('count') ?? '10'),
         output: scheduleOutput.parse(own.get('output') ?? 'text'),
-        seed: config.zookeeperBasePath,
         now: systemClock.wall(),
       });
     },
@@ -123,14 +126,14 @@ export const commands: readonly Command[] = [
     path: ['config'],
     summary: 'the effective configuration and, for each key, the source that set it',
     usage: '[options]',
-    flags: [outputFlag(configOutput), ...optionFlags('global'), ...optionFlags('run')],
+    flags: [outputFlag(configOutput), ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
     takesCommand: false,
     examples: [
       ['ballot config', 'as YAML, the sources as comments'],
       ['ballot config -o json --log-level debug', 'what a flag would change'],
     ],
     async perform({ own, input }) {
-      const [{ showConfig }, loaded] = await Promise.all([import('./config.ts'), loadedRun(input)]);
+      const [{ showConfig }, loaded] = await Promise.all([import('./config.ts'), loadedAll(input)]);
       return showConfig(loaded, configOutput.parse(own.get('output') ?? 'yaml'));
     },
   },
@@ -144,4 +147,14 @@ async function loadedRun(input: LoadInput): Promise<Loaded<RunConfig>> {
 async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
   const { loadGlobal } = await import('../config/load.ts');
   return loadGlobal(input);
+}
+
+async function loadedAll(input: LoadInput): Promise<Loaded<RunConfig>> {
+  const { loadAll } = await import('../config/load.ts');
+  return loadAll(input);
+}
+
+async function loadedSchedule(input: LoadInput, argument: string | undefined): Promise<Loaded<ScheduleConfig>> {
+  const { loadSchedule } = await import('../config/load.ts');
+  return loadSchedule(input, argument === undefined ? 'configured' : 'given');
 }

@@ -1,5 +1,5 @@
-import { boolean, choice, duration, text, wholeNumber, type Kind } from '../config/kinds.ts';
-import { fields, keyOf, optionOf } from '../config/options.ts';
+import { boolean, choice, duration, wholeNumber, type Kind } from '../config/kinds.ts';
+import { defaultOf, fields, keyOf, optionOf, type Field, type Scope } from '../config/options.ts';
 
 /** A flag of the command line, `--<name>`. */
 export interface Flag {
@@ -10,18 +10,20 @@ export interface Flag {
   /** In words, for help. */
   readonly default?: string;
   /** Under which heading help shows it. */
-  readonly group: 'Global options:' | 'Run options:' | 'Options:';
+  readonly group: (typeof GROUPS)[Scope] | 'Options:';
 }
 
+const GROUPS = { global: 'Global options:', run: 'Run options:', cron: 'Schedule options:' } as const;
+
 /** The flags of the configuration's keys that have this scope. */
-export function optionFlags(scope: 'global' | 'run'): readonly Flag[] {
-  return fields
-    .filter((field) => optionOf(field).scope === scope)
-    .map((field) => {
-      const { kind, help, default: value, defaultNote } = optionOf(field);
-      const group = scope === 'global' ? 'Global options:' : 'Run options:';
-      return { name: keyOf(field), kind, help, default: value ?? defaultNote ?? '', group };
-    });
+export function optionFlags(scope: Scope): readonly Flag[] {
+  return fields.filter((field) => optionOf(field).scope === scope).map(optionFlag);
+}
+
+/** The flag of one key of the configuration. */
+export function optionFlag(field: Field): Flag {
+  const { kind, help, scope } = optionOf(field);
+  return { name: keyOf(field), kind, help, default: defaultOf(field), group: GROUPS[scope] };
 }
 
 /** Asked for anywhere before `--`. */
@@ -55,13 +57,5 @@ export const countFlag: Flag = {
   kind: scheduleCount,
   help: 'how many ticks',
   default: '10',
-  group: 'Options:',
-};
-
-export const timezoneFlag: Flag = {
-  name: 'timezone',
-  kind: text('ZONE', 'an IANA name such as Europe/Paris, or UTC', 64),
-  help: 'time zone of a schedule that does not name its own (IANA name)',
-  default: "host's",
   group: 'Options:',
 };

@@ -84,7 +84,7 @@ function print(text: string): number {
 interface Understood {
   readonly command: Command;
   readonly toRun: readonly string[];
-  readonly argument: string;
+  readonly argument: string | undefined;
   readonly own: ReadonlyMap<string, string>;
 }
 
@@ -99,7 +99,8 @@ function understand(args: Arguments): Understood {
 
   if (!command.takesCommand) {
     const surplus = command.argument === undefined ? extra : [];
-    if (command.argument !== undefined && extra.length === 0) problems.push(`${name} needs ${command.argument}`);
+    if (command.argument !== undefined && command.argumentOptional !== true && extra.length === 0)
+      problems.push(`${name} needs ${command.argument}`);
     for (const word of surplus) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
     if (args.rest !== undefined) problems.push(`${name} takes no command after --`);
   } else if (extra.length > 0 && args.rest !== undefined) {
@@ -110,16 +111,24 @@ function understand(args: Arguments): Understood {
     problems.push('the command to run is an empty word');
   }
 
+  const argument = command.argument === undefined || extra.length === 0 ? undefined : extra.join(' ');
   const own = new Map<string, string>();
   for (const [flag, values] of args.flags) {
     const known =
       command.flags.find((candidate) => candidate.name === flag) ??
       commonFlags.find((candidate) => candidate.name === flag);
-    if (known === undefined) problems.push(`${name} has no flag --${flag}`);
+    if (known === undefined) problems.push(`${name} has no flag --${flag}: it belongs to ${owners(flag)}`);
     else if (known.group === 'Options:') own.set(flag, checked(known, values.at(-1) ?? '', problems));
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
-  return { command, toRun, argument: command.takesCommand ? '' : extra.join(' '), own };
+  return { command, toRun, argument, own };
+}
+
+/** The commands that have this flag, those that run something first: `ballot config` has every key. */
+function owners(flag: string): string {
+  const all = commands.filter(({ flags }) => flags.some(({ name }) => name === flag));
+  const running = all.filter(({ takesCommand }) => takesCommand);
+  return (running.length > 0 ? running : all).map(({ path }) => `ballot ${path.join(' ')}`).join(', ');
 }
 
 const HINT = { hint: 'ballot --help shows what there is' };

@@ -1,19 +1,20 @@
+import type { ScheduleConfig } from '../config/config.ts';
+import { beyondGo } from '../config/schedule.ts';
 import { formatDuration } from '../duration.ts';
-import { ExitCode } from '../errors.ts';
-import { parseSchedule } from '../schedule/expression.ts';
+import { ExitCode, UsageError } from '../errors.ts';
+import { parseSchedule, type ParsedSchedule } from '../schedule/expression.ts';
 import { Zone } from '../schedule/zone.ts';
 import { print } from './print.ts';
 
 /** What `ballot schedule` is asked. */
 export interface ScheduleRequest {
-  readonly text: string;
-  /** `undefined`: the host's zone, unless the text names one. */
-  readonly timezone: string | undefined;
+  /** `undefined`: the schedule that is configured. */
+  readonly given: string | undefined;
+  /** Zone, the base path that `H` is spread by, and the schedule if none is given. */
+  readonly config: ScheduleConfig;
   /** How many ticks to show. */
   readonly count: number;
   readonly output: 'text' | 'json';
-  /** The base path of the election: what `H` is spread by. */
-  readonly seed: string;
   /** Ticks after this instant, ms since the Unix epoch. */
   readonly now: number;
 }
@@ -27,19 +28,33 @@ interface Shown {
 
 /**
  * `ballot schedule`: prints the next ticks in the schedule's zone, in UTC, and how far off they are. Asks no server. Warnings go to stderr.
- * Resolves with the exit code; throws ScheduleError (78, as `ballot run cron` would end with for the same schedule).
+ * Resolves with the exit code; throws UsageError when no schedule is given nor configured, ScheduleError (78, as `ballot run cron` would
+ * end with for the same schedule).
  */
 export async function showSchedule(request: ScheduleRequest): Promise<number> {
-  const { schedule, warnings } = parseSchedule(request.text, request);
-  for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+  const { given, config } = request;
+  const text = given ?? config.schedule;
+  if (text === undefined)
+    throw new UsageError('ballot schedule needs SPEC: no schedule is configured either', {
+      hint: 'ballot schedule --help shows what there is',
+    });
+  const parsed = parseSchedule(text, { timezone: config.timezone, seed: config.zookeeperBasePath });
+  // What is odd about a configured one has been said, with its source.
+  if (given !== undefined) warn(parsed, config.mixedFleet);
+  const { schedule } = parsed;
   const zone = new Zone(schedule.timezone);
   const ticks: Shown[] = [];
   for (let at = schedule.next(request.now); at !== undefined; at = schedule.next(at)) {
     ticks.push(show(at, zone, request.now));
     if (ticks.length === request.count) break;
   }
-  await print(request.output === 'json' ? json(request, schedule.timezone, ticks) : table(schedule.timezone, ticks));
+  await print(request.output === 'json' ? json(text, schedule.timezone, ticks) : table(schedule.timezone, ticks));
   return ExitCode.ok;
+}
+
+function warn({ warnings, extensions }: ParsedSchedule, mixedFleet: boolean): void {
+  const beyond = mixedFleet ? beyondGo(extensions).map((doubt) => `schedule: ${doubt}`) : [];
+  for (const warning of [...warnings, ...beyond]) process.stderr.write(`ballot: warning: ${warning}\n`);
 }
 
 function show(at: number, zone: Zone, now: number): Shown {
@@ -66,7 +81,7 @@ function offsetText(offset: number): string {
   return `${offset < 0 ? '-' : '+'}${clock}`;
 }
 
-function json({ text }: ScheduleRequest, timezone: string, ticks: readonly Shown[]): string {
+function json(text: string, timezone: string, ticks: readonly Shown[]): string {
   const shown = ticks.map(({ tick, local, inSeconds }) => ({ tick, local, inSeconds }));
   return `${JSON.stringify({ schedule: text, timezone, ticks: shown }, null, 2)}\n`;
 }

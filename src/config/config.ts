@@ -2,6 +2,8 @@
 export type ChildPolicy = 'rerun' | 'reelect' | 'exit' | 'ignore';
 export type ElectionFailurePolicy = 'retry' | 'run-anyway' | 'exit';
 export type LeaseLossPolicy = 'keep' | 'stop';
+export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
+export type CatchUp = 'none' | 'once';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
@@ -36,4 +38,19 @@ export interface RunConfig extends GlobalConfig {
   readonly restartDelay: number;
   readonly restartMaxDelay: number;
   readonly runTimeout: number | undefined;
+  /** As it is written; it can be read. */
+  readonly schedule: string | undefined;
+  /** `undefined`: the host's. */
+  readonly timezone: string | undefined;
+  readonly concurrency: Concurrency;
+  readonly catchUp: CatchUp;
+  readonly startDeadline: number | undefined;
+}
+
+/** What the ticks of a schedule depend on. */
+export type ScheduleConfig = GlobalConfig & Pick<RunConfig, 'schedule' | 'timezone'>;
+
+/** What `run cron` needs. */
+export interface CronConfig extends RunConfig {
+  readonly schedule: string;
 }

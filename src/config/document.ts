@@ -1,4 +1,15 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Pair } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLError,
+} from 'yaml';
 import type { Layer, Setting } from './layers.ts';
 import { didYouMean } from './nearest.ts';
 import { fieldOf, fields, keyOf, optionOf, type Field } from './options.ts';
@@ -35,6 +46,23 @@ function wrongType(field: Field, value: number | bigint | boolean): string {
   return `is a ${typeof value} where text is expected: put it in quotes`;
 }
 
+/** What YAML makes of a schedule without quotes. */
+const UNQUOTED = /alias|BAD_SCALAR_START/i;
+
+type Fault = Pick<YAMLError, 'pos' | 'message' | 'code'>;
+
+/** `*x` without an `&x` before it: the parser finds that only when it is asked for the value. */
+function dangling(document: Document.Parsed): Fault[] {
+  const found: Fault[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      found.push({ pos: [alias.range?.[0] ?? 0, 0], code: 'BAD_ALIAS', message: 'an alias of nothing' });
+    },
+  });
+  return found;
+}
+
 /**
  * The layer of one file, YAML or JSON (which YAML contains): keys in whatever case, each with its line. Syntax errors are problems
  * with line and column.
@@ -43,13 +71,18 @@ export function documentLayer(path: string, content: string): Layer {
   const lines = new LineCounter();
   // No pretty errors: they quote the line, which may hold a secret.
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
-  const faults = [...document.errors, ...document.warnings];
+  const faults = [...document.errors, ...document.warnings, ...dangling(document)];
   if (faults.length > 0) {
-    const at = faults.map(({ pos, message }) => ({ ...lines.linePos(pos[0]), message }));
-    return {
-      settings: [],
-      problems: at.map(({ line, col, message }) => `${path}:${line}:${col}: not valid: ${message}`),
-    };
+    const at = faults.map(({ pos, message, code }) => ({ ...lines.linePos(pos[0]), message, code }));
+    // What follows on the same line is about the same mistake.
+    const first = new Map(at.reverse().map((fault) => [fault.line, fault]));
+    const problems = [...first.values()]
+      .sort((a, b) => a.line - b.line)
+      .map(({ line, col, message, code }) => {
+        const help = UNQUOTED.test(`${code} ${message}`) ? ': text that begins with * or @ needs quotes' : '';
+        return `${path}:${line}:${col}: not valid: ${message}${help}`;
+      });
+    return { settings: [], problems };
   }
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) return { settings: [], problems: [] };

@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../duration.ts';
 import { formatServers, parseServers } from './servers.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
-class ValueError extends BallotError {
+export class ValueError extends BallotError {
   constructor(message: string) {
     super('VALUE', ExitCode.configuration, message);
   }

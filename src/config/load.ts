@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
-import type { GlobalConfig, RunConfig } from './config.ts';
+import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
 import { readFolders, readNamedFile } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { mask } from './mask.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
-import { checkTogether } from './rules.ts';
+import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
+import { doubtSchedule } from './schedule.ts';
 
 /** Where the configuration is taken from. */
 export interface LoadInput {
@@ -27,18 +28,53 @@ export interface Loaded<C extends GlobalConfig> {
   readonly warnings: readonly string[];
 }
 
-/** The global options alone; what a file or the environment says about `run` is not looked at. Throws ConfigurationError with every problem. */
+/** The global options alone; what a file or the environment says about others is not looked at. Throws ConfigurationError with every problem. */
 export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
-  return load<GlobalConfig>(
-    input,
-    fields.filter((field) => optionOf(field).scope === 'global'),
-    () => [],
-  );
+  return load<GlobalConfig>(input, globals, {});
 }
 
-/** Everything that `run` needs. Throws ConfigurationError with every problem, also those between fields. */
+/** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
 export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
-  return load<RunConfig>(input, fields, checkTogether);
+  return load<RunConfig>(input, fields, { problems: checkTogether });
+}
+
+/** Everything that `run cron` needs. Throws as `loadRun` does. */
+export function loadCron(input: LoadInput): Promise<Loaded<CronConfig>> {
+  return load<CronConfig>(input, fields, {
+    problems: (config, sources) => [
+      ...checkTogether(config, sources),
+      ...checkCron(config, sources),
+      ...checkScheduled(config),
+    ],
+    warnings: doubtCron,
+  });
+}
+
+/** Every key, for whom wants to see it; a schedule may be missing. Throws as `loadRun` does. */
+export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
+  return load<RunConfig>(input, fields, {
+    problems: (config, sources) => [...checkTogether(config, sources), ...checkCron(config, sources)],
+    warnings: doubtCron,
+  });
+}
+
+/**
+ * The global options and those that say what the ticks are; with `spec: 'given'` what a file or the environment has for a schedule is not
+ * looked at. Throws as `loadGlobal` does.
+ */
+export function loadSchedule(input: LoadInput, spec: 'given' | 'configured'): Promise<Loaded<ScheduleConfig>> {
+  const wanted: readonly Field[] = spec === 'given' ? ['timezone'] : ['timezone', 'schedule'];
+  return load<ScheduleConfig>(input, [...globals, ...wanted], { warnings: doubtSchedule });
+}
+
+const globals = fields.filter((field) => optionOf(field).scope === 'global');
+
+type Rule<C extends GlobalConfig> = (config: C, sources: Readonly<Record<keyof C, string>>) => readonly string[];
+
+/** Between fields, once each of them is right. */
+interface Rules<C extends GlobalConfig> {
+  readonly problems?: Rule<C>;
+  readonly warnings?: Rule<C>;
 }
 
 interface Value {
@@ -49,7 +85,7 @@ interface Value {
 async function load<C extends GlobalConfig>(
   input: LoadInput,
   wanted: readonly Field[],
-  rules: (config: C, sources: Readonly<Record<keyof C, string>>) => string[],
+  rules: Rules<C>,
 ): Promise<Loaded<C>> {
   const environment = environmentLayer(input.env);
   const flags = flagLayer(input.flags);
@@ -66,13 +102,14 @@ async function load<C extends GlobalConfig>(
   const sources = Object.freeze(Object.fromEntries(entries.map(([field, { source }]) => [field, source]))) as Readonly<
     Record<keyof C, string>
   >;
-  if (problems.length === 0) problems.push(...rules(config, sources));
+  if (problems.length === 0) problems.push(...(rules.problems?.(config, sources) ?? []));
   if (problems.length > 0) {
-    throw new ConfigurationError(problems, {
-      hint: 'ballot config shows the configuration and what set each key; ballot run once --help lists the keys',
+    // What was passed over may be what is missing.
+    throw new ConfigurationError([...problems, ...warnings.map((warning) => `warning: ${warning}`)], {
+      hint: 'ballot config shows the configuration and what set each key; ballot config --help lists the keys',
     });
   }
-  return { config, sources, warnings };
+  return { config, sources, warnings: [...warnings, ...(rules.warnings?.(config, sources) ?? [])] };
 }
 
 function defaultValue(field: Field, { hostname }: LoadInput): Value {

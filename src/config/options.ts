@@ -1,13 +1,16 @@
 import type { RunConfig } from './config.ts';
 import { boolean, choice, duration, servers, text, znodePath, type Kind } from './kinds.ts';
+import { schedule, timezone } from './schedule.ts';
+
+/** `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to `run cron` alone. */
+export type Scope = 'global' | 'run' | 'cron';
 
 /**
  * One option of ballot, once: its flag `--<key>`, its key in files, its environment variable (`BALLOT_<KEY>`, and `<KEY>` when Go's
  * ballot has it too), its line in `--help`, the JSON Schema and the README all come from here.
  */
 export interface Option<T> {
-  /** `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone. */
-  readonly scope: 'global' | 'run';
+  readonly scope: Scope;
   readonly kind: Kind<T>;
   /** As a user would write it. `undefined`: known at run time only. */
   readonly default: string | undefined;
@@ -206,6 +209,46 @@ export const options: Table = {
     default: 'none',
     inGo: false,
     help: 'stop a run that takes longer, which counts as an error with exit code 124',
+    example: '1h',
+  },
+  schedule: {
+    scope: 'cron',
+    kind: schedule,
+    default: undefined,
+    defaultNote: 'none',
+    inGo: true,
+    help: 'when the command is run; run cron needs to know it',
+    example: '30 2 * * mon-fri',
+  },
+  timezone: {
+    scope: 'cron',
+    kind: timezone,
+    default: undefined,
+    defaultNote: "host's",
+    inGo: false,
+    help: 'time zone of a schedule that does not begin with CRON_TZ=',
+    example: 'Europe/Paris',
+  },
+  concurrency: {
+    scope: 'cron',
+    kind: choice(['skip', 'queue', 'allow', 'replace']),
+    default: 'skip',
+    inGo: false,
+    help: 'a tick while the command still runs: skip it, let the latest one wait, start beside, or stop the command and start again',
+  },
+  catchUp: {
+    scope: 'cron',
+    kind: choice(['none', 'once']),
+    default: 'none',
+    inGo: false,
+    help: 'ticks that were missed while nobody led: none, or once for the latest of them',
+  },
+  startDeadline: {
+    scope: 'cron',
+    kind: duration('1ms', '8760h', 'none'),
+    default: 'none',
+    inGo: false,
+    help: 'a missed tick older than this is not caught up',
     example: '1h',
   },
 };

@@ -1,6 +1,10 @@
-import type { RunConfig } from './config.ts';
 import { formatDuration } from '../duration.ts';
+import type { CronConfig, RunConfig } from './config.ts';
 import { keyOf, type Field } from './options.ts';
+import { doubtSchedule, findZone } from './schedule.ts';
+
+/** What set each field. */
+type Sources = Readonly<Record<Field, string>>;
 
 /** A value in an inequality: what it is called, its milliseconds, and the sources that made it. */
 interface Term {
@@ -14,7 +18,7 @@ interface Term {
  * they come from. That a lease of any allowed duration leaves time for its heartbeats, and for SIGKILL before its end, is a matter of its
  * least duration, not of other fields (a grace that does not fit into it is cut short).
  */
-export function checkTogether(config: RunConfig, sources: Readonly<Record<Field, string>>): string[] {
+export function checkTogether(config: RunConfig, sources: Sources): string[] {
   const term = (field: Field, ms: number): Term => ({ name: keyOf(field), ms, from: sources[field] });
   const problems: string[] = [];
   const atLeast = (left: Term, right: Term, why: string): void => {
@@ -47,4 +51,33 @@ export function checkTogether(config: RunConfig, sources: Readonly<Record<Field,
     );
   }
   return problems;
+}
+
+/** What the fields of `run cron` demand of others. */
+export function checkCron(config: RunConfig, sources: Sources): string[] {
+  if (config.catchUp === 'none' || !config.mixedFleet) return [];
+  return [
+    `catch-up ${config.catchUp} (${sources.catchUp}) cannot go with mixed-fleet true (${sources.mixedFleet}): ` +
+      "Go's ballot does not record what it ran, so a tick could run twice",
+  ];
+}
+
+/** What `run cron` cannot start without. */
+export function checkScheduled(config: Partial<CronConfig>): string[] {
+  if (config.schedule === undefined) {
+    const ways = '--schedule "30 2 * * *", schedule in a file, or BALLOT_SCHEDULE in the environment';
+    return [`schedule: is not set, and ballot run cron needs it: ${ways}`];
+  }
+  return findZone(config.schedule, config.timezone);
+}
+
+/** What is no problem, but hardly meant, or means less than it says. */
+export function doubtCron(config: RunConfig, sources: Sources): string[] {
+  const { catchUp, startDeadline } = config;
+  const idle = catchUp === 'none' && startDeadline !== undefined;
+  const deadline = `start-deadline ${formatDuration(startDeadline ?? 0)} (${sources.startDeadline})`;
+  return [
+    ...doubtSchedule(config, sources),
+    ...(idle ? [`${deadline} has no effect: with catch-up none (${sources.catchUp}) nothing is caught up`] : []),
+  ];
 }

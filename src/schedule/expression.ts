@@ -16,15 +16,18 @@ export interface ParsedSchedule {
   readonly schedule: Schedule;
   /** What was accepted, but is hardly what was meant, or means less than it says. */
   readonly warnings: readonly string[];
+  /** What is used of that which robfig/cron, and so Go's ballot, does not know: `L`. Each once. */
+  readonly extensions: readonly string[];
 }
 
 /** The ticks of a schedule, as `readSchedule` reads it. Throws ScheduleError, also when the zone beside it, or the host's, is unknown. */
 export function parseSchedule(text: string, { timezone, seed }: ScheduleOptions): ParsedSchedule {
-  const { zone: named, rule, warnings } = readSchedule(text, seed);
+  const { zone: named, rule, warnings, extensions } = readSchedule(text, seed);
   const zone = zoneOf(named, timezone);
   return {
     schedule: 'every' in rule ? everySchedule(rule.every, zone.name) : new CronSchedule(rule.fields, zone),
     warnings: warnings.map((warning) => `schedule: ${warning}`),
+    extensions,
   };
 }
 

@@ -78,6 +78,11 @@ const everything: Readonly<Record<string, string>> = {
   'restart-delay': '200ms',
   'restart-max-delay': '10s',
   'run-timeout': '1h0m0s',
+  schedule: 'CRON_TZ=Asia/Tokyo */5 9-17 * * mon-fri',
+  timezone: 'Europe/Paris',
+  concurrency: 'queue',
+  'catch-up': 'none',
+  'start-deadline': '30m0s',
 };
 
 describe('three ways to say the same', () => {
@@ -86,7 +91,7 @@ describe('three ways to say the same', () => {
 
   it('a YAML file', async () => {
     const lines = Object.entries(everything).map(
-      ([key, value]) => `${key}: ${key === 'zookeeper-servers' ? `"${value}"` : value}\n`,
+      ([key, value]) => `${key}: ${/[*,]/.test(value) ? `"${value}"` : value}\n`,
     );
     const path = await put('ballot.yaml', lines.join(''));
     const report = await configured([]);
@@ -124,6 +129,11 @@ describe('three ways to say the same', () => {
       'candidate-id': hostname(),
       'lease-duration': null,
       'run-timeout': 'none',
+      schedule: null,
+      timezone: null,
+      concurrency: 'skip',
+      'catch-up': 'none',
+      'start-deadline': 'none',
     });
     expect(new Set(Object.values(report).map(({ source }) => source))).toEqual(new Set(['default']));
   });
@@ -218,6 +228,29 @@ describe('layers', () => {
     const refused = await ballot(['config'], { BALLOT_DEBUG: '*' });
     expect(refused).toMatchObject({ code: 78, stdout: '' });
     expect(refused.stderr).toContain('ballot: environment BALLOT_DEBUG: debug "*": must be true or false');
+  });
+
+  it('passes over a SCHEDULE that is none, and takes one that is; with the prefix it is an error', async () => {
+    const value = async (env: NodeJS.ProcessEnv): Promise<unknown> => (await configured([], env))['schedule'];
+    expect(await value({ SCHEDULE: '@daily' })).toEqual({ value: '@daily', source: 'environment SCHEDULE' });
+    expect(await value({ SCHEDULE: 'rate(5 minutes)' })).toEqual({ value: null, source: 'default' });
+    await put('ballot.yaml', "schedule: '@weekly'\n");
+    expect(await value({ SCHEDULE: 'rate(5 minutes)' })).toMatchObject({ value: '@weekly' });
+    const passed = await ballot(['config'], { SCHEDULE: '60 * * * *' });
+    expect(passed.stderr).toContain(
+      'warning: environment SCHEDULE: schedule "60 * * * *": minute field "60": 0 to 59; passed over',
+    );
+    const refused = await ballot(['config'], { BALLOT_SCHEDULE: '60 * * * *' });
+    expect(refused).toMatchObject({ code: 78, stdout: '' });
+    expect(refused.stderr).toContain(
+      'ballot: environment BALLOT_SCHEDULE: schedule "60 * * * *": minute field "60": 0 to 59\n',
+    );
+  });
+
+  it('knows the other keys of schedules with the prefix alone', async () => {
+    const env = { TIMEZONE: 'Nowhere', CONCURRENCY: '8', CATCH_UP: 'yes', START_DEADLINE: '5' };
+    const { code, stderr } = await ballot(['config'], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   it('says that ballot.yml is not read', async () => {
@@ -323,6 +356,34 @@ describe('what is wrong is said, all at once, with exit code 78', () => {
     expect((await configured(['--on-lease-loss', 'stop']))['lease-duration']?.value).toBe('3s');
   });
 
+  it('a bad schedule, zone and word, named once, from each source', async () => {
+    const path = await put('ballot.yaml', "schedule: '@reboot'\ntimezone: Mars\nconcurrency: both\n");
+    const found = await problems(['--schedule', '0 0 30 2 *', '--start-deadline=5', '--timezone='], {
+      BALLOT_SCHEDULE: 'TZ=Nowhere @daily',
+      BALLOT_CATCH_UP: 'all',
+    });
+    expect(found).toEqual([
+      expect.stringMatching(/^\/.+:1: schedule "@reboot": unknown; a schedule is five fields \(.+ one of @yearly /),
+      `${path}:2: timezone "Mars": unknown: an IANA name such as Europe/Paris, or UTC`,
+      `${path}:3: concurrency "both": must be one of skip, queue, allow, replace`,
+      'environment BALLOT_SCHEDULE: schedule "TZ=Nowhere @daily": unknown time zone "Nowhere"; an IANA name such as Europe/Paris, or UTC',
+      'environment BALLOT_CATCH_UP: catch-up "all": must be one of none, once',
+      'flag --schedule: schedule "0 0 30 2 *": day-of-month field "30": no month of "2" has such a day: it would never fire',
+      expect.stringMatching(/^flag --start-deadline: start-deadline "5": the unit is missing/),
+      'flag --timezone: timezone "": unknown: an IANA name such as Europe/Paris, or UTC',
+      expect.stringMatching(/^hint: /),
+    ]);
+  });
+
+  it('what a mixed fleet cannot do, and with what is wrong what was passed over', async () => {
+    const env = { BALLOT_MIXED_FLEET: 'true', DEBUG: '*' };
+    expect((await problems(['--catch-up', 'once'], env)).slice(0, 2)).toEqual([
+      "catch-up once (flag --catch-up) cannot go with mixed-fleet true (environment BALLOT_MIXED_FLEET): Go's ballot does not record what it ran, so a tick could run twice",
+      expect.stringMatching(/^warning: environment DEBUG: debug "\*": must be true or false; passed over/),
+    ]);
+    expect((await configured(['--catch-up', 'once']))['catch-up']?.value).toBe('once');
+  });
+
   it('two files in one folder', async () => {
     const yaml = await put('ballot.yaml', 'log-level: info\n');
     const json = await put('ballot.json', '{}');
@@ -419,7 +480,8 @@ describe('usage', () => {
     [['run', 'once', '--frobnicate', '--', 'cmd'], 'unknown flag --frobnicate'],
     [['run', 'once', '--kil-after', '5s', '--', 'cmd'], 'unknown flag --kil-after (did you mean --kill-after?)'],
     [['run', 'once', '--output', 'json', '--', 'cmd'], 'ballot run once has no flag --output'],
-    [['info', '--kill-after', '5s'], 'ballot info has no flag --kill-after'],
+    [['info', '--kill-after', '5s'], 'ballot info has no flag --kill-after: it belongs to ballot run once'],
+    [['info', '--count', '5'], 'ballot info has no flag --count: it belongs to ballot schedule'],
     [['info', 'x'], 'ballot info takes no argument "x"'],
     [['info', '-o', 'xml'], 'flag --output: "xml": must be one of yaml, json, table'],
     [['info', '--timeout', '5'], 'flag --timeout: "5": the unit is missing'],
@@ -469,6 +531,19 @@ describe('ballot config', () => {
     expect(stdout).toMatch(/^log-level: warn +# flag --log-level$/m);
     await put('ballot.yaml', stdout);
     expect(values(await configured([]))).toEqual(values(await configured(args)));
+  });
+});
+
+describe('warnings about a schedule', () => {
+  it('name what set it', async () => {
+    const { code, stderr } = await ballot(['config', '--start-deadline', '5m', '--mixed-fleet'], {
+      SCHEDULE: '0 H/70 * * *',
+    });
+    expect(code).toBe(0);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      `ballot: warning: environment SCHEDULE: schedule "0 H/70 * * *": Go's ballot does not know H: its candidates of this mixed fleet will fail`,
+      'ballot: warning: start-deadline 5m0s (flag --start-deadline) has no effect: with catch-up none (default) nothing is caught up',
+    ]);
   });
 });
 

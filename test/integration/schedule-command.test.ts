@@ -110,6 +110,44 @@ describe('ballot schedule', () => {
     expect(await first('--config-file', file)).toBe(await first('--zookeeper-base-path', '/other'));
   });
 
+  it('takes the zone from file and environment too', async () => {
+    const zone = async (env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> => {
+      const { stdout } = await ballot(['schedule', '@daily', '-o', 'json', ...args], env);
+      return (JSON.parse(stdout) as Report).timezone;
+    };
+    const file = join(folder, 'zone.yaml');
+    await writeFile(file, 'timezone: Asia/Kolkata\nschedule: not looked at\n');
+    expect(await zone({}, '--config-file', file)).toBe('Asia/Kolkata');
+    expect(await zone({ BALLOT_TIMEZONE: 'Europe/Rome' }, '--config-file', file)).toBe('Europe/Rome');
+    expect(await zone({ BALLOT_TIMEZONE: 'Europe/Rome' }, '--timezone', 'UTC')).toBe('UTC');
+  });
+
+  it('shows the schedule that is configured when none is given, and one that is given before it', async () => {
+    const env = { SCHEDULE: '@every 90.5s', BALLOT_TIMEZONE: 'UTC' };
+    const { code, stdout, stderr } = await ballot(['schedule', '-o', 'json', '-n1'], env);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr:
+        'ballot: warning: environment SCHEDULE: schedule "@every 90.5s": @every 90.5s is no whole seconds: every 1m30s is taken\n',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ schedule: '@every 90.5s', timezone: 'UTC' });
+    const given = await ballot(['schedule', '@daily', '-o', 'json'], { BALLOT_SCHEDULE: 'nonsense' });
+    expect(given).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(given.stdout)).toMatchObject({ schedule: '@daily' });
+    const bad = await ballot(['schedule'], { BALLOT_SCHEDULE: '0 24 * * *' });
+    expect(bad).toMatchObject({ code: 78, stdout: '' });
+    expect(bad.stderr).toContain(
+      'ballot: environment BALLOT_SCHEDULE: schedule "0 24 * * *": hour field "24": 0 to 23\n',
+    );
+  });
+
+  it("says what Go's ballot does not know, in a mixed fleet", async () => {
+    expect((await ballot(['schedule', '0 0 L * 7', '-n1'])).stderr).toBe('');
+    expect((await ballot(['schedule', '0 0 L * 7', '-n1', '--mixed-fleet'])).stderr).toBe(
+      "ballot: warning: schedule: Go's ballot does not know L, 7 for Sunday: its candidates of this mixed fleet will fail\n",
+    );
+  });
+
   it('says on stderr what it doubts, and prints the ticks', async () => {
     const { code, stdout, stderr } = await ballot(['schedule', '@every 90.5s', '-o', 'json', '-n', '2']);
     expect(code).toBe(0);
@@ -130,15 +168,20 @@ describe('ballot schedule', () => {
     [
       ['schedule', '@daily', '--timezone', 'Nowhere'],
       78,
-      /^ballot: timezone: unknown time zone "Nowhere"\nballot: hint: /,
+      /^ballot: flag --timezone: timezone "Nowhere": unknown: an IANA name such as Europe\/Paris, or UTC\nballot: hint: /,
     ],
     [['schedule', ''], 78, /^ballot: schedule: "" is empty, not 5 or 6 fields\n/],
-    [['schedule'], 64, /^ballot: ballot schedule needs SPEC\n/],
+    [['schedule'], 64, /^ballot: ballot schedule needs SPEC: no schedule is configured either\nballot: hint: /],
+    [
+      ['schedule', '--mixed-fleet=maybe'],
+      78,
+      /^ballot: flag --mixed-fleet: mixed-fleet "maybe": must be true or false\n/,
+    ],
     [['schedule', '@daily', '-n', '0'], 64, /^ballot: flag --count: "0": must be a whole number from 1 to 1000\n/],
     [['schedule', '@daily', '-n', 'ten'], 64, /^ballot: flag --count: "ten": must be a whole number from 1 to 1000\n/],
     [['schedule', '@daily', '-o', 'yaml'], 64, /^ballot: flag --output: "yaml": must be one of text, json\n/],
     [['schedule', '@daily', '--', 'x'], 64, /^ballot: ballot schedule takes no command after --\n/],
-    [['schedule', '@daily', '--kill-after', '1s'], 64, /^ballot: ballot schedule has no flag --kill-after\n/],
+    [['schedule', '@daily', '--kill-after', '1s'], 64, /^ballot: ballot schedule has no flag --kill-after: it belongs to ballot run once/],
   ])('%j ends with %i', async (args, code, stderr) => {
     const ended = await ballot(args);
     expect(ended).toMatchObject({ code, stdout: '' });
@@ -154,7 +197,7 @@ describe('ballot schedule', () => {
   });
 
   it('is in the help', async () => {
-    expect((await ballot(['--help'])).stdout).toMatch(/schedule SPEC \[options\] +the next ticks of a schedule/);
+    expect((await ballot(['--help'])).stdout).toMatch(/schedule \[SPEC\] \[options\] +the next ticks of a schedule/);
     expect((await ballot(['schedule', '--help'])).stdout).toMatch(/--timezone/);
   });
 });

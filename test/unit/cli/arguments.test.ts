@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { ArgumentReader } from '../../../src/cli/arguments.ts';
 import { commonFlags, infoOutput, optionFlags, outputFlag } from '../../../src/cli/flags.ts';
 
-const flags = [...commonFlags, ...optionFlags('global'), ...optionFlags('run'), outputFlag(infoOutput)];
+const flags = [
+  ...commonFlags,
+  ...optionFlags('global'),
+  ...optionFlags('run'),
+  ...optionFlags('cron'),
+  outputFlag(infoOutput),
+];
 const reader = new ArgumentReader(flags, (words) => words[0] === 'run' && words.length > 2);
 const read = (...argv: string[]): ReturnType<ArgumentReader['read']> => reader.read(argv);
 
@@ -50,6 +56,15 @@ describe('the command line', () => {
   it('keeps the value of a switch for the configuration to judge', () => {
     expect(read('--wrap-child-logs=maybe').flags).toEqual(new Map([['wrap-child-logs', ['maybe']]]));
     expect(read('--debug=').flags).toEqual(new Map([['debug', ['']]]));
+  });
+
+  it('takes a schedule as one value, whatever it begins with', () => {
+    expect(read('--schedule', '*/5 * * * *', '--schedule=@daily', '--timezone', 'Asia/Tokyo').flags).toEqual(
+      new Map([
+        ['schedule', ['*/5 * * * *', '@daily']],
+        ['timezone', ['Asia/Tokyo']],
+      ]),
+    );
   });
 
   it('keeps values as they are, in order', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { boolean, choice, duration, servers, znodePath } from '../../../src/config/kinds.ts';
+import { schedule, timezone } from '../../../src/config/schedule.ts';
 import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
 
 describe('servers', () => {
@@ -137,6 +138,42 @@ describe('durations', () => {
   });
 });
 
+describe('a schedule', () => {
+  it.each([
+    '30 2 * * mon-fri',
+    ' @daily ',
+    'CRON_TZ=Asia/Tokyo @every 90s',
+    '*/10 H(0-29) * L * 5L',
+    'TZ=Local 0 0 * * 7',
+  ])('%j is kept as it is written', (text) => {
+    expect(schedule.parse(text)).toBe(text);
+    expect(schedule.format(text)).toBe(text);
+  });
+
+  it.each([
+    ['60 * * * *', /^minute field "60": 0 to 59$/],
+    ['@every 5', /^@every "5": the unit is missing: a duration is /],
+    ['TZ=Nowhere @daily', /^unknown time zone "Nowhere"; an IANA name such as Europe\/Paris, or UTC$/],
+    ['TZ=UTC', /^a time zone without a schedule after it; a schedule is five fields .+ or one of @yearly .+ @hourly$/],
+    ['@reboot', /^unknown; a schedule is five fields /],
+    ['* * *', /^3 fields, not 5 or 6; a schedule is five fields /],
+    ['', /^empty, not 5 or 6 fields; a schedule is five fields /],
+    ['0 0 30 2 *', /^day-of-month field "30": no month of "2" has such a day: it would never fire$/],
+  ])('%j is refused, and key and value are left for others to name', (text, why) => {
+    expect(() => schedule.parse(text)).toThrow(why);
+  });
+});
+
+describe('a time zone', () => {
+  it.each(['UTC', 'Europe/Paris', 'America/Argentina/Salta'])('%s is known', (name) => {
+    expect(timezone.parse(name)).toBe(name);
+  });
+
+  it.each(['', 'Nowhere', 'Europe/Berlln', '+05:00', 'Local'])('%j is not', (name) => {
+    expect(() => timezone.parse(name)).toThrow(/^unknown: an IANA name such as Europe\/Paris, or UTC$/);
+  });
+});
+
 describe('the table of options', () => {
   it.each(fields)('%s: its default is a value of its kind, and is written back as the same', (field) => {
     const { kind, default: text, defaultNote, example } = optionOf(field);
@@ -169,6 +206,7 @@ describe('the table of options', () => {
       'on-child-error',
       'on-election-failure',
       'wrap-child-logs',
+      'schedule',
     ]);
   });
 

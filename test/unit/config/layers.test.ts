@@ -135,6 +135,11 @@ describe('a file', () => {
     ['log-level: info\nlog-level: warn\n', /^\/f:2:1: not valid: Map keys must be unique/],
     ['log-level: info\nLog-Level: warn\n', /^\/f:2: log-level: is given twice, before at \/f:1/],
     ['log-level: info\n---\nlog-level: warn\n', /^\/f:\d:\d: not valid: /],
+    ['log-level: info\nschedule: @daily\n', /^\/f:2:11: not valid: .+: text that begins with \* or @ needs quotes$/],
+    ['schedule: * * * * *\n', /^\/f:1:11: not valid: .+: text that begins with \* or @ needs quotes$/],
+    ['schedule: */5 * * * *\n', /^\/f:1:1\d: not valid: .+: text that begins with \* or @ needs quotes$/],
+    ['candidate-id: *x\n', /^\/f:1:15: not valid: an alias of nothing: text that begins with \* or @ needs quotes$/],
+    ['schedule: 5\n', /^\/f:1: schedule: 5: 1 field, not 5 or 6; a schedule is five fields .+ @hourly$/],
     ['- log-level\n', /^\/f: must hold keys and values, not a list/],
     ['log-level\n', /^\/f: must hold keys and values, not a single value/],
     ['log-levl: warn\n', /^\/f:1: log-levl: unknown key \(did you mean log-level\?\)/],
@@ -152,8 +157,21 @@ describe('a file', () => {
     ['zookeeper-servers: {host: a}\n', /^\/f:1: zookeeper-servers: must be host or host:port/],
   ])('%j is refused with its line', (content, problem) => {
     const { problems } = read(content);
-    expect(problems.length).toBeGreaterThan(0);
-    expect(problems[0]).toMatch(problem);
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('takes a value from elsewhere in the file', () => {
+    expect(read('kill-after: &grace 5s\nrestart-delay: *grace\n').settings.map(({ text }) => text)).toEqual([
+      '5s',
+      '5s',
+    ]);
+  });
+
+  it('names the first fault of each line, in order', () => {
+    expect(read('schedule: * * * * *\ntimezone: @x\n').problems.map((line) => line.slice(0, 6))).toEqual([
+      '/f:1:1',
+      '/f:2:1',
+    ]);
   });
 
   it('does not quote the line of a syntax error, which may hold a secret', () => {
