@@ -181,7 +181,11 @@ describe('ballot schedule', () => {
     [['schedule', '@daily', '-n', 'ten'], 64, /^ballot: flag --count: "ten": must be a whole number from 1 to 1000\n/],
     [['schedule', '@daily', '-o', 'yaml'], 64, /^ballot: flag --output: "yaml": must be one of text, json\n/],
     [['schedule', '@daily', '--', 'x'], 64, /^ballot: ballot schedule takes no command after --\n/],
-    [['schedule', '@daily', '--kill-after', '1s'], 64, /^ballot: ballot schedule has no flag --kill-after: it belongs to ballot run once/],
+    [
+      ['schedule', '@daily', '--kill-after', '1s'],
+      64,
+      /^ballot: ballot schedule has no flag --kill-after: it belongs to ballot run once/,
+    ],
   ])('%j ends with %i', async (args, code, stderr) => {
     const ended = await ballot(args);
     expect(ended).toMatchObject({ code, stdout: '' });
