@@ -67,6 +67,7 @@ const PURE = [
   'election/lease.ts',
   'election/queue.ts',
   'election/status.ts',
+  'schedule/ledger.ts',
   'zookeeper/will-instants.ts',
 ];
 

@@ -3,6 +3,7 @@
  * candidates of both kinds can stand in one election. Fields that only ours knows come after Go's; Go's reader passes over them.
  */
 import { parseDuration } from '../duration.ts';
+import { excerptOf } from '../zookeeper/excerpt.ts';
 
 export { formatGoTime } from './time.ts';
 
@@ -178,13 +179,6 @@ function encode(record: ProposalRecord): Buffer {
   return Buffer.from(json, 'utf8');
 }
 
-const EXCERPT_LENGTH = 80;
-
 function unreadable(data: Buffer, why: string): Unreadable {
-  const text = data.subarray(0, EXCERPT_LENGTH * 4).toString('utf8');
-  // Controls, format characters (right-to-left marks among them), unassigned code points and odd spaces could disturb a terminal.
-  const printable = [...text].map((char) => (/[\p{C}\p{Zl}\p{Zp}]/u.test(char) ? '.' : char));
-  const excerpt =
-    printable.length > EXCERPT_LENGTH ? `${printable.slice(0, EXCERPT_LENGTH - 1).join('')}…` : printable.join('');
-  return { kind: 'unreadable', why, excerpt };
+  return { kind: 'unreadable', why, excerpt: excerptOf(data) };
 }

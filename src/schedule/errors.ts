@@ -19,3 +19,10 @@ export class ScheduleError extends BallotError {
     this.why = why;
   }
 }
+
+/** The ledger of runs belongs to a later term: nothing may be started for this one. */
+export class FencedError extends BallotError {
+  constructor(token: number, later: number) {
+    super('FENCED', ExitCode.unavailable, `the ledger of runs belongs to term ${later}, not to ${token} any more`);
+  }
+}

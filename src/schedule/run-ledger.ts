@@ -1,0 +1,173 @@
+import { BallotError, RefusedError } from '../errors.ts';
+import { FencedError } from './errors.ts';
+import {
+  closed,
+  EMPTY_LEDGER,
+  encodeLedger,
+  entered,
+  handedOver,
+  limited,
+  lostRuns,
+  opened,
+  parseLedger,
+  skipped,
+  withdrawn,
+  type Ledger,
+  type RunEnding,
+  type RunRecord,
+} from './ledger.ts';
+import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './ledger-writer.ts';
+
+export { FencedError } from './errors.ts';
+
+/** What a term finds when it opens the ledger. */
+export interface Found {
+  /** Every tick up to here is settled. `undefined`: there is no ledger, or none that can be read. */
+  readonly through: number | undefined;
+  /** When the last term resigned in order; `undefined` when it did not. Wall ms by its own clock. */
+  readonly handedOver: number | undefined;
+  /** Runs that earlier terms left open, closed as `lost` by this opening. */
+  readonly lost: readonly RunRecord[];
+}
+
+/**
+ * The ledger of one candidate, over its terms: who may start which tick.
+ *
+ * At most one process starts a tick, whatever clocks and leases do. A run is started only after its entry was acknowledged (or by a leader who is told to do without, as `enter` says). A tick is entered only
+ * if it is later than `through`, which it then is; `through` goes back only by taking back the last entry, whose run was not started. And every write names the version of a state whose token was the
+ * writer's own, or, when it opens, a lower one: of two terms that write, the earlier is refused, and told why when it reads again.
+ */
+export class RunLedger {
+  readonly #parts: LedgerParts;
+  /** The present term, or the last one. */
+  #term: LedgerWriter | undefined;
+  /** What `through` was before each open run of the present term was entered. */
+  readonly #before = new Map<string, number | undefined>();
+
+  constructor(parts: LedgerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term before, as `leave`; what that has not yet written is kept, unless another term has
+   * written since. `settle` says through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is called for each try; the last one counts. A ledger that
+   * cannot be read is replaced, with a warning.
+   *
+   * Tries until answered. Throws FencedError when a later term has written, RefusedError, the signal's reason when aborted: then the ledger may have been opened all the same.
+   */
+  async open(token: number, settle: (found: Found) => number, signal: AbortSignal): Promise<Found> {
+    const { register } = this.#parts;
+    this.leave();
+    const tries = new Tries(this.#parts);
+    let found: Found | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const { data, version, mzxid } = await register.read(signal);
+        const base = this.#base(data, mzxid, token);
+        // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
+        if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
+        const next = limited(opened(base, token, settle(found)));
+        const options = { timeout: REQUEST_TIMEOUT_MS, signal };
+        const after = await register.write(encodeLedger(next), version, options);
+        this.#term = new LedgerWriter(this.#parts, token, next, after);
+        this.#before.clear();
+        return found;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof BallotError) || error instanceof FencedError || error instanceof RefusedError)
+          throw error;
+        await tries.failed(error, signal);
+      }
+    }
+  }
+
+  /** The ledger that the opening goes out from. */
+  #base(data: Buffer, mzxid: number, token: number): Ledger {
+    const { logger } = this.#parts;
+    const parsed = parseLedger(data);
+    const former = this.#term?.state === 'fenced' ? undefined : this.#term;
+    if (parsed.kind === 'ledger') {
+      const { fencingToken } = parsed.ledger;
+      if (former !== undefined && fencingToken === former.token) return former.ledger;
+      if (fencingToken > token) {
+        // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that has lost its data since.
+        if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);
+        logger.warn('the ledger of runs is from before the ensemble lost its data; it is taken over', {
+          token,
+          found: fencingToken,
+        });
+      }
+    } else if (parsed.kind === 'unreadable') {
+      const { why, excerpt } = parsed;
+      logger.warn('the ledger of runs cannot be read, and is replaced', { why, excerpt });
+    }
+    if (former?.isDirty === true)
+      logger.debug('what the term before had not yet written of the ledger of runs is dropped', {
+        token: former.token,
+      });
+    return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
+  }
+
+  /**
+   * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
+   * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.
+   */
+  async enter(record: RunRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
+    const term = this.#term;
+    if (term === undefined || term.state !== 'open') return 'fenced';
+    const { runId, tick } = record;
+    const { through } = term.ledger;
+    if (through !== undefined && tick <= through) return 'taken';
+    this.#before.set(runId, through);
+    term.change((present) => entered(present, record));
+    const answer = await term.written(timeout);
+    if (answer === 'fenced') this.withdraw(runId);
+    if (answer !== 'written') return answer;
+    return this.#before.has(runId) ? 'entered' : 'fenced';
+  }
+
+  /** The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so that the tick can be made up. Never call it for a run that may have been started. */
+  withdraw(runId: string): void {
+    if (!this.#before.has(runId)) return;
+    const before = this.#before.get(runId);
+    this.#before.delete(runId);
+    this.#term?.change((present) => withdrawn(present, runId, before));
+  }
+
+  /** Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are passed over. */
+  close(runId: string, ending: RunEnding): void {
+    this.#before.delete(runId);
+    this.#term?.change((present) => closed(present, runId, ending));
+  }
+
+  /** Ticks up to here were passed over on purpose: nobody makes them up. */
+  skip(through: number): void {
+    this.#term?.change((present) => skipped(present, through));
+  }
+
+  /**
+   * Marks the ledger as handed over and waits until all changes are written, `timeout` ms at most. Nothing of this term is sent after that. To be called when no run lives and none will be
+   * entered, while the lease is still held.
+   */
+  async handOver(timeout: number): Promise<void> {
+    const term = this.#term;
+    if (term === undefined || term.state !== 'open') return;
+    term.change((present) => handedOver(present, this.#parts.clock.wall()));
+    const answer = await term.written(timeout);
+    term.end();
+    if (answer === 'unanswered')
+      this.#parts.logger.info(
+        'the ledger of runs could not be handed over in time: the next leader takes it over as after a crash',
+      );
+  }
+
+  /** The term is over without an order: what is waiting is kept for `open`, nothing more is sent. */
+  leave(): void {
+    this.#term?.end();
+  }
+}
+
+function foundIn(base: Ledger, token: number): Found {
+  return { through: base.through, handedOver: base.handedOver, lost: lostRuns(base, token) };
+}
