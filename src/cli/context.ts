@@ -16,8 +16,8 @@ export interface CliContext<C extends GlobalConfig = GlobalConfig> {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** For `runOnce(context: RunContext): Promise<number>` in `run.ts`. */
-export interface RunContext extends CliContext<RunConfig> {
+/** For `runOnce` and `runCron` in `run.ts`. */
+export interface RunContext<C extends RunConfig = RunConfig> extends CliContext<C> {
   /** Program and arguments, verbatim. */
   readonly command: readonly [string, ...string[]];
 }

@@ -1,16 +1,19 @@
-/** `ballot run once`: puts the parts together, and turns signals into requests. */
+/** `ballot run once` and `ballot run cron`: put the parts together, and turn signals into requests. */
 import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { launch } from '../child/launch.ts';
 import { preparePipes } from '../child/pipes.ts';
 import { systemClock } from '../clock.ts';
-import type { RunConfig } from '../config/config.ts';
+import type { CronConfig, RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { formatDuration } from '../duration.ts';
 import { createElection } from '../election/candidate.ts';
+import type { Election } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
 import { createLogger } from '../observe/create-logger.ts';
-import { Supervisor, type RunIdentity } from '../supervisor/supervisor.ts';
+import type { Logger } from '../observe/logger.ts';
+import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
+import { formatInstant } from '../schedule/ledger.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import type { RunContext } from './context.ts';
 
@@ -27,7 +30,33 @@ const FLUSH_WITHIN_MS = 5_000;
  * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it was started by the command of the
  * very election it is to stand in: it would wait for itself.
  */
-export async function runOnce(context: RunContext): Promise<number> {
+export function runOnce(context: RunContext): Promise<number> {
+  return supervise(context);
+}
+
+/** Stands for election and, as leader, runs the command at every tick of the schedule. Otherwise as `runOnce`. */
+export async function runCron(context: RunContext<CronConfig>): Promise<number> {
+  const [{ parseSchedule }, { RunLedger }] = await Promise.all([
+    import('../schedule/expression.ts'),
+    import('../schedule/run-ledger.ts'),
+  ]);
+  const { config } = context;
+  const { schedule } = parseSchedule(config.schedule, { timezone: config.timezone, seed: config.zookeeperBasePath });
+  return supervise(context, (election, logger) => ({
+    schedule,
+    ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger }),
+    candidateId: config.candidateId,
+    rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
+  }));
+}
+
+/** The znode of the ledger of runs, under the base path. */
+const LEDGER = 'runs';
+
+async function supervise(
+  context: RunContext,
+  cronParts?: (election: Election, logger: Logger) => CronParts,
+): Promise<number> {
   const { config, env } = context;
   refuseOwnElection(config, env);
   // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and would compile them again when every millisecond counts
@@ -77,8 +106,9 @@ export async function runOnce(context: RunContext): Promise<number> {
       clock,
       logger,
       patience: config.zookeeperSessionTimeout,
+      ...(cronParts && { cron: cronParts(election, logger) }),
     },
-    config,
+    { ...config, cron: cronParts && { concurrency: config.concurrency } },
   );
   for (const signal of STOPPING) process.on(signal, () => supervisor.requestStop(signal));
   for (const signal of PASSED_ON) process.on(signal, () => supervisor.passOn(signal));
@@ -95,7 +125,8 @@ export async function runOnce(context: RunContext): Promise<number> {
 
 /** Ballot's own environment, and what the command may need to know of its election and of this run. */
 function commandEnvironment({ config, env }: RunContext, identity: RunIdentity): NodeJS.ProcessEnv {
-  const { BALLOT_FENCING_TOKEN: _earlier, ...inherited } = env;
+  const { BALLOT_FENCING_TOKEN: _token, BALLOT_TICK: _tick, ...inherited } = env;
+  const tick = identity.tick === undefined ? {} : { BALLOT_TICK: formatInstant(identity.tick) };
   const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
   return {
     ...inherited,
@@ -104,6 +135,7 @@ function commandEnvironment({ config, env }: RunContext, identity: RunIdentity):
     BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
     BALLOT_RUN_ID: identity.runId,
     ...token,
+    ...tick,
   };
 }
 

@@ -40,10 +40,10 @@ export interface Term {
   renew(): void;
   /**
    * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's command is
-   * left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
+   * left. `first` is what the next leader is to find written; it is waited for, and must end by itself. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
    * Throws UnavailableError when neither is known after the lease's duration. Idempotent.
    */
-  resign(): Promise<void>;
+  resign(first?: () => Promise<void>): Promise<void>;
 }
 
 /** A run of the command as those need to know it who may have to end it. */

@@ -94,9 +94,10 @@ export class LeaseTerm implements Term {
     this.#hurry.abort(ENDED);
   }
 
-  resign(): Promise<void> {
+  resign(first?: () => Promise<void>): Promise<void> {
     this.host.testament.resigns();
     this.#resigned ??= this.settle()
+      .then(first)
       .then(() => resignLease(this))
       .finally(() => this.host.testament.holdsNothing());
     return this.#resigned;

@@ -71,15 +71,15 @@ export function startTicks({ schedule, clock, after, onEvent, signal }: TicksOpt
 
 /** What is to be said about the ticks in (done, latest] at this time. */
 function due(schedule: Schedule, done: number, latest: number, wall: number): TickEvent[] {
-  if (wall - latest > ON_TIME_MS) return [{ kind: 'missed', latest, count: count(schedule, done, latest) }];
+  if (wall - latest > ON_TIME_MS) return [{ kind: 'missed', latest, count: countTicks(schedule, done, latest) }];
   const tick: TickEvent = { kind: 'tick', at: latest, late: wall - latest };
   const passed = schedule.latest(done, latest - 1);
   if (passed === undefined) return [tick];
-  return [{ kind: 'missed', latest: passed, count: count(schedule, done, passed) }, tick];
+  return [{ kind: 'missed', latest: passed, count: countTicks(schedule, done, passed) }, tick];
 }
 
 /** The number of ticks in (after, until], MOST_COUNTED at most. */
-function count(schedule: Schedule, after: number, until: number): number {
+export function countTicks(schedule: Schedule, after: number, until: number): number {
   let counted = 0;
   for (let tick = schedule.next(after); tick !== undefined && tick <= until; tick = schedule.next(tick)) {
     counted += 1;

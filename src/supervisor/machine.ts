@@ -4,17 +4,18 @@
  */
 import type { Plan } from './policy.ts';
 import { running } from './running.ts';
+import { scheduled } from './scheduled.ts';
 import { backingOff, campaigning } from './standing.ts';
 import type { Event, Row, State, Step } from './state.ts';
 import { stand } from './steps.ts';
-import { done, killing, resigning, terminating } from './stopping.ts';
+import { done, resigning, stopping } from './stopping.ts';
 
 const ROWS: { readonly [N in State['name']]: Row<N> } = {
   campaigning,
   backingOff,
+  scheduled,
   running,
-  terminating,
-  killing,
+  stopping,
   resigning,
   done,
 };

@@ -2,8 +2,10 @@
  * What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds.
  */
 import type { Outcome } from '../child/launch.ts';
-import type { ChildPolicy, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
+import type { ChildPolicy, Concurrency, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
 import { ExitCode } from '../errors.ts';
+import type { RunOutcome } from '../schedule/ledger.ts';
+import type { StopReason } from './state.ts';
 
 /** The part of the configuration that decides. */
 export interface Plan {
@@ -17,6 +19,8 @@ export interface Plan {
   readonly runTimeout: number | undefined;
   readonly restartDelay: number;
   readonly restartMaxDelay: number;
+  /** `undefined`: the command is run without a schedule (`run once`). */
+  readonly cron: { readonly concurrency: Concurrency } | undefined;
 }
 
 /** How a run ended, with what only the supervisor knows: that it ended it for taking too long. */
@@ -61,6 +65,15 @@ const ELECTION_RETRY_MAX_MS = 5_000;
 export function electionRetryDelay(failures: number, jitter: number): number {
   const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
   return delay / 2 + (delay / 2) * jitter;
+}
+
+/** How a run ended, for the ledger. `stopped`: why it was being stopped, if it was. */
+export function outcomeOf(result: Result, stopped: StopReason['kind'] | undefined): RunOutcome {
+  if (result.outcome.kind === 'notStarted') return 'not started';
+  if (result.timedOut) return 'timed out';
+  if (stopped === 'replaced') return 'replaced';
+  if (stopped !== undefined && stopped !== 'leftovers') return 'stopped';
+  return result.exitCode === ExitCode.ok ? 'succeeded' : 'failed';
 }
 
 /** A few words on how a run ended, for the log. */

@@ -1,9 +1,10 @@
 /**
  * What events do to the role in which the command runs: leader, standby that runs anyway, deposed. Pure.
  */
-import { describeResult, electionRetryDelay, type Plan } from './policy.ts';
-import type { Candidacy, Effect, Leadership, On, In, Role, Run, State, Step, StopReason } from './state.ts';
-import { after, conclude, note } from './steps.ts';
+import { formatInstant } from '../schedule/ledger.ts';
+import { electionRetryDelay, type Plan } from './policy.ts';
+import type { Candidacy, Effect, Leadership, On, Role, State, Step } from './state.ts';
+import { note } from './steps.ts';
 
 export const stay = (state: State): Step => ({ state, effects: [] });
 
@@ -15,11 +16,6 @@ export function leadershipOf(role: Role, event: { readonly term: number }): Lead
 }
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
-
-/** The same run in another role. */
-export function inRole(run: Run, role: Role): Run {
-  return { ...run, role };
-}
 
 export function renewedRole(role: Role, event: On<'leaseRenewed'>): Role | undefined {
   const leadership = leadershipOf(role, event);
@@ -45,11 +41,17 @@ export function failedRole(
 
 export function unconfirmed(role: Role, state: State, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
   if (leadershipOf(role, event) === undefined) return stay(state);
-  const what =
-    plan.onLeaseLoss === 'keep'
-      ? 'the lease cannot be renewed; staying in role until it is known to be lost'
-      : 'the lease cannot be renewed; the command is stopped before the lease runs out';
-  return { state, effects: [note('warn', what, { term: event.term, why: event.why })] };
+  const beforeEnd =
+    state.name === 'scheduled'
+      ? 'it is given up before it runs out'
+      : 'the command is stopped before the lease runs out';
+  const what = plan.onLeaseLoss === 'keep' ? 'staying in role until it is known to be lost' : beforeEnd;
+  const message = `the lease cannot be renewed; ${what}`;
+  return { state, effects: [note('warn', message, { term: event.term, why: event.why })] };
+}
+
+export function ledgerNote({ term, failure }: On<'ledgerFailed'>): Effect {
+  return note('error', 'the ledger of runs cannot be used', { term, why: failure.message });
 }
 
 export function lossNote(event: On<'leaseLost'>): Effect {
@@ -58,11 +60,13 @@ export function lossNote(event: On<'leaseLost'>): Effect {
   return note('error', 'the lease is lost', { term: event.term, why });
 }
 
-/** The run of a state that is being stopped no longer has a term. */
-export function depose(step: Step): Step {
-  const { state } = step;
-  if (state.name !== 'terminating' && state.name !== 'killing') return step;
-  return { state: { ...state, run: inRole(state.run, { kind: 'deposed' }) }, effects: step.effects };
+/** Whether a tick is for who has this role. */
+export function isTickOf(role: Role, { term }: On<'tick'>): boolean {
+  return role.kind === 'leader' ? role.leadership.term === term : role.kind === 'standby' && term === undefined;
+}
+
+export function skipNote(tick: number, why: string, fields: Readonly<Record<string, number>> = {}): Effect {
+  return note('info', 'tick skipped', { tick: formatInstant(tick), why, ...fields });
 }
 
 /** The candidacy goes on beside a run: the next campaign follows after the backoff. */
@@ -70,23 +74,4 @@ export function campaignLater(candidacy: Candidacy, campaigns: number, jitter: n
   const failures = candidacy.failures + 1;
   const next = { ...candidacy, campaign: campaigns + 1, failures };
   return [next, { kind: 'campaign', campaign: next.campaign, delay: electionRetryDelay(failures, jitter) }];
-}
-
-export function ended(
-  state: In<'running' | 'terminating' | 'killing'>,
-  event: On<'runEnded'>,
-  plan: Plan,
-  now: number,
-): Step {
-  const { run } = state;
-  if (event.run !== run.run) return stay(state);
-  const reason: StopReason | undefined = state.name === 'running' ? undefined : state.reason;
-  const { outcome, exitCode } = event;
-  const result = { outcome, exitCode, timedOut: reason?.kind === 'runTimeout', ranFor: now - run.startedAt };
-  const over = note(exitCode === 0 || reason?.kind === 'requested' ? 'info' : 'error', 'the run is over', {
-    run: run.run,
-    outcome: describeResult(result),
-    ranFor: seconds(result.ranFor),
-  });
-  return after([over], conclude(state, run, reason, result, plan, now));
 }

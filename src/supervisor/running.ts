@@ -1,87 +1,165 @@
 /** Transitions of a supervisor whose command runs. Pure. */
+import { formatInstant } from '../schedule/ledger.ts';
+import { awaitAll, ended, notEntered, stopAll } from './conclusions.ts';
 import type { Plan } from './policy.ts';
 import {
-  depose,
   electedRole,
-  ended,
   failedRole,
-  inRole,
+  isTickOf,
   leadershipOf,
+  ledgerNote,
   lossNote,
   renewedRole,
   seconds,
+  skipNote,
   stay,
   unconfirmed,
 } from './roles.ts';
-import type { In, On, Role, Row, Step } from './state.ts';
-import { after, leaseInstants, note, runDeadline, stopRun } from './steps.ts';
+import {
+  each,
+  hurry,
+  isLate,
+  leaseInstants,
+  lossGrace,
+  press,
+  replaced,
+  runOf,
+  stopRun,
+  type RunStep,
+} from './runs.ts';
+import type { In, On, Role, Row, Run, Step } from './state.ts';
+import { after, goOn, note, runBeside } from './steps.ts';
 
-function keepRunning(state: In<'running'>, role: Role | undefined, plan: Plan): Step {
+/** The runs go on in this role; a tick that waited for the lease (`allow`) may start now. */
+function keepRunning(state: In<'running'>, role: Role | undefined, plan: Plan, now: number): Step {
   if (role === undefined) return stay(state);
-  const run = inRole(state.run, role);
-  return stay({ ...state, run, deadline: runDeadline(run, plan) });
+  const { alive, waiting } = state;
+  if (waiting !== undefined && plan.cron?.concurrency === 'allow')
+    return runBeside(state, role, alive, waiting, plan, now);
+  return goOn(state, role, alive, waiting, plan);
 }
 
+function electedWhileRunning(state: In<'running'>, event: On<'elected'>, plan: Plan, now: number): Step {
+  const role = electedRole(state.role, event);
+  if (role === undefined) return stay(state);
+  const { term } = event.leadership;
+  const adopted = note('info', 'elected leader: the command that runs already is the leader’s from now on', { term });
+  const serve = plan.cron === undefined ? [] : [{ kind: 'serve', term } as const];
+  return after([adopted, ...serve], keepRunning(state, role, plan, now));
+}
+
+function electionFailed(state: In<'running'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
+  const failed = failedRole(state, state.role, event);
+  if (failed === undefined) return stay(state);
+  const { failure } = event;
+  const why = note('warn', 'the election failed; the command goes on without leadership', { why: failure.message });
+  if (failure.kind === 'bug')
+    return after([why], stopAll(state, { kind: 'leaving', exitCode: failure.exitCode }, plan, now));
+  return { state: { ...state, campaigns: failed.campaigns, role: failed.role }, effects: [why, failed.effect] };
+}
+
+/** Somebody else may be running the command already: everything is stopped, with a grace that is cut short. */
 function lostWhileRunning(state: In<'running'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  if (leadershipOf(state.run.role, event) === undefined) return stay(state);
-  const step = stopRun(state, state.run, { kind: 'leaseLost' }, plan, now);
-  return after([lossNote(event)], depose(step));
+  const leadership = leadershipOf(state.role, event);
+  if (leadership === undefined) return stay(state);
+  const graceEnd = now + lossGrace(leadership, plan);
+  const ending = { kind: 'leaseLost' } as const;
+  const { runs, effects } = each(state.alive, (run) => stopRun(hurry(run, graceEnd), ending, state.role, plan, now));
+  const deposed = { role: { kind: 'deposed' }, alive: runs, ending, delay: 0 } as const;
+  return after([lossNote(event), ...effects], awaitAll(state, deposed, plan, now));
 }
 
-function runOverdue(state: In<'running'>, plan: Plan, now: number): Step {
-  const lease = leaseInstants(state.run, plan);
-  if (lease !== undefined && now >= lease.termAt) {
+function overdue(state: In<'running'>, plan: Plan, now: number): Step {
+  const lease = leaseInstants(state.role, plan);
+  if (lease !== undefined && now >= lease.termAt && state.alive.some(({ stop }) => stop === undefined)) {
     const expiring = note(
       'error',
       'the lease runs out without a renewal; stopping the command before anybody else may start it',
     );
-    return after([expiring], stopRun(state, state.run, { kind: 'leaseExpiring' }, plan, now));
+    return after([expiring], stopAll(state, { kind: 'leaseExpiring' }, plan, now));
   }
-  const late = note('error', 'the run takes longer than run-timeout; stopping it', {
-    ranFor: seconds(now - state.run.startedAt),
+  const { runs, effects } = each(state.alive, (run) => {
+    if (!isLate(run, plan, now)) return press(run, state.role, plan, now);
+    const late = note('error', 'the run takes longer than run-timeout; stopping it', {
+      run: run.run,
+      ranFor: seconds(now - run.startedAt),
+    });
+    return withNote(late, stopRun(run, { kind: 'runTimeout' }, state.role, plan, now));
   });
-  return after([late], stopRun(state, state.run, { kind: 'runTimeout' }, plan, now));
+  return after(effects, goOn(state, state.role, runs, state.waiting, plan));
+}
+
+function withNote(first: ReturnType<typeof note>, { run, effects }: RunStep): RunStep {
+  return { run, effects: [first, ...effects] };
 }
 
 function leftBehind(state: In<'running'>, event: On<'commandEnded'>, plan: Plan, now: number): Step {
-  if (event.run !== state.run.run) return stay(state);
+  const run = runOf(state.alive, event);
+  if (run === undefined || run.stop !== undefined) return stay(state);
   const left = note('warn', 'the command has ended and left processes of its group behind; stopping them');
-  return after([left], stopRun(state, state.run, { kind: 'leftovers' }, plan, now));
+  const step = stopRun(run, { kind: 'leftovers' }, state.role, plan, now);
+  return after([left, ...step.effects], goOn(state, state.role, replaced(state.alive, step.run), state.waiting, plan));
 }
 
 function stopRunning(state: In<'running'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
   const { signal } = event;
-  const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(now - state.run.startedAt) });
-  return after([stopping], stopRun(state, state.run, { kind: 'requested', signal }, plan, now));
+  const [oldest] = state.alive;
+  const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(now - oldest.startedAt) });
+  return after([stopping], stopAll(state, { kind: 'requested', signal }, plan, now));
+}
+
+/** A tick comes while the command runs. */
+function tickWhileRunning(state: In<'running'>, event: On<'tick'>, plan: Plan, now: number): Step {
+  const { role, alive, waiting } = state;
+  const { tick } = event;
+  if (!isTickOf(role, event)) return stay(state);
+  switch (plan.cron?.concurrency) {
+    case undefined:
+      return stay(state);
+    case 'skip':
+      return skip(state, tick, plan);
+    case 'queue': {
+      const waits = note('info', 'the tick waits: the command still runs', { tick: formatInstant(tick) });
+      return after([...passedOver(waiting), waits], goOn(state, role, alive, tick, plan));
+    }
+    case 'allow':
+      return after(passedOver(waiting), runBeside(state, role, alive, tick, plan, now));
+    case 'replace': {
+      const step = each(alive, (run) => stopRun(run, { kind: 'replaced' }, role, plan, now));
+      const next = note('info', 'the next tick has come: stopping the command', { tick: formatInstant(tick) });
+      return after([...passedOver(waiting), next, ...step.effects], goOn(state, role, step.runs, tick, plan));
+    }
+  }
+}
+
+function skip(state: In<'running'>, tick: number, plan: Plan): Step {
+  const [oldest] = state.alive;
+  const run: Run = { ...oldest, skipped: oldest.skipped + 1 };
+  const said = skipNote(tick, 'the command still runs', { skipped: run.skipped });
+  const step = goOn(state, state.role, replaced(state.alive, run), state.waiting, plan);
+  return after([{ kind: 'skip', tick }, said], step);
+}
+
+/** At most one tick waits: the latest. */
+function passedOver(waiting: number | undefined): ReturnType<typeof note>[] {
+  return waiting === undefined ? [] : [skipNote(waiting, 'it waited, and a later tick has come')];
 }
 
 export const running: Row<'running'> = {
-  elected: (state, event, plan) => {
-    const role = electedRole(state.run.role, event);
-    const adopted = note('info', 'elected leader: the command that runs already is the leader’s from now on', {
-      term: event.leadership.term,
-    });
-    return role === undefined ? stay(state) : after([adopted], keepRunning(state, role, plan));
-  },
-  electionFailed: (state, event, plan, now) => {
-    const failed = failedRole(state, state.run.role, event);
-    if (failed === undefined) return stay(state);
-    const why = note('warn', 'the election failed; the command goes on without leadership', {
-      why: event.failure.message,
-    });
-    if (event.failure.kind === 'bug')
-      return after([why], stopRun(state, state.run, { kind: 'failed', exitCode: event.failure.exitCode }, plan, now));
-    return {
-      state: { ...state, campaigns: failed.campaigns, run: inRole(state.run, failed.role) },
-      effects: [why, failed.effect],
-    };
-  },
-  leaseRenewed: (state, event, plan) => keepRunning(state, renewedRole(state.run.role, event), plan),
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.run.role, state, event, plan),
+  elected: electedWhileRunning,
+  electionFailed,
+  leaseRenewed: (state, event, plan, now) => keepRunning(state, renewedRole(state.role, event), plan, now),
+  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
   leaseLost: lostWhileRunning,
   commandEnded: leftBehind,
   runEnded: ended,
-  deadline: (state, _event, plan, now) => runOverdue(state, plan, now),
+  notEntered,
+  tick: tickWhileRunning,
+  ledgerFailed: (state, event, plan, now) =>
+    leadershipOf(state.role, event) === undefined
+      ? stay(state)
+      : after([ledgerNote(event)], stopAll(state, { kind: 'leaving', exitCode: event.failure.exitCode }, plan, now)),
+  deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested: stopRunning,
   resigned: stay,
 };

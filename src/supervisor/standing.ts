@@ -6,21 +6,29 @@ import {
   electedRole,
   failedRole,
   isStale,
+  isTickOf,
   leadershipOf,
+  ledgerNote,
   lossNote,
   renewedRole,
   seconds,
+  skipNote,
   stay,
   unconfirmed,
 } from './roles.ts';
-import type { Candidacy, In, On, Role, Row, State, Step } from './state.ts';
-import { after, campaignNow, leave, note, runAt, standLater, waitToCampaign } from './steps.ts';
+import type { Candidacy, Counts, In, On, Role, Row, State, Step } from './state.ts';
+import { after, atOnce, campaignNow, leave, note, runAt, serve, standLater, waitToCampaign } from './steps.ts';
+
+/** The role is there: run the command, or serve its schedule. */
+function begin(base: Counts, role: Role, plan: Plan, now: number): Step {
+  return plan.cron === undefined ? runAt(base, atOnce(role, undefined, now), plan, now) : serve(base, role, plan);
+}
 
 function electedToRun(state: In<'campaigning'>, event: On<'elected'>, plan: Plan, now: number): Step {
   if (isStale(state.candidacy, event)) return stay(state);
   const { term } = event.leadership;
   const elected = note('info', 'elected leader', { term, stoodFor: seconds(now - state.candidacy.since) });
-  return after([elected], runAt(state, { kind: 'leader', leadership: event.leadership }, plan, now, now, -Infinity));
+  return after([elected], begin(state, { kind: 'leader', leadership: event.leadership }, plan, now));
 }
 
 function campaignFailed(state: In<'campaigning'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
@@ -33,7 +41,7 @@ function campaignFailed(state: In<'campaigning'>, event: On<'electionFailed'>, p
     const [candidacy, again] = campaignLater(state.candidacy, state.campaigns, event.jitter);
     const base = { ...state, campaigns: candidacy.campaign };
     const anyway = note('warn', 'running the command without leadership, and standing for election meanwhile');
-    return after([failed, anyway, again], runAt(base, { kind: 'standby', candidacy }, plan, now, now, -Infinity));
+    return after([failed, anyway, again], begin(base, { kind: 'standby', candidacy }, plan, now));
   }
   if (plan.onElectionFailure === 'exit' || failure.kind === 'refused')
     return after([failed], leave(state, undefined, failure.exitCode, now));
@@ -47,7 +55,7 @@ function notElected(state: State, candidacy: Candidacy, now: number): Step {
   return after([gaveUp], leave(state, undefined, ExitCode.notElected, now));
 }
 
-function stopStanding(state: State, role: Role | undefined, event: On<'stopRequested'>, now: number): Step {
+export function stopIdle(state: State, role: Role | undefined, event: On<'stopRequested'>, now: number): Step {
   return after(
     [note('info', 'stopping: no command is running', { signal: event.signal })],
     leave(state, role, ExitCode.ok, now),
@@ -56,14 +64,40 @@ function stopStanding(state: State, role: Role | undefined, event: On<'stopReque
 
 function backoffOver(state: In<'backingOff'>, plan: Plan, now: number): Step {
   const { next } = state;
-  if (next.kind === 'spawn') return runAt(state, next.role, plan, now, state.due, state.confirmedSince);
+  if (next.kind === 'spawn') return runAt(state, { ...state, ...next }, plan, now);
   if (now >= (next.candidacy.giveUpAt ?? Infinity)) return notElected(state, next.candidacy, now);
   return campaignNow(state, next.candidacy);
 }
 
 /** Applies an event to the role that a run waits with. */
 function waitWith(state: In<'backingOff'>, role: Role | undefined, plan: Plan, now: number): Step {
-  return role === undefined ? stay(state) : runAt(state, role, plan, now, state.due, state.confirmedSince);
+  if (role === undefined || state.next.kind !== 'spawn') return stay(state);
+  return runAt(state, { ...state, ...state.next, role }, plan, now);
+}
+
+/** Who begins to lead while a tick waits serves the schedule as leader. */
+function electedWhileWaiting(state: In<'backingOff'>, event: On<'elected'>, plan: Plan, now: number): Step {
+  const role = state.next.kind === 'spawn' ? electedRole(state.next.role, event) : undefined;
+  const step = waitWith(state, role, plan, now);
+  return role === undefined || plan.cron === undefined
+    ? step
+    : after([{ kind: 'serve', term: event.leadership.term }], step);
+}
+
+/** The tick that waits was not started: a later one takes its place. */
+function laterTick(state: In<'backingOff'>, event: On<'tick'>): Step {
+  const { next } = state;
+  if (next.kind !== 'spawn' || !isTickOf(next.role, event)) return stay(state);
+  return {
+    state: { ...state, next: { ...next, tick: event.tick } },
+    effects: next.tick === undefined ? [] : [skipNote(next.tick, 'it waited, and a later tick has come')],
+  };
+}
+
+function lostWhileWaiting(state: In<'backingOff'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  if (state.next.kind !== 'spawn' || leadershipOf(state.next.role, event) === undefined) return stay(state);
+  const delay = plan.cron === undefined ? state.due - now : 0;
+  return after([lossNote(event)], standLater(state, plan, now, delay));
 }
 
 export const campaigning: Row<'campaigning'> = {
@@ -74,19 +108,21 @@ export const campaigning: Row<'campaigning'> = {
   leaseLost: stay,
   commandEnded: stay,
   runEnded: stay,
+  notEntered: stay,
+  tick: stay,
+  ledgerFailed: stay,
   deadline: (state, _event, _plan, now) => notElected(state, state.candidacy, now),
-  stopRequested: (state, event, _plan, now) => stopStanding(state, undefined, event, now),
+  stopRequested: (state, event, _plan, now) => stopIdle(state, undefined, event, now),
   resigned: stay,
 };
 
 export const backingOff: Row<'backingOff'> = {
-  elected: (state, event, plan, now) =>
-    state.next.kind === 'spawn' ? waitWith(state, electedRole(state.next.role, event), plan, now) : stay(state),
+  elected: electedWhileWaiting,
   electionFailed: (state, event) => {
     const failed = state.next.kind === 'spawn' ? failedRole(state, state.next.role, event) : undefined;
-    if (failed === undefined) return stay(state);
+    if (failed === undefined || state.next.kind !== 'spawn') return stay(state);
     return {
-      state: { ...state, campaigns: failed.campaigns, next: { kind: 'spawn', role: failed.role } },
+      state: { ...state, campaigns: failed.campaigns, next: { ...state.next, role: failed.role } },
       effects: [failed.effect],
     };
   },
@@ -94,14 +130,17 @@ export const backingOff: Row<'backingOff'> = {
     state.next.kind === 'spawn' ? waitWith(state, renewedRole(state.next.role, event), plan, now) : stay(state),
   leaseUnconfirmed: (state, event, plan) =>
     state.next.kind === 'spawn' ? unconfirmed(state.next.role, state, event, plan) : stay(state),
-  leaseLost: (state, event, plan, now) =>
-    state.next.kind === 'spawn' && leadershipOf(state.next.role, event) !== undefined
-      ? after([lossNote(event)], standLater(state, plan, now, state.due - now))
-      : stay(state),
+  leaseLost: lostWhileWaiting,
   commandEnded: stay,
   runEnded: stay,
+  notEntered: stay,
+  tick: laterTick,
+  ledgerFailed: (state, event, _plan, now) =>
+    state.next.kind === 'spawn' && leadershipOf(state.next.role, event) !== undefined
+      ? after([ledgerNote(event)], leave(state, state.next.role, event.failure.exitCode, now))
+      : stay(state),
   deadline: (state, _event, plan, now) => backoffOver(state, plan, now),
   stopRequested: (state, event, _plan, now) =>
-    stopStanding(state, state.next.kind === 'spawn' ? state.next.role : undefined, event, now),
+    stopIdle(state, state.next.kind === 'spawn' ? state.next.role : undefined, event, now),
   resigned: stay,
 };

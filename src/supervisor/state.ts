@@ -4,6 +4,7 @@
  */
 import type { Outcome } from '../child/launch.ts';
 import type { LossCause } from '../election/election.ts';
+import type { RunOutcome } from '../schedule/ledger.ts';
 import type { Plan } from './policy.ts';
 
 /** The term under which the command runs. */
@@ -26,31 +27,51 @@ export interface Candidacy {
   readonly failures: number;
 }
 
-/** One execution of the command. With `leadership`: as leader; with `candidacy`: without leadership, standing meanwhile (`run-anyway`). */
-export interface Run {
-  readonly run: number;
-  readonly startedAt: number;
-  readonly role: Role;
-}
-
+/** As what the command is run: as leader; without leadership, standing meanwhile (`run-anyway`); or no longer as anything. */
 export type Role =
   | { readonly kind: 'leader'; readonly leadership: Leadership }
   | { readonly kind: 'standby'; readonly candidacy: Candidacy }
   /** The term is lost while the command is still being stopped. */
   | { readonly kind: 'deposed' };
 
-/** Why a run is being stopped; it decides what follows. */
+/** One execution of the command. */
+export interface Run {
+  readonly run: number;
+  readonly startedAt: number;
+  /** The tick that it is for, ms since the Unix epoch; `undefined` in `once`. */
+  readonly tick: number | undefined;
+  /** Ticks that were passed over since the command was still running. */
+  readonly skipped: number;
+  /** `undefined` while nobody stops it. */
+  readonly stop: Stop | undefined;
+}
+
+/** At least one run. */
+export type Runs = readonly [Run, ...Run[]];
+
+/** How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone. */
+export type Stop =
+  | { readonly phase: 'terminating'; readonly reason: StopReason; readonly graceEnd: number }
+  | { readonly phase: 'killing'; readonly reason: StopReason; readonly again: number };
+
+/** Why a run is being stopped: for itself, or with all the others. */
 export type StopReason =
+  | { readonly kind: 'runTimeout' }
+  /** The command has ended and left members of its process group behind. */
+  | { readonly kind: 'leftovers' }
+  /** The next tick has come (`concurrency=replace`). */
+  | { readonly kind: 'replaced' }
+  | Ending;
+
+/** Why everything that runs is being stopped; it decides what follows when nothing is left. */
+export type Ending =
   | { readonly kind: 'requested'; readonly signal: NodeJS.Signals }
   /** Somebody else holds the lease. */
   | { readonly kind: 'leaseLost' }
   /** The lease could not be renewed in time (`on-lease-loss=stop`). */
   | { readonly kind: 'leaseExpiring' }
-  | { readonly kind: 'runTimeout' }
-  /** The command has ended and left members of its process group behind. */
-  | { readonly kind: 'leftovers' }
-  /** ZooKeeper refused, or a bug in ballot. */
-  | { readonly kind: 'failed'; readonly exitCode: number };
+  /** A bug in ballot, or the policy `exit` after another run. */
+  | { readonly kind: 'leaving'; readonly exitCode: number };
 
 /** What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be told; runs that failed in a row. */
 export interface Counts {
@@ -68,21 +89,32 @@ export type State = Counts &
         readonly name: 'backingOff';
         readonly next:
           | { readonly kind: 'campaign'; readonly candidacy: Candidacy }
-          | { readonly kind: 'spawn'; readonly role: Role };
+          | { readonly kind: 'spawn'; readonly role: Role; readonly tick: number | undefined };
         readonly due: number;
         /** A run of the same term needs a renewal of the lease that was sent after the run before it had ended. */
         readonly confirmedSince: number;
         readonly deadline: number | undefined;
       }
-    | { readonly name: 'running'; readonly run: Run; readonly deadline: number | undefined }
+    /** Nothing runs until the next tick. */
+    | { readonly name: 'scheduled'; readonly role: Role; readonly deadline: number | undefined }
     | {
-        readonly name: 'terminating';
-        readonly run: Run;
-        readonly reason: StopReason;
-        readonly graceEnd: number;
+        readonly name: 'running';
+        readonly role: Role;
+        readonly alive: Runs;
+        /** The tick that is started when nothing runs any more, or when the lease allows it. */
+        readonly waiting: number | undefined;
+        readonly deadline: number | undefined;
+      }
+    /** Every run is being stopped, and nothing is started any more. */
+    | {
+        readonly name: 'stopping';
+        readonly role: Role;
+        readonly alive: Runs;
+        readonly ending: Ending;
+        /** Before this candidate stands again, ms: a run that failed and was being stopped for itself asks for it. */
+        readonly delay: number;
         readonly deadline: number;
       }
-    | { readonly name: 'killing'; readonly run: Run; readonly reason: StopReason; readonly deadline: number }
     /** `leaving`: the place in the queue is being given up too. */
     | { readonly name: 'resigning'; readonly next: Sequel; readonly leaving: boolean; readonly deadline: number }
     | { readonly name: 'done'; readonly exitCode: number; readonly deadline: undefined }
@@ -107,9 +139,18 @@ export type Event =
   | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
+  /** A run was not started, since its tick could not be entered in the ledger, or was not to be any more. */
+  | { readonly kind: 'notEntered'; readonly run: number; readonly why: NotEntered }
+  /** A tick of the schedule. `term`: whose ticks these are; `undefined` without leadership. */
+  | { readonly kind: 'tick'; readonly term: number | undefined; readonly tick: number }
+  /** The ledger of runs cannot be used, and that will not pass by itself: an ACL, or a bug. */
+  | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: ElectionFailure }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'stopRequested'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined };
+
+/** Somebody has started the tick; a later term writes the ledger; no answer; or the run was stopped before it was started. */
+export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
 
 /** Why a campaign failed. `unavailable` may pass by itself; the others do not. */
 export interface ElectionFailure {
@@ -124,8 +165,26 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 export type Effect =
   /** Stand for election, after `delay` ms. */
   | { readonly kind: 'campaign'; readonly campaign: number; readonly delay: number }
-  /** `by`: the last instant at which it may be started. */
-  | { readonly kind: 'spawn'; readonly run: number; readonly term: number | undefined; readonly by: number }
+  /** `by`: the last instant at which it may be started. With a tick, it is entered in the ledger first. */
+  | {
+      readonly kind: 'spawn';
+      readonly run: number;
+      readonly term: number | undefined;
+      readonly by: number;
+      readonly tick: number | undefined;
+    }
+  /** Report the ticks of the schedule from now on, for as long as the term lasts. */
+  | { readonly kind: 'serve'; readonly term: number | undefined }
+  /** Ticks up to this one are settled without a run. */
+  | { readonly kind: 'skip'; readonly tick: number }
+  /** Write down how a run of a tick ended. */
+  | {
+      readonly kind: 'record';
+      readonly run: number;
+      readonly outcome: RunOutcome;
+      readonly exitCode: number;
+      readonly skipped: number;
+    }
   /** Renew the lease now. Answered by `leaseRenewed`, `leaseUnconfirmed` or `leaseLost`. */
   | { readonly kind: 'renew'; readonly term: number }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }

@@ -1,53 +1,43 @@
-/** Transitions of a supervisor that ends something: the run, its leadership, itself. Pure. */
+/** Transitions of a supervisor that ends something: everything that runs, its leadership, itself. Pure. */
 import { ExitCode } from '../errors.ts';
+import { awaitAll, ended, notEntered } from './conclusions.ts';
 import type { Plan } from './policy.ts';
-import {
-  depose,
-  electedRole,
-  ended,
-  failedRole,
-  inRole,
-  leadershipOf,
-  lossNote,
-  renewedRole,
-  stay,
-  unconfirmed,
-} from './roles.ts';
-import type { In, On, Role, Row, Step } from './state.ts';
-import { after, awaitDeath, counts, kill, leave, lossGrace, note, standLater } from './steps.ts';
+import { electedRole, failedRole, leadershipOf, lossNote, renewedRole, stay, unconfirmed } from './roles.ts';
+import { each, hurry, kill, lossGrace, press } from './runs.ts';
+import type { In, On, Role, Row, Runs, Step } from './state.ts';
+import { after, counts, leave, note, standLater } from './steps.ts';
 
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
 const STAND_BACK_MS = 20;
 
-/** The first stop request while the run is being stopped decides what follows; another one skips the grace. */
-function stopHarder(state: In<'terminating'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
-  const { run, reason } = state;
-  if (reason.kind === 'requested') {
-    return after(
-      [note('warn', 'a second signal: killing the command', { signal: event.signal })],
-      kill(state, run, reason, now),
-    );
-  }
-  return awaitDeath(state, run, { kind: 'requested', signal: event.signal }, state.graceEnd, plan, now);
+/** The first stop request while everything is being stopped decides what follows; another one skips the grace. */
+function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
+  if (state.ending.kind !== 'requested') return stay({ ...state, ending: { kind: 'requested', signal: event.signal } });
+  const { runs, effects } = each(state.alive, (run) =>
+    run.stop?.phase === 'terminating' ? kill(run, run.stop.reason, now) : { run, effects: [] },
+  );
+  if (runs === state.alive) return stay(state);
+  const second = note('warn', 'a second signal: killing the command', { signal: event.signal });
+  return after([second, ...effects], awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 
-/** The run that is being stopped changes its role; the deadline follows. */
-function keepStopping(state: In<'terminating'>, role: Role | undefined, plan: Plan, now: number): Step {
-  return role === undefined
-    ? stay(state)
-    : awaitDeath(state, inRole(state.run, role), state.reason, state.graceEnd, plan, now);
+/** The role changes while everything is being stopped; the deadline follows. */
+function keepStopping(state: In<'stopping'>, role: Role | undefined, plan: Plan, now: number): Step {
+  return role === undefined ? stay(state) : awaitAll(state, { ...state, role }, plan, now);
 }
 
 /** Somebody else may be running the command already: the grace is cut short. */
-function lostWhileTerminating(state: In<'terminating'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  const leadership = leadershipOf(state.run.role, event);
+function lostWhileStopping(state: In<'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  const leadership = leadershipOf(state.role, event);
   if (leadership === undefined) return stay(state);
-  const graceEnd = Math.min(state.graceEnd, now + lossGrace(leadership, plan));
-  return after([lossNote(event)], depose(awaitDeath(state, state.run, state.reason, graceEnd, plan, now)));
+  const graceEnd = now + lossGrace(leadership, plan);
+  const runs = state.alive.map((run) => hurry(run, graceEnd)) as unknown as Runs;
+  return after([lossNote(event)], awaitAll(state, { ...state, role: { kind: 'deposed' }, alive: runs }, plan, now));
 }
 
-function stillThere(state: In<'terminating'>, now: number): Step {
-  return after([note('warn', 'the command is still there; killing it')], kill(state, state.run, state.reason, now));
+function stillThere(state: In<'stopping'>, plan: Plan, now: number): Step {
+  const { runs, effects } = each(state.alive, (run) => press(run, state.role, plan, now));
+  return after(effects, awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 
 function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan, now: number): Step {
@@ -67,49 +57,24 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
   return after(failed, standLater(state, plan, now, Math.max(next.delay, STAND_BACK_MS)));
 }
 
-export const terminating: Row<'terminating'> = {
-  elected: (state, event, plan, now) => keepStopping(state, electedRole(state.run.role, event), plan, now),
+export const stopping: Row<'stopping'> = {
+  elected: (state, event, plan, now) => keepStopping(state, electedRole(state.role, event), plan, now),
   electionFailed: (state, event, plan, now) => {
-    const failed = failedRole(state, state.run.role, event);
+    const failed = failedRole(state, state.role, event);
     return failed === undefined
       ? stay(state)
       : after([failed.effect], keepStopping({ ...state, campaigns: failed.campaigns }, failed.role, plan, now));
   },
-  leaseRenewed: (state, event, plan, now) => keepStopping(state, renewedRole(state.run.role, event), plan, now),
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.run.role, state, event, plan),
-  leaseLost: lostWhileTerminating,
+  leaseRenewed: (state, event, plan, now) => keepStopping(state, renewedRole(state.role, event), plan, now),
+  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
+  leaseLost: lostWhileStopping,
   commandEnded: stay,
   runEnded: ended,
-  deadline: (state, _event, _plan, now) => stillThere(state, now),
+  notEntered,
+  tick: stay,
+  ledgerFailed: stay,
+  deadline: (state, _event, plan, now) => stillThere(state, plan, now),
   stopRequested: stopHarder,
-  resigned: stay,
-};
-
-export const killing: Row<'killing'> = {
-  elected: (state, event) => {
-    const role = electedRole(state.run.role, event);
-    return stay(role === undefined ? state : { ...state, run: inRole(state.run, role) });
-  },
-  electionFailed: (state, event) => {
-    const failed = failedRole(state, state.run.role, event);
-    if (failed === undefined) return stay(state);
-    return {
-      state: { ...state, campaigns: failed.campaigns, run: inRole(state.run, failed.role) },
-      effects: [failed.effect],
-    };
-  },
-  leaseRenewed: (state, event) => {
-    const role = renewedRole(state.run.role, event);
-    return stay(role === undefined ? state : { ...state, run: inRole(state.run, role) });
-  },
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.run.role, state, event, plan),
-  leaseLost: (state, event) =>
-    leadershipOf(state.run.role, event) === undefined ? stay(state) : depose({ state, effects: [lossNote(event)] }),
-  commandEnded: stay,
-  runEnded: ended,
-  deadline: (state, _event, _plan, now) => kill(state, state.run, state.reason, now),
-  stopRequested: (state, event) =>
-    stay(state.reason.kind === 'requested' ? state : { ...state, reason: { kind: 'requested', signal: event.signal } }),
   resigned: stay,
 };
 
@@ -121,6 +86,9 @@ export const resigning: Row<'resigning'> = {
   leaseLost: stay,
   commandEnded: stay,
   runEnded: stay,
+  notEntered: stay,
+  tick: stay,
+  ledgerFailed: stay,
   deadline: (state, _event, plan, now) => resigned(state, 'no answer in time', plan, now),
   stopRequested: (state, event, _plan, now) => {
     if (state.next.kind === 'exit') return stay(state);
@@ -141,6 +109,9 @@ export const done: Row<'done'> = {
   leaseLost: stay,
   commandEnded: stay,
   runEnded: stay,
+  notEntered: stay,
+  tick: stay,
+  ledgerFailed: stay,
   deadline: stay,
   stopRequested: stay,
   resigned: stay,

@@ -1,19 +1,18 @@
-import { exitCode } from '../child/exit.ts';
-import type { RunningCommand } from '../child/launch.ts';
 import { sleep, type Clock } from '../clock.ts';
 import { BallotError, describe, ExitCode } from '../errors.ts';
+import type { RunningCommand } from '../child/launch.ts';
 import type { Election, Term, TermEvent } from '../election/election.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { CatchUpRules } from '../schedule/catch-up.ts';
+import type { RunLedger } from '../schedule/run-ledger.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import { Executions, type RunIdentity } from './executions.ts';
 import { start, transition } from './machine.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, ElectionFailure, Event, State, Step } from './state.ts';
+import { Timetable } from './timetable.ts';
 
-/** What a run is told about itself. */
-export interface RunIdentity {
-  readonly runId: string;
-  /** `undefined`: the command runs without leadership (`run-anyway`). */
-  readonly fencingToken: number | undefined;
-}
+export type { RunIdentity } from './executions.ts';
 
 export interface SupervisorParts {
   readonly election: Election;
@@ -22,19 +21,20 @@ export interface SupervisorParts {
   readonly logger: Logger;
   /** How long a campaign goes without contact to the coordinator before it counts as failed, ms. */
   readonly patience: number;
+  /** What serving a schedule needs; given if, and only if, the plan has `cron`. */
+  readonly cron?: CronParts;
+}
+
+export interface CronParts {
+  readonly schedule: Schedule;
+  readonly ledger: RunLedger;
+  /** The name under which this candidate's runs are entered. */
+  readonly candidateId: string;
+  readonly rules: CatchUpRules;
 }
 
 /** How long leaving the queue may take at the end, ms. */
 const WITHDRAW_WITHIN_MS = 3_000;
-
-/** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
-const DRAIN_WITHIN_MS = 10_000;
-
-interface Execution {
-  readonly run: number;
-  readonly identity: RunIdentity;
-  readonly command: RunningCommand;
-}
 
 /**
  * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present state's deadline is armed on entry and cleared on exit.
@@ -44,22 +44,38 @@ export class Supervisor {
   readonly #plan: Plan;
   readonly #queue: Event[] = [];
   readonly #finished: Promise<number>;
+  readonly #executions: Executions;
+  readonly #timetable: Timetable | undefined;
   #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
   #disarm: (() => void) | undefined;
   #campaigning = new AbortController();
   #term: Term | undefined;
-  #execution: Execution | undefined;
-  readonly #draining = new Set<Promise<void>>();
+  /** Aborted when the schedule is not served any more in the present role. */
+  #serving = new AbortController();
   /** Log lines about effects that were just performed: they follow the notes that say why. */
   readonly #said: (() => void)[] = [];
 
   constructor(parts: SupervisorParts, plan: Plan) {
+    const { election, launch, clock, logger, cron } = parts;
     this.#parts = parts;
     this.#plan = plan;
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
+    });
+    this.#timetable = cron && new Timetable({ ...cron, clock, logger });
+    this.#executions = new Executions({
+      election,
+      launch,
+      clock,
+      logger,
+      onLeaseLoss: plan.onLeaseLoss,
+      book: cron,
+      onTick: (tick) => this.#timetable?.settle(tick),
+      onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
+      dispatch: (event) => this.#dispatch(event),
+      later: (line) => this.#said.push(line),
     });
   }
 
@@ -75,9 +91,9 @@ export class Supervisor {
     this.#dispatch({ kind: 'stopRequested', signal });
   }
 
-  /** Passes a signal on to the command, if one runs. */
+  /** Passes a signal on to everything that runs. */
   passOn(signal: NodeJS.Signals): void {
-    this.#execution?.command.signal(signal);
+    this.#executions.passOn(signal);
   }
 
   #dispatch(event: Event): void {
@@ -114,12 +130,19 @@ export class Supervisor {
       case 'campaign':
         return this.#campaign(effect.campaign, effect.delay);
       case 'spawn':
-        return this.#spawn(effect);
+        return this.#executions.start(effect, this.#term?.fencingToken === effect.term ? this.#term : undefined);
+      case 'serve':
+        return this.#serve(effect.term);
+      case 'skip':
+        this.#timetable?.settle(effect.tick);
+        return this.#parts.cron?.ledger.skip(effect.tick);
+      case 'record':
+        return this.#executions.record(effect);
       case 'renew':
         if (this.#term?.fencingToken === effect.term) this.#term.renew();
         return;
       case 'signal':
-        return this.#signal(effect.run, effect.signal);
+        return this.#executions.signal(effect.run, effect.signal);
       case 'resign':
         void this.#resign(effect.leave).then((error) => {
           this.#dispatch({ kind: 'resigned', resignation: effect.resignation, error });
@@ -128,7 +151,7 @@ export class Supervisor {
       case 'note':
         return this.#parts.logger[effect.level](effect.message, effect.fields);
       case 'finish':
-        void this.#drained().then(() => this.#finish(effect.exitCode));
+        void this.#executions.drained().then(() => this.#finish(effect.exitCode));
     }
   }
 
@@ -155,80 +178,45 @@ export class Supervisor {
     this.#term = term;
     term.subscribe((event) => {
       // Nothing to resign any more.
-      if (event.kind === 'lost' && this.#term === term) this.#term = undefined;
+      if (event.kind === 'lost' && this.#term === term) {
+        this.#term = undefined;
+        this.#serving.abort();
+        this.#parts.cron?.ledger.leave();
+      }
       this.#dispatch(termEvent(term, event));
     });
     const { fencingToken, deadline, leaseDuration } = term;
     this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
   }
 
-  #spawn({ run, term, by }: Extract<Effect, { kind: 'spawn' }>): void {
-    const { clock, election, launch, logger } = this.#parts;
-    const runId = `${term ?? `anyway-${Math.trunc(clock.wall())}`}.${run}`;
-    const identity: RunIdentity = { runId, fencingToken: term };
-    // First, so that the command is found and stopped even if this process dies while starting it.
-    election.setRuns([{ runId, signalled: false }]);
-    // This process may have stood still since the state was entered, and its keeper have given the lease up.
-    if (clock.now() >= Math.min(by, this.#term?.safeUntil ?? Infinity)) return this.#tooLate(run, term);
-    const command = launch(identity);
-    this.#execution = { run, identity, command };
-    this.#report(this.#execution, false);
-    const { pid } = command;
-    if (pid !== undefined) this.#said.push(() => logger.info('the command runs', { run, runId, pid, term }));
-    const drained = command.drained.then(() => void this.#draining.delete(drained));
-    this.#draining.add(drained);
-    void this.#follow(run, command);
+  #ledgerFailed(term: number, error: unknown): void {
+    this.#dispatch({ kind: 'ledgerFailed', term, failure: failureOf(error) });
   }
 
-  #tooLate(run: number, term: number | undefined): void {
-    const message = 'its lease ran out before it could be started';
-    this.#parts.election.setRuns([]);
-    if (term !== undefined) {
-      const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
-      this.#dispatch({ kind: 'leaseLost', term, cause });
-    }
-    this.#dispatch({
-      kind: 'runEnded',
-      run,
-      outcome: { kind: 'notStarted', code: ExitCode.notExecutable, message },
-      exitCode: ExitCode.notExecutable,
+  /** Reports ticks in this role until the role is over. */
+  #serve(term: number | undefined): void {
+    this.#serving.abort();
+    this.#serving = new AbortController();
+    const { signal } = this.#serving;
+    // The keeper of an idle leader has to know by when it is to be heard of.
+    if (term !== undefined) this.#executions.tellKeeper();
+    const onTick = (tick: number): void => this.#dispatch({ kind: 'tick', term, tick });
+    this.#timetable?.serve(term, onTick, signal).catch((error: unknown) => {
+      if (!signal.aborted && term !== undefined) this.#ledgerFailed(term, error);
     });
-  }
-
-  #report({ identity, command }: Execution, signalled: boolean): void {
-    const { group } = command;
-    this.#parts.election.setRuns([{ runId: identity.runId, signalled, ...(group === undefined ? {} : { group }) }]);
-  }
-
-  #signal(run: number, signal: NodeJS.Signals): void {
-    const execution = this.#execution;
-    if (execution?.run !== run) return;
-    execution.command.signal(signal);
-    this.#report(execution, true);
-  }
-
-  async #follow(run: number, command: RunningCommand): Promise<void> {
-    const outcome = await command.exited;
-    // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
-    const { clock } = this.#parts;
-    const cancel = clock.at(clock.now() + 1, () => this.#dispatch({ kind: 'commandEnded', run, outcome }));
-    await command.gone;
-    cancel();
-    if (this.#execution?.run === run) this.#execution = undefined;
-    this.#dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
-    // After what others wait for. The keeper finds for itself that nothing of the run is left.
-    if (this.#execution === undefined) this.#parts.election.setRuns([]);
   }
 
   /** Gives up the lease, and with `leave` everything else too. Returns what went wrong. */
   async #resign(leave: boolean): Promise<string | undefined> {
-    const { election, logger } = this.#parts;
+    const { election, logger, cron } = this.#parts;
     const term = this.#term;
     this.#term = undefined;
+    this.#serving.abort();
     let error: string | undefined;
     try {
       if (leave) this.#campaigning.abort();
-      await term?.resign();
+      // The next leader is to read what this one has left.
+      await term?.resign(cron && (() => cron.ledger.handOver(term.leaseDuration / 3)));
       if (term !== undefined) logger.info('resigned', { term: term.fencingToken });
     } catch (thrown) {
       error = describe(thrown);
@@ -239,18 +227,6 @@ export class Supervisor {
       error ??= describe(thrown);
     }
     return error;
-  }
-
-  /** Waits for the commands' last output, which a process outside their groups may hold up. */
-  async #drained(): Promise<void> {
-    const { clock, logger } = this.#parts;
-    const inTime = new AbortController();
-    const late = sleep(clock, DRAIN_WITHIN_MS, inTime.signal).then(
-      () => logger.warn('the command’s last output was not taken in time', { waited: `${DRAIN_WITHIN_MS / 1000}s` }),
-      () => undefined,
-    );
-    await Promise.race([Promise.all(this.#draining), late]);
-    inTime.abort();
   }
 }
 

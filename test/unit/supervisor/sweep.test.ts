@@ -11,8 +11,10 @@ import type { Effect, Event, State, Step } from '../../../src/supervisor/state.t
 interface World {
   readonly state: State;
   readonly now: number;
-  /** The run that lives, and whether its own process has ended already. */
-  readonly alive: { readonly run: number; readonly ended: boolean } | undefined;
+  /** The runs that live, whether their own process has ended already, and whether they are only being entered in the ledger. */
+  readonly alive: readonly Life[];
+  /** Whose ticks are being reported: a token, `anyway` without leadership, or nobody's. */
+  readonly serving: number | 'anyway' | undefined;
   /** The campaign that is under way. */
   readonly campaign: number | undefined;
   /** Fencing token of the term that is held, and until when. */
@@ -23,6 +25,12 @@ interface World {
   readonly finished: boolean;
   /** How it came to this, newest first. */
   readonly path: Path | undefined;
+}
+
+interface Life {
+  readonly run: number;
+  readonly ended: boolean;
+  readonly entering: boolean;
 }
 
 interface Path {
@@ -36,6 +44,9 @@ function* steps(path: Path | undefined): Generator<string> {
 
 const LEASE = 5000;
 const policies = ['rerun', 'reelect', 'exit', 'ignore'] as const;
+
+/** The latest runs of `allow` that are followed at once. */
+const MOST_RUNS = 2;
 
 function* plans(): Generator<Plan> {
   for (const onChildSuccess of policies)
@@ -54,7 +65,19 @@ function* plans(): Generator<Plan> {
               runTimeout: limit,
               restartDelay: 100,
               restartMaxDelay: 30_000,
+              cron: undefined,
             };
+}
+
+/** `rerun` is `ignore` with a schedule; what a run's outcome chooses between is swept without one. Two runs at once have a hundred times the states. */
+function* cronPlans(): Generator<Plan> {
+  for (const plan of plans()) {
+    const { onChildSuccess, onChildError, onElectionFailure, runTimeout } = plan;
+    if (onChildError !== 'reelect' || onChildSuccess === 'ignore' || onElectionFailure === 'exit') continue;
+    for (const concurrency of ['skip', 'queue', 'replace'] as const) yield { ...plan, cron: { concurrency } };
+    const few = onElectionFailure === 'retry' && (runTimeout === undefined) === (onChildSuccess === 'exit');
+    if (few && onChildSuccess !== 'rerun') yield { ...plan, cron: { concurrency: 'allow' } };
+  }
 }
 
 /** Every event that the world can produce, with the time that passes before it. */
@@ -78,9 +101,14 @@ function possible(world: World): { readonly event: Event; readonly after: number
     add({ kind: 'leaseUnconfirmed', term: term.token, why: 'no answer' });
     add({ kind: 'leaseLost', term: term.token, cause: { kind: 'claimed', by: 'x' } });
   }
-  if (alive !== undefined) {
-    const { run } = alive;
-    if (!alive.ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 } });
+  if (world.serving !== undefined && alive.length < MOST_RUNS)
+    add({ kind: 'tick', term: world.serving === 'anyway' ? undefined : world.serving, tick: now });
+  if (term !== undefined && world.serving === term.token)
+    add({ kind: 'ledgerFailed', term: term.token, failure: { kind: 'refused', message: 'why', exitCode: 77 } });
+  for (const { run, ended, entering } of alive) {
+    if (entering)
+      for (const why of ['taken', 'fenced', 'unanswered', 'withdrawn'] as const) add({ kind: 'notEntered', run, why });
+    if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 } });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
         add({ kind: 'runEnded', run, outcome: { kind: 'exited', code }, exitCode: code }, after);
@@ -102,6 +130,9 @@ const stale: readonly Event[] = [
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
   { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 } },
   { kind: 'resigned', resignation: -1, error: 'why' },
+  { kind: 'notEntered', run: -1, why: 'taken' },
+  { kind: 'tick', term: -1, tick: 0 },
+  { kind: 'ledgerFailed', term: -1, failure: { kind: 'bug', message: '', exitCode: 70 } },
   { kind: 'runEnded', run: -1, outcome: { kind: 'exited', code: 1 }, exitCode: 1 },
 ];
 
@@ -110,7 +141,7 @@ class Broken extends Error {}
 function follow(world: World, event: Event, after: number, plan: Plan): World {
   const now = world.now + after;
   const path = { step: `${world.state.name} +${after} ${JSON.stringify(event)}`, before: world.path };
-  let { alive, campaign, term, terms, resigning } = world;
+  let { alive, campaign, term, terms, resigning, serving } = world;
   if (event.kind === 'elected')
     [term, terms, campaign] = [
       { token: event.leadership.term, deadline: event.leadership.deadline },
@@ -119,13 +150,17 @@ function follow(world: World, event: Event, after: number, plan: Plan): World {
     ];
   if (event.kind === 'electionFailed') campaign = undefined;
   if (event.kind === 'leaseRenewed') term = { token: event.term, deadline: event.deadline };
-  if (event.kind === 'leaseLost') term = undefined;
-  if (event.kind === 'commandEnded' && alive) alive = { ...alive, ended: true };
-  if (event.kind === 'runEnded') alive = undefined;
+  if (event.kind === 'leaseLost') {
+    term = undefined;
+    serving = undefined;
+  }
+  if (event.kind === 'commandEnded')
+    alive = alive.map((life) => (life.run === event.run ? { ...life, ended: true, entering: false } : life));
+  if (event.kind === 'runEnded' || event.kind === 'notEntered') alive = alive.filter(({ run }) => run !== event.run);
   if (event.kind === 'resigned') resigning = undefined;
   if (event.kind === 'deadline' && world.state.name === 'resigning') resigning = undefined;
   const { state, effects } = transition(world.state, event, plan, now);
-  let next: World = { state, now, alive, campaign, term, terms, resigning, finished: world.finished, path };
+  let next: World = { state, now, alive, serving, campaign, term, terms, resigning, finished: world.finished, path };
   for (const effect of effects) next = perform(next, effect, plan);
   return next;
 }
@@ -141,25 +176,46 @@ function perform(world: World, effect: Effect, plan: Plan): World {
   check(!world.finished, 'nothing happens after the end');
   switch (effect.kind) {
     case 'spawn': {
-      check(world.alive === undefined, 'no second run while one lives');
+      check(world.alive.length === 0 || plan.cron?.concurrency === 'allow', 'no second run while one lives');
+      check((effect.tick === undefined) === (plan.cron === undefined), 'a run has a tick if there is a schedule');
+      check(world.finished === false && world.state.name === 'running', 'a run is started into running');
       check(world.resigning === undefined, 'no run while resigning');
       if (effect.term === undefined) check(plan.onElectionFailure === 'run-anyway', 'no run without a term');
       else {
         check(world.term?.token === effect.term, 'a run belongs to the term that is held');
-        check(world.now < (world.term?.deadline ?? 0), 'no run after the deadline of the lease');
+        const goesOn = plan.cron !== undefined && plan.onLeaseLoss === 'keep';
+        check(goesOn || world.now < (world.term?.deadline ?? 0), 'no run after the deadline of the lease');
       }
-      return { ...world, alive: { run: effect.run, ended: false } };
+      const entering = effect.tick !== undefined && effect.term !== undefined;
+      return { ...world, alive: [...world.alive, { run: effect.run, ended: false, entering }] };
     }
+    case 'serve':
+      check(plan.cron !== undefined, 'only a schedule is served');
+      check(
+        effect.term === undefined || effect.term === world.term?.token,
+        'a schedule is served in the term that is held',
+      );
+      return { ...world, serving: effect.term ?? 'anyway' };
+    case 'skip':
+      check(plan.cron?.concurrency === 'skip' && world.alive.length > 0, 'ticks are skipped while the command runs');
+      return world;
+    case 'record':
+      check(plan.cron !== undefined, 'only runs of ticks are recorded');
+      return world;
     case 'signal':
-      check(world.alive?.run === effect.run, 'signals go to the run that lives');
+      check(
+        world.alive.some(({ run }) => run === effect.run),
+        'signals go to a run that lives',
+      );
       return world;
     case 'resign':
-      check(world.alive === undefined, 'no resignation while a run lives');
+      check(world.alive.length === 0, 'no resignation while a run lives');
       check(world.resigning === undefined, 'one resignation at a time');
       return {
         ...world,
         resigning: effect.resignation,
         term: undefined,
+        serving: undefined,
         campaign: effect.leave ? undefined : world.campaign,
       };
     case 'renew':
@@ -171,7 +227,7 @@ function perform(world: World, effect: Effect, plan: Plan): World {
       return { ...world, campaign: effect.campaign };
     case 'finish':
       check(
-        world.alive === undefined && world.campaign === undefined && world.term === undefined,
+        world.alive.length === 0 && world.campaign === undefined && world.term === undefined,
         'nothing is left at the end',
       );
       return { ...world, finished: true };
@@ -180,17 +236,22 @@ function perform(world: World, effect: Effect, plan: Plan): World {
   }
 }
 
-const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'giveUpAt', 'startedAt', 'since', 'confirmedSince']);
+const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'again', 'giveUpAt', 'startedAt', 'since', 'confirmedSince']);
 
 /** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
-function key({ state, now, alive, campaign, term, resigning }: World): string {
-  const current = { run: alive?.run, campaign, term: term?.token };
+function key({ state, now, alive, serving, campaign, term, resigning }: World): string {
+  const current = { campaign, term: term?.token };
+  const lives = alive.map(({ ended, entering }) => [ended, entering]);
+  const serves = serving === term?.token ? 'term' : serving;
   return JSON.stringify(
-    [state, alive?.ended, term && Math.sign(term.deadline - now), resigning !== undefined, campaign !== undefined],
+    [state, lives, serves, term && Math.sign(term.deadline - now), resigning !== undefined, campaign !== undefined],
     (name, value: unknown) => {
       if (typeof value !== 'number') return value;
       if (name === 'campaigns' || name === 'runs' || name === 'resignations') return undefined;
-      if (name === 'run' || name === 'campaign' || name === 'term') return value === current[name];
+      if (name === 'run') return alive.findIndex(({ run }) => run === value);
+      if (name === 'campaign' || name === 'term') return value === current[name];
+      if (name === 'tick' || name === 'waiting') return 0;
+      if (name === 'skipped') return Math.min(value, 1);
       if (name === 'failedRuns' || name === 'failures') return Math.min(value, 2);
       // Past, present or to come: nothing else of an instant decides.
       if (INSTANTS.has(name)) return Math.sign(value - now);
@@ -204,7 +265,8 @@ function begin(plan: Plan): World {
   let world: World = {
     state,
     now: 0,
-    alive: undefined,
+    alive: [],
+    serving: undefined,
     campaign: undefined,
     term: undefined,
     terms: 0,
@@ -238,12 +300,14 @@ function ignores(world: World, event: Event, plan: Plan): boolean {
 function stop(world: World, plan: Plan): World {
   let end = follow(world, { kind: 'stopRequested', signal: 'SIGTERM' }, 1, plan);
   for (let step = 0; !end.finished && step < 12; step++) {
-    const { alive, resigning, state, now } = end;
+    const { resigning, state, now } = end;
+    const killing =
+      state.name === 'stopping' ? state.alive.find(({ stop: being }) => being?.phase === 'killing') : undefined;
     const killed = { outcome: { kind: 'signalled', signal: 'SIGKILL' }, exitCode: 137 } as const;
     if (resigning !== undefined)
       end = follow(end, { kind: 'resigned', resignation: resigning, error: undefined }, 1, plan);
-    else if (alive !== undefined && state.name === 'killing')
-      end = follow(end, { kind: 'runEnded', run: alive.run, ...killed }, 1, plan);
+    else if (state.name === 'stopping' && killing !== undefined)
+      end = follow(end, { kind: 'runEnded', run: killing.run, ...killed }, 1, plan);
     else end = follow(end, { kind: 'deadline' }, Math.max(0, (state.deadline ?? now) - now), plan);
   }
   return end;
@@ -253,10 +317,10 @@ const names: readonly State['name'][] = [
   'backingOff',
   'campaigning',
   'done',
-  'killing',
   'resigning',
   'running',
-  'terminating',
+  'scheduled',
+  'stopping',
 ];
 
 describe('state machine, swept', () => {
@@ -266,7 +330,7 @@ describe('state machine, swept', () => {
     () => {
       const reached = new Set<string>();
       let worlds = 0;
-      for (const plan of plans()) {
+      for (const plan of [...plans(), ...cronPlans()]) {
         for (const world of explore(plan)) {
           worlds++;
           reached.add(world.state.name);

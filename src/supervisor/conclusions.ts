@@ -1,0 +1,152 @@
+/**
+ * What follows the end of a run. Pure.
+ */
+import {
+  describeResult,
+  exitCodeOf,
+  failuresAfter,
+  outcomeOf,
+  policyAfter,
+  restartDelay,
+  type Plan,
+  type Result,
+} from './policy.ts';
+import { seconds, stay } from './roles.ts';
+import { nextDeadline, runOf, stopEach, without } from './runs.ts';
+import type { Counts, Effect, Ending, In, NotEntered, On, Role, Run, Runs, Step } from './state.ts';
+import { after, atOnce, counts, goOn, leave, note, runAgain, runAt, standAgain, waitForTick } from './steps.ts';
+
+/** Everything that runs is being stopped; `alive` are the ones that are left. */
+export function awaitAll(
+  base: Counts,
+  { role, alive, ending, delay }: Pick<In<'stopping'>, 'role' | 'alive' | 'ending' | 'delay'>,
+  plan: Plan,
+  now: number,
+): Step {
+  const deadline = nextDeadline(alive, role, plan) ?? now;
+  return { state: { ...counts(base), name: 'stopping', role, alive, ending, delay, deadline }, effects: [] };
+}
+
+/** Stops everything that runs. */
+export function stopAll(state: In<'running'>, ending: Ending, plan: Plan, now: number): Step {
+  const { runs, effects } = stopEach(state.alive, ending, state.role, plan, now);
+  return after(effects, awaitAll(state, { role: state.role, alive: runs, ending, delay: 0 }, plan, now));
+}
+
+/** Nothing is left of a run. */
+export function ended(state: In<'running' | 'stopping'>, event: On<'runEnded'>, plan: Plan, now: number): Step {
+  const run = runOf(state.alive, event);
+  if (run === undefined) return stay(state);
+  const { outcome, exitCode } = event;
+  const timedOut = run.stop?.reason.kind === 'runTimeout';
+  const result: Result = { outcome, exitCode, timedOut, ranFor: now - run.startedAt };
+  const asAsked = state.name === 'stopping' && state.ending.kind === 'requested';
+  const over = note(exitCode === 0 || asAsked ? 'info' : 'error', 'the run is over', {
+    run: run.run,
+    outcome: describeResult(result),
+    ranFor: seconds(result.ranFor),
+    ...(run.skipped === 0 ? {} : { skippedTicks: run.skipped }),
+  });
+  const follows =
+    state.name === 'running' ? afterRun(state, run, result, plan, now) : afterStop(state, run, result, plan, now);
+  return after([...recordOf(run, result), over], follows);
+}
+
+function recordOf(run: Run, result: Result): Effect[] {
+  if (run.tick === undefined) return [];
+  const outcome = outcomeOf(result, run.stop?.reason.kind);
+  return [{ kind: 'record', run: run.run, outcome, exitCode: exitCodeOf(result), skipped: run.skipped }];
+}
+
+function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, now: number): Step {
+  const { role, waiting } = state;
+  const left = without(state.alive, run);
+  const wasReplaced = run.stop?.reason.kind === 'replaced';
+  const failedRuns = wasReplaced ? state.failedRuns : failuresAfter(state.failedRuns, result, plan);
+  const base = { ...state, failedRuns };
+  if (plan.cron === undefined) return onceOver(base, role, result, plan, now);
+  const policy = wasReplaced ? 'rerun' : policyAfter(result, plan);
+  if (policy === 'exit') {
+    if (left === undefined) return leave(base, role, exitCodeOf(result), now);
+    return stopAll({ ...base, alive: left }, { kind: 'leaving', exitCode: exitCodeOf(result) }, plan, now);
+  }
+  if (left !== undefined) return goOn(base, role, left, waiting, plan);
+  if (waiting !== undefined) {
+    // The schedule sets the pace, but for a tick that would follow at once on a run that failed.
+    const due = now + (failedRuns === 0 ? 0 : restartDelay(failedRuns, result, plan));
+    return runAt(base, { ...atOnce(role, waiting, now), due }, plan, now);
+  }
+  return policy === 'reelect' && role.kind === 'leader'
+    ? standAgain(base, role, plan, now, 0)
+    : waitForTick(base, role, plan);
+}
+
+function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: number): Step {
+  const delay = restartDelay(base.failedRuns, result, plan);
+  switch (policyAfter(result, plan)) {
+    case 'exit':
+      return leave(base, role, exitCodeOf(result), now);
+    case 'ignore':
+      return leave(base, role, 0, now);
+    case 'rerun':
+      return runAgain(base, role, plan, now, now + delay);
+    case 'reelect':
+      if (role.kind !== 'standby') return standAgain(base, role, plan, now, delay);
+      // Without leadership there is nothing to resign, and this candidate has been standing all the while.
+      return {
+        state: { ...counts(base), name: 'campaigning', candidacy: role.candidacy, deadline: role.candidacy.giveUpAt },
+        effects: [],
+      };
+  }
+}
+
+/** A run has ended while everything is being stopped. One that was being stopped for itself still has its policy, unless this candidate leaves anyway. */
+function afterStop(state: In<'stopping'>, run: Run, result: Result, plan: Plan, now: number): Step {
+  const own = run.stop?.reason.kind;
+  const staying = state.ending.kind === 'leaseLost' || state.ending.kind === 'leaseExpiring';
+  if (!staying || (own !== 'runTimeout' && own !== 'leftovers'))
+    return stopped(state, without(state.alive, run), result.exitCode, plan, now);
+  const failedRuns = failuresAfter(state.failedRuns, result, plan);
+  const policy = policyAfter(result, plan);
+  const leaves = policy === 'exit' || (policy === 'ignore' && plan.cron === undefined);
+  const exitCode = policy === 'exit' ? exitCodeOf(result) : 0;
+  const ending: Ending = leaves ? { kind: 'leaving', exitCode } : state.ending;
+  const delay = plan.cron === undefined ? restartDelay(failedRuns, result, plan) : 0;
+  return stopped({ ...state, failedRuns, ending, delay }, without(state.alive, run), result.exitCode, plan, now);
+}
+
+/** One run less of those that are being stopped. `exitCode`: of that run, for a stop that was asked for. */
+function stopped(state: In<'stopping'>, left: Runs | undefined, exitCode: number, plan: Plan, now: number): Step {
+  const { role, ending, delay } = state;
+  if (left !== undefined) return awaitAll(state, { ...state, alive: left }, plan, now);
+  switch (ending.kind) {
+    case 'requested':
+      return leave(state, role, exitCode, now);
+    case 'leaving':
+      return leave(state, role, ending.exitCode, now);
+    case 'leaseLost':
+    case 'leaseExpiring':
+      return standAgain(state, role, plan, now, delay);
+  }
+}
+
+const WHY_NOT: Readonly<Record<NotEntered, Effect[]>> = {
+  taken: [note('info', 'the tick has been started already; nothing is started here')],
+  fenced: [note('warn', 'a later leader writes the ledger of runs; nothing is started here')],
+  unanswered: [note('error', 'the tick could not be entered in the ledger of runs in time, so it is not started')],
+  withdrawn: [],
+};
+
+/** A run was not started after all. */
+export function notEntered(state: In<'running' | 'stopping'>, event: On<'notEntered'>, plan: Plan, now: number): Step {
+  const run = runOf(state.alive, event);
+  if (run === undefined) return stay(state);
+  const left = without(state.alive, run);
+  const follows = (): Step => {
+    if (state.name === 'stopping') return stopped(state, left, 0, plan, now);
+    const { role, waiting } = state;
+    if (left !== undefined) return goOn(state, role, left, waiting, plan);
+    return waiting === undefined ? waitForTick(state, role, plan) : runAt(state, atOnce(role, waiting, now), plan, now);
+  };
+  return after(WHY_NOT[event.why], follows());
+}

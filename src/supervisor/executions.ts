@@ -1,0 +1,244 @@
+import { exitCode } from '../child/exit.ts';
+import type { RunningCommand } from '../child/launch.ts';
+import { sleep, type Clock } from '../clock.ts';
+import type { LeaseLossPolicy } from '../config/config.ts';
+import { ExitCode } from '../errors.ts';
+import type { CommandRun, Election, Term } from '../election/election.ts';
+import type { Logger } from '../observe/logger.ts';
+import { formatInstant } from '../schedule/ledger.ts';
+import type { RunLedger } from '../schedule/run-ledger.ts';
+import type { Effect, Event, NotEntered } from './state.ts';
+
+/** What a run is told about itself. */
+export interface RunIdentity {
+  readonly runId: string;
+  /** `undefined`: the command runs without leadership (`run-anyway`). */
+  readonly fencingToken: number | undefined;
+  /** The tick that it is for, ms since the Unix epoch; `undefined` without a schedule. */
+  readonly tick: number | undefined;
+}
+
+export interface ExecutionParts {
+  readonly election: Election;
+  readonly launch: (identity: RunIdentity) => RunningCommand;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onLeaseLoss: LeaseLossPolicy;
+  /** Where ticks are entered, and under which name. */
+  readonly book: { readonly ledger: RunLedger; readonly candidateId: string } | undefined;
+  /** A tick was started here. */
+  readonly onTick: (tick: number) => void;
+  /** The ledger cannot be used in this term. */
+  readonly onLedgerFailure: (term: number, error: unknown) => void;
+  readonly dispatch: (event: Event) => void;
+  /** Says something after what others wait for. */
+  readonly later: (line: () => void) => void;
+}
+
+/** One run, from before its start until nothing of it is left. */
+interface Execution {
+  readonly run: number;
+  readonly identity: RunIdentity;
+  /** `undefined` while its tick is being entered. */
+  command: RunningCommand | undefined;
+  signalled: boolean;
+  /** Aborted when the run is not to be started any more. */
+  readonly calledOff: AbortController;
+}
+
+/** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
+const DRAIN_WITHIN_MS = 10_000;
+
+/** While the ledger is not being answered, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
+const SILENT_LEDGER_MS = 50;
+
+type Spawn = Extract<Effect, { kind: 'spawn' }>;
+
+/** Starts, signals and follows the runs of one supervisor, and keeps election, keeper and ledger informed of them. */
+export class Executions {
+  readonly #parts: ExecutionParts;
+  /** In the order of their starts. */
+  readonly #alive = new Map<number, Execution>();
+  readonly #draining = new Set<Promise<void>>();
+  /** Ids of the runs that are in the ledger, or are to be, and have no end there yet. */
+  readonly #entered = new Map<number, string>();
+  #ledgerIsSilent = false;
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts a run under this term. A tick is entered in the ledger first; answered by `runEnded` or `notEntered`. */
+  start(spawn: Spawn, term: Term | undefined): void {
+    const { run, tick } = spawn;
+    const identity = { runId: this.#runId(spawn), fencingToken: spawn.term, tick };
+    const execution: Execution = {
+      run,
+      identity,
+      command: undefined,
+      signalled: false,
+      calledOff: new AbortController(),
+    };
+    this.#alive.set(run, execution);
+    if (tick === undefined || term === undefined) this.#launch(execution, spawn, term);
+    else
+      this.#enter(execution, tick, spawn, term).catch((error: unknown) => {
+        this.#parts.onLedgerFailure(term.fencingToken, error);
+        this.#notEntered(execution, 'withdrawn');
+      });
+  }
+
+  #runId({ run, term, tick }: Spawn): string {
+    return `${term ?? `anyway-${tick ?? Math.trunc(this.#parts.clock.wall())}`}.${run}`;
+  }
+
+  signal(run: number, signal: NodeJS.Signals): void {
+    const execution = this.#alive.get(run);
+    if (execution === undefined) return;
+    if (execution.command === undefined) return execution.calledOff.abort();
+    execution.command.signal(signal);
+    execution.signalled = true;
+    this.#bequeath();
+  }
+
+  /** Passes a signal on to every run. */
+  passOn(signal: NodeJS.Signals): void {
+    for (const { command } of this.#alive.values()) command?.signal(signal);
+  }
+
+  /** Writes the end of a run into the ledger. To be called before a resignation that follows from it, so that nobody takes the run for lost. */
+  record({ run, outcome, exitCode: code, skipped }: Extract<Effect, { kind: 'record' }>): void {
+    const { book, clock } = this.#parts;
+    const runId = this.#entered.get(run);
+    if (book === undefined || runId === undefined) return;
+    this.#entered.delete(run);
+    const ending = { end: clock.wall(), outcome, exitCode: code };
+    book.ledger.close(runId, skipped === 0 ? ending : { ...ending, skipped });
+  }
+
+  /** Waits for the commands' last output, which a process outside their groups may hold up. */
+  async drained(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const inTime = new AbortController();
+    const late = sleep(clock, DRAIN_WITHIN_MS, inTime.signal).then(
+      () => logger.warn('the command’s last output was not taken in time', { waited: `${DRAIN_WITHIN_MS / 1000}s` }),
+      () => undefined,
+    );
+    await Promise.race([Promise.all(this.#draining), late]);
+    inTime.abort();
+  }
+
+  /**
+   * Enters the tick in the ledger, then starts the run. Without an answer: under `stop` the entry is taken back and nothing is started; under `keep` the run is started all the same, and the
+   * entry is written when the ensemble is back.
+   */
+  async #enter(execution: Execution, tick: number, spawn: Spawn, term: Term): Promise<void> {
+    const { book, clock, onLeaseLoss } = this.#parts;
+    if (book === undefined) throw new Error('invariant: a tick without a ledger');
+    const { ledger, candidateId } = book;
+    const { runId } = execution.identity;
+    const start = clock.wall();
+    const patience =
+      onLeaseLoss === 'stop' ? term.leaseDuration : this.#ledgerIsSilent ? SILENT_LEDGER_MS : term.leaseDuration / 3;
+    const record = { runId, tick, candidateId, fencingToken: term.fencingToken, start };
+    const verdict = await Promise.race([ledger.enter(record, patience), calledOff(execution)]);
+    this.#ledgerIsSilent = verdict === 'unanswered';
+    if (verdict === 'taken' || verdict === 'fenced') return this.#notEntered(execution, verdict);
+    if (
+      verdict === 'withdrawn' ||
+      execution.calledOff.signal.aborted ||
+      (verdict === 'unanswered' && onLeaseLoss === 'stop')
+    ) {
+      ledger.withdraw(runId);
+      return this.#notEntered(execution, verdict === 'unanswered' ? 'unanswered' : 'withdrawn');
+    }
+    if (verdict === 'unanswered')
+      this.#parts.logger.warn('the ledger of runs does not answer: the tick is started without it, and entered later', {
+        runId,
+        tick: formatInstant(tick),
+      });
+    this.#entered.set(execution.run, runId);
+    this.#launch(execution, spawn, term);
+  }
+
+  #notEntered({ run }: Execution, why: NotEntered): void {
+    this.#alive.delete(run);
+    this.#parts.dispatch({ kind: 'notEntered', run, why });
+  }
+
+  #launch(execution: Execution, { run, term: token, by, tick }: Spawn, term: Term | undefined): void {
+    const { clock, launch, logger, later } = this.#parts;
+    const { identity } = execution;
+    // First, so that the command is found and stopped even if this process dies while starting it.
+    this.#bequeath(execution);
+    // This process may have stood still since the state was entered, and its keeper have given the lease up.
+    if (clock.now() >= Math.min(by, term?.safeUntil ?? Infinity)) return this.#tooLate(execution, token);
+    const command = launch(identity);
+    execution.command = command;
+    if (tick !== undefined) this.#parts.onTick(tick);
+    this.#bequeath();
+    const { pid } = command;
+    const { runId } = identity;
+    const fields = {
+      run,
+      runId,
+      pid,
+      term: token,
+      ...(tick === undefined ? {} : { tick: formatInstant(tick) }),
+    };
+    if (pid !== undefined) later(() => logger.info('the command runs', fields));
+    const drained = command.drained.then(() => void this.#draining.delete(drained));
+    this.#draining.add(drained);
+    void this.#follow(execution, command);
+  }
+
+  #tooLate({ run, identity }: Execution, term: number | undefined): void {
+    const { dispatch, book } = this.#parts;
+    const message = 'its lease ran out before it could be started';
+    this.#alive.delete(run);
+    this.#bequeath();
+    if (this.#entered.delete(run)) book?.ledger.withdraw(identity.runId);
+    if (term !== undefined) {
+      const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
+      dispatch({ kind: 'leaseLost', term, cause });
+    }
+    const code = ExitCode.notExecutable;
+    dispatch({ kind: 'runEnded', run, outcome: { kind: 'notStarted', code, message }, exitCode: code });
+  }
+
+  /** Tells the keeper what lives. */
+  tellKeeper(): void {
+    this.#bequeath();
+  }
+
+  /** Tells the keeper what lives, and what is just about to be started. */
+  #bequeath(starting?: Execution): void {
+    const runs = [...this.#alive.values()]
+      .filter((execution) => execution.command !== undefined || execution === starting)
+      .map(({ identity: { runId }, command, signalled }): CommandRun => {
+        const group = command?.group;
+        return { runId, signalled, ...(group === undefined ? {} : { group }) };
+      });
+    this.#parts.election.setRuns(runs);
+  }
+
+  async #follow(execution: Execution, command: RunningCommand): Promise<void> {
+    const { clock, dispatch } = this.#parts;
+    const { run } = execution;
+    const outcome = await command.exited;
+    // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
+    const cancel = clock.at(clock.now() + 1, () => dispatch({ kind: 'commandEnded', run, outcome }));
+    await command.gone;
+    cancel();
+    this.#alive.delete(run);
+    dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
+    // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was started meanwhile has said so.
+    this.#bequeath();
+  }
+}
+
+function calledOff({ calledOff: { signal } }: Execution): Promise<'withdrawn'> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve('withdrawn'), { once: true });
+  });
+}

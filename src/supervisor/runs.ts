@@ -1,0 +1,131 @@
+/**
+ * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all is in `conclusions.ts`.
+ */
+import { stopInstants, type StopInstants } from '../election/lease.ts';
+import type { Plan } from './policy.ts';
+import type { Effect, Ending, Leadership, Role, Run, Runs, StopReason } from './state.ts';
+
+/** A SIGKILLed group that is still there is killed again this often, ms: a member may have forked in between. */
+const KILL_AGAIN_MS = 100;
+
+/** A run after something was done to it, and the effects of that. */
+export interface RunStep {
+  readonly run: Run;
+  readonly effects: readonly Effect[];
+}
+
+/** When the lease ends every run; `undefined` when it does not (`on-lease-loss=keep`, or no lease). */
+export function leaseInstants(role: Role, plan: Plan): StopInstants | undefined {
+  if (role.kind !== 'leader' || plan.onLeaseLoss === 'keep') return undefined;
+  const { deadline, leaseDuration } = role.leadership;
+  return stopInstants(deadline, leaseDuration, plan.killAfter);
+}
+
+/** The next instant at which something has to be done to a run: it takes too long, its lease runs out, its grace is over, it is to be killed again. Infinity: none. */
+function dueAt(run: Run, lease: StopInstants | undefined, plan: Plan): number {
+  const { stop } = run;
+  switch (stop?.phase) {
+    case undefined:
+      return Math.min(run.startedAt + (plan.runTimeout ?? Infinity), lease?.termAt ?? Infinity);
+    case 'terminating':
+      return Math.min(stop.graceEnd, lease?.killAt ?? Infinity);
+    case 'killing':
+      return stop.again;
+  }
+}
+
+/** The next instant of all runs; `undefined`: none. */
+export function nextDeadline(runs: Runs, role: Role, plan: Plan): number | undefined {
+  const lease = leaseInstants(role, plan);
+  const at = Math.min(...runs.map((run) => dueAt(run, lease, plan)));
+  return at === Infinity ? undefined : at;
+}
+
+/** Whether the run has taken longer than it may, and nobody stops it yet. */
+export function isLate(run: Run, plan: Plan, now: number): boolean {
+  return run.stop === undefined && now >= run.startedAt + (plan.runTimeout ?? Infinity);
+}
+
+/** SIGKILL, again and again until the group is gone. */
+export function kill(run: Run, reason: StopReason, now: number): RunStep {
+  return {
+    run: { ...run, stop: { phase: 'killing', reason, again: now + KILL_AGAIN_MS } },
+    effects: [{ kind: 'signal', run: run.run, signal: 'SIGKILL' }],
+  };
+}
+
+/** Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that is being stopped already goes on with that. */
+export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
+  if (run.stop !== undefined) return { run, effects: [] };
+  const graceEnd = now + grace(reason, role, plan);
+  if (now >= Math.min(graceEnd, leaseInstants(role, plan)?.killAt ?? Infinity)) return kill(run, reason, now);
+  return {
+    run: { ...run, stop: { phase: 'terminating', reason, graceEnd } },
+    effects: [{ kind: 'signal', run: run.run, signal: firstSignal(reason, plan) }],
+  };
+}
+
+/** SIGTERM to ballot is the service manager's way of saying stop, so the command gets its own stop signal; what else a person sent is passed on as it is. */
+function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
+  return reason.kind === 'requested' && reason.signal !== 'SIGTERM' ? reason.signal : plan.stopSignal;
+}
+
+function grace(reason: StopReason, role: Role, plan: Plan): number {
+  return reason.kind === 'leaseLost' && role.kind === 'leader' ? lossGrace(role.leadership, plan) : plan.killAfter;
+}
+
+/** Somebody else holds the lease already: the grace is cut to what a stop before the lease's end would have left. */
+export function lossGrace({ leaseDuration }: Leadership, plan: Plan): number {
+  return Math.min(plan.killAfter, leaseDuration / 3);
+}
+
+/** Cuts the grace of a run that is being stopped. */
+export function hurry(run: Run, graceEnd: number): Run {
+  const { stop } = run;
+  if (stop?.phase !== 'terminating' || stop.graceEnd <= graceEnd) return run;
+  return { ...run, stop: { ...stop, graceEnd } };
+}
+
+/** What is due for a run that is being stopped. */
+export function press(run: Run, role: Role, plan: Plan, now: number): RunStep {
+  const { stop } = run;
+  if (stop === undefined || now < dueAt(run, leaseInstants(role, plan), plan)) return { run, effects: [] };
+  const { run: pressed, effects } = kill(run, stop.reason, now);
+  if (stop.phase === 'killing') return { run: pressed, effects };
+  const note = 'the command is still there; killing it';
+  return {
+    run: pressed,
+    effects: [{ kind: 'note', level: 'warn', message: note, fields: { run: run.run } }, ...effects],
+  };
+}
+
+/** Does the same to every run. */
+export function each(runs: Runs, what: (run: Run) => RunStep): { readonly runs: Runs; readonly effects: Effect[] } {
+  const steps = runs.map(what);
+  const changed = steps.some(({ run }, index) => run !== runs[index]);
+  return {
+    runs: changed ? (steps.map(({ run }) => run) as unknown as Runs) : runs,
+    effects: steps.flatMap(({ effects }) => effects),
+  };
+}
+
+/** Stops every run that nobody stops yet. */
+export function stopEach(runs: Runs, ending: Ending, role: Role, plan: Plan, now: number): ReturnType<typeof each> {
+  return each(runs, (run) => stopRun(run, ending, role, plan, now));
+}
+
+/** The runs without one of them; `undefined`: nothing is left. */
+export function without(runs: Runs, run: Run): Runs | undefined {
+  const left = runs.filter((other) => other !== run);
+  return left.length === 0 ? undefined : (left as unknown as Runs);
+}
+
+/** The same runs, one of them changed. */
+export function replaced(runs: Runs, run: Run): Runs {
+  return runs.map((other) => (other.run === run.run ? run : other)) as unknown as Runs;
+}
+
+/** The run of that number, if it lives. */
+export function runOf(runs: Runs, { run }: { readonly run: number }): Run | undefined {
+  return runs.find((other) => other.run === run);
+}

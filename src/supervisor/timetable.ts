@@ -1,0 +1,156 @@
+import type { Clock } from '../clock.ts';
+import { formatDuration } from '../duration.ts';
+import type { Logger } from '../observe/logger.ts';
+import { isMadeUp, reckon, type CatchUpRules, type Past, type Reckoning } from '../schedule/catch-up.ts';
+import { formatInstant } from '../schedule/ledger.ts';
+import { FencedError, type RunLedger } from '../schedule/run-ledger.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../schedule/ticks.ts';
+
+export interface TimetableParts {
+  readonly schedule: Schedule;
+  readonly ledger: RunLedger;
+  readonly rules: CatchUpRules;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A ledger that is further ahead of this host's clock than clocks of one fleet differ is worth a warning, ms. */
+const AHEAD_MS = 60_000;
+
+/** Serves the ticks of one schedule, over the terms of one candidate: none twice, and none as leader before the ledger was opened. */
+export class Timetable {
+  readonly #parts: TimetableParts;
+  /** The latest tick that was started or passed over here, also without the ledger: it is not served again. */
+  #settled = -Infinity;
+
+  constructor(parts: TimetableParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Reports each tick from now on until aborted. With a term the ledger is opened first, however long that takes, and ticks of the past are reckoned with; without one
+   * (`run-anyway`) only what comes counts. Resolves when the ticks are being watched.
+   */
+  async serve(term: number | undefined, onTick: (tick: number) => void, signal: AbortSignal): Promise<void> {
+    const { schedule, clock } = this.#parts;
+    const report = (tick: number): void => {
+      if (!signal.aborted) onTick(tick);
+    };
+    const reckoning = term === undefined ? this.#fromNow() : await this.#open(term, signal);
+    if (reckoning === undefined || signal.aborted) return;
+    const { through, start } = reckoning;
+    startTicks({
+      schedule,
+      clock,
+      after: start ?? through,
+      onEvent: (event) => this.#happened(event, report),
+      signal,
+    });
+    if (start !== undefined) report(start);
+  }
+
+  /** This process has started the tick, or passed it over. One that was merely reported may yet come to nothing, and be served later. */
+  settle(tick: number): void {
+    this.#settled = Math.max(this.#settled, tick);
+  }
+
+  #fromNow(): Reckoning {
+    const through = Math.max(this.#settled, this.#parts.clock.wall());
+    return { through, start: undefined, why: undefined, givenUp: undefined };
+  }
+
+  /** `undefined`: the ledger belongs to a later term. */
+  async #open(term: number, signal: AbortSignal): Promise<Reckoning | undefined> {
+    const { schedule, ledger, rules, clock, logger } = this.#parts;
+    let said: (() => void) | undefined;
+    let reckoning: Reckoning | undefined;
+    const settle = (found: Past): number => {
+      const now = clock.wall();
+      const past = { ...found, through: laterOf(found.through, this.#settled) };
+      const decided = reckon(schedule, past, now, rules);
+      said = () => this.#say(past, decided, now);
+      reckoning = decided;
+      return decided.through;
+    };
+    try {
+      const { lost } = await ledger.open(term, settle, signal);
+      for (const { runId, tick, candidateId, start } of lost)
+        logger.warn('a run was lost with its leader; it is not run again', {
+          runId,
+          tick: formatInstant(tick),
+          candidate: candidateId,
+          started: formatInstant(start),
+        });
+      said?.();
+      return reckoning;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!(error instanceof FencedError)) throw error;
+      logger.warn('a later leader writes the ledger of runs; no tick is served here', { term });
+      return undefined;
+    }
+  }
+
+  #say({ through, handedOver }: Past, { start, why, givenUp, ...reckoning }: Reckoning, now: number): void {
+    const { schedule, logger } = this.#parts;
+    if (givenUp !== undefined && through !== undefined) {
+      const count = countTicks(schedule, through, givenUp);
+      logger[why === undefined ? 'warn' : 'info']('ticks have passed unserved, and are given up', {
+        latest: formatInstant(givenUp),
+        count: count === MOST_COUNTED ? `${count} or more` : count,
+        since: formatInstant(through),
+        ...(handedOver === undefined ? {} : { handedOver: formatInstant(handedOver) }),
+      });
+    }
+    if (start !== undefined)
+      logger.info(
+        why === 'made up' ? 'making up the latest missed tick' : 'serving the tick that fell between two leaders',
+        {
+          tick: formatInstant(start),
+          late: formatDuration(Math.round(now - start)),
+        },
+      );
+    if (reckoning.through > now + AHEAD_MS)
+      logger.error(
+        'the ledger of runs is ahead of this host’s clock: ticks up to then count as started, and are not started here',
+        {
+          ledger: formatInstant(reckoning.through),
+          clock: formatInstant(now),
+          hint: 'set the clock right; if the ledger is wrong, delete its znode (runs, under the base path)',
+        },
+      );
+  }
+
+  #happened(event: TickEvent, report: (tick: number) => void): void {
+    const { ledger, rules, clock, logger } = this.#parts;
+    switch (event.kind) {
+      case 'tick':
+        return report(event.at);
+      case 'set-back':
+        logger.warn('the clock was set back; ticks that it shows again are not served again', {
+          by: formatDuration(Math.round(event.by)),
+        });
+        return;
+      case 'missed': {
+        const { latest, count } = event;
+        const now = clock.wall();
+        const alone = now - latest > ON_TIME_MS;
+        const makeUp = alone && isMadeUp(latest, now, rules);
+        logger.warn('ticks were missed: the clock was set forward, or this process stood still', {
+          latest: formatInstant(latest),
+          count: count === MOST_COUNTED ? `${count} or more` : count,
+          ...(makeUp ? { madeUp: formatInstant(latest) } : {}),
+        });
+        if (makeUp) return report(latest);
+        this.settle(latest);
+        ledger.skip(latest);
+      }
+    }
+  }
+}
+
+function laterOf(a: number | undefined, b: number): number | undefined {
+  if (b === -Infinity) return a;
+  return a === undefined ? b : Math.max(a, b);
+}
