@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts';
-import type { GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
+import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
 import {
@@ -77,6 +77,35 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    path: ['run', 'cron'],
+    summary: 'become leader, run the command at every tick of a schedule',
+    usage: '--schedule SPEC [options] -- command [args…]',
+    flags: [...optionFlags('cron'), ...optionFlags('global'), ...optionFlags('run')],
+    takesCommand: true,
+    examples: [
+      ["ballot run cron --schedule '30 2 * * *' -- ./backup", 'every night at half past two, on one host of the fleet'],
+      [
+        "ballot run cron --schedule 'CRON_TZ=Europe/Paris 0 9 * * mon-fri' --catch-up once --start-deadline 1h -- ./report",
+        'up to an hour late, if nobody led at nine',
+      ],
+      [
+        "ballot run cron --schedule '*/5 * * * *' --on-child-success rerun --on-child-error rerun -- ./sync",
+        'the same leader for every tick, as long as it lives',
+      ],
+    ],
+    async perform({ command, input, keeperPath, takeKeeper }) {
+      const [{ runCron }, { config, warnings }] = await Promise.all([import('./run.ts'), loadedCron(input)]);
+      return runCron({
+        config,
+        warnings,
+        command: command as [string, ...string[]],
+        keeper: takeKeeper(),
+        keeperPath,
+        env: input.env,
+      });
+    },
+  },
+  {
     path: ['info'],
     summary: "the election's leader, all candidates, the lease, and notes about each",
     usage: '[options]',
@@ -142,6 +171,11 @@ export const commands: readonly Command[] = [
 async function loadedRun(input: LoadInput): Promise<Loaded<RunConfig>> {
   const { loadRun } = await import('../config/load.ts');
   return loadRun(input);
+}
+
+async function loadedCron(input: LoadInput): Promise<Loaded<CronConfig>> {
+  const { loadCron } = await import('../config/load.ts');
+  return loadCron(input);
 }
 
 async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {

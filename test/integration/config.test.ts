@@ -451,6 +451,8 @@ describe('usage', () => {
     [['run', '--help'], 'ballot run once'],
     [['run', 'once', '--help'], '--on-lease-loss'],
     [['run', 'once', '-h', '--', 'cmd'], '--on-lease-loss'],
+    [['run', '--help'], 'ballot run cron --schedule SPEC'],
+    [['run', 'cron', '--help'], '--concurrency'],
     [['info', '--help'], '--timeout'],
     [['config', '--help'], '--output'],
   ])('%j shows help with examples', async (args, text) => {
@@ -469,7 +471,14 @@ describe('usage', () => {
   it.each([
     [['inof'], 'unknown command inof (did you mean ballot info?)'],
     [['frobnicate'], 'unknown command frobnicate'],
-    [['run'], 'ballot run needs to be told how: ballot run once'],
+    [['run'], 'ballot run needs to be told how: ballot run once, ballot run cron\n'],
+    [['run', 'corn', '--', 'cmd'], 'unknown command run corn (did you mean ballot run cron?)'],
+    [['run', 'cron', '--schedule', '@daily'], 'ballot run cron needs a command to run'],
+    [
+      ['run', 'once', '--schedule', '@daily', '--catch-up=once', '--', 'cmd'],
+      'ballot run once has no flag --schedule: it belongs to ballot run cron\n' +
+        'ballot: ballot run once has no flag --catch-up: it belongs to ballot run cron\n',
+    ],
     [['run', '--', 'cmd'], 'ballot run needs to be told how: ballot run once'],
     [['run', 'onc', '--', 'cmd'], 'unknown command run onc (did you mean ballot run once?)'],
     [['run', 'once'], 'ballot run once needs a command to run'],
@@ -480,7 +489,10 @@ describe('usage', () => {
     [['run', 'once', '--frobnicate', '--', 'cmd'], 'unknown flag --frobnicate'],
     [['run', 'once', '--kil-after', '5s', '--', 'cmd'], 'unknown flag --kil-after (did you mean --kill-after?)'],
     [['run', 'once', '--output', 'json', '--', 'cmd'], 'ballot run once has no flag --output'],
-    [['info', '--kill-after', '5s'], 'ballot info has no flag --kill-after: it belongs to ballot run once'],
+    [
+      ['info', '--kill-after', '5s'],
+      'ballot info has no flag --kill-after: it belongs to ballot run once, ballot run cron\n',
+    ],
     [['info', '--count', '5'], 'ballot info has no flag --count: it belongs to ballot schedule'],
     [['info', 'x'], 'ballot info takes no argument "x"'],
     [['info', '-o', 'xml'], 'flag --output: "xml": must be one of yaml, json, table'],
@@ -509,6 +521,7 @@ describe('the process', () => {
   it.each([
     [['run', 'once'], 64],
     [['run', 'once', '--kill-after', '5', '--', 'true'], 78],
+    [['run', 'cron', '--', 'true'], 78],
     [['info', '--log-level', 'loud'], 78],
     [['--candidate-id', 'run', 'config'], 0],
   ])('%j leaves no keeper behind', async (args, code) => {
@@ -531,6 +544,76 @@ describe('ballot config', () => {
     expect(stdout).toMatch(/^log-level: warn +# flag --log-level$/m);
     await put('ballot.yaml', stdout);
     expect(values(await configured([]))).toEqual(values(await configured(args)));
+  });
+});
+
+describe('ballot run cron', () => {
+  const cron = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> =>
+    ballot(['run', 'cron', ...args, '--', 'true'], env);
+  const hint =
+    'ballot: hint: ballot config shows the configuration and what set each key; ballot config --help lists the keys\n';
+
+  it('without a schedule says how to give one, and what was passed over', async () => {
+    const missing =
+      'ballot: schedule: is not set, and ballot run cron needs it: --schedule "30 2 * * *", schedule in a file, or BALLOT_SCHEDULE in the environment\n';
+    expect(await cron([])).toEqual({ code: 78, stdout: '', stderr: missing + hint });
+    const bad =
+      'ballot: warning: environment SCHEDULE: schedule "60 * * * *": minute field "60": 0 to 59; passed over, as it may be meant for another tool\n';
+    expect((await cron([], { SCHEDULE: '60 * * * *' })).stderr).toBe(missing + bad + hint);
+  });
+
+  it('points at the field that is wrong, once', async () => {
+    expect(await cron(['--schedule', '60 * * * *'])).toEqual({
+      code: 78,
+      stdout: '',
+      stderr: `ballot: flag --schedule: schedule "60 * * * *": minute field "60": 0 to 59\n${hint}`,
+    });
+  });
+
+  it('refuses to catch up in a mixed fleet, and a host whose zone is unknown, unless another counts', async () => {
+    const { code, stderr } = await cron(['--schedule', '@daily', '--catch-up=once', '--mixed-fleet'], {
+      TZ: 'Nowhere',
+    });
+    expect(code).toBe(78);
+    expect(stderr.split('\n').slice(0, 2)).toEqual([
+      expect.stringMatching(/^ballot: catch-up once \(flag --catch-up\) cannot go with mixed-fleet true/),
+      'ballot: the host\'s zone (TZ): unknown time zone "Nowhere": set timezone, or TZ, to an IANA name such as Europe/Paris, or UTC',
+    ]);
+    const own = await cron(['--schedule', 'TZ=UTC @daily', '--catch-up=once', '--mixed-fleet'], { TZ: 'Nowhere' });
+    expect(own.stderr).not.toContain('zone');
+  });
+
+  it('logs once what is odd about its schedule, from whichever source', async () => {
+    const args = ['--zookeeper-servers', '127.0.0.1:1', '--election-timeout', '200ms', '--start-deadline', '1m'];
+    const { code, stdout, stderr } = await cron([...args, '--log-format', 'json', '--mixed-fleet'], {
+      SCHEDULE: 'TZ= 0 0 */40 * 7',
+    });
+    expect({ code, stderr }).toEqual({ code: 75, stderr: '' });
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: string; msg: string });
+    const about = 'environment SCHEDULE: schedule "TZ= 0 0 */40 * 7"';
+    expect(
+      lines.filter(({ level, msg }) => level === 'warn' && !msg.includes('ZooKeeper')).map(({ msg }) => msg),
+    ).toEqual([
+      `${about}: TZ= names no time zone: UTC is taken`,
+      `${about}: day-of-month field "*/40": the step is so long that it names 1 alone`,
+      `${about}: Go's ballot does not know 7 for Sunday: its candidates of this mixed fleet will fail`,
+      'start-deadline 1m0s (flag --start-deadline) has no effect: with catch-up none (default) nothing is caught up',
+    ]);
+  });
+});
+
+describe('ballot run once', () => {
+  it('takes no notice of a schedule in file or environment, but for one that cannot be read', async () => {
+    await put('ballot.yaml', "schedule: '*/70 * * * *'\ncatch-up: once\nmixed-fleet: true\n");
+    const args = ['--zookeeper-servers', '127.0.0.1:1', '--election-timeout', '200ms', '--log-format', 'json'];
+    const { code, stdout, stderr } = await ballot(['run', 'once', ...args, '--', 'true'], { SCHEDULE: '@daily' });
+    expect({ code, stderr }).toEqual({ code: 75, stderr: '' });
+    expect(stdout).not.toMatch(/schedule|catch-up/);
+    const { code: refused } = await ballot(['run', 'once', '--', 'true'], { BALLOT_SCHEDULE: '60 * * * *' });
+    expect(refused).toBe(78);
   });
 });
 
