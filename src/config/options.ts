@@ -217,7 +217,7 @@ export const options: Table = {
     default: undefined,
     defaultNote: 'none',
     inGo: true,
-    help: 'when the command is run; run cron needs to know it',
+    help: 'when the command is run, such as "30 2 * * mon-fri", @daily or @every 90s; run cron needs it',
     example: '30 2 * * mon-fri',
   },
   timezone: {
