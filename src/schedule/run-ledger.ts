@@ -109,6 +109,11 @@ export class RunLedger {
     return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
   }
 
+  /** Whether anything of the present term is not known to be written. */
+  get isBehind(): boolean {
+    return this.#term?.isDirty === true;
+  }
+
   /**
    * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
    * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.

@@ -40,7 +40,8 @@ export function ended(state: In<'running' | 'stopping'>, event: On<'runEnded'>, 
   const { outcome, exitCode } = event;
   const timedOut = run.stop?.reason.kind === 'runTimeout';
   const result: Result = { outcome, exitCode, timedOut, ranFor: now - run.startedAt };
-  const asAsked = state.name === 'stopping' && state.ending.kind === 'requested';
+  const asAsked =
+    run.stop?.reason.kind === 'replaced' || (state.name === 'stopping' && state.ending.kind === 'requested');
   const over = note(exitCode === 0 || asAsked ? 'info' : 'error', 'the run is over', {
     run: run.run,
     outcome: describeResult(result),

@@ -138,6 +138,8 @@ export class Executions {
     const { ledger, candidateId } = book;
     const { runId } = execution.identity;
     const start = clock.wall();
+    // Silent until it has been heard of: then whatever was waiting is written.
+    this.#ledgerIsSilent &&= ledger.isBehind;
     const patience =
       onLeaseLoss === 'stop' ? term.leaseDuration : this.#ledgerIsSilent ? SILENT_LEDGER_MS : term.leaseDuration / 3;
     const record = { runId, tick, candidateId, fencingToken: term.fencingToken, start };

@@ -21,6 +21,7 @@ import {
   isLate,
   leaseInstants,
   lossGrace,
+  nextDeadline,
   press,
   replaced,
   runOf,
@@ -110,39 +111,52 @@ function stopRunning(state: In<'running'>, event: On<'stopRequested'>, plan: Pla
 
 /** A tick comes while the command runs. */
 function tickWhileRunning(state: In<'running'>, event: On<'tick'>, plan: Plan, now: number): Step {
-  const { role, alive, waiting } = state;
+  if (!isTickOf(state.role, event)) return stay(state);
   const { tick } = event;
-  if (!isTickOf(role, event)) return stay(state);
   switch (plan.cron?.concurrency) {
     case undefined:
       return stay(state);
-    case 'skip':
-      return skip(state, tick, plan);
-    case 'queue': {
-      const waits = note('info', 'the tick waits: the command still runs', { tick: formatInstant(tick) });
-      return after([...passedOver(waiting), waits], goOn(state, role, alive, tick, plan));
+    case 'skip': {
+      const step = skipped(state, tick, 'the command still runs', plan);
+      return after([{ kind: 'skip', tick }], step);
     }
-    case 'allow':
-      return after(passedOver(waiting), runBeside(state, role, alive, tick, plan, now));
+    case 'queue':
+      return waits(state, tick, 'the tick waits: the command still runs', plan);
+    case 'allow': {
+      const { state: base, effects } = passedOver(state, plan);
+      return after(effects, runBeside(base, base.role, base.alive, tick, plan, now));
+    }
     case 'replace': {
-      const step = each(alive, (run) => stopRun(run, { kind: 'replaced' }, role, plan, now));
-      const next = note('info', 'the next tick has come: stopping the command', { tick: formatInstant(tick) });
-      return after([...passedOver(waiting), next, ...step.effects], goOn(state, role, step.runs, tick, plan));
+      const { runs, effects } = each(state.alive, (run) => stopRun(run, { kind: 'replaced' }, state.role, plan, now));
+      const stopping = { ...state, alive: runs };
+      return after(effects, waits(stopping, tick, 'the next tick has come: stopping the command', plan));
     }
   }
 }
 
-function skip(state: In<'running'>, tick: number, plan: Plan): Step {
-  const [oldest] = state.alive;
-  const run: Run = { ...oldest, skipped: oldest.skipped + 1 };
-  const said = skipNote(tick, 'the command still runs', { skipped: run.skipped });
-  const step = goOn(state, state.role, replaced(state.alive, run), state.waiting, plan);
-  return after([{ kind: 'skip', tick }, said], step);
+/** The tick comes next. At most one waits: an earlier one is passed over, and settled with this one. */
+function waits(state: In<'running'>, tick: number, why: string, plan: Plan): Step {
+  const { state: base, effects } = passedOver(state, plan);
+  const said = note('info', why, { tick: formatInstant(tick) });
+  return after([...effects, said], goOn(base, base.role, base.alive, tick, plan));
 }
 
-/** At most one tick waits: the latest. */
-function passedOver(waiting: number | undefined): ReturnType<typeof note>[] {
-  return waiting === undefined ? [] : [skipNote(waiting, 'it waited, and a later tick has come')];
+interface StillRunning extends Step {
+  readonly state: In<'running'>;
+}
+
+function passedOver(state: In<'running'>, plan: Plan): StillRunning {
+  if (state.waiting === undefined) return { state, effects: [] };
+  return skipped(state, state.waiting, 'it waited, and a later tick has come', plan);
+}
+
+/** A tick is not started; the oldest run counts it. */
+function skipped(state: In<'running'>, tick: number, why: string, plan: Plan): StillRunning {
+  const [oldest] = state.alive;
+  const run: Run = { ...oldest, skipped: oldest.skipped + 1 };
+  const said = skipNote(tick, why, { skipped: run.skipped });
+  const alive = replaced(state.alive, run);
+  return { state: { ...state, alive, deadline: nextDeadline(alive, state.role, plan) }, effects: [said] };
 }
 
 export const running: Row<'running'> = {

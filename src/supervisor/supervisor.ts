@@ -75,7 +75,7 @@ export class Supervisor {
       onTick: (tick) => this.#timetable?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
       dispatch: (event) => this.#dispatch(event),
-      later: (line) => this.#said.push(line),
+      later: (line) => (this.#handling ? void this.#said.push(line) : line()),
     });
   }
 

@@ -52,8 +52,8 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'S
 
 let client: NativeClient | undefined;
 let outbox: Report[] = [];
-/** The lease's version after the last write that was acknowledged here: the will may be a moment older. */
-let written: { readonly path: string; readonly version: number } | undefined;
+/** The version of each znode after the last write under a version that was acknowledged here: the will may be a moment older. */
+const written = new Map<string, number>();
 
 /**
  * Reports are collected and leave in one message, outside of the C client's callbacks: those run inside its code,
@@ -178,7 +178,7 @@ function submit(
       return native.a_exists(path, false, (rc, _, stat) => answer(rc, statOf(stat)));
     case 'set':
       return native.a_set(path, Buffer.from(operation.data, 'latin1'), operation.version, (rc, _, stat) => {
-        if (rc === 0 && stat !== null && operation.version >= 0) written = { path, version: stat.version };
+        if (rc === 0 && stat !== null && operation.version >= 0) written.set(path, stat.version);
         answer(rc, statOf(stat));
       });
     case 'delete':
@@ -223,7 +223,7 @@ const RELEASE_WITHIN_MS = 2_000;
 async function release({ lease }: Will): Promise<void> {
   const native = client;
   if (native?.state === CONNECTED && lease !== undefined) {
-    const version = written?.path === lease.path ? Math.max(written.version, lease.version) : lease.version;
+    const version = Math.max(written.get(lease.path) ?? 0, lease.version);
     await new Promise<void>((resolve) => {
       setTimeout(resolve, RELEASE_WITHIN_MS);
       const rc = native.a_set(lease.path, Buffer.alloc(0), version, () => setImmediate(resolve));

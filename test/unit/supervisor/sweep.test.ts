@@ -74,9 +74,9 @@ function* cronPlans(): Generator<Plan> {
   for (const plan of plans()) {
     const { onChildSuccess, onChildError, onElectionFailure, runTimeout } = plan;
     if (onChildError !== 'reelect' || onChildSuccess === 'ignore' || onElectionFailure === 'exit') continue;
+    if ((runTimeout === undefined) !== (onElectionFailure === 'run-anyway')) continue;
     for (const concurrency of ['skip', 'queue', 'replace'] as const) yield { ...plan, cron: { concurrency } };
-    const few = onElectionFailure === 'retry' && (runTimeout === undefined) === (onChildSuccess === 'exit');
-    if (few && onChildSuccess !== 'rerun') yield { ...plan, cron: { concurrency: 'allow' } };
+    if (onElectionFailure === 'retry' && onChildSuccess !== 'rerun') yield { ...plan, cron: { concurrency: 'allow' } };
   }
 }
 
