@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts';
 import { NodeExistsError, NoNodeError, NotSentError } from '../zookeeper/errors.ts';
-import type { Register, RequestOptions, ZNode } from '../zookeeper/port.ts';
+import type { Register, RequestOptions, Session, ZNode } from '../zookeeper/port.ts';
 import { RETRY_PAUSE_MS, type ElectionOptions } from './context.ts';
 import type { Standing } from './standing.ts';
 
@@ -12,6 +12,8 @@ export class ElectionRegister implements Register {
   readonly #options: ElectionOptions;
   readonly #path: string;
   readonly #living: () => Standing | undefined;
+  /** With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all its sessions. */
+  #reader: Session | undefined;
 
   /** `living`: the candidate's present place, if its session has not ended. */
   constructor(options: ElectionOptions, name: string, living: () => Standing | undefined) {
@@ -30,7 +32,10 @@ export class ElectionRegister implements Register {
         continue;
       }
       const node = await this.#read(standing, signal);
-      if (node !== undefined) return { data: node.data, version: node.stat.version, mzxid: node.stat.mzxid };
+      if (node !== undefined) {
+        this.#reader = standing.session;
+        return { data: node.data, version: node.stat.version, mzxid: node.stat.mzxid };
+      }
       // Made by now. A server that lags behind may go on saying that there is none.
       await sleep(clock, RETRY_PAUSE_MS, signal);
     }
@@ -54,8 +59,9 @@ export class ElectionRegister implements Register {
   }
 
   async write(data: Buffer, version: number, options: RequestOptions): Promise<number> {
-    const standing = this.#living();
-    if (standing === undefined) throw new NotSentError('set', this.#path, 'no session');
-    return (await standing.session.set(this.#path, data, version, options)).version;
+    const session = this.#living()?.session;
+    if (session === undefined) throw new NotSentError('set', this.#path, 'no session');
+    if (session !== this.#reader) throw new NotSentError('set', this.#path, 'it was read with another session');
+    return (await session.set(this.#path, data, version, options)).version;
   }
 }

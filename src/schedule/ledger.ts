@@ -133,9 +133,12 @@ function later(a: number | undefined, b: number): number {
 /** At most 50 runs and 512 KiB: the oldest go first, those that are open after all others; then what nobody here understands. */
 export function limited(ledger: Ledger): Ledger {
   let left = ledger;
-  while (left.runs.length > MOST_RUNS || (left.runs.length > 0 && sizeOf(left) > MOST_BYTES))
+  while (left.runs.length > MOST_RUNS) left = withoutOldest(left);
+  while (isTooLarge(left)) {
+    if (left.runs.length === 0) return without(left, 'unknownFields');
     left = withoutOldest(left);
-  return sizeOf(left) > MOST_BYTES ? without(left, 'unknownFields') : left;
+  }
+  return left;
 }
 
 function withoutOldest(ledger: Ledger): Ledger {
@@ -143,8 +146,8 @@ function withoutOldest(ledger: Ledger): Ledger {
   return { ...ledger, runs: ledger.runs.filter((run) => run !== oldest) };
 }
 
-function sizeOf(ledger: Ledger): number {
-  return Buffer.byteLength(textOf(ledger));
+function isTooLarge(ledger: Ledger): boolean {
+  return Buffer.byteLength(textOf(ledger)) > MOST_BYTES;
 }
 
 /** The bytes of a ledger, within its limits. */

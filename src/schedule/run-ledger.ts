@@ -129,7 +129,8 @@ export class RunLedger {
     const answer = await term.written(timeout);
     if (answer === 'fenced') this.withdraw(runId);
     if (answer !== 'written') return answer;
-    return this.#before.has(runId) ? 'entered' : 'fenced';
+    // Withdrawn meanwhile: it was written, and so was that.
+    return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
   }
 
   /** The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so that the tick can be made up. Never call it for a run that may have been started. */

@@ -127,7 +127,7 @@ export interface Register {
   read(signal: AbortSignal): Promise<{ readonly data: Buffer; readonly version: number; readonly mzxid: number }>;
   /**
    * One try. Resolves with the new version. Throws BadVersionError or NoNodeError, RefusedError, ZooKeeperError (nothing was written), OutcomeUnknownError or SessionEndedError (it may have been, or may
-   * yet be), NotSentError (also while there is no living session), the signal's reason (as unknown).
+   * yet be), NotSentError (also while there is no living session, and when the last read was with another), the signal's reason (as unknown).
    */
   write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
 }

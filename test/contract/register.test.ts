@@ -128,8 +128,11 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     await world.goDown();
     await world.comeBack({ wiped: true });
     expect(await world.settle(lost)).toMatchObject({ kind: 'wiped' });
-    void campaign(election);
+    await world.settle(campaign(election));
+    // The same version, of another znode.
+    expect(await failure(register.write(Buffer.from('stale'), 1, O))).toBeInstanceOf(NotSentError);
     expect(await read(register)).toMatchObject({ data: Buffer.alloc(0), version: 0 });
+    expect(await write(register, 'after', 0)).toBe(1);
   });
 
   it('waits for the end of an outage to read, and does not send what could not be sent in time', async () => {
