@@ -73,8 +73,9 @@ function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, no
   }
   if (left !== undefined) return goOn(base, role, left, waiting, plan);
   if (waiting !== undefined) {
-    // The schedule sets the pace, but for a tick that would follow at once on a run that failed.
-    const due = now + (failedRuns === 0 ? 0 : restartDelay(failedRuns, result, plan));
+    // The schedule sets the pace, but for a tick that has waited and would follow at once on a run that failed.
+    const held = failedRuns > 0 && plan.cron.concurrency !== 'replace';
+    const due = now + (held ? restartDelay(failedRuns, result, plan) : 0);
     return runAt(base, { ...atOnce(role, waiting, now), due }, plan, now);
   }
   return policy === 'reelect' && role.kind === 'leader'

@@ -24,6 +24,8 @@ export interface ExecutionParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onLeaseLoss: LeaseLossPolicy;
+  /** As it was asked for, ms. */
+  readonly sessionTimeout: number;
   /** Where ticks are entered, and under which name. */
   readonly book: { readonly ledger: RunLedger; readonly candidateId: string } | undefined;
   /** A tick was started here. */
@@ -49,7 +51,7 @@ interface Execution {
 /** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
 const DRAIN_WITHIN_MS = 10_000;
 
-/** While the ledger is not being answered, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
+/** Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
 const SILENT_LEDGER_MS = 50;
 
 type Spawn = Extract<Effect, { kind: 'spawn' }>;
@@ -62,7 +64,8 @@ export class Executions {
   readonly #draining = new Set<Promise<void>>();
   /** Ids of the runs that are in the ledger, or are to be, and have no end there yet. */
   readonly #entered = new Map<number, string>();
-  #ledgerIsSilent = false;
+  /** Since when, in monotonic ms, no entry was answered, over all ticks. */
+  #unansweredSince: number | undefined;
 
   constructor(parts: ExecutionParts) {
     this.#parts = parts;
@@ -138,13 +141,9 @@ export class Executions {
     const { ledger, candidateId } = book;
     const { runId } = execution.identity;
     const start = clock.wall();
-    // Silent until it has been heard of: then whatever was waiting is written.
-    this.#ledgerIsSilent &&= ledger.isBehind;
-    const patience =
-      onLeaseLoss === 'stop' ? term.leaseDuration : this.#ledgerIsSilent ? SILENT_LEDGER_MS : term.leaseDuration / 3;
     const record = { runId, tick, candidateId, fencingToken: term.fencingToken, start };
-    const verdict = await Promise.race([ledger.enter(record, patience), calledOff(execution)]);
-    this.#ledgerIsSilent = verdict === 'unanswered';
+    const verdict = await Promise.race([ledger.enter(record, this.#patience(ledger, term)), calledOff(execution)]);
+    if (verdict === 'entered') this.#unansweredSince = undefined;
     if (verdict === 'taken' || verdict === 'fenced') return this.#notEntered(execution, verdict);
     if (
       verdict === 'withdrawn' ||
@@ -161,6 +160,16 @@ export class Executions {
       });
     this.#entered.set(execution.run, runId);
     this.#launch(execution, spawn, term);
+  }
+
+  /** How long an entry is waited for, ms. Under `keep` a heartbeat, from the first one that was not answered. */
+  #patience(ledger: RunLedger, { leaseDuration }: Term): number {
+    const { clock, onLeaseLoss, sessionTimeout } = this.#parts;
+    if (onLeaseLoss === 'stop') return leaseDuration;
+    const now = clock.now();
+    if (!ledger.isBehind) this.#unansweredSince = undefined;
+    this.#unansweredSince ??= now;
+    return Math.max(SILENT_LEDGER_MS, this.#unansweredSince + Math.min(sessionTimeout, leaseDuration) / 3 - now);
   }
 
   #notEntered({ run }: Execution, why: NotEntered): void {
