@@ -43,6 +43,9 @@ export function checkOverlaps(
 ): string[] {
   return overlaps(runs, now).flatMap((overlap) => {
     const { older, newer, from, to } = overlap;
+    // Runs of one term beside each other are what `allow` is for.
+    const ofOneTerm = older.host === newer.host && older.fencingToken === newer.fencingToken;
+    if (setting.cron?.concurrency === 'allow' && ofOneTerm) return [];
     const what = `runs ${older.runId} on ${older.host} and ${newer.runId} on ${newer.host} lived together from ${from.toFixed(1)} to ${to.toFixed(1)}`;
     const excuses = impairments.filter(
       (it) => mayExcuse(it, older, setting) && it.from < from && it.to > from - window(setting),
@@ -117,11 +120,16 @@ export function checkTenures(
   return problems;
 }
 
-/** A run that starts later has no smaller token, unless its machine stood still between being elected and starting. */
-export function checkTokens(runs: readonly SimulatedRun[], impairments: readonly Impairment[]): string[] {
+/** A run that starts later has no smaller token, unless its machine stood still between being elected and starting, or (`isExcused`) it was started in the dark, as `keep` has it in `run cron`. */
+export function checkTokens(
+  runs: readonly SimulatedRun[],
+  impairments: readonly Impairment[],
+  isExcused: (run: SimulatedRun) => boolean = () => false,
+): string[] {
   return runs.slice(1).flatMap((run, index) => {
     const before = runs[index] as SimulatedRun;
-    if ((run.fencingToken ?? 0) >= (before.fencingToken ?? 0) || stood(impairments, run.host)) return [];
+    if ((run.fencingToken ?? 0) >= (before.fencingToken ?? 0) || stood(impairments, run.host) || isExcused(run))
+      return [];
     return [`run ${run.runId} on ${run.host} has a smaller token than ${before.runId} on ${before.host} before it`];
   });
 }

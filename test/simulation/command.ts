@@ -25,6 +25,18 @@ export interface SimulatedRun extends RunIdentity {
   readonly startedAt: number;
   /** When the last of its process group was dead. */
   endedAt: number | undefined;
+  /** How its leader ended. */
+  outcome: Outcome | undefined;
+}
+
+/** That a supervisor started a run, or tried to. */
+export interface Launch extends RunIdentity {
+  readonly host: string;
+  readonly at: number;
+  /** The supervisor. */
+  readonly parent: VirtualProcess;
+  /** `undefined`: it could not be started. */
+  readonly run: SimulatedRun | undefined;
 }
 
 /** How long a SIGKILL takes to be the end of a process group, and how late the supervisor sees it, ms. */
@@ -34,6 +46,7 @@ const SEEN_MS = [0.1, 2] as const;
 /** Starts process groups that exist in virtual time alone. */
 export class Commands {
   readonly runs: SimulatedRun[] = [];
+  readonly launches: Launch[] = [];
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #habits: CommandHabits;
@@ -53,12 +66,16 @@ export class Commands {
   /** Starts one, as told by the supervisor that runs in `parent`. */
   launch(host: string, parent: VirtualProcess, identity: RunIdentity): SimulatedCommand | NotStarted {
     const random = this.#random;
+    const launch = { ...identity, host, at: this.#clock.time, parent };
     if (random.chance(this.#habits.missing)) {
+      this.launches.push({ ...launch, run: undefined });
       this.#log(host, `run ${identity.runId} cannot be started`);
       return new NotStarted();
     }
-    const run: SimulatedRun = { ...identity, host, startedAt: this.#clock.time, endedAt: undefined };
+    const times = { startedAt: this.#clock.time, endedAt: undefined, outcome: undefined };
+    const run: SimulatedRun = { ...identity, host, ...times };
     this.runs.push(run);
+    this.launches.push({ ...launch, run });
     this.#log(host, `run ${identity.runId} starts`);
     return new SimulatedCommand(this.#clock, random, this.#habits, parent, run, this.#log, this.runs.length);
   }
@@ -158,6 +175,7 @@ export class SimulatedCommand implements RunningCommand {
   #endLeader(outcome: Outcome): void {
     if (this.#leaderEnded) return;
     this.#leaderEnded = true;
+    this.#run.outcome = outcome;
     this.#tell(() => this.#resolveExited(outcome));
     if (!this.#leavesBehind) this.#endGroup();
   }

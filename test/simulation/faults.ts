@@ -43,6 +43,12 @@ const PAUSES: typeof ORDINARY = [
   [4, (t) => t.killSupervisor()],
 ];
 
+/** In `run cron` besides. */
+const SCHEDULED: typeof ORDINARY = [
+  [8, (t) => t.strikeAtLedger()],
+  [2, (t) => t.stepWall()],
+];
+
 const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
   rates: [...ORDINARY, [0.3, (t) => t.outage(true)]],
   drift: ORDINARY,
@@ -51,6 +57,13 @@ const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
   keep: [...ORDINARY, ...PAUSES, [0.3, (t) => t.outage(true)]],
   outages: [[1, (t) => t.outage(false)]],
 };
+
+/** Themes in which supervisors stand still, or die alone. */
+const STANDSTILLS: readonly Theme[] = ['pauses', 'freezes', 'keep'];
+
+function faultsOf({ theme, cron }: Setting): typeof ORDINARY {
+  return cron === undefined || theme === 'outages' ? FAULTS[theme] : [...FAULTS[theme], ...SCHEDULED];
+}
 
 /** Draws faults and makes them happen, until it is told that it is enough. */
 export class Troubles {
@@ -61,6 +74,8 @@ export class Troubles {
   readonly #hosts: readonly Host[];
   readonly #setting: Setting;
   readonly #endsAt: number;
+  /** What awaits each host at its next write of the ledger. */
+  readonly #strikes = new Map<string, Fault>();
 
   constructor(clock: VirtualClock, ensemble: Ensemble, hosts: readonly Host[], setting: Setting, endsAt: number) {
     this.#clock = clock;
@@ -80,8 +95,7 @@ export class Troubles {
     });
   }
 
-  cut(): void {
-    const host = this.#host();
+  cut(host = this.#host()): void {
     const servers = this.#random.chance(0.5) ? this.#ensemble.servers : [this.#server(host)];
     const passage = this.#random.pick(['none', 'none', 'requestsOnly', 'repliesOnly'] as const);
     const end = this.#lasting(host.name, 'network', 3);
@@ -108,8 +122,7 @@ export class Troubles {
     connection.nextWrite = this.#random.pick(['lost', 'unanswered', 'late', 'mute'] as const);
   }
 
-  reset(): void {
-    const host = this.#host();
+  reset(host = this.#host()): void {
     this.#impair(host.name, 'network', 0);
     host.current?.sessions.keeper?.connection?.drop('connection reset');
   }
@@ -182,8 +195,7 @@ export class Troubles {
     keeper.crash();
   }
 
-  pause(whole: boolean): void {
-    const host = this.#host();
+  pause(whole: boolean, host = this.#host()): void {
     if (host.current === undefined || host.current.process.state !== 'running' || host.isFrozen) return;
     const longest = whole ? this.#setting.freeze : this.#setting.pause;
     const end = Math.min(this.#clock.time + this.#random.between(0, longest), this.#endsAt);
@@ -191,15 +203,13 @@ export class Troubles {
     this.#clock.schedule(end, host.pause(whole));
   }
 
-  crashHost(): void {
-    const host = this.#host();
+  crashHost(host = this.#host()): void {
     const end = this.#lasting(host.name, 'dead', 3);
     host.crash();
     this.#clock.schedule(end, () => host.start());
   }
 
-  killSupervisor(): void {
-    const host = this.#host();
+  killSupervisor(host = this.#host()): void {
     // With a keeper that stands still nobody is left to stop the command: two faults at once, which the service manager has to mend.
     if (host.isFrozen) return;
     const end = this.#lasting(host.name, 'dead', 1);
@@ -207,19 +217,47 @@ export class Troubles {
     this.#clock.schedule(end, () => host.start());
   }
 
-  stopHost(): void {
-    const host = this.#host();
+  stopHost(host = this.#host()): void {
     host.stop(this.#random.pick(['SIGTERM', 'SIGINT', 'SIGHUP'] as const));
     if (this.#random.chance(0.3)) this.#clock.after(this.#random.between(0, 500), () => host.stop('SIGTERM'));
     this.#clock.after(this.#random.between(100, 20_000), () => host.start());
   }
 
   stepWall(): void {
-    this.#host().current?.process.stepWall(this.#random.between(-HOURS_MS, HOURS_MS));
+    const host = this.#host();
+    if (host.wall === undefined) host.current?.process.stepWall(this.#random.between(-HOURS_MS, HOURS_MS));
+    else host.setWall(this.#random.between(-1, 1));
+  }
+
+  /** Something else goes wrong at the very moment at which the next ledger of some host is committed: before, while or after it learns of that. */
+  strikeAtLedger(): void {
+    const host = this.#host();
+    const strikes: Fault[] = [
+      (t) => t.crashHost(host),
+      (t) => t.cut(host),
+      (t) => t.reset(host),
+      (t) => t.stopHost(host),
+      ...(STANDSTILLS.includes(this.#setting.theme)
+        ? [
+            (t: Troubles) => t.killSupervisor(host),
+            (t: Troubles) => t.pause(false, host),
+            (t: Troubles) => t.pause(true, host),
+          ]
+        : []),
+    ];
+    this.#strikes.set(host.name, this.#random.pick(strikes));
+  }
+
+  /** To be called when a ledger is committed. */
+  ledgerWritten(by: string): void {
+    const strike = this.#strikes.get(by);
+    this.#strikes.delete(by);
+    if (strike === undefined || this.#clock.time >= this.#endsAt) return;
+    this.#clock.after(this.#random.pick([0, 0, this.#random.between(0, 10)]), () => strike(this));
   }
 
   #draw(): Fault {
-    const faults = FAULTS[this.#setting.theme];
+    const faults = faultsOf(this.#setting);
     let left = this.#random.next() * faults.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, fault] of faults) {
       left -= weight;
@@ -230,7 +268,8 @@ export class Troubles {
 
   /** The one that runs the command as often as any other: there most is at stake. */
   #host(): Host {
-    const leaders = this.#hosts.filter((host) => host.runsCommand);
+    const { cron } = this.#setting;
+    const leaders = this.#hosts.filter((host) => (cron === undefined ? host.runsCommand : host.leads));
     return this.#random.pick(leaders.length > 0 && this.#random.chance(0.5) ? leaders : this.#hosts);
   }
 

@@ -8,8 +8,8 @@ const HISTORIES = 2000;
 const FOUND_FAULTS = [15060, 21533];
 
 function* histories(): Generator<Extract<Job, { kind: 'history' }>> {
-  for (let seed = 1; seed <= HISTORIES; seed += 1) yield { kind: 'history', seed };
-  for (const seed of FOUND_FAULTS) yield { kind: 'history', seed };
+  for (let seed = 1; seed <= HISTORIES; seed += 1) yield { kind: 'history', mode: 'once', seed };
+  for (const seed of FOUND_FAULTS) yield { kind: 'history', mode: 'once', seed };
 }
 
 describe('histories of candidates on a failing ensemble', () => {

@@ -1,4 +1,6 @@
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { ghostTime, recoveryTime, stopTime } from './bounds.ts';
+import { checkCatchUp } from './catch-up-checks.ts';
 import {
   checkEnds,
   checkOverlaps,
@@ -10,11 +12,15 @@ import {
 } from './checks.ts';
 import { Chronicle } from './chronicle.ts';
 import { Commands } from './command.ts';
+import { settleCron } from './cron-history.ts';
 import { Ensemble } from './ensemble.ts';
 import { Troubles, type Impairment } from './faults.ts';
 import { Host, type Tenure } from './host.ts';
+import { checkLedger, checkRecords } from './ledger-checks.ts';
+import { LedgerChronicle } from './ledger-chronicle.ts';
 import type { Parts } from './parts.ts';
-import { drawSetting, type Setting, type Theme } from './setting.ts';
+import { drawSetting, type Mode, type Setting, type Theme } from './setting.ts';
+import { checkTicks } from './tick-checks.ts';
 import { Trace } from './trace.ts';
 
 export interface History {
@@ -29,30 +35,13 @@ export interface History {
   readonly lasted: number;
 }
 
-/** How long everything that has to happen between the end of all faults and a command that runs may take. */
-function recoveryTime({ sessionTimeout, tickTime, lease, plan, patience }: Setting): number {
-  const expiry = sessionTimeout + 2 * tickTime;
-  // A lease waits for its own end once; a campaign may fail once more and back off for up to 5 s; the command of before has to go.
-  return 2 * expiry + 3 * lease + patience + plan.killAfter + plan.restartMaxDelay + 15_000;
-}
-
-/** After so long in calm, nothing is left of sessions that died in the troubles, and the queue is what it should be. */
-function ghostTime({ sessionTimeout, tickTime, lease, plan }: Setting): number {
-  return sessionTimeout + 2 * tickTime + lease + plan.killAfter + 2_000;
-}
-
-/** How long an orderly end may take at most: grace, resignation, leaving the queue. */
-function stopTime({ lease, plan }: Setting): number {
-  return 1.1 * (plan.killAfter + 2 * lease) + 10_000;
-}
-
 /** One history: faults for a while, then calm, in which everything has to come right; then the end. */
 export async function runHistory(
   seed: number,
-  { theme, parts = {} }: { readonly theme?: Theme; readonly parts?: Parts } = {},
+  { mode = 'once', theme, parts = {} }: { readonly mode?: Mode; readonly theme?: Theme; readonly parts?: Parts } = {},
 ): Promise<History> {
   const clock = new VirtualClock(seed);
-  const setting = drawSetting(clock.random.fork(), theme);
+  const setting = drawSetting(clock.random.fork(), mode, theme);
   const trace = new Trace(clock);
   const problems: string[] = [];
   const onRejection = (error: unknown): void => {
@@ -71,6 +60,7 @@ export async function runHistory(
 
 /** Where every election of a history is held. */
 export const BASE = '/ballot/election';
+const LEDGER = `${BASE}/runs`;
 
 /** Everything that a history is made of. What goes wrong at one single moment is put into `problems`. */
 export function build(clock: VirtualClock, setting: Setting, trace: Trace, parts: Parts, problems: string[]) {
@@ -78,10 +68,13 @@ export function build(clock: VirtualClock, setting: Setting, trace: Trace, parts
   const log = (who: string, what: string): void => trace.log(who, what);
   const commands = new Commands(clock, setting.habits, log);
   const chronicle = new Chronicle(clock);
+  const ledger = new LedgerChronicle(clock);
   const onSet = (host: string, path: string, data: Buffer, zxid: number): void => {
+    if (path === LEDGER) ledger.note(host, data, ensemble.tree.get(LEDGER)?.version === 1);
     if (path !== BASE) return;
+    const before = chronicle.changes.at(-1)?.token;
     const { token } = chronicle.note(host, data, zxid);
-    const alive = commands.alive.find((run) => run.host === host);
+    const alive = commands.alive.find((run) => run.host === host && run.fencingToken === before);
     if (token === undefined && alive !== undefined)
       problems.push(`${host} gave the lease up at ${clock.time.toFixed(1)} while its run ${alive.runId} lived`);
   };
@@ -92,17 +85,18 @@ export function build(clock: VirtualClock, setting: Setting, trace: Trace, parts
     { length: setting.candidates },
     (_, index) => new Host(surroundings, `h${index + 1}`, tenures),
   );
-  return { ...surroundings, chronicle, tenures, hosts };
+  return { ...surroundings, chronicle, ledger, tenures, hosts };
 }
 
 export type World = ReturnType<typeof build>;
 
 async function live(world: World, problems: string[]): Promise<void> {
-  const { clock, setting, trace, hosts, ensemble, commands } = world;
+  const { clock, setting, trace, hosts, ensemble } = world;
   const endsAt = setting.troubles;
   for (const host of hosts) clock.after(clock.random.between(0, 2000), () => host.start());
   const troubles = new Troubles(clock, ensemble, hosts, setting, endsAt);
   if (setting.theme === 'outages') await clock.run(2 * setting.sessionTimeout + 5000);
+  world.ledger.onWrite = (by) => troubles.ledgerWritten(by);
   troubles.begin();
   await clock.run(endsAt + 1);
 
@@ -110,6 +104,23 @@ async function live(world: World, problems: string[]): Promise<void> {
   ensemble.latency = { ...setting.latency, spikes: 0 };
   for (const { connection } of ensemble.sessions.values()) if (connection) connection.nextWrite = undefined;
   for (const host of hosts) host.start();
+  const calmAt = clock.time;
+  await (setting.cron === undefined
+    ? settleOnce(world, problems)
+    : settleCron(world, setting.cron, troubles.impairments, problems));
+  problems.push(...checkQueue(ensemble.proposals(BASE), hosts));
+
+  const { chronicle } = world;
+  // Whoever lost contact has it again by then, and a campaign that failed has been tried again.
+  const settledAt = calmAt + setting.sessionTimeout + 2 * setting.tickTime + setting.patience + 6_000;
+  problems.push(...checkStandstills(chronicle, settledAt, clock.time, 1.06 * setting.lease + 2_000));
+
+  await end(world, problems);
+  problems.push(...judge(world, troubles.impairments));
+}
+
+/** When the faults are over, somebody runs the command before long, and goes on doing so. */
+async function settleOnce({ clock, setting, hosts, commands }: World, problems: string[]): Promise<void> {
   const calmAt = clock.time;
   const recovery = recoveryTime(setting);
   const led = (): boolean => commands.runs.some((run) => (run.endedAt ?? Infinity) > calmAt);
@@ -122,27 +133,37 @@ async function live(world: World, problems: string[]): Promise<void> {
     problems.push(`nobody has run the command for ${idle.toFixed(0)} ms`);
   if (setting.theme === 'outages' && commands.runs.length !== 1)
     problems.push(`an outage of the whole ensemble was not survived in role: ${commands.runs.length} runs`);
-  problems.push(...checkQueue(ensemble.proposals(BASE), hosts));
-
-  const { chronicle } = world;
-  // Whoever lost contact has it again by then, and a campaign that failed has been tried again.
-  const settledAt = calmAt + setting.sessionTimeout + 2 * setting.tickTime + setting.patience + 6_000;
-  problems.push(...checkStandstills(chronicle, settledAt, clock.time, 1.06 * setting.lease + 2_000));
-
-  await end(world, problems);
-  problems.push(...judge(world, troubles.impairments));
 }
 
 /** What must hold over a whole history. */
 export function judge(world: World, impairments: readonly Impairment[]): string[] {
-  const { clock, setting, hosts, commands, tenures, chronicle } = world;
+  const { clock, setting, hosts, commands, tenures, chronicle, ledger } = world;
   const { runs } = commands;
   return [
+    ...judgeTicks(world, impairments),
     ...checkOverlaps(runs, impairments, setting, clock.time),
     ...checkTenures(tenures, impairments, setting),
-    ...checkTokens(runs, impairments),
+    ...checkTokens(
+      runs,
+      impairments,
+      (run) => setting.cron !== undefined && !ledger.isEntered(run.runId, run.startedAt),
+    ),
     ...checkEnds(runs, chronicle, impairments, setting, clock.time),
     ...checkStops(hosts, impairments, stopTime(setting) + RESIGN_LIMIT_MS),
+  ];
+}
+
+function judgeTicks(world: World, impairments: readonly Impairment[]): string[] {
+  const { setting, commands, ledger, tenures, hosts, ensemble } = world;
+  const { launches } = commands;
+  const { cron } = setting;
+  if (cron === undefined) return [];
+  const ticks = { setting, launches, ledger, tenures, hosts, impairments };
+  return [
+    ...checkLedger(ledger, tenures, launches),
+    ...checkRecords(ledger, launches, ensemble.up),
+    ...checkTicks(ticks, cron),
+    ...checkCatchUp(ticks, cron),
   ];
 }
 

@@ -1,7 +1,8 @@
 import { createElection } from '../../src/election/candidate.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
 import type { Register } from '../../src/zookeeper/port.ts';
-import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { RunLedger } from '../../src/schedule/run-ledger.ts';
+import { Supervisor, type SupervisorParts } from '../../src/supervisor/supervisor.ts';
 import { WallClock, type VirtualClock, type VirtualProcess } from '../support/virtual-clock.ts';
 import { CLOCKS_MS } from './cron.ts';
 import { NotStarted, type Commands, type SimulatedCommand } from './command.ts';
@@ -92,6 +93,7 @@ class Incarnation {
         clock: this.process,
         logger,
         patience: setting.patience,
+        ...cronParts(world, name, watched, this.process),
       },
       setting.plan,
     );
@@ -106,6 +108,21 @@ class Incarnation {
       });
     });
   }
+}
+
+/** What `run cron` needs besides. */
+function cronParts(
+  { setting, trace, parts }: Surroundings,
+  name: string,
+  election: Election,
+  clock: VirtualProcess,
+): Pick<SupervisorParts, 'cron'> {
+  const { cron, mixedFleet } = setting;
+  if (cron === undefined) return {};
+  const ledger = new RunLedger({ register: election.register('runs'), clock, logger: trace.logger(name) });
+  const { schedule, catchUp, startDeadline } = cron;
+  const rules = { catchUp, startDeadline, mixedFleet };
+  return { cron: { schedule, ledger: parts.ledger?.(ledger) ?? ledger, candidateId: name, rules } };
 }
 
 /** A machine on which ballot runs, is stopped, dies, and is started again. */
@@ -140,9 +157,17 @@ export class Host {
   /** Sets the wall clock, in `run cron`: `share` of what it may be off, -1 to 1. */
   setWall(share: number): void {
     const { cron } = this.#world.setting;
-    if (this.wall === undefined || cron === undefined) return;
-    this.wall.set(share * CLOCKS_MS[cron.clocks]);
-    this.#world.trace.log(this.name, `the wall clock is set: ${this.wall.offset.toFixed(0)} ms off`);
+    if (cron !== undefined) this.#setWall(share * CLOCKS_MS[cron.clocks]);
+  }
+
+  /** As right as NTP keeps it. */
+  setClockRight(share: number): void {
+    this.#setWall(share * CLOCKS_MS.near);
+  }
+
+  #setWall(offset: number): void {
+    this.wall?.set(offset);
+    this.#world.trace.log(this.name, `the wall clock is set: ${offset.toFixed(0)} ms off`);
   }
 
   /** It holds a lease, or believes so. */
@@ -186,7 +211,7 @@ export class Host {
       trace.log(this.name, `ballot ends with ${incarnation.exitCode}`);
       this.#endTenures();
       // The policy `exit`: the service manager starts it again.
-      if (incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
+      if (this.wall && incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
     });
   }
 
@@ -288,9 +313,9 @@ class WatchedElection implements Election {
           listener(event);
         }),
       renew: () => term.renew(),
-      resign: () => {
+      resign: (first) => {
         tenure.endedAt ??= this.#clock.time;
-        return term.resign();
+        return term.resign(first);
       },
     };
   }

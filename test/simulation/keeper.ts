@@ -47,8 +47,8 @@ export class Keeper implements ClientEnd {
   #lost = false;
   /** What waits for the process to have started; `undefined` once it has. */
   #starting: (() => void)[] | undefined = [];
-  /** The lease's version after the last write acknowledged here: the will may be a moment older. */
-  #written: { readonly path: string; readonly version: number } | undefined;
+  /** The version of each znode after the last write acknowledged here: the will may be a moment older. */
+  readonly #written = new Map<string, number>();
 
   /** Forks the process. */
   constructor(client: Client, timeout: number, reports: KeeperReports) {
@@ -143,8 +143,7 @@ export class Keeper implements ClientEnd {
 
   replied(xid: number, reply: Reply): void {
     if (xid === RELEASE_XID) return this.#enter(() => this.#leave());
-    if (reply.ok && reply.path !== undefined && reply.stat)
-      this.#written = { path: reply.path, version: reply.stat.version };
+    if (reply.ok && reply.path !== undefined && reply.stat) this.#written.set(reply.path, reply.stat.version);
     this.#enter(() => this.#tell(() => this.#reports.replied(xid, reply)));
   }
 
@@ -181,7 +180,7 @@ export class Keeper implements ClientEnd {
   #release({ lease }: Will): void {
     if (this.#over) return;
     if (this.#connection === undefined || lease === undefined) return this.#leave();
-    const version = this.#written?.path === lease.path ? Math.max(this.#written.version, lease.version) : lease.version;
+    const version = Math.max(this.#written.get(lease.path) ?? 0, lease.version);
     this.#connection.send(RELEASE_XID, { kind: 'set', path: lease.path, data: Buffer.alloc(0), version });
     this.process.at(this.process.now() + RELEASE_WITHIN_MS, () => this.#leave());
   }

@@ -1,12 +1,13 @@
 /**
- * `npm run simulate -- --histories 100000 [--first 1]` runs many histories, on all cores, and prints those that went wrong; `--seed 17` tells one, whole.
+ * `npm run simulate -- --histories 100000 [--first 1] [--mode cron]` runs many histories, on all cores, and prints those that went wrong; `--seed 17` tells one, whole.
  */
 import { parseArgs } from 'node:util';
 import { runHistory } from './history.ts';
 import { perform, type Job } from './pool.ts';
+import type { Mode } from './setting.ts';
 
-async function tell(seed: number): Promise<boolean> {
-  const { setting, trace, problems } = await runHistory(seed);
+async function tell(seed: number, mode: Mode): Promise<boolean> {
+  const { setting, trace, problems } = await runHistory(seed, { mode });
   process.stdout.write(`${JSON.stringify(setting)}\n${trace.toString()}\n`);
   process.stdout.write(
     problems.length === 0 ? `seed ${seed}: all is well\n` : `seed ${seed}:\n  ${problems.join('\n  ')}\n`,
@@ -14,14 +15,14 @@ async function tell(seed: number): Promise<boolean> {
   return problems.length === 0;
 }
 
-function* histories(first: number, count: number): Generator<Extract<Job, { kind: 'history' }>> {
-  for (let seed = first; seed < first + count; seed += 1) yield { kind: 'history', seed };
+function* histories(first: number, count: number, mode: Mode): Generator<Extract<Job, { kind: 'history' }>> {
+  for (let seed = first; seed < first + count; seed += 1) yield { kind: 'history', mode, seed };
 }
 
 /** How often it is said how far it has got, ms. */
 const PROGRESS_MS = 5_000;
 
-async function tellMany(first: number, count: number): Promise<boolean> {
+async function tellMany(first: number, count: number, mode: Mode): Promise<boolean> {
   const begun = performance.now();
   const failed: number[] = [];
   let [done, runs, terms, lasted, said] = [0, 0, 0, 0, begun];
@@ -30,7 +31,7 @@ async function tellMany(first: number, count: number): Promise<boolean> {
     const pace = ((done / seconds) * 60).toFixed(0);
     return `${done} of ${count} histories in ${seconds.toFixed(0)} s (${pace} a minute), ${failed.length} went wrong`;
   };
-  await perform(histories(first, count), ({ seed }, result) => {
+  await perform(histories(first, count, mode), ({ seed }, result) => {
     done += 1;
     runs += result.runs;
     terms += result.terms;
@@ -46,8 +47,14 @@ async function tellMany(first: number, count: number): Promise<boolean> {
   process.stdout.write(
     `${soFar()}: ${terms} terms, ${runs} runs, ${(lasted / 3_600_000).toFixed(1)} h of virtual time\n`,
   );
-  if (failed.length > 0) process.stdout.write(`tell one whole: npm run simulate -- --seed ${Math.min(...failed)}\n`);
+  if (failed.length > 0)
+    process.stdout.write(`tell one whole: npm run simulate -- --mode ${mode} --seed ${Math.min(...failed)}\n`);
   return failed.length === 0;
+}
+
+function modeOf(text: string): Mode {
+  if (text === 'once' || text === 'cron') return text;
+  throw new Error(`--mode ${text}: once or cron`);
 }
 
 const { values } = parseArgs({
@@ -55,10 +62,12 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     histories: { type: 'string', default: '1000' },
     first: { type: 'string', default: '1' },
+    mode: { type: 'string', default: 'once' },
   },
 });
+const mode = modeOf(values.mode);
 const well =
   values.seed === undefined
-    ? await tellMany(Number(values.first), Number(values.histories))
-    : await tell(Number(values.seed));
+    ? await tellMany(Number(values.first), Number(values.histories), mode)
+    : await tell(Number(values.seed), mode);
 process.exitCode = well ? 0 : 1;

@@ -44,9 +44,10 @@ describe('the simulation', () => {
   function* whole(): Generator<Trial> {
     const needed = new Map<string, [MutantName, number]>();
     for (const mutant of MUTANTS) {
-      const { theme } = all[mutant];
+      const { theme, mode = 'once' } = all[mutant];
       const { after } = found.get(mutant) ?? { after: 0 };
-      if (after > (needed.get(theme)?.[1] ?? 0)) needed.set(theme, [mutant, after]);
+      const about = `${mode} ${theme}`;
+      if (after > (needed.get(about)?.[1] ?? 0)) needed.set(about, [mutant, after]);
     }
     for (const [mutant, after] of needed.values())
       for (let count = 0; count < after; count += 1)

@@ -2,38 +2,21 @@
 import type { RunningCommand } from '../../src/child/launch.ts';
 import type { CommandRun, Election, Term, TermEvent } from '../../src/election/election.ts';
 import { margin } from '../../src/election/lease.ts';
-import type { RequestOptions, Session, SessionOpener, Will, ZNode } from '../../src/zookeeper/port.ts';
+import type { SessionOpener, Will, ZNode } from '../../src/zookeeper/port.ts';
 import type { Parts } from './parts.ts';
-import type { Theme } from './setting.ts';
+import { like, sessionsWith } from './mutations.ts';
+import { cronMutants } from './cron-mutants.ts';
+import type { Mode, Theme } from './setting.ts';
 
 export interface Mutant {
   /** What is taken away. */
   readonly what: string;
   /** Where it shows. */
   readonly theme: Theme;
+  /** `once` unless told otherwise. */
+  readonly mode?: Mode;
   readonly parts: Parts;
 }
-
-/** The same object with other methods; those that are not replaced work on the original, whose fields are private. */
-function like<T extends object>(real: T, replaced: Partial<T>): T {
-  return new Proxy(real, {
-    get(target, key) {
-      if (Object.hasOwn(replaced, key)) return Reflect.get(replaced, key) as unknown;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
-
-const sessionsWith = (change: (session: Session) => Partial<Session>): Parts => ({
-  sessions: (real) =>
-    like(real, {
-      open: async (options: RequestOptions) => {
-        const session = await real.open(options);
-        return like(session, change(session));
-      },
-    }),
-});
 
 const willsWith = (change: (will: Will) => Will): Required<Pick<Parts, 'sessions'>> => ({
   sessions: (real: SessionOpener) => like(real, { bequeath: (will: Will) => real.bequeath(change(will)) }),
@@ -60,7 +43,7 @@ const deadlinesWith = (
               listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
             ),
           renew: () => term.renew(),
-          resign: () => term.resign(),
+          resign: (first) => term.resign(first),
         };
       },
     }),
@@ -163,6 +146,7 @@ export const mutants = {
           : session.exists(path, options),
     })),
   },
+  ...cronMutants,
 } as const satisfies Readonly<Record<string, Mutant>>;
 
 /** A safeguard that has another one before it: without it alone all is still well. */

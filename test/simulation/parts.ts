@@ -1,5 +1,6 @@
 import type { RunningCommand } from '../../src/child/launch.ts';
 import type { Election } from '../../src/election/election.ts';
+import type { RunLedger } from '../../src/schedule/run-ledger.ts';
 import type { SessionOpener } from '../../src/zookeeper/port.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface Parts {
   readonly sessions?: (real: SessionOpener) => SessionOpener;
   /** Between supervisor and election. */
   readonly election?: (real: Election) => Election;
+  /** Between supervisor and ledger. */
+  readonly ledger?: (real: RunLedger) => RunLedger;
   /** Between supervisor and command. */
   readonly command?: (real: RunningCommand) => RunningCommand;
 }

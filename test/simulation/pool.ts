@@ -3,10 +3,11 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { MutantName } from './mutants.ts';
 import type { Incident } from './replies.ts';
+import type { Mode } from './setting.ts';
 
 /** One piece of work for a worker process. */
 export type Job =
-  | { readonly kind: 'history'; readonly seed: number }
+  | { readonly kind: 'history'; readonly mode: Mode; readonly seed: number }
   /** A history about the mutant's theme, with the mutant or (to compare) without. */
   | { readonly kind: 'mutant'; readonly mutant: MutantName; readonly seed: number; readonly mutated: boolean }
   | { readonly kind: 'reply'; readonly incident: Incident };

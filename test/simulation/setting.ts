@@ -2,6 +2,7 @@ import { margin } from '../../src/election/lease.ts';
 import type { Plan } from '../../src/supervisor/policy.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';
+import { drawCron, drawJobs, type CronSetting } from './cron.ts';
 import { QUIET, type Latency } from './network.ts';
 
 /**
@@ -14,10 +15,12 @@ import { QUIET, type Latency } from './network.ts';
  */
 export type Theme = 'rates' | 'drift' | 'pauses' | 'freezes' | 'keep' | 'outages';
 
-const THEMES: readonly Theme[] = [
-  ...(['rates', 'rates', 'rates', 'pauses', 'pauses', 'freezes', 'keep', 'keep', 'outages'] as const),
-  'drift',
-];
+const ABOUT = ['rates', 'rates', 'rates', 'pauses', 'pauses', 'freezes', 'keep', 'keep', 'outages'] as const;
+
+/** `run once` or `run cron`. */
+export type Mode = 'once' | 'cron';
+
+const THEMES: Readonly<Record<Mode, readonly Theme[]>> = { once: [...ABOUT, 'drift'], cron: ABOUT };
 
 /** How fast or slow a monotonic clock may run: ±2.5 % each is 5 % from one another. */
 const RATES: Readonly<Partial<Record<Theme, number>>> = { rates: 0.025, drift: 0.05 };
@@ -37,6 +40,8 @@ export interface Setting {
   readonly lease: number;
   readonly mixedFleet: boolean;
   readonly plan: Plan;
+  /** `undefined`: `run once`. */
+  readonly cron: CronSetting | undefined;
   readonly patience: number;
   readonly habits: CommandHabits;
   readonly latency: Latency;
@@ -74,7 +79,9 @@ export const QUIET_SETTING: Setting = {
     runTimeout: undefined,
     restartDelay: 100,
     restartMaxDelay: 2000,
+    cron: undefined,
   },
+  cron: undefined,
   patience: 3000,
   habits: { lasts: [Infinity, Infinity], fails: 0, stubborn: 0, stopsWithin: 20, leavesBehind: 0, missing: 0 },
   latency: QUIET,
@@ -87,8 +94,39 @@ export const QUIET_SETTING: Setting = {
 };
 
 /** `about`: the theme, where it is not left to chance. */
-export function drawSetting(random: Random, about?: Theme): Setting {
-  const drawn = random.pick(THEMES);
+export function drawSetting(random: Random, mode: Mode, about?: Theme): Setting {
+  const setting = drawService(random, mode, about);
+  return mode === 'once' ? setting : scheduled(random, setting);
+}
+
+/** The longest that faults go on in `run cron`, ms: at this pace a minute holds many terms. */
+const CRON_TROUBLES_MS = 60_000;
+
+/** The same candidates, with a schedule. */
+function scheduled(random: Random, setting: Setting): Setting {
+  const { theme, plan, mixedFleet, lease, sessionTimeout } = setting;
+  // Nothing but an outage ends a term there, and it must not.
+  const steady = theme === 'outages';
+  const cron = drawCron(random, steady, mixedFleet);
+  const policies = steady
+    ? (['rerun', 'ignore'] as const)
+    : (['reelect', 'reelect', 'reelect', 'rerun', 'ignore', 'exit'] as const);
+  return {
+    ...setting,
+    cron,
+    habits: drawJobs(random),
+    plan: {
+      ...plan,
+      onChildSuccess: random.pick(policies),
+      onChildError: random.pick(policies),
+      cron: { concurrency: cron.concurrency },
+    },
+    troubles: Math.min(random.between(4, 12) * Math.max(lease, sessionTimeout, cron.gap), CRON_TROUBLES_MS),
+  };
+}
+
+function drawService(random: Random, mode: Mode, about?: Theme): Setting {
+  const drawn = random.pick(THEMES[mode]);
   const theme = about ?? drawn;
   const keep = theme === 'keep' || theme === 'outages';
   const tickTime = random.pick([200, 500, 1000]);
@@ -116,6 +154,7 @@ export function drawSetting(random: Random, about?: Theme): Setting {
     lease,
     mixedFleet,
     plan: drawPlan(random, keep, lease, theme),
+    cron: undefined,
     patience: random.pick([1, 2, 5]) * sessionTimeout,
     habits,
     latency: { low: 0.1, high: Math.min(random.pick([0.5, 2, 20]), roundTrip / 5), spikes, spike: lease / 4 },
@@ -141,6 +180,7 @@ function drawPlan(random: Random, keep: boolean, lease: number, theme: Theme): P
     runTimeout: random.chance(0.2) && theme !== 'outages' ? random.between(500, 20_000) : undefined,
     restartDelay: 100,
     restartMaxDelay: 2000,
+    cron: undefined,
   };
 }
 

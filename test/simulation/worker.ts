@@ -8,17 +8,18 @@ import type { Job, Result } from './pool.ts';
 Error.stackTraceLimit = 0;
 
 function summary({ setting, problems, runs, terms, lasted }: History): Result {
-  const { theme, candidates, servers } = setting;
-  return { about: `${theme}, ${candidates} candidates, ${servers} servers`, problems, runs, terms, lasted };
+  const { theme, candidates, servers, cron } = setting;
+  const about = `${theme}${cron ? `, ${cron.text}` : ''}, ${candidates} candidates, ${servers} servers`;
+  return { about, problems, runs, terms, lasted };
 }
 
 async function perform(job: Job): Promise<Result> {
   switch (job.kind) {
     case 'history':
-      return summary(await runHistory(job.seed));
+      return summary(await runHistory(job.seed, { mode: job.mode }));
     case 'mutant': {
-      const { theme, parts } = all[job.mutant];
-      return summary(await runHistory(job.seed, { theme, parts: job.mutated ? parts : {} }));
+      const { theme, mode = 'once', parts } = all[job.mutant];
+      return summary(await runHistory(job.seed, { mode, theme, parts: job.mutated ? parts : {} }));
     }
     case 'reply': {
       const { problems } = await replay(job.incident);

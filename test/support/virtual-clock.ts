@@ -10,8 +10,8 @@ interface Event {
 export interface VirtualProcessOptions {
   /** How fast its monotonic clock runs: 1.01 gains 1 %. */
   readonly rate?: number;
-  /** Its wall clock less the true one, ms. */
-  readonly wallOffset?: number;
+  /** Its wall clock less the true one, ms; or the wall clock that it shares with the other processes of its machine. */
+  readonly wall?: number | WallClock;
   /** Its timers fire up to so many ms late, as a loaded event loop's do. */
   readonly lateness?: number;
   /** Runs on the machine of that process: their monotonic clocks are one. */
@@ -19,6 +19,41 @@ export interface VirtualProcessOptions {
   /** False for parts of the world that only ever run synchronously: no promise jobs to wait for. */
   readonly runsPromises?: boolean;
 }
+
+/** The wall clock of a machine: true time and an offset, which steps now and then. It can be asked afterwards what it showed. */
+export class WallClock {
+  readonly #clock: VirtualClock;
+  readonly #steps: { readonly at: number; readonly offset: number }[];
+
+  constructor(clock: VirtualClock, offset: number) {
+    this.#clock = clock;
+    this.#steps = [{ at: -Infinity, offset }];
+  }
+
+  /** The present offset, ms. */
+  get offset(): number {
+    return this.#steps.at(-1)!.offset;
+  }
+
+  /** Sets the clock, as an administrator or NTP does. */
+  set(offset: number): void {
+    this.#steps.push({ at: this.#clock.time, offset });
+  }
+
+  /** Milliseconds since the Unix epoch that it shows, or showed at true time `at`. */
+  at(at = this.#clock.time): number {
+    const { offset } = this.#steps.findLast((step) => step.at <= at)!;
+    return Math.floor(EPOCH + at + offset);
+  }
+
+  /** Whether it was set between the two true times. */
+  wasSet(from: number, to: number): boolean {
+    return this.#steps.some(({ at }) => at >= from && at <= to);
+  }
+}
+
+/** The true time at which every history begins, ms since the Unix epoch. */
+export const EPOCH = Date.UTC(2026, 10, 21);
 
 /** Every promise job and `nextTick` that is due runs before this resolves. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -144,7 +179,7 @@ export class VirtualProcess implements Clock {
   readonly #start: number;
   /** Monotonic clocks of different hosts have nothing in common: each begins somewhere. */
   readonly #origin: number;
-  #wallOffset: number;
+  readonly #wall: WallClock;
   #state: 'running' | 'paused' | 'killed' = 'running';
   /** What arrived while paused, or while older arrivals still wait for their turn. */
   #waiting: (() => void)[] = [];
@@ -157,7 +192,8 @@ export class VirtualProcess implements Clock {
     this.#rate = machineOf === undefined ? (options.rate ?? 1) : machineOf.#rate;
     this.#lateness = options.lateness ?? 0;
     this.#runsPromises = options.runsPromises ?? true;
-    this.#wallOffset = options.wallOffset ?? 0;
+    const { wall = 0 } = options;
+    this.#wall = typeof wall === 'number' ? new WallClock(clock, wall) : wall;
     this.#start = machineOf === undefined ? clock.time : machineOf.#start;
     this.#origin = machineOf === undefined ? random.whole(1_000, 10_000_000) : machineOf.#origin;
   }
@@ -171,12 +207,12 @@ export class VirtualProcess implements Clock {
   }
 
   wall(): number {
-    return Math.floor(Date.UTC(2026, 10, 21) + this.#clock.time + this.#wallOffset);
+    return this.#wall.at();
   }
 
   /** Moves the wall clock by `ms`, as an administrator or NTP does. */
   stepWall(ms: number): void {
-    this.#wallOffset += ms;
+    this.#wall.set(this.#wall.offset + ms);
   }
 
   random(): number {

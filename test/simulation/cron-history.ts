@@ -1,0 +1,50 @@
+import { EPOCH } from '../support/virtual-clock.ts';
+import { ghostTime, recoveryTime } from './bounds.ts';
+import { CLOCKS_MS, type CronSetting } from './cron.ts';
+import type { Impairment } from './faults.ts';
+import type { World } from './history.ts';
+import { checkService } from './service-checks.ts';
+
+/** How long it is watched that ticks are served, at least, ms. */
+const WATCHED_MS = 8_000;
+
+/** When the faults are over, clocks are right again and somebody serves the schedule before long: then every tick, on time. */
+export async function settleCron(
+  world: World,
+  cron: CronSetting,
+  outages: readonly Impairment[],
+  problems: string[],
+): Promise<void> {
+  const { clock, setting, hosts, commands, ledger } = world;
+  const { launches } = commands;
+  const begunAt = clock.time;
+  for (const host of hosts) host.setClockRight(clock.random.between(-1, 1));
+  // A clock that was fast has settled ticks that are still to come: nobody may serve those.
+  const ahead = (): number => Math.max(0, through(world) - EPOCH - clock.time);
+  const recovery = recoveryTime(setting) + cron.gap + Math.min(ahead(), CLOCKS_MS.off);
+  const isServed = (): boolean => launches.some(({ at }) => at > begunAt);
+  if (!(await clock.run(begunAt + recovery, () => isServed() || ahead() > recovery)))
+    problems.push(`no tick was served within ${recovery.toFixed(0)} ms after the faults`);
+  await clock.run(clock.time + ghostTime(setting));
+  for (const host of hosts) host.start();
+  const from = setting.theme === 'outages' ? (ledger.changes[0]?.at ?? 0) + ghostTime(setting) : clock.time;
+  const begun = through(world, from);
+  await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
+  const terms = world.tenures.map(({ electedAt }) => electedAt);
+  problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms, outages }, setting, cron));
+  if (setting.theme === 'outages' && world.tenures.length !== 1)
+    problems.push(`an outage of the whole ensemble was not survived in role: ${world.tenures.length} terms`);
+  const open = ledger.changes.at(-1)?.ledger.runs.filter(({ outcome }) => outcome === undefined) ?? [];
+  for (const { runId, start } of open) {
+    const run = commands.runs.find((other) => other.runId === runId);
+    const over = run === undefined ? start - EPOCH : (run.endedAt ?? Infinity);
+    if (over < clock.time - ABOUT_MS) problems.push(`run ${runId} is over, and the ledger has no end of it`);
+  }
+}
+
+/** The end of a run is written a little later, ms. */
+const ABOUT_MS = 1_000;
+
+function through({ ledger }: World, at = Infinity): number {
+  return ledger.asOf(at)?.ledger.through ?? -Infinity;
+}

@@ -1,0 +1,98 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Ledger, RunRecord } from '../../src/schedule/ledger.ts';
+import type { Launch } from './command.ts';
+import type { Tenure } from './host.ts';
+import type { LedgerChange, LedgerChronicle } from './ledger-chronicle.ts';
+
+const MOST_RUNS = 50;
+const MOST_BYTES = 512 * 1024;
+
+/** What must hold for every write of the ledger, whoever made it. */
+export function checkLedger(
+  chronicle: LedgerChronicle,
+  tenures: readonly Tenure[],
+  launches: readonly Launch[],
+): string[] {
+  const launched = new Set(launches.map(({ runId }) => runId));
+  return [...chronicle.unreadable, ...chronicle.changes.flatMap((change) => checkChange(change, tenures, launched))];
+}
+
+function checkChange(change: LedgerChange, tenures: readonly Tenure[], launched: ReadonlySet<string>): string[] {
+  const { ledger, before, bytes } = change;
+  const problems: string[] = [];
+  if (ledger.runs.length > MOST_RUNS || bytes > MOST_BYTES)
+    problems.push(`holds ${ledger.runs.length} runs in ${bytes} bytes`);
+  // An ensemble that has lost its data gives tokens out again.
+  const owners = tenures.filter(({ token }) => token === ledger.fencingToken).map(({ host }) => host);
+  if (!owners.includes(change.by)) problems.push(`carries the token of ${owners.join() || 'nobody'}`);
+  const orphan = ledger.runs.find((run) => (run.fencingToken ?? 0) < ledger.fencingToken && run.outcome === undefined);
+  if (orphan !== undefined) problems.push(`leaves run ${orphan.runId} of an earlier term open`);
+  if (before !== undefined) problems.push(...checkStep(before.ledger, ledger, launched));
+  return problems.map((problem) => `the ledger that ${change.by} wrote at ${change.at.toFixed(1)} ${problem}`);
+}
+
+function checkStep(before: Ledger, after: Ledger, launched: ReadonlySet<string>): string[] {
+  const problems: string[] = [];
+  if (after.fencingToken < before.fencingToken)
+    problems.push(`is of term ${after.fencingToken}, after one of term ${before.fencingToken}`);
+  const withdrawn = before.runs.filter(({ runId }) => isMissing(runId, after));
+  for (const { runId, outcome } of withdrawn) {
+    if (launched.has(runId)) problems.push(`has lost run ${runId}, which was started`);
+    else if (outcome !== undefined) problems.push(`has lost run ${runId}, which had ended as ${outcome}`);
+  }
+  const floor = thoroughly(before, withdrawn);
+  if ((after.through ?? -Infinity) < floor)
+    problems.push(`goes back from ${time(before.through)} to ${time(after.through)}, not by a withdrawal`);
+  for (const run of before.runs) {
+    const later = after.runs.find(({ runId }) => runId === run.runId);
+    if (later !== undefined && run.outcome !== undefined && !isDeepStrictEqual(later, run))
+      problems.push(`rewrites run ${run.runId}: ${JSON.stringify(run)}, now ${JSON.stringify(later)}`);
+    else if (later !== undefined && (later.tick !== run.tick || later.fencingToken !== run.fencingToken))
+      problems.push(`makes another run of ${run.runId}`);
+  }
+  return problems;
+}
+
+/** Gone, and not pushed out by newer ones. */
+function isMissing(runId: string, { runs }: Ledger): boolean {
+  return runs.length < MOST_RUNS && !runs.some((run) => run.runId === runId);
+}
+
+/** How far `through` must reach at least after the withdrawal of these runs. */
+function thoroughly({ through, runs }: Ledger, withdrawn: readonly RunRecord[]): number {
+  if (through === undefined) return -Infinity;
+  if (!withdrawn.some(({ tick }) => tick === through)) return through;
+  return Math.max(-Infinity, ...runs.filter((run) => !withdrawn.includes(run)).map(({ tick }) => tick));
+}
+
+export function time(instant: number | undefined): string {
+  return instant === undefined ? 'nothing' : new Date(instant).toISOString();
+}
+
+/** When all is over, and the ensemble was there to be told: every run has an end, or is known to be lost. What is written of a run is true. */
+export function checkRecords(chronicle: LedgerChronicle, launches: readonly Launch[], complete: boolean): string[] {
+  const present = new Set(chronicle.changes.at(-1)?.ledger.runs.map(({ runId }) => runId));
+  return [...chronicle.records().values()].flatMap((record) => {
+    const { runId, outcome } = record;
+    if (outcome === undefined)
+      return complete && present.has(runId) ? [`run ${runId} has neither an end nor is it lost`] : [];
+    // An ensemble that has lost its data gives tokens out again, and run ids with them.
+    const launch = launches.find((other) => other.runId === runId && other.tick === record.tick);
+    if (outcome === 'lost') return [];
+    if (launch === undefined) return [`run ${runId} was never started, and is recorded as ${outcome}`];
+    const problem = contradiction(record, launch);
+    return problem === undefined ? [] : [`run ${runId} is recorded as ${JSON.stringify(record)}, but ${problem}`];
+  });
+}
+
+function contradiction(record: RunRecord, launch: Launch): string | undefined {
+  const { run } = launch;
+  if (run === undefined) return record.outcome === 'not started' ? undefined : 'could not be started';
+  if (run.endedAt === undefined) return 'is still running';
+  if (record.outcome === 'not started') return 'was started';
+  const { outcome } = run;
+  const code = outcome?.kind === 'exited' ? outcome.code : undefined;
+  if (record.outcome === 'succeeded') return code === 0 ? undefined : `ended by ${JSON.stringify(outcome)}`;
+  if (record.outcome === 'failed') return code === 0 ? 'succeeded' : undefined;
+  return undefined;
+}

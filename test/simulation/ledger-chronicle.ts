@@ -1,0 +1,70 @@
+import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
+import type { VirtualClock } from '../support/virtual-clock.ts';
+
+/** The ledger as it was committed at `at` (true time), by whoever wrote it. */
+export interface LedgerChange {
+  readonly at: number;
+  readonly by: string;
+  readonly bytes: number;
+  readonly ledger: Ledger;
+  /** What stood there before; `undefined`: nothing, or the ensemble has lost its data since. */
+  readonly before: LedgerChange | undefined;
+}
+
+/** Every change of the ledger, in the order of commits. */
+export class LedgerChronicle {
+  readonly changes: LedgerChange[] = [];
+  /** Writes that nobody can read. */
+  readonly unreadable: string[] = [];
+  /** Told of each. */
+  onWrite: (by: string) => void = () => undefined;
+  readonly #clock: VirtualClock;
+  #latest: LedgerChange | undefined;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  /** `first`: of its znode, which the ensemble had not, or has lost. */
+  note(by: string, data: Buffer, first: boolean): void {
+    if (first) this.#latest = undefined;
+    this.onWrite(by);
+    const parsed = parseLedger(data);
+    if (parsed.kind !== 'ledger') {
+      const why = parsed.kind === 'empty' ? 'it is empty' : parsed.why;
+      this.unreadable.push(`${by} wrote a ledger at ${this.#clock.time.toFixed(1)} that cannot be read: ${why}`);
+      return;
+    }
+    const { ledger } = parsed;
+    this.#latest = { at: this.#clock.time, by, bytes: data.length, ledger, before: this.#latest };
+    this.changes.push(this.#latest);
+  }
+
+  /** The first write of each term, in order. */
+  get openings(): LedgerChange[] {
+    return this.changes.filter(({ ledger, before }) => before?.ledger.fencingToken !== ledger.fencingToken);
+  }
+
+  /** What was committed last at true time `at`. */
+  asOf(at: number): LedgerChange | undefined {
+    return this.changes.findLast((change) => change.at <= at);
+  }
+
+  /** Whether a run had been entered by then. */
+  isEntered(runId: string, at: number): boolean {
+    return this.changes.some((change) => change.at <= at && change.ledger.runs.some((run) => run.runId === runId));
+  }
+
+  /** Whether a run was entered by then and had no end yet. */
+  isOpen(runId: string, at: number): boolean {
+    const record = this.asOf(at)?.ledger.runs.find((run) => run.runId === runId);
+    return record !== undefined && record.outcome === undefined;
+  }
+
+  /** The records of all runs ever entered, as they stood last. */
+  records(): Map<string, RunRecord> {
+    const records = new Map<string, RunRecord>();
+    for (const { ledger } of this.changes) for (const run of ledger.runs) records.set(run.runId, run);
+    return records;
+  }
+}

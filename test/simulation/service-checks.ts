@@ -1,0 +1,93 @@
+import { EPOCH } from '../support/virtual-clock.ts';
+import { CLOCKS_MS, type CronSetting } from './cron.ts';
+import type { Launch } from './command.ts';
+import { time } from './ledger-checks.ts';
+import type { Setting } from './setting.ts';
+
+/** How long after its instant a tick may be served in calm times: handovers through a few round trips, a process that wakes up late; in an outage the ledger is waited for. Milliseconds. */
+function lateness(setting: Setting): number {
+  return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) : 0);
+}
+
+/** How long an entry in the ledger is waited for before the tick is started without it. */
+function heartbeat({ sessionTimeout, lease }: Setting): number {
+  return Math.min(sessionTimeout, lease) / 3;
+}
+
+/** A supervisor learns of a run's end a little later, and may be a little late itself, ms. */
+const ABOUT_MS = 100;
+
+/** A time in which all is calm, true time. */
+export interface Calm {
+  readonly from: number;
+  readonly to: number;
+  /** Up to here ticks were settled when it began. */
+  readonly through: number;
+  /** When each term began. */
+  readonly terms: readonly number[];
+  /** When the ensemble was away: the schedule goes on being served. */
+  readonly outages: readonly { readonly from: number; readonly to: number }[];
+}
+
+/** In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no longer than this, ms. */
+const BETWEEN_MS = 2_000;
+
+/**
+ * In calm times no tick is lost under any policy: each is served on time, or passed over because the command still ran, and then a later one is served if the concurrency policy
+ * says so.
+ */
+export function checkService(launches: readonly Launch[], calm: Calm, setting: Setting, cron: CronSetting): string[] {
+  const problems: string[] = [];
+  const late = lateness(setting);
+  const first = Math.max(EPOCH + calm.from, calm.through);
+  const last = EPOCH + calm.to - late - ABOUT_MS;
+  for (let tick = cron.schedule.next(first); tick !== undefined && tick <= last; tick = cron.schedule.next(tick)) {
+    const due = tick - EPOCH;
+    const launch = launches.find((other) => other.tick === tick);
+    if (launch !== undefined && launch.at <= due + late) continue;
+    if (waitsForLedger(due, calm, setting, cron)) continue;
+    if (setting.mixedFleet && calm.terms.some((began) => Math.abs(began - due) < BETWEEN_MS)) continue;
+    const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, due, setting, cron);
+    if (busy === undefined) {
+      const how = launch === undefined ? 'was lost' : `was served ${(launch.at - due).toFixed(0)} ms late`;
+      problems.push(`the tick ${time(tick)} (${due}) ${how}, though all was calm`);
+    } else if (isKept(cron) && busy + late < calm.to && !isFollowed(launches, tick, busy + late))
+      problems.push(
+        `the tick ${time(tick)} (${due}) waited, and neither it nor a later one was served by ${busy + late}`,
+      );
+  }
+  return problems;
+}
+
+/** The first tick of an outage waits for its entry; those that come meanwhile find that one before them. */
+function waitsForLedger(due: number, { outages }: Calm, setting: Setting, { schedule }: CronSetting): boolean {
+  const wait = heartbeat(setting) + ABOUT_MS;
+  return outages.some(({ from }) => due > from && due <= (schedule.next(EPOCH + from) ?? 0) - EPOCH + wait);
+}
+
+/** A tick that comes while the command runs is served at once; unless the first of several runs that ends takes the others with it, and ballot itself. */
+function runsBeside({ plan }: Setting, { concurrency }: CronSetting): boolean {
+  return concurrency === 'allow' && plan.onChildSuccess !== 'exit' && plan.onChildError !== 'exit';
+}
+
+/** A tick that comes while the command runs is served later, or a later one is. */
+function isKept({ concurrency }: CronSetting): boolean {
+  return concurrency === 'queue' || concurrency === 'replace';
+}
+
+/** Until when the command kept a tick from being served at its instant; `undefined` when it did not run then. */
+function busyUntil(launches: readonly Launch[], due: number, { plan }: Setting, cron: CronSetting): number | undefined {
+  const slack = CLOCKS_MS.near + ABOUT_MS;
+  // A waiting tick waits a little longer after a run that failed, and others come meanwhile.
+  const restart = cron.concurrency === 'queue' ? plan.restartMaxDelay : 0;
+  const ends = launches.flatMap(({ run }) => {
+    if (run === undefined || run.startedAt > due + slack) return [];
+    const end = (run.endedAt ?? Infinity) + restart;
+    return end + slack < due ? [] : [end];
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+function isFollowed(launches: readonly Launch[], tick: number, by: number): boolean {
+  return launches.some((launch) => (launch.tick ?? -Infinity) >= tick && launch.at <= by);
+}
