@@ -109,8 +109,9 @@ describe('the wire format of the ledger', () => {
   });
 
   const wire = String(encodeLedger(full));
-  const edited = (changes: object): string => JSON.stringify({ ...JSON.parse(wire), ...changes });
-  const editedRun = (changes: object): string => edited({ runs: [{ ...JSON.parse(wire).runs[1], ...changes }] });
+  const fields = JSON.parse(wire) as { runs: object[] };
+  const edited = (changes: object): string => JSON.stringify({ ...fields, ...changes });
+  const editedRun = (changes: object): string => edited({ runs: [{ ...fields.runs[1], ...changes }] });
   it.each([
     ['rubbish', 'rubbish', /^not JSON/],
     ['a NUL', '\0', /^not JSON/],
