@@ -111,7 +111,7 @@ class ZooKeeperElection implements Election, TermHost {
   async #open(signal: AbortSignal, timeout: number): Promise<Standing> {
     if (this.#standing !== undefined && !this.#standing.session.ended.aborted) return this.#standing;
     const session = await this.#options.sessions.open({ timeout, signal });
-    this.#standing = new Standing(session, this.#options);
+    this.#standing = new Standing(session, this.#options, this.#standing === undefined);
     this.#term = undefined;
     this.#reportTimings(session.timeout);
     return this.#standing;
@@ -135,7 +135,7 @@ class ZooKeeperElection implements Election, TermHost {
     for (;;) {
       try {
         const session = await this.#options.sessions.open({ timeout: this.#options.sessionTimeout, signal });
-        this.#standing = new Standing(session, this.#options);
+        this.#standing = new Standing(session, this.#options, false);
         return;
       } catch (error) {
         signal.throwIfAborted();

@@ -65,12 +65,14 @@ export class ExpiryWatch {
   /**
    * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: found out by a write to the own proposal. In a mixed
    * fleet that write would drive Go's candidates out of the queue, so this proof is done without. Infinity: it cannot be told.
+   * After an outage the holder gets its full time to renew, whatever the ensemble's clock says: that has gone on, while nobody could.
    */
   async #serverExpiry(lease: Stat, duration: number): Promise<number> {
     if (this.#options.mixedFleet) return Infinity;
     const written = await this.#standing.ask(this.#signal, (o) => this.#standing.refresh(o));
     const age = written === undefined ? undefined : ageByServer(lease, written);
-    return age === undefined ? Infinity : this.#options.clock.now() + Math.max(0, duration - age);
+    if (age === undefined) return Infinity;
+    return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#standing.calmSince + duration);
   }
 
   /** A round trip through the ensemble in good time; without it the lease's silence proves nothing. */

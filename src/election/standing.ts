@@ -23,9 +23,23 @@ export class Standing {
   /** A creation has an unknown outcome: there may be a proposal that nobody here knows the name of. */
   #inDoubt = false;
 
-  constructor(session: Session, options: ElectionOptions) {
+  /**
+   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that loses contact: whoever has just arrived has lived through no outage.
+   */
+  #calmSince: number;
+
+  /** `isFirst`: this candidate has had no session before. */
+  constructor(session: Session, options: ElectionOptions, isFirst: boolean) {
     this.session = session;
     this.#options = options;
+    this.#calmSince = isFirst ? -Infinity : options.clock.now();
+    session.onContact(({ up }) => {
+      if (up) this.#calmSince = options.clock.now();
+    });
+  }
+
+  get calmSince(): number {
+    return this.#calmSince;
   }
 
   /** Name of the proposal, without its folder; `undefined` while there is none. */

