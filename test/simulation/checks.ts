@@ -47,8 +47,10 @@ export function checkOverlaps(
     const ofOneTerm = older.host === newer.host && older.fencingToken === newer.fencingToken;
     if (setting.cron?.concurrency === 'allow' && ofOneTerm) return [];
     const what = `runs ${older.runId} on ${older.host} and ${newer.runId} on ${newer.host} lived together from ${from.toFixed(1)} to ${to.toFixed(1)}`;
+    // In `run cron` a leader that is cut off goes on with the schedule: the newer run may be its.
+    const concerned = setting.cron === undefined ? [older] : [older, newer];
     const excuses = impairments.filter(
-      (it) => mayExcuse(it, older, setting) && it.from < from && it.to > from - window(setting),
+      (it) => concerned.some((run) => mayExcuse(it, run, setting)) && it.from < from && it.to > from - window(setting),
     );
     if (setting.theme === 'drift' && to - from <= driftOverlap(setting)) return [];
     // A message that takes longer than a heartbeat is waited for is reason enough under `keep`.
@@ -56,7 +58,7 @@ export function checkOverlaps(
     if (excuses.length === 0 && !slow) return [`${what}, without any reason`];
     const healed = Math.max(
       ...impairments
-        .filter((it) => it.host === older.host || it.host === 'everybody')
+        .filter((it) => concerned.some(({ host }) => it.host === host) || it.host === 'everybody')
         .filter((it) => it.from < to)
         .map((it) => it.to),
     );
@@ -82,9 +84,9 @@ function window({ lease, sessionTimeout }: Setting): number {
 }
 
 /** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose ensemble lost its memory. */
-function mayExcuse(impairment: Impairment, older: SimulatedRun, { theme }: Setting): boolean {
+function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting): boolean {
   if (impairment.kind === 'wiped') return true;
-  if (impairment.host !== older.host && impairment.host !== 'everybody') return false;
+  if (impairment.host !== run.host && impairment.host !== 'everybody') return false;
   if (theme === 'keep') return true;
   return theme === 'freezes' && impairment.kind === 'frozen';
 }

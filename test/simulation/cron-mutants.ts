@@ -1,5 +1,7 @@
 /** What `run cron` has for safeguards, taken away one at a time. */
+import { encodeLedger, isOpen, parseLedger } from '../../src/schedule/ledger.ts';
 import type { Found, RunLedger } from '../../src/schedule/run-ledger.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
 import type { Mutant } from './mutants.ts';
 import { like, sessionsWith } from './mutations.ts';
 import type { Parts } from './parts.ts';
@@ -14,16 +16,41 @@ const findingsWith = (change: (found: Found) => Found): Parts =>
     open: async (token, settle, signal) => change(await real.open(token, (found) => settle(change(found)), signal)),
   }));
 
-/** Lost runs are ticks that nobody has started. */
-function forgotten(found: Found): Found {
-  const [first] = found.lost;
-  return first === undefined ? found : { ...found, through: first.tick - 1 };
+/** Reads a ledger as if the runs that nobody has closed had never been entered. */
+function forgetful(data: Buffer): Buffer {
+  const parsed = parseLedger(data);
+  if (parsed.kind !== 'ledger') return data;
+  const { runs, through } = parsed.ledger;
+  const open = runs.filter(isOpen);
+  if (through === undefined || !open.some(({ tick }) => tick === through)) return data;
+  return encodeLedger({ ...parsed.ledger, runs: runs.filter((run) => !isOpen(run)), through: through - 1 });
 }
 
-/** Reads a ledger as if no later term had written it. */
-function unfenced(data: Buffer): Buffer {
-  return Buffer.from(String(data).replace(/"fencingToken":\d+/, '"fencingToken":0'));
+/** Whoever has written the ledger goes on to find its own token in it. */
+function unfenced(session: Session): Partial<Session> {
+  let own: string | undefined;
+  const fence = /"fencingToken":\d+/;
+  return {
+    set: (path, data, version, options) => {
+      if (path.endsWith('/runs')) own = fence.exec(String(data))?.[0];
+      return session.set(path, data, version, options);
+    },
+    get: async (path, options) => {
+      const node = await session.get(path, options);
+      if (!path.endsWith('/runs') || own === undefined) return node;
+      return { ...node, data: Buffer.from(String(node.data).replace(fence, own)) };
+    },
+  };
 }
+
+/** Whoever reads the ledger is told something else. */
+const ledgerReads = (change: (data: Buffer) => Buffer): Parts =>
+  sessionsWith((session) => ({
+    get: async (path, options) => {
+      const node = await session.get(path, options);
+      return path.endsWith('/runs') ? { ...node, data: change(node.data) } : node;
+    },
+  }));
 
 export const cronMutants = {
   ledgerVersion: {
@@ -38,12 +65,7 @@ export const cronMutants = {
     what: 'the fence of the ledger',
     mode: 'cron',
     theme: 'keep',
-    parts: sessionsWith((session) => ({
-      get: async (path, options) => {
-        const node = await session.get(path, options);
-        return path.endsWith('/runs') ? { ...node, data: unfenced(node.data) } : node;
-      },
-    })),
+    parts: sessionsWith(unfenced),
   },
   opening: {
     what: 'the wait for the ledger to be opened',
@@ -73,7 +95,7 @@ export const cronMutants = {
     what: 'that a lost run is not run again',
     mode: 'cron',
     theme: 'rates',
-    parts: findingsWith(forgotten),
+    parts: ledgerReads(forgetful),
   },
   handover: {
     what: 'the mark of a handover',
