@@ -1,6 +1,6 @@
 /**
  * Measures what ballot promises. `npm run bench [-- name…] [--json FILE] [--no-build]`; without a name, all of them, one after the other.
- * Each starts a ZooKeeper server of its own on the loopback, takes about a minute, and leaves nothing behind. bench/README.md says what each measures.
+ * Each starts a ZooKeeper server of its own on the loopback, takes about a minute (`ticks` seven), and leaves nothing behind. bench/README.md says what each measures.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   start: () => import('./start.ts'),
   handover: () => import('./handover.ts'),
   takeover: () => import('./takeover.ts'),
+  ticks: () => import('./ticks.ts'),
   requests: () => import('./requests.ts'),
   'standby-requests': () => import('./standby-requests.ts'),
   memory: () => import('./memory.ts'),

@@ -1,4 +1,4 @@
-/** A `ballot run once` as a user starts it, from `dist`. */
+/** A `ballot run` as a user starts it, from `dist`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { poll } from '../../test/support/poll.ts';
@@ -11,7 +11,9 @@ export interface CandidateOptions {
   readonly id: string;
   readonly servers: string;
   readonly basePath: string;
-  /** More options of `run once`. */
+  /** `once` by default. */
+  readonly mode?: 'once' | 'cron';
+  /** More options of `run`. */
   readonly flags?: readonly string[];
   readonly command: readonly string[];
   /** What starts it: words in front of the command line. */
@@ -48,6 +50,7 @@ export class Candidate {
     id,
     servers,
     basePath,
+    mode = 'once',
     flags = [],
     command,
     prefix = [],
@@ -70,7 +73,7 @@ export class Candidate {
       node,
       join(root, 'dist/main.js'),
       'run',
-      'once',
+      mode,
       ...options,
       '--',
       ...command,

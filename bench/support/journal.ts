@@ -14,6 +14,8 @@ export interface Stamp {
   readonly at: number;
   readonly candidate: string;
   readonly pid: number;
+  /** The tick that the command was told, ms since the Unix epoch; NaN when it was told none. */
+  readonly tick: number;
 }
 
 export class Journal {
@@ -25,7 +27,7 @@ export class Journal {
 
   /** Bash code that appends one stamp, in one write. */
   #stamp(what: string): string {
-    return `echo "${what} $EPOCHREALTIME $BALLOT_CANDIDATE_ID $$" >>'${this.path}'`;
+    return `echo "${what} $EPOCHREALTIME $BALLOT_CANDIDATE_ID \${BALLOT_TICK:--} $$" >>'${this.path}'`;
   }
 
   /** A command that stamps its start, works for `ms`, and stamps its end. */
@@ -62,7 +64,8 @@ export class Journal {
     return lines.map((line) => {
       const words = line.split(' ');
       const [what = '', at = '', candidate = ''] = words;
-      return { what, at: Number(at) * 1000, candidate, pid: Number(words.at(-1)) };
+      const [tick = '', pid] = words.slice(-2);
+      return { what, at: Number(at) * 1000, candidate, pid: Number(pid), tick: Date.parse(tick) };
     });
   }
 

@@ -15,6 +15,9 @@ export interface Figure {
   readonly max: number;
   /** What the project promises for the median. */
   readonly promise?: number;
+  /** The value that 99 of 100 measurements do not exceed, where there are enough of them. */
+  readonly p99?: number;
+  readonly promise99?: number;
 }
 
 export interface Report {
@@ -39,6 +42,20 @@ export function figure(what: string, unit: Figure['unit'], values: readonly numb
     max,
     ...(promise === undefined ? {} : { promise }),
   };
+}
+
+/** The same with the 99th percentile, of which something else is promised. Throws when there are fewer than 100 values. */
+export function figure99(
+  what: string,
+  unit: Figure['unit'],
+  values: readonly number[],
+  promises: { readonly median?: number; readonly p99?: number } = {},
+): Figure {
+  const p99 = [...values].sort((a, b) => a - b)[Math.ceil(values.length * 0.99) - 1];
+  if (p99 === undefined || values.length < 100)
+    throw new Error(`${what}: ${values.length} values have no 99th percentile`);
+  const { p99: promise99 } = promises;
+  return { ...figure(what, unit, values, promises.median), p99, ...(promise99 === undefined ? {} : { promise99 }) };
 }
 
 function medianOf(sorted: readonly number[]): number {
@@ -94,8 +111,12 @@ export function print(
   else appendFileSync(jsonFile, `${line}\n`);
 }
 
-function cells({ unit, n, median, min, max, promise }: Figure): Record<string, string | number> {
+function cells({ unit, n, median, min, max, promise, p99, promise99 }: Figure): Record<string, string | number> {
   const round = (value: number): number => Number(value.toFixed(Math.abs(value) < 100 ? 1 : 0));
-  const verdict = promise === undefined ? '' : `≤ ${promise}: ${median <= promise ? 'kept' : 'MISSED'}`;
-  return { median: round(median), 'min–max': `${round(min)}–${round(max)}`, unit, n, promise: verdict };
+  const verdict = (value: number, of: number | undefined): string =>
+    of === undefined ? '' : `≤ ${of}: ${value <= of ? 'kept' : 'MISSED'}`;
+  const row = { median: round(median), 'min–max': `${round(min)}–${round(max)}`, unit, n };
+  if (p99 === undefined) return { ...row, promise: verdict(median, promise) };
+  const both = [verdict(median, promise), verdict(p99, promise99)].filter((each) => each !== '').join(', ');
+  return { ...row, p99: round(p99), promise: both };
 }

@@ -41,7 +41,7 @@ export class Workshop {
     }
   }
 
-  /** Starts `ballot run once` on this server, unless `options` say otherwise. */
+  /** Starts `ballot run` on this server, unless `options` say otherwise. */
   candidate(options: Omit<CandidateOptions, 'root' | 'cwd' | 'servers'> & { readonly servers?: string }): Candidate {
     const candidate = new Candidate({
       root: this.root,

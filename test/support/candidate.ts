@@ -269,9 +269,10 @@ export class Candidate implements AsyncDisposable {
 
   /** SIGKILL for the supervisor, its keepers and all that the command has started. */
   kill(): void {
-    const keepers = this.isRunning ? this.keepers() : [];
+    // The keepers first, and at one go: none of them must live to give the lease up for its supervisor.
+    if (this.isRunning) for (const pid of this.keepers()) tryKill(pid);
     this.#child.kill('SIGKILL');
-    for (const pid of [...keepers, ...this.descendants()]) tryKill(pid);
+    for (const pid of this.descendants()) tryKill(pid);
     rmSync(this.#folder, { recursive: true, force: true });
     alive.delete(this);
   }
@@ -419,8 +420,17 @@ export class Arena implements AsyncDisposable {
 
   /** `ballot info -o json`. */
   async info(): Promise<InfoReport> {
+    return (await this.#ask('info')) as InfoReport;
+  }
+
+  /** `ballot history -o json`. */
+  history(): Promise<unknown> {
+    return this.#ask('history');
+  }
+
+  async #ask(question: 'info' | 'history'): Promise<unknown> {
     const args = [
-      'info',
+      question,
       '-o',
       'json',
       `--zookeeper-servers=${this.#servers}`,
@@ -431,7 +441,7 @@ export class Arena implements AsyncDisposable {
       env: { PATH: process.env['PATH'], HOME: this.journal.folder },
       timeout: 15_000,
     });
-    return JSON.parse(stdout) as InfoReport;
+    return JSON.parse(stdout);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,10 @@
 /** What the tests of `ballot run cron` share: schedules that fit the moment, and the ticks that commands were given. */
 import { expect } from 'vitest';
-import type { Arena, Candidate, Entry, Journal } from './candidate.ts';
+import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
+import { NoNodeError } from '../../src/zookeeper/errors.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { Arena, type Candidate, type Entry, type Journal } from './candidate.ts';
+import { poll } from './poll.ts';
 
 /** A candidate of `ballot run cron` in this arena. */
 type Start = Omit<Parameters<Arena['start']>[0] & object, 'mode'> & { readonly schedule: string };
@@ -57,16 +61,27 @@ export function dailyAt(tick: number): string {
   return `CRON_TZ=UTC ${at.getUTCSeconds()} ${at.getUTCMinutes()} ${at.getUTCHours()} * * *`;
 }
 
-/** A schedule that has these whole seconds of one hour as its only ticks of the day, and a few more when they are of several minutes. */
-export function dailyAtSeconds(...ticks: readonly number[]): string {
-  const parts = (of: (at: Date) => number): string => [...new Set(ticks.map((tick) => of(new Date(tick))))].join(',');
-  return `CRON_TZ=UTC ${parts((at) => at.getUTCSeconds())} ${parts((at) => at.getUTCMinutes())} ${parts((at) => at.getUTCHours())} * * *`;
-}
-
 /** Waits until the wall clock shows `at`, ms since the Unix epoch. */
 export async function until(at: number): Promise<void> {
   for (let left = at - Date.now(); left > 0; left = at - Date.now())
     await new Promise((resolve) => setTimeout(resolve, left));
+}
+
+/**
+ * Prepares something for a tick that is a whole second, and sees to it that it is ready `ahead` ms before, when this resolves: a busy machine gets another, later tick. What was prepared in vain
+ * is disposed of.
+ */
+async function readyFor<T extends AsyncDisposable>(ahead: number, prepare: (tick: number) => Promise<T>): Promise<T> {
+  for (let room = ahead + 4000; ; room *= 2) {
+    const tick = secondAfter(room);
+    const prepared = await prepare(tick);
+    if (Date.now() <= tick - ahead) {
+      await until(tick - ahead);
+      return prepared;
+    }
+    await prepared[Symbol.asyncDispose]();
+    if (room > 60_000) throw new Error(`it takes more than ${room} ms to prepare this`);
+  }
 }
 
 /** Waits until `before` ms before a tick of `@every`, and returns that tick. */
@@ -74,4 +89,86 @@ export async function beforeTick(every: number, before: number): Promise<number>
   const tick = Math.ceil((Date.now() + before) / every) * every;
   await until(tick - before);
   return tick;
+}
+
+/** The ledger of an election. `undefined`: none has been written yet. Throws when it cannot be read. */
+export async function ledgerAt(session: Session, { basePath }: Pick<Arena, 'basePath'>): Promise<Ledger | undefined> {
+  try {
+    const { data } = await session.get(`${basePath}/runs`, { timeout: 5000 });
+    const parsed = parseLedger(data);
+    if (parsed.kind === 'unreadable') throw new Error(`the ledger cannot be read: ${parsed.why}: ${parsed.excerpt}`);
+    return parsed.kind === 'ledger' ? parsed.ledger : undefined;
+  } catch (error) {
+    if (error instanceof NoNodeError) return undefined;
+    throw error;
+  }
+}
+
+/** Waits until the ledger is such that `look` finds what it wants in it. */
+export function ledgerWith<T>(
+  session: Session,
+  stage: Arena,
+  what: string,
+  look: (ledger: Ledger) => T | undefined | false,
+): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
+  return poll(
+    async () => {
+      const ledger = await ledgerAt(session, stage);
+      return ledger && look(ledger);
+    },
+    { timeout: 15_000, what: `a ledger with ${what}` },
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}\n${JSON.stringify(await ledgerAt(session, stage), undefined, 1)}`, {
+      cause: error,
+    });
+  }) as Promise<Exclude<T, undefined | null | false | 0 | ''>>;
+}
+
+/** Waits until the record of that tick has an outcome. */
+export function recordOf(session: Session, stage: Arena, tick: number): Promise<RunRecord> {
+  const what = `an outcome of ${new Date(tick).toISOString()}`;
+  return ledgerWith(session, stage, what, ({ runs }) =>
+    runs.find((run) => run.tick === tick && run.outcome !== undefined),
+  );
+}
+
+/** Waits until the leader with that token has opened the ledger: from then on ticks are its to serve. */
+export function opened(session: Session, stage: Arena, token: number): Promise<Ledger> {
+  return ledgerWith(session, stage, `the token ${token}`, (ledger) => ledger.fencingToken === token && ledger);
+}
+
+/** Waits until that candidate leads and has opened the ledger. */
+export async function serves(session: Session, stage: Arena, candidate: Candidate): Promise<void> {
+  const { term } = await candidate.says('elected leader');
+  await opened(session, stage, term as number);
+}
+
+/** A leader that has opened the ledger, another candidate next in line, and a tick that both wait for, the day's only one. */
+export interface Pair extends AsyncDisposable {
+  readonly stage: Arena;
+  readonly leader: Candidate;
+  readonly next: Candidate;
+  readonly tick: number;
+}
+
+/** The tick is in `ahead` ms, or a little more. `leaderServers`: the leader's own way to them. */
+export function pairBefore(
+  observer: Session,
+  servers: string,
+  {
+    ahead = 1500,
+    flags = {},
+    script,
+    leaderServers = servers,
+  }: { ahead?: number; flags?: Record<string, string>; script?: string; leaderServers?: string },
+): Promise<Pair> {
+  return readyFor(ahead, async (tick) => {
+    const stage = new Arena(servers);
+    const options = { schedule: dailyAt(tick), flags, ...(script === undefined ? {} : { script }) };
+    const leader = await standCron(stage, { id: 'leader', servers: leaderServers, ...options });
+    const next = await standCron(stage, { id: 'next', ...options });
+    await serves(observer, stage, leader);
+    await next.says('next in line');
+    return { stage, leader, next, tick, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
+  });
 }

@@ -18,6 +18,21 @@ export interface Figures {
   readonly lateMax: number | null;
   readonly disturbed: number;
   readonly seed: number;
+  /** Only of those that serve a schedule. */
+  readonly ticks?: TickFigures;
+}
+
+/** What became of the ticks of a schedule. */
+export interface TickFigures {
+  /** From the first that was started to the last. */
+  readonly due: number;
+  /** Started, and the run came to its end. */
+  readonly served: number;
+  /** Started, and stopped with its leader. */
+  readonly cut: number;
+  readonly notStarted: number;
+  /** Of those that were started: after the fact, under catch-up=once. */
+  readonly madeUp: number;
 }
 
 export function figures(name: string, promise: number | undefined, found: Findings): Figures {
@@ -61,8 +76,8 @@ export function violations(fault: Fault, found: Findings): string[] {
 export function row(figures: Figures): Record<string, string | number> {
   const cell = (value: number | null): string | number =>
     value === null ? '' : Number(value.toFixed(Math.abs(value) < 10 && value !== 0 ? 2 : 0));
-  const numbers = Object.entries(figures).filter(([key]) => key !== 'fault' && key !== 'seed');
-  return Object.fromEntries(numbers.map(([key, value]) => [key, cell(value as number | null)]));
+  const { fault: _, seed: _seed, ticks = {}, ...numbers } = figures;
+  return Object.fromEntries(Object.entries({ ...numbers, ...ticks }).map(([key, value]) => [key, cell(value)]));
 }
 
 export function median(values: readonly number[]): number | null {

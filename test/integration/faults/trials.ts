@@ -1,6 +1,7 @@
 /** Everything that can be tried, by name: the faults of the catalogue, and the fleet of both kinds. */
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { FAULTS, type Fault } from './catalogue.ts';
+import { cronKill, cronViolations } from './cron-kill.ts';
 import { mixedFleet, mixedViolations } from './mixed-fleet.ts';
 import { figures, violations, type Figures } from './report.ts';
 import { series, type SeriesOptions } from './series.ts';
@@ -19,6 +20,8 @@ export interface Trial {
   readonly hold: (shared: Ensemble, options: SeriesOptions) => Promise<Verdict>;
 }
 
+const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+
 export const TRIALS: Readonly<Record<string, Trial>> = {
   ...Object.fromEntries(Object.entries(FAULTS).map(([name, fault]) => [name, trialOf(name, fault)])),
   'mixed-fleet': {
@@ -28,7 +31,23 @@ export const TRIALS: Readonly<Record<string, Trial>> = {
       return { figures: figures('mixed-fleet', undefined, found), wrong: mixedViolations(found), evidence: [] };
     },
   },
+  'cron-kill-none': cronTrial('cron-kill-none', 'catch-up=none', { ...RERUN, 'catch-up': 'none' }),
+  'cron-kill-once': cronTrial('cron-kill-once', 'catch-up=once', { ...RERUN, 'catch-up': 'once' }),
+  'cron-kill-turns': cronTrial('cron-kill-turns', 'every run on another candidate (reelect), catch-up=once', {
+    'catch-up': 'once',
+  }),
 };
+
+function cronTrial(name: string, words: string, flags: Readonly<Record<string, string>>): Trial {
+  return {
+    summary: `run cron, @every 1s, SIGKILL of the leader’s supervisor every 5 s; ${words}`,
+    hold: async (shared, options) => {
+      const found = await cronKill(shared, flags, options);
+      const shown = { ...figures(name, undefined, found), ticks: found.ticks };
+      return { figures: shown, wrong: cronViolations(found), evidence: found.evidence };
+    },
+  };
+}
 
 function trialOf(name: string, fault: Fault): Trial {
   const { summary, servers, promise } = fault;

@@ -1,0 +1,202 @@
+/** Ticks that pass while nobody leads, seen from the next leader. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { Arena, expectNoOverlaps, type Candidate } from '../support/candidate.ts';
+import {
+  dailyAt,
+  expectEachTickOnce,
+  expectEveryTick,
+  ledgerAt,
+  secondAfter,
+  serves,
+  standCron,
+  startCron,
+  tickOf,
+  ticksOf,
+} from '../support/cron.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
+import { WallClocks } from '../support/wall-clock.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+let zookeeper: Ensemble;
+let observer: Session;
+let clocks: WallClocks;
+
+beforeAll(async () => {
+  clocks = new WallClocks();
+  zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+});
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+  clocks?.[Symbol.dispose]();
+});
+afterEach(expectNoOverlaps);
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+const NONE = { ...RERUN, 'catch-up': 'none' };
+const ONCE = { ...RERUN, 'catch-up': 'once' };
+const script = 'exit 0';
+
+/** How the only leader goes: without a word (its keeper gives the lease up), or in order. */
+const LEAVES = {
+  crash: async (leader: Candidate): Promise<void> => {
+    leader.signal('SIGKILL');
+    await leader.ended;
+  },
+  stop: async (leader: Candidate): Promise<void> => {
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(0);
+  },
+};
+
+/** A leader waits for its tick and leaves before. The next candidate comes when its clock shows that tick and `late` ms more. */
+async function tickWithoutLeader(
+  stage: Arena,
+  { leaves, late, flags }: { leaves: keyof typeof LEAVES; late: number; flags: Record<string, string> },
+): Promise<{ readonly tick: number; readonly next: Candidate }> {
+  const tick = secondAfter(60_000);
+  const schedule = dailyAt(tick);
+  const leader = await standCron(stage, { schedule, flags, script });
+  await serves(observer, stage, leader);
+  await LEAVES[leaves](leader);
+  const clock = clocks.clock(tick + late - Date.now());
+  const next = startCron(stage, { schedule, flags, script, env: clock.env });
+  return { tick, next };
+}
+
+describe.concurrent('a tick that passes while nobody leads', () => {
+  /** What is served of it within a moment after the next leader has opened the ledger. */
+  const cases = [
+    { what: 'after a crash, catch-up=none', leaves: 'crash', late: 2000, flags: NONE, served: false },
+    { what: 'after a crash, catch-up=once', leaves: 'crash', late: 2000, flags: ONCE, served: true },
+    { what: 'after a crash, catch-up=once, an hour late', leaves: 'crash', late: 3_600_000, flags: ONCE, served: true },
+    {
+      what: 'after a crash, catch-up=once, older than start-deadline',
+      leaves: 'crash',
+      late: 40_000,
+      flags: { ...ONCE, 'start-deadline': '30s' },
+      served: false,
+    },
+    {
+      what: 'after a crash, catch-up=once, within start-deadline',
+      leaves: 'crash',
+      late: 40_000,
+      flags: { ...ONCE, 'start-deadline': '2m' },
+      served: true,
+    },
+    { what: 'handed over less than 10 s ago, catch-up=none', leaves: 'stop', late: 100, flags: NONE, served: true },
+    { what: 'handed over more than 10 s ago, catch-up=none', leaves: 'stop', late: 11_000, flags: NONE, served: false },
+    { what: 'handed over more than 10 s ago, catch-up=once', leaves: 'stop', late: 11_000, flags: ONCE, served: true },
+  ] as const;
+
+  it.each(cases)('$what: served $served', async ({ leaves, late, flags, served }) => {
+    await using stage = arena();
+    const { tick, next } = await tickWithoutLeader(stage, { leaves, late, flags });
+    await serves(observer, stage, next);
+    if (served) {
+      const start = await stage.journal.started();
+      expect(tickOf(start)).toBe(tick);
+      expect(start.candidate).toBe(next.id);
+    }
+    await pass(700);
+    expect(ticksOf(stage.journal)).toEqual(served ? [tick] : []);
+    const ledger = await ledgerAt(observer, stage);
+    expect(ledger?.through).toBeGreaterThanOrEqual(tick);
+    expect(ledger?.runs.map((run) => run.tick)).toEqual(served ? [tick] : []);
+  });
+
+  it('before there was a leader is nobody’s: nothing is made up under once', async () => {
+    await using stage = arena();
+    const tick = secondAfter(0);
+    const clock = clocks.clock(30_000);
+    const candidate = startCron(stage, { schedule: dailyAt(tick + 20_000), flags: ONCE, env: clock.env, script });
+    await serves(observer, stage, candidate);
+    await pass(700);
+    expect(stage.journal.entries()).toEqual([]);
+  });
+});
+
+describe.concurrent('all candidates are away over several ticks', () => {
+  const schedule = '@every 1s';
+  /** Three serve, all crash, and three others come back a few ticks later. */
+  async function allAway(stage: Arena, flags: Record<string, string>): Promise<{ last: number; backAt: number }> {
+    const first = [1, 2, 3].map(() => startCron(stage, { schedule, flags, script }));
+    await stage.journal.started(2);
+    // Standbys first, so that none of them takes over.
+    const leader = stage.journal.starts()[0]?.candidate;
+    for (const candidate of first.toSorted((a, b) => Number(a.id === leader) - Number(b.id === leader)))
+      await LEAVES.crash(candidate);
+    const last = ticksOf(stage.journal).at(-1) as number;
+    await pass(3500);
+    const backAt = Date.now();
+    for (let number = 0; number < 3; number++) startCron(stage, { schedule, flags, script });
+    await stage.journal.started(ticksOf(stage.journal).length + 3);
+    return { last, backAt };
+  }
+
+  it('none: those ticks are given up, said with their number, and the next one is served', async () => {
+    await using stage = arena();
+    const { last, backAt } = await allAway(stage, NONE);
+    expectEachTickOnce(stage.journal);
+    const after = ticksOf(stage.journal).filter((tick) => tick > last);
+    expect(after[0]).toBeGreaterThan(backAt);
+  });
+
+  it('once: the latest of them is made up, and then every tick is served', async () => {
+    await using stage = arena();
+    const { last, backAt } = await allAway(stage, ONCE);
+    const starts = stage.journal.starts();
+    const ticks = starts.map(tickOf);
+    expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
+    const after = starts.filter((start) => tickOf(start) > last);
+    const [madeUp] = after;
+    // The latest before its leader opened the ledger, which was after it had come back.
+    expect(tickOf(madeUp as (typeof after)[number])).toBeGreaterThan(backAt - 1000);
+    expect((madeUp?.time as number) * 1000).toBeGreaterThan(backAt);
+    expect(after.map(tickOf)).toEqual(after.map((_, index) => tickOf(madeUp as (typeof after)[number]) + index * 1000));
+  });
+});
+
+describe.concurrent('a tick that falls into a handover', () => {
+  it('is served by the next leader: with runs that end as the next tick comes, none is lost and none comes twice', async () => {
+    await using stage = arena();
+    // From 30 ms before the next second to 20 ms after it.
+    const untilTick =
+      'now=${EPOCHREALTIME/./}; left=$(( 1000000 - now % 1000000 - 30000 + RANDOM % 50000 )); stay $(printf "%d.%06d" $(( left / 1000000 )) $(( left % 1000000 )))';
+    const ids = ['a', 'b', 'c'];
+    const candidates: Candidate[] = [];
+    for (const id of ids) candidates.push(await standCron(stage, { id, schedule: '@every 1s', script: untilTick }));
+    await stage.journal.started(8, { timeout: 30_000 });
+    for (const candidate of candidates) candidate.signal('SIGTERM');
+    await Promise.all(candidates.map((candidate) => candidate.end()));
+    expectEachTickOnce(stage.journal);
+    // A tick that came just before the end of the run was skipped, as it should be; every other one was served.
+    const skipped = candidates
+      .flatMap((candidate) => candidate.said('tick skipped'))
+      .map((line) => Date.parse(String(line['tick'])));
+    const served = ticksOf(stage.journal);
+    const all = [...served, ...skipped.filter((tick) => tick < (served.at(-1) as number))].toSorted((a, b) => a - b);
+    expect(all).toEqual(all.map((_, index) => (all[0] as number) + index * 1000));
+    expect(new Set(stage.journal.starts().map(({ candidate }) => candidate)).size).toBe(3);
+  });
+
+  it('at every stop of a leader: every tick is served, also under catch-up=none', async () => {
+    await using stage = arena();
+    const schedule = '@every 2s';
+    const candidates: Candidate[] = [];
+    for (let number = 0; number < 4; number++)
+      candidates.push(await standCron(stage, { schedule, flags: NONE, script }));
+    for (const [index, leader] of candidates.slice(0, 3).entries()) {
+      await stage.journal.started(index + 1);
+      await leader.says('the run is over');
+      leader.signal('SIGTERM');
+      expect(await leader.end()).toBe(0);
+    }
+    await stage.journal.started(5);
+    expectEveryTick(stage.journal, 2000);
+  });
+});

@@ -1,0 +1,229 @@
+/** The ledger of runs as it is in ZooKeeper, and what is done to it from outside. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { encodeLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { Arena, expectNoOverlaps } from '../support/candidate.ts';
+import {
+  expectEachTickOnce,
+  expectEveryTick,
+  ledgerAt,
+  ledgerWith,
+  recordOf,
+  serves,
+  standCron,
+  startCron,
+  tickOf,
+  ticksOf,
+} from '../support/cron.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+let zookeeper: Ensemble;
+let observer: Session;
+const within = { timeout: 5000 };
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
+});
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+});
+afterEach(expectNoOverlaps);
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+const MOST_BYTES = 512 * 1024;
+
+/** An election with nothing but that in its ledger. */
+async function withLedger(stage: Arena, data: Buffer | string): Promise<void> {
+  await observer.create(stage.basePath, Buffer.alloc(0), 'persistent', within);
+  await observer.create(`${stage.basePath}/runs`, Buffer.from(data), 'persistent', within);
+}
+
+describe.concurrent('each run is in the ledger', () => {
+  it('with its tick, its candidate, its term, its start, its end and its outcome', async () => {
+    await using stage = arena();
+    const script = 'case ${BALLOT_RUN_ID##*.} in 1) exit 0;; 2) exit 3;; 3) kill -KILL $$;; esac; stay';
+    const leader = startCron(stage, { id: 'the-leader', schedule: '@every 1s', flags: RERUN, script });
+    await stage.journal.started(4);
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(143);
+    const starts = stage.journal.starts();
+    const token = Number(starts[0]?.token);
+    const ledger = await ledgerAt(observer, stage);
+    const { runs = [] } = ledger ?? {};
+    const expected = [
+      { outcome: 'succeeded', exitCode: 0 },
+      { outcome: 'failed', exitCode: 3 },
+      { outcome: 'failed', exitCode: 137 },
+      { outcome: 'stopped', exitCode: 143 },
+    ];
+    expect(runs).toEqual(
+      expected.map((ending, index) => ({
+        runId: `${token}.${index + 1}`,
+        tick: tickOf(starts[index] as (typeof starts)[number]),
+        candidateId: 'the-leader',
+        fencingToken: token,
+        start: expect.any(Number) as number,
+        end: expect.any(Number) as number,
+        ...ending,
+      })),
+    );
+    for (const [index, { tick, start, end = NaN }] of runs.entries()) {
+      expect(start).toBeGreaterThanOrEqual(tick);
+      expect(start).toBeLessThanOrEqual((starts[index]?.time as number) * 1000);
+      expect(end).toBeGreaterThanOrEqual(start);
+    }
+    expect(ledger).toMatchObject({ fencingToken: token, handedOver: expect.any(Number) as number });
+    expect(ledger?.through).toBeGreaterThanOrEqual(runs.at(-1)?.tick as number);
+  });
+
+  it('also one that was stopped for its length, was replaced, or could not be started', async () => {
+    await using late = arena();
+    await using replaced = arena();
+    await using missing = arena();
+    const schedule = '@every 2s';
+    startCron(late, { schedule, flags: { ...RERUN, 'run-timeout': '200ms' } });
+    startCron(replaced, { schedule, flags: { ...RERUN, concurrency: 'replace' } });
+    startCron(missing, { schedule, flags: RERUN, command: ['/no/such/command'] });
+    const first = (stage: Arena): Promise<RunRecord> =>
+      ledgerWith(observer, stage, 'an outcome', ({ runs: [run] }) => run?.outcome !== undefined && run);
+    expect(await first(late)).toMatchObject({ outcome: 'timed out', exitCode: 124 });
+    expect(await first(replaced)).toMatchObject({ outcome: 'replaced' });
+    expect(await first(missing)).toMatchObject({ outcome: 'not started', exitCode: 127 });
+  });
+
+  it('with the number of ticks that were skipped while it ran', async () => {
+    await using stage = arena();
+    startCron(stage, { schedule: '@every 1s', flags: RERUN, script: 'stay 2.5; exit 0' });
+    const tick = tickOf(await stage.journal.started());
+    expect(await recordOf(observer, stage, tick)).toMatchObject({ outcome: 'succeeded', skipped: 2 });
+  });
+
+  it('of every candidate that leads: ballot history prints them', async () => {
+    await using stage = arena();
+    const script = 'stay 0.1';
+    for (const id of ['a', 'b', 'c']) await standCron(stage, { id, schedule: '@every 2s', script });
+    await stage.journal.started(4);
+    const starts = stage.journal.starts();
+    await recordOf(observer, stage, tickOf(starts[2] as (typeof starts)[number]));
+    const printed = JSON.stringify(await stage.history());
+    for (const { tick, candidate, token } of starts.slice(0, 3)) {
+      expect(printed).toContain(tick.slice(0, 19));
+      expect(printed).toContain(`"${candidate}"`);
+      expect(printed).toContain(token);
+    }
+  });
+});
+
+describe.concurrent('a ledger that cannot be read', () => {
+  it.each([
+    ['no JSON', 'rubbish \u001b[2J'],
+    ['a list', '[]'],
+    ['another object', '{"runs":"none"}'],
+    ['900 KB', 'x'.repeat(900_000)],
+    ['bytes', Buffer.from([0, 255, 254, 10, 13])],
+  ])('(%s) is said, with the beginning of it, and replaced: ticks are served', async (_, data) => {
+    await using stage = arena();
+    await withLedger(stage, data);
+    const candidate = startCron(stage, {
+      schedule: '@every 1s',
+      flags: { ...RERUN, 'catch-up': 'once' },
+      script: 'exit 0',
+    });
+    await stage.journal.started(2);
+    expectEveryTick(stage.journal, 1000);
+    const warnings = candidate.log.filter(({ level, msg }) => level === 'warn' && msg.includes('ledger'));
+    expect(warnings).toHaveLength(1);
+    expect(String(warnings[0]?.['excerpt'] ?? '').length).toBeLessThanOrEqual(80);
+    expect(JSON.stringify(warnings[0])).not.toContain('\u001b');
+    // Nobody knows what was served: nothing is made up.
+    const { term, time } = candidate.said('elected leader')[0] as { term?: unknown; time?: unknown };
+    expect(ticksOf(stage.journal)[0]).toBeGreaterThan(Date.parse(String(time)) - 1);
+    expect(await ledgerAt(observer, stage)).toMatchObject({ fencingToken: term });
+  });
+});
+
+describe.concurrent('a ledger of many runs', () => {
+  const record = (index: number, candidateId: string): RunRecord => ({
+    runId: `1.${index + 1}`,
+    tick: 1_700_000_000_000 + index * 1000,
+    candidateId,
+    fencingToken: 1,
+    start: 1_700_000_000_000 + index * 1000,
+    end: 1_700_000_000_500 + index * 1000,
+    outcome: 'succeeded',
+    exitCode: 0,
+  });
+  const runs = (count: number, candidateId: string): RunRecord[] =>
+    Array.from({ length: count }, (_, index) => record(index, candidateId));
+
+  it('keeps the 50 newest', async () => {
+    await using stage = arena();
+    const before = runs(50, 'before');
+    await withLedger(stage, encodeLedger({ fencingToken: 1, through: before.at(-1)?.tick as number, runs: before }));
+    startCron(stage, { id: 'now', schedule: '@every 1s', flags: RERUN, script: 'exit 0' });
+    await stage.journal.started(3);
+    const ids = (await ledgerAt(observer, stage))?.runs.map(({ candidateId }) => candidateId);
+    expect(ids).toHaveLength(50);
+    expect(ids?.slice(-2)).toEqual(['now', 'now']);
+    expect((await ledgerAt(observer, stage))?.runs.at(0)?.tick).toBeGreaterThanOrEqual(before[2]?.tick as number);
+  });
+
+  it('never grows over 512 KiB, however long the names are', async () => {
+    await using stage = arena();
+    const id = 'now';
+    const before = runs(25, 'n'.repeat(20_000));
+    await withLedger(stage, encodeLedger({ fencingToken: 1, through: before.at(-1)?.tick as number, runs: before }));
+    startCron(stage, { id, schedule: '@every 1s', flags: RERUN, script: 'exit 0' });
+    await stage.journal.started(4);
+    const { data } = await observer.get(`${stage.basePath}/runs`, within);
+    expect(data.length).toBeLessThanOrEqual(MOST_BYTES);
+    const kept = (await ledgerAt(observer, stage))?.runs ?? [];
+    expect(kept.length).toBeGreaterThan(20);
+    expect(kept.at(-1)?.candidateId).toBe(id);
+  });
+});
+
+describe.concurrent('a ledger that is changed by somebody else while a leader serves', () => {
+  it.each([
+    ['deleted', async (path: string) => void (await observer.delete(path, -1, within))],
+    ['emptied', async (path: string) => void (await observer.set(path, Buffer.alloc(0), -1, within))],
+    ['overwritten', async (path: string) => void (await observer.set(path, Buffer.from('mine'), -1, within))],
+  ])('%s: it is made anew, every tick is served, and none twice', async (_, change) => {
+    await using stage = arena();
+    const leader = startCron(stage, { schedule: '@every 1s', flags: RERUN, script: 'stay 0.1' });
+    await serves(observer, stage, leader);
+    await stage.journal.started(2);
+    await change(`${stage.basePath}/runs`);
+    await stage.journal.started(5);
+    expectEveryTick(stage.journal, 1000);
+    expect(leader.said('elected leader')).toHaveLength(1);
+    expect((await ledgerAt(observer, stage))?.runs.map(({ tick }) => tick)).toContain(ticksOf(stage.journal)[3]);
+  });
+
+  it('taken by a later term: this one starts no tick any more, and the one after both does', async () => {
+    await using stage = arena();
+    const flags = { ...RERUN, 'catch-up': 'once' };
+    const leader = await standCron(stage, { schedule: '@every 1s', flags, script: 'exit 0' });
+    const next = await standCron(stage, { schedule: '@every 1s', flags, script: 'exit 0' });
+    await serves(observer, stage, leader);
+    await stage.journal.started(2);
+    const before = (await ledgerAt(observer, stage)) as Ledger;
+    // A token that a later claim may have had: its transaction is older than this write.
+    const fencingToken = before.fencingToken + 1;
+    await observer.set(`${stage.basePath}/runs`, encodeLedger({ ...before, fencingToken }), -1, within);
+    const warning = await leader.says('a later leader writes the ledger of runs');
+    expect(warning.level).toBe('warn');
+    const served = stage.journal.starts().length;
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(stage.journal.starts()).toHaveLength(served);
+    expect((await ledgerAt(observer, stage))?.fencingToken).toBe(fencingToken);
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(0);
+    await stage.journal.started(2, { candidate: next.id });
+    expectEachTickOnce(stage.journal);
+  });
+});

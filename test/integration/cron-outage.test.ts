@@ -1,0 +1,229 @@
+/** ZooKeeper is away over ticks. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { Arena, expectNoOverlaps, type Candidate } from '../support/candidate.ts';
+import {
+  beforeTick,
+  expectEachTickOnce,
+  expectEveryTick,
+  ledgerWith,
+  serves,
+  startCron,
+  standCron,
+  tickOf,
+  ticksOf,
+} from '../support/cron.ts';
+import { poll } from '../support/poll.ts';
+import { Proxy } from '../support/proxy.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+afterEach(expectNoOverlaps);
+
+const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+const EVERY = 2000;
+const schedule = '@every 2s';
+const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+const KEEP = { ...RERUN, 'on-lease-loss': 'keep', 'zookeeper-session-timeout': '3s' };
+const STOP = { ...RERUN, 'on-lease-loss': 'stop', 'zookeeper-session-timeout': '3s' };
+const script = 'stay 0.1; exit 0';
+
+/** A server of one's own, since it is to go away. */
+async function withServer(work: (zookeeper: Ensemble) => Promise<void>): Promise<void> {
+  await using zookeeper = await startZooKeeper();
+  await work(zookeeper);
+}
+
+async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Promise<T>): Promise<T> {
+  const observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 15_000 });
+  try {
+    return await work(observer);
+  } finally {
+    await observer.close(3000);
+  }
+}
+
+/** The ledger comes to hold every tick that was started, each with an outcome that is not `lost`. */
+async function expectAllWritten(zookeeper: Ensemble, stage: Arena): Promise<void> {
+  const served = ticksOf(stage.journal);
+  const written = await observed(zookeeper, (observer) =>
+    ledgerWith(observer, stage, 'all that was started', ({ runs }) => {
+      const ended = runs.filter(({ outcome }) => outcome !== undefined);
+      return served.every((tick) => ended.some((run) => run.tick === tick)) && ended;
+    }),
+  );
+  expect(written.map(({ outcome }) => outcome)).toEqual(written.map(() => 'succeeded'));
+}
+
+describe.concurrent('on-lease-loss=keep', () => {
+  it.each(['killed', 'frozen'])(
+    'a server that is %s over several ticks: all are served, and written when it is back',
+    (how) =>
+      withServer(async (zookeeper) => {
+        await using stage = new Arena(zookeeper.connectString);
+        const leader = await standCron(stage, { schedule, flags: KEEP, script });
+        await standCron(stage, { schedule, flags: KEEP, script });
+        await stage.journal.started();
+        await beforeTick(EVERY, 500);
+        if (how === 'killed') await zookeeper.server.stop();
+        else zookeeper.server.pause();
+        const before = stage.journal.starts().length;
+        await stage.journal.started(before + 3);
+        if (how === 'killed') await zookeeper.server.restart();
+        else zookeeper.server.resume();
+        await leader.says('the lease is renewed again');
+        await stage.journal.started(before + 5);
+        expectEveryTick(stage.journal, EVERY);
+        expect(new Set(stage.journal.starts().map(({ token }) => token)).size).toBe(1);
+        await expectAllWritten(zookeeper, stage);
+      }),
+  );
+
+  it('a leader that was stopped while the server is away hands its command over to nobody, and ends', () =>
+    withServer(async (zookeeper) => {
+      await using stage = new Arena(zookeeper.connectString);
+      const leader = await standCron(stage, { schedule, flags: KEEP, script: 'stay' });
+      await stage.journal.started();
+      await zookeeper.server.stop();
+      await leader.says('staying in role');
+      leader.signal('SIGTERM');
+      expect(await leader.end()).toBe(143);
+      expect(leader.descendants()).toEqual([]);
+    }));
+
+  it('a leader that is cut off alone goes on serving, and so does the one that takes over, until it learns of it', () =>
+    withServer(async (zookeeper) => {
+      await using proxy = await Proxy.start(zookeeper.server.port);
+      await using stage = new Arena(zookeeper.connectString);
+      stage.overlapsAllowed = true;
+      const cutOff = await standCron(stage, { id: 'cut-off', schedule, flags: KEEP, script, servers: proxy.address });
+      const other = await standCron(stage, { id: 'other', schedule, flags: KEEP, script });
+      await stage.journal.started();
+      proxy.blackHole();
+      await stage.journal.started(1, { candidate: other.id });
+      proxy.forward();
+      await cutOff.says('the lease is lost');
+      await cutOff.says('standing by, next in line');
+      const both = ticksOf(stage.journal, cutOff.id).length;
+      await pass(EVERY + 500);
+      expect(ticksOf(stage.journal, cutOff.id)).toHaveLength(both);
+      // What the one that was cut off ran in its term is not written over what the later term has written.
+      const token = Number(stage.journal.starts(other.id)[0]?.token);
+      await observed(zookeeper, (observer) =>
+        ledgerWith(observer, stage, 'the later token', (ledger) => ledger.fencingToken === token),
+      );
+    }));
+});
+
+describe.concurrent('on-lease-loss=stop', () => {
+  it('a tick that cannot be recorded is not started; with the server back, ticks are served again', () =>
+    withServer(async (zookeeper) => {
+      await using stage = new Arena(zookeeper.connectString);
+      const first = await standCron(stage, { schedule, flags: STOP, script });
+      await standCron(stage, { schedule, flags: STOP, script });
+      await stage.journal.started();
+      const tick = await beforeTick(EVERY, 700);
+      await zookeeper.server.stop();
+      const before = stage.journal.starts().length;
+      await pass(3 * EVERY);
+      expect(stage.journal.starts()).toHaveLength(before);
+      expect(first.isRunning).toBe(true);
+      const backAt = Date.now();
+      await zookeeper.server.restart();
+      await stage.journal.started(before + 2, { timeout: 30_000 });
+      expectEachTickOnce(stage.journal);
+      expect(ticksOf(stage.journal)).not.toContain(tick);
+      expect(tickOf(stage.journal.starts()[before + 1] as never)).toBeGreaterThan(backAt);
+      await expectAllWritten(zookeeper, stage);
+    }));
+
+  it('under catch-up=once the latest of those is made up', () =>
+    withServer(async (zookeeper) => {
+      await using stage = new Arena(zookeeper.connectString);
+      const flags = { ...STOP, 'catch-up': 'once' };
+      await standCron(stage, { schedule: '@every 5s', flags, script });
+      await stage.journal.started();
+      const tick = await beforeTick(5000, 700);
+      await zookeeper.server.stop();
+      await pass(1700);
+      const before = stage.journal.starts().length;
+      expect(ticksOf(stage.journal)).not.toContain(tick);
+      await zookeeper.server.restart();
+      const made = await stage.journal.started(before + 1, { timeout: 30_000 });
+      // However long the election took.
+      expect(tickOf(made)).toBe(Math.floor((made.time * 1000) / 5000) * 5000);
+      expectEachTickOnce(stage.journal);
+    }));
+
+  it('the answer to an entry is lost: whatever the leader makes of it, no tick is served twice, and none is left open', () =>
+    withServer(async (zookeeper) => {
+      await using proxy = await Proxy.start(zookeeper.server.port);
+      await using stage = new Arena(zookeeper.connectString);
+      const leader = await standCron(stage, {
+        schedule,
+        flags: { ...STOP, 'zookeeper-session-timeout': '6s' },
+        script,
+        servers: proxy.address,
+      });
+      await stage.journal.started();
+      const tick = await beforeTick(EVERY, 200);
+      proxy.blackHole('toClient');
+      await pass(700);
+      proxy.forward();
+      await leader.says('regained contact');
+      await stage.journal.started(ticksOf(stage.journal).length + 2);
+      expectEachTickOnce(stage.journal);
+      await expectAllWritten(zookeeper, stage);
+      expect(ticksOf(stage.journal).filter((each) => each === tick).length).toBeLessThanOrEqual(1);
+    }));
+});
+
+describe.concurrent('on-election-failure=run-anyway', () => {
+  const ANYWAY = { ...RERUN, 'on-election-failure': 'run-anyway', 'zookeeper-session-timeout': '1s' };
+
+  it('each candidate serves the ticks by itself, without a token; with the server back one serves them, recorded', () =>
+    withServer(async (zookeeper) => {
+      await zookeeper.server.stop();
+      await using stage = new Arena(zookeeper.connectString);
+      stage.overlapsAllowed = true;
+      const both = [1, 2].map(() => startCron(stage, { schedule, flags: ANYWAY, script }));
+      await Promise.all(both.map(({ id }) => stage.journal.started(2, { candidate: id })));
+      expect(new Set(stage.journal.starts().map(({ token }) => token))).toEqual(new Set(['-']));
+      for (const { id } of both) {
+        const ticks = ticksOf(stage.journal, id);
+        expect(ticks).toEqual(ticks.map((_, index) => (ticks[0] as number) + index * EVERY));
+      }
+      await zookeeper.server.restart();
+      const leads = (): Candidate | undefined => both.find((candidate) => candidate.said('elected leader').length > 0);
+      const leader = await poll(leads, { timeout: 20_000, what: 'a leader' });
+      await observed(zookeeper, (observer) => serves(observer, stage, leader));
+      await poll(() => both.some((candidate) => candidate.said('standing by').length > 0), { what: 'a standby' });
+      // What it ran anyway counts as settled when it leads.
+      await poll(() => Number(stage.journal.starts(leader.id).at(-1)?.token) > 0, { what: 'a tick served as leader' });
+      await stage.journal.started(stage.journal.starts(leader.id).length + 2, { candidate: leader.id });
+      const ticks = ticksOf(stage.journal, leader.id);
+      expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
+      const led = stage.journal.starts(leader.id).filter(({ token }) => token !== '-');
+      await observed(zookeeper, (observer) =>
+        ledgerWith(observer, stage, 'the ticks of the leader', ({ runs }) =>
+          led.every((start) => runs.some((run) => run.tick === tickOf(start) && run.candidateId === leader.id)),
+        ),
+      );
+    }));
+
+  it.each([
+    ['exit', 3],
+    ['ignore', undefined],
+  ])('a run that failed, %s: ends with %s', (policy, code) =>
+    withServer(async (zookeeper) => {
+      await zookeeper.server.stop();
+      await using stage = new Arena(zookeeper.connectString);
+      const flags = { ...ANYWAY, 'on-child-error': policy };
+      const candidate = startCron(stage, { schedule: '@every 1s', flags, script: 'exit 3' });
+      if (code === undefined) await stage.journal.started(3);
+      else expect(await candidate.end()).toBe(code);
+      expect(stage.journal.starts().map(({ token }) => token)).toEqual(stage.journal.starts().map(() => '-'));
+      expectEveryTick(stage.journal, 1000);
+    }),
+  );
+});
