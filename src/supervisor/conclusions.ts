@@ -12,7 +12,7 @@ import {
   type Result,
 } from './policy.ts';
 import { seconds, stay } from './roles.ts';
-import { nextDeadline, runOf, stopEach, without } from './runs.ts';
+import { ageOf, nextDeadline, runOf, stopEach, without } from './runs.ts';
 import type { Counts, Effect, Ending, In, NotEntered, On, Role, Run, Runs, Step } from './state.ts';
 import { after, atOnce, counts, goOn, leave, note, runAgain, runAt, standAgain, waitForTick } from './steps.ts';
 
@@ -39,7 +39,7 @@ export function ended(state: In<'running' | 'stopping'>, event: On<'runEnded'>, 
   if (run === undefined) return stay(state);
   const { outcome, exitCode } = event;
   const timedOut = run.stop?.reason.kind === 'runTimeout';
-  const result: Result = { outcome, exitCode, timedOut, ranFor: now - run.startedAt };
+  const result: Result = { outcome, exitCode, timedOut, ranFor: ageOf(run, now) };
   const asAsked =
     run.stop?.reason.kind === 'replaced' || (state.name === 'stopping' && state.ending.kind === 'requested');
   const over = note(exitCode === 0 || asAsked ? 'info' : 'error', 'the run is over', {

@@ -186,7 +186,10 @@ export class Executions {
     if (clock.now() >= Math.min(by, term?.safeUntil ?? Infinity)) return this.#tooLate(execution, token);
     const command = launch(identity);
     execution.command = command;
-    if (tick !== undefined) this.#parts.onTick(tick);
+    if (tick !== undefined) {
+      this.#parts.onTick(tick);
+      this.#parts.dispatch({ kind: 'runStarted', run });
+    }
     this.#bequeath();
     const { pid } = command;
     const { runId } = identity;

@@ -16,6 +16,7 @@ import {
   unconfirmed,
 } from './roles.ts';
 import {
+  ageOf,
   each,
   hurry,
   isLate,
@@ -83,7 +84,7 @@ function overdue(state: In<'running'>, plan: Plan, now: number): Step {
     if (!isLate(run, plan, now)) return press(run, state.role, plan, now);
     const late = note('error', 'the run takes longer than run-timeout; stopping it', {
       run: run.run,
-      ranFor: seconds(now - run.startedAt),
+      ranFor: seconds(ageOf(run, now)),
     });
     return withNote(late, stopRun(run, { kind: 'runTimeout' }, state.role, plan, now));
   });
@@ -105,8 +106,16 @@ function leftBehind(state: In<'running'>, event: On<'commandEnded'>, plan: Plan,
 function stopRunning(state: In<'running'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
   const { signal } = event;
   const [oldest] = state.alive;
-  const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(now - oldest.startedAt) });
+  const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(ageOf(oldest, now)) });
   return after([stopping], stopAll(state, { kind: 'requested', signal }, plan, now));
+}
+
+/** Its time begins to count. */
+function started(state: In<'running'>, event: On<'runStarted'>, plan: Plan, now: number): Step {
+  const run = runOf(state.alive, event);
+  if (run === undefined || run.startedAt !== undefined) return stay(state);
+  const alive = replaced(state.alive, { ...run, startedAt: now });
+  return goOn(state, state.role, alive, state.waiting, plan);
 }
 
 /** A tick comes while the command runs. */
@@ -117,7 +126,9 @@ function tickWhileRunning(state: In<'running'>, event: On<'tick'>, plan: Plan, n
     case undefined:
       return stay(state);
     case 'skip': {
-      const step = skipped(state, tick, 'the command still runs', plan);
+      const [oldest] = state.alive;
+      const why = oldest.startedAt === undefined ? 'the tick before is being entered' : 'the command still runs';
+      const step = skipped(state, tick, why, plan);
       return after([{ kind: 'skip', tick }], step);
     }
     case 'queue':
@@ -167,6 +178,7 @@ export const running: Row<'running'> = {
   leaseLost: lostWhileRunning,
   commandEnded: leftBehind,
   runEnded: ended,
+  runStarted: started,
   notEntered,
   tick: tickWhileRunning,
   ledgerFailed: (state, event, plan, now) =>

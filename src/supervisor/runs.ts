@@ -26,7 +26,7 @@ function dueAt(run: Run, lease: StopInstants | undefined, plan: Plan): number {
   const { stop } = run;
   switch (stop?.phase) {
     case undefined:
-      return Math.min(run.startedAt + (plan.runTimeout ?? Infinity), lease?.termAt ?? Infinity);
+      return Math.min(lateAt(run, plan), lease?.termAt ?? Infinity);
     case 'terminating':
       return Math.min(stop.graceEnd, lease?.killAt ?? Infinity);
     case 'killing':
@@ -43,7 +43,16 @@ export function nextDeadline(runs: Runs, role: Role, plan: Plan): number | undef
 
 /** Whether the run has taken longer than it may, and nobody stops it yet. */
 export function isLate(run: Run, plan: Plan, now: number): boolean {
-  return run.stop === undefined && now >= run.startedAt + (plan.runTimeout ?? Infinity);
+  return run.stop === undefined && now >= lateAt(run, plan);
+}
+
+function lateAt({ startedAt }: Run, { runTimeout }: Plan): number {
+  return startedAt === undefined || runTimeout === undefined ? Infinity : startedAt + runTimeout;
+}
+
+/** How long a run has lasted, ms. */
+export function ageOf({ startedAt }: Run, now: number): number {
+  return startedAt === undefined ? 0 : now - startedAt;
 }
 
 /** SIGKILL, again and again until the group is gone. */

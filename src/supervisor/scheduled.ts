@@ -54,6 +54,7 @@ export const scheduled: Row<'scheduled'> = {
     leadershipOf(state.role, event) === undefined ? stay(state) : after([lossNote(event)], stand(state, plan, now)),
   commandEnded: stay,
   runEnded: stay,
+  runStarted: stay,
   notEntered: stay,
   tick: (state, event, plan, now) =>
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),

@@ -108,6 +108,7 @@ export const campaigning: Row<'campaigning'> = {
   leaseLost: stay,
   commandEnded: stay,
   runEnded: stay,
+  runStarted: stay,
   notEntered: stay,
   tick: stay,
   ledgerFailed: stay,
@@ -133,6 +134,7 @@ export const backingOff: Row<'backingOff'> = {
   leaseLost: lostWhileWaiting,
   commandEnded: stay,
   runEnded: stay,
+  runStarted: stay,
   notEntered: stay,
   tick: laterTick,
   ledgerFailed: (state, event, _plan, now) =>

@@ -37,7 +37,8 @@ export type Role =
 /** One execution of the command. */
 export interface Run {
   readonly run: number;
-  readonly startedAt: number;
+  /** `undefined` while its tick is being entered in the ledger. */
+  readonly startedAt: number | undefined;
   /** The tick that it is for, ms since the Unix epoch; `undefined` in `once`. */
   readonly tick: number | undefined;
   /** Ticks that were passed over since the command was still running. */
@@ -139,6 +140,8 @@ export type Event =
   | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
+  /** The tick of a run is entered, and its command was started. */
+  | { readonly kind: 'runStarted'; readonly run: number }
   /** A run was not started, since its tick could not be entered in the ledger, or was not to be any more. */
   | { readonly kind: 'notEntered'; readonly run: number; readonly why: NotEntered }
   /** A tick of the schedule. `term`: whose ticks these are; `undefined` without leadership. */

@@ -139,7 +139,13 @@ function spawn(
   plan: Plan,
   now: number,
 ): Step {
-  const run: Run = { run: base.runs + 1, startedAt: now, tick, skipped: 0, stop: undefined };
+  const run: Run = {
+    run: base.runs + 1,
+    startedAt: tick === undefined ? now : undefined,
+    tick,
+    skipped: 0,
+    stop: undefined,
+  };
   const term = role.kind === 'leader' ? role.leadership.term : undefined;
   const by = role.kind === 'leader' ? startBy(role.leadership, plan) : Infinity;
   const step = goOn({ ...base, runs: run.run }, role, [...beside, run] as unknown as Runs, undefined, plan);

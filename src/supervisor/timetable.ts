@@ -40,6 +40,8 @@ export class Timetable {
     const reckoning = term === undefined ? this.#fromNow() : await this.#open(term, signal);
     if (reckoning === undefined || signal.aborted) return;
     const { through, start } = reckoning;
+    // Before any tick that has come while the ledger was being opened.
+    if (start !== undefined) report(start);
     startTicks({
       schedule,
       clock,
@@ -47,7 +49,6 @@ export class Timetable {
       onEvent: (event) => this.#happened(event, report),
       signal,
     });
-    if (start !== undefined) report(start);
   }
 
   /** This process has started the tick, or passed it over. One that was merely reported may yet come to nothing, and be served later. */

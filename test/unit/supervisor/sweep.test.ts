@@ -106,8 +106,12 @@ function possible(world: World): { readonly event: Event; readonly after: number
   if (term !== undefined && world.serving === term.token)
     add({ kind: 'ledgerFailed', term: term.token, failure: { kind: 'refused', message: 'why', exitCode: 77 } });
   for (const { run, ended, entering } of alive) {
-    if (entering)
+    if (entering) {
+      add({ kind: 'runStarted', run });
       for (const why of ['taken', 'fenced', 'unanswered', 'withdrawn'] as const) add({ kind: 'notEntered', run, why });
+      add({ kind: 'runEnded', run, outcome: { kind: 'notStarted', code: 126, message: 'too late' }, exitCode: 126 });
+      continue;
+    }
     if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 } });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
@@ -130,6 +134,7 @@ const stale: readonly Event[] = [
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
   { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 } },
   { kind: 'resigned', resignation: -1, error: 'why' },
+  { kind: 'runStarted', run: -1 },
   { kind: 'notEntered', run: -1, why: 'taken' },
   { kind: 'tick', term: -1, tick: 0 },
   { kind: 'ledgerFailed', term: -1, failure: { kind: 'bug', message: '', exitCode: 70 } },
@@ -154,8 +159,10 @@ function follow(world: World, event: Event, after: number, plan: Plan): World {
     term = undefined;
     serving = undefined;
   }
+  if (event.kind === 'runStarted')
+    alive = alive.map((life) => (life.run === event.run ? { ...life, entering: false } : life));
   if (event.kind === 'commandEnded')
-    alive = alive.map((life) => (life.run === event.run ? { ...life, ended: true, entering: false } : life));
+    alive = alive.map((life) => (life.run === event.run ? { ...life, ended: true } : life));
   if (event.kind === 'runEnded' || event.kind === 'notEntered') alive = alive.filter(({ run }) => run !== event.run);
   if (event.kind === 'resigned') resigning = undefined;
   if (event.kind === 'deadline' && world.state.name === 'resigning') resigning = undefined;
