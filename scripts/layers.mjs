@@ -29,7 +29,10 @@ const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['zookeeper/fork.ts'],
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
-  'cli/info.ts': ['election', 'zookeeper', 'local'],
+  'cli/look.ts': ['zookeeper', 'local'],
+  'cli/info.ts': ['election', 'schedule'],
+  'cli/history.ts': ['election', 'schedule'],
+  'cli/runs.ts': ['schedule'],
   'cli/schedule.ts': ['schedule'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': ['schedule/grammar.ts', 'schedule/zone.ts', 'schedule/errors.ts'],

@@ -35,7 +35,8 @@ function wantsKeeper(args: readonly string[]): boolean {
   const end = args.indexOf('--');
   const own = end < 0 ? args : args.slice(0, end);
   return (
-    own.some((word) => word === 'run' || word === 'info') && !own.some((word) => /^(-h|--help|--version)$/.test(word))
+    own.some((word) => ['run', 'info', 'history'].includes(word)) &&
+    !own.some((word) => /^(-h|--help|--version)$/.test(word))
   );
 }
 

@@ -2,11 +2,12 @@ import { systemClock } from '../clock.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
+import type { ReportContext } from './context.ts';
 import {
   configOutput,
   countFlag,
-  infoOutput,
-  infoTimeout,
+  reportOutput,
+  reportTimeout,
   optionFlag,
   optionFlags,
   outputFlag,
@@ -107,19 +108,32 @@ export const commands: readonly Command[] = [
   },
   {
     path: ['info'],
-    summary: "the election's leader, all candidates, the lease, and notes about each",
+    summary: "the election's leader, all candidates, the lease, the last runs, and notes about each",
     usage: '[options]',
-    flags: [outputFlag(infoOutput), timeoutFlag, ...optionFlags('global')],
+    flags: [outputFlag(reportOutput), timeoutFlag, ...optionFlags('global')],
     takesCommand: false,
     examples: [
       ['ballot info', 'as YAML'],
       ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
     ],
-    async perform({ own, input, keeperPath, takeKeeper }) {
-      const [{ info }, { config, warnings }] = await Promise.all([import('./info.ts'), loadedGlobal(input)]);
-      const output = infoOutput.parse(own.get('output') ?? 'yaml');
-      const timeout = infoTimeout.parse(own.get('timeout') ?? '5s');
-      return info({ config, warnings, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env });
+    async perform(invocation) {
+      const [{ info }, context] = await Promise.all([import('./info.ts'), reportContext(invocation)]);
+      return info(context);
+    },
+  },
+  {
+    path: ['history'],
+    summary: 'the last runs of `ballot run cron`, oldest first: tick, candidate, start, end, outcome, exit code',
+    usage: '[options]',
+    flags: [outputFlag(reportOutput), timeoutFlag, ...optionFlags('global')],
+    takesCommand: false,
+    examples: [
+      ['ballot history -o table', 'the newest last'],
+      ["ballot history -o json | jq '.[-1]'", 'the last run, for scripts'],
+    ],
+    async perform(invocation) {
+      const [{ history }, context] = await Promise.all([import('./history.ts'), reportContext(invocation)]);
+      return history(context);
     },
   },
   {
@@ -176,6 +190,13 @@ async function loadedRun(input: LoadInput): Promise<Loaded<RunConfig>> {
 async function loadedCron(input: LoadInput): Promise<Loaded<CronConfig>> {
   const { loadCron } = await import('../config/load.ts');
   return loadCron(input);
+}
+
+async function reportContext({ own, input, keeperPath, takeKeeper }: Invocation): Promise<ReportContext> {
+  const { config, warnings } = await loadedGlobal(input);
+  const output = reportOutput.parse(own.get('output') ?? 'yaml');
+  const timeout = reportTimeout.parse(own.get('timeout') ?? '5s');
+  return { config, warnings, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {

@@ -22,8 +22,8 @@ export interface RunContext<C extends RunConfig = RunConfig> extends CliContext<
   readonly command: readonly [string, ...string[]];
 }
 
-/** For `info(context: InfoContext): Promise<number>` in `info.ts`. */
-export interface InfoContext extends CliContext {
+/** For the commands that print a report: `info(context: ReportContext): Promise<number>` in `info.ts`, and others. */
+export interface ReportContext extends CliContext {
   readonly output: OutputFormat;
   /** How long to wait for an answer of the ensemble, ms. */
   readonly timeout: number;

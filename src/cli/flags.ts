@@ -32,11 +32,11 @@ export const commonFlags: readonly Flag[] = [
   { name: 'version', kind: boolean, help: 'show the version', group: 'Options:' },
 ];
 
-export const infoOutput = choice(['yaml', 'json', 'table']);
+export const reportOutput = choice(['yaml', 'json', 'table']);
 export const configOutput = choice(['yaml', 'json']);
 export const scheduleOutput = choice(['text', 'json']);
 export const scheduleCount = wholeNumber(1, 1000);
-export const infoTimeout = duration('1ms', '1h');
+export const reportTimeout = duration('1ms', '1h');
 
 /** `-o`, for the commands that report. */
 export function outputFlag(kind: Kind<unknown>, standard = 'yaml'): Flag {
@@ -45,7 +45,7 @@ export function outputFlag(kind: Kind<unknown>, standard = 'yaml'): Flag {
 
 export const timeoutFlag: Flag = {
   name: 'timeout',
-  kind: infoTimeout,
+  kind: reportTimeout,
   help: 'how long to wait for the answer of the ensemble',
   default: '5s',
   group: 'Options:',

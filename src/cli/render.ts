@@ -3,36 +3,44 @@ import { formatDuration } from '../duration.ts';
 import { UNSAFE, escapeChar } from './unsafe.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../election/status.ts';
 import type { OutputFormat } from './context.ts';
+import { runsLine, type RunDocument } from './runs.ts';
+import { align, printable } from './table.ts';
 
-/** The whole text, with its last newline. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
-export async function render(report: ElectionReport, format: OutputFormat): Promise<string> {
+/** The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
+export async function render(
+  report: ElectionReport,
+  format: OutputFormat,
+  runs: readonly RunDocument[] = [],
+): Promise<string> {
   switch (format) {
     case 'yaml':
-      return yaml(report);
+      return yaml(report, runs);
     case 'json':
-      return `${JSON.stringify(jsonDocument(report), null, 4).replace(UNSAFE, escapeChar)}\n`;
+      return `${JSON.stringify(jsonDocument(report, runs), null, 4).replace(UNSAFE, escapeChar)}\n`;
     case 'table':
-      return table(report);
+      return table(report, runs);
   }
 }
 
 type Document = Record<string, unknown>;
 
-async function yaml(report: ElectionReport): Promise<string> {
+async function yaml(report: ElectionReport, runs: readonly RunDocument[]): Promise<string> {
   const { stringifyYaml } = await import('./yaml.ts');
   const document = withoutEmpty({
     leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
     allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
     lease: report.lease && leaseDocument(report.lease),
+    runs,
   });
   return stringifyYaml(document);
 }
 
-function jsonDocument(report: ElectionReport): Document {
+function jsonDocument(report: ElectionReport, runs: readonly RunDocument[]): Document {
   return {
     leader: report.leader === undefined ? {} : withoutEmpty(candidateDocument(report.leader, JSON_KEYS)),
     candidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, JSON_KEYS))),
     ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
+    ...(runs.length === 0 ? {} : { runs }),
   };
 }
 
@@ -82,14 +90,15 @@ function withoutEmpty(document: Document): Document {
 
 const COLUMNS = ['', 'CANDIDATE', 'HOST', 'PID', 'PROPOSAL', 'NOTES'];
 
-function table(report: ElectionReport): string {
-  if (report.lease === undefined) return 'nobody leads, nobody stands\n';
+function table(report: ElectionReport, runs: readonly RunDocument[]): string {
+  const last = runs.length === 0 ? [] : [runsLine(runs)];
+  if (report.lease === undefined) return ['nobody leads, nobody stands', ...last, ''].join('\n');
   const { leader } = report;
   const stands = report.candidates.some(({ proposalNode }) => proposalNode === leader?.proposalNode);
   const people = leader === undefined || stands ? report.candidates : [leader, ...report.candidates];
   const rows = people.map((person) => row(person, leader));
   const cells = report.candidates.length === 0 && leader === undefined ? [] : [COLUMNS, ...rows];
-  return [leaseLine(report.lease), ...align(cells), ''].join('\n');
+  return [leaseLine(report.lease), ...last, ...align(cells), ''].join('\n');
 }
 
 /** The leader's row says what the lease says of it and what its proposal says. */
@@ -108,16 +117,4 @@ function leaseLine(lease: LeaseReport): string {
   const details = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
   const head = typeof holder === 'string' ? `lease: held by ${holder}` : `lease: ${String(state)}`;
   return printable([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
-}
-
-function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = COLUMNS.map((_, column) => Math.max(0, ...rows.map((cells) => [...(cells[column] ?? '')].length)));
-  const pad = (cell: string, column: number): string =>
-    cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - [...cell].length));
-  return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
-}
-
-/** Names come from other hosts: nothing in them may steer the terminal or break the line. */
-function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '.');
 }

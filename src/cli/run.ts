@@ -13,7 +13,7 @@ import { ConfigurationError } from '../errors.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
-import { formatInstant } from '../schedule/ledger.ts';
+import { formatInstant, LEDGER } from '../schedule/ledger.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import type { RunContext } from './context.ts';
 
@@ -49,9 +49,6 @@ export async function runCron(context: RunContext<CronConfig>): Promise<number> 
     rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
   }));
 }
-
-/** The znode of the ledger of runs, under the base path. */
-const LEDGER = 'runs';
 
 async function supervise(
   context: RunContext,

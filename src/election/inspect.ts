@@ -49,6 +49,14 @@ async function takeSnapshot({ session, clock, basePath, signal }: Inspection): P
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
 }
 
+/** The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as `inspect` does. */
+export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
+  const { session, clock, basePath, signal } = inspection;
+  const path = `${basePath === '/' ? '' : basePath}/${name}`;
+  const node = await orGone(untilAnswered(clock, session, signal, (options) => session.get(path, options)));
+  return node?.data ?? Buffer.alloc(0);
+}
+
 async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -59,6 +59,9 @@ export type ParsedLedger =
   /** `excerpt` is printable and at most 80 characters long. */
   | { readonly kind: 'unreadable'; readonly why: string; readonly excerpt: string };
 
+/** Name of its znode, under the base path of the election. */
+export const LEDGER = 'runs';
+
 const MOST_RUNS = 50;
 
 /** Half of what ZooKeeper takes in one znode (`jute.maxbuffer`), bytes. */

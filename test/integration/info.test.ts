@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { infoText } from '../../src/cli/info.ts';
-import type { InfoContext } from '../../src/cli/context.ts';
+import type { ReportContext } from '../../src/cli/context.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { GlobalConfig } from '../../src/config/config.ts';
 import { createElection } from '../../src/election/candidate.ts';
@@ -57,8 +57,8 @@ interface Report {
 
 function contextOf(
   basePath: string,
-  changes: Partial<InfoContext & Pick<GlobalConfig, 'zookeeperServers'>> = {},
-): InfoContext {
+  changes: Partial<ReportContext & Pick<GlobalConfig, 'zookeeperServers'>> = {},
+): ReportContext {
   const { zookeeperServers = serversOf(zookeeper), ...others } = changes;
   const config: GlobalConfig = {
     configFile: undefined,
@@ -309,7 +309,7 @@ describe('the heartbeat', () => {
 });
 
 describe('no answer', () => {
-  const failure = async (context: InfoContext): Promise<{ error: unknown; took: number }> => {
+  const failure = async (context: ReportContext): Promise<{ error: unknown; took: number }> => {
     const start = performance.now();
     const error = await infoText(context, recorder().logger).then(
       (text) => expect.unreachable(text),

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentReader } from '../../../src/cli/arguments.ts';
-import { commonFlags, infoOutput, optionFlags, outputFlag } from '../../../src/cli/flags.ts';
+import { commonFlags, reportOutput, optionFlags, outputFlag } from '../../../src/cli/flags.ts';
 
 const flags = [
   ...commonFlags,
   ...optionFlags('global'),
   ...optionFlags('run'),
   ...optionFlags('cron'),
-  outputFlag(infoOutput),
+  outputFlag(reportOutput),
 ];
 const reader = new ArgumentReader(flags, (words) => words[0] === 'run' && words.length > 2);
 const read = (...argv: string[]): ReturnType<ArgumentReader['read']> => reader.read(argv);

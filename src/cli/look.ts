@@ -1,0 +1,93 @@
+/** What commands that only look have in common: a log on stderr, a session for as long as it takes, and a report on stdout. */
+import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import { formatServers } from '../config/servers.ts';
+import { formatDuration } from '../duration.ts';
+import type { Inspection } from '../election/inspect.ts';
+import { ExitCode, UnavailableError } from '../errors.ts';
+import { createLogger } from '../observe/create-logger.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { Session } from '../zookeeper/port.ts';
+import { zookeeperSessions } from '../zookeeper/session.ts';
+import type { ReportContext } from './context.ts';
+import { print } from './print.ts';
+
+/** How long the end waits for a reader of the log that takes nothing, ms. */
+const FLUSH_WITHIN_MS = 1_000;
+
+/** Kept of the time to answer in for ending the session: a tenth, but no more than this. Milliseconds. */
+const CLOSING_MS = 300;
+
+/** Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write` throws. */
+export async function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
+  const { config, env } = context;
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    hostname: hostname(),
+    candidateId: undefined,
+    fd: 2,
+    debug: config.debug,
+    env,
+  });
+  try {
+    for (const warning of context.warnings) logger.warn(warning);
+    await print(await write(logger));
+    return ExitCode.ok;
+  } finally {
+    await logger.flush(FLUSH_WITHIN_MS);
+  }
+}
+
+/**
+ * Opens a session, looks, and ends it, all within the context's timeout. Throws UnavailableError when there is no answer in time, and what `inspect` throws.
+ */
+export async function look<T>(
+  context: ReportContext,
+  logger: Logger,
+  clock: Clock,
+  inspect: (inspection: Inspection) => Promise<T>,
+): Promise<T> {
+  const { config, timeout } = context;
+  const closing = Math.min(CLOSING_MS, timeout / 10);
+  const until = clock.now() + timeout - closing;
+  const sessions = zookeeperSessions({
+    servers: config.zookeeperServers,
+    sessionTimeout: config.zookeeperSessionTimeout,
+    keeperPath: context.keeperPath,
+    firstKeeper: context.keeper,
+    clock,
+    logger,
+    debug: config.debug,
+  });
+  const session = await sessions.open({ timeout: timeout - closing }).catch((error: unknown) => {
+    throw error instanceof UnavailableError ? noAnswer(context, error) : error;
+  });
+  const late = new AbortController();
+  // One listener for each request under way, and a queue may be long.
+  setMaxListeners(0, late.signal);
+  const cancel = clock.at(until, () => late.abort(noAnswer(context, silence(session))));
+  try {
+    const { signal } = late;
+    return await inspect({ session, clock, basePath: config.zookeeperBasePath, signal, watchUntil: until });
+  } finally {
+    cancel();
+    await session.close(closing);
+  }
+}
+
+function noAnswer({ config, timeout }: ReportContext, cause: Error): UnavailableError {
+  const servers = formatServers(config.zookeeperServers).replaceAll(',', ', ');
+  return new UnavailableError(`no answer from ZooKeeper (${servers}) within ${formatDuration(timeout)}`, {
+    cause,
+    hint: 'check zookeeper-servers, and that the ensemble runs and has a quorum; --timeout allows more time',
+  });
+}
+
+/** The session was granted, and then nothing more was heard in time. */
+function silence({ contact }: Session): Error {
+  return new UnavailableError(
+    contact.up ? `${contact.address} granted a session but does not answer` : `lost contact with ${contact.why}`,
+  );
+}
