@@ -1,16 +1,17 @@
 /** A leader that is killed around its ticks. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { expectNoOverlaps } from '../support/candidate.ts';
+import { Arena, expectNoOverlaps, type Entry } from '../support/candidate.ts';
 import {
   expectEachTickOnce,
-  ledgerAt,
   ledgerWith,
   pairBefore,
+  recordAt,
   recordOf,
   serves,
+  standCron,
+  startedFor,
   tickOf,
-  ticksOf,
   until,
   type Pair,
 } from '../support/cron.ts';
@@ -35,77 +36,76 @@ const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeo
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const ONCE = { ...RERUN, 'catch-up': 'once' };
 
-const DEFAULT_SCRIPT = 'stay 0.2; exit 0';
-
-/** Both serve with these flags; the leader, if asked to, by a way of its own. */
+/** Both serve with these flags. */
 function pair(
   flags: Record<string, string>,
   more: { script?: string; leaderServers?: string; ahead?: number } = {},
 ): Promise<Pair> {
-  return pairBefore(observer, zookeeper.connectString, { flags, script: DEFAULT_SCRIPT, ...more });
+  return pairBefore(observer, zookeeper.connectString, { flags, ...more });
 }
+
+const candidatesOf = (entries: readonly Entry[]): string[] => entries.map(({ candidate }) => candidate);
 
 describe.concurrent('SIGKILL of the leader’s supervisor', () => {
   it('at a tick, at any moment around it: it is served once or recorded as lost, and none is served twice (catch-up=once)', async () => {
-    const moments = [-25, -8, 0, 3, 6, 10, 20, 60];
+    const moments = [-25, -5, 0, 4, 8, 15, 60];
     await Promise.all(moments.map(killedAt));
   });
 
   async function killedAt(moment: number): Promise<void> {
-    await using prepared = await pair(ONCE, { ahead: 2000 });
-    const { stage, leader, next, tick } = prepared;
+    await using prepared = await pair(ONCE, { ahead: 1000 });
+    const { stage, leader, next, tick, starts } = prepared;
     await until(tick + moment - 15);
     while (Date.now() < tick + moment) await new Promise((resolve) => setImmediate(resolve));
     leader.signal('SIGKILL');
     await serves(observer, stage, next);
     const record = await recordOf(observer, stage, tick);
-    const starts = stage.journal.starts();
     expectEachTickOnce(stage.journal);
     if (record.candidateId === 'next') {
       expect(record.outcome).toBe('succeeded');
-      expect(starts.map(({ candidate }) => candidate)).toEqual(['next']);
+      expect(candidatesOf(starts())).toEqual(['next']);
     } else {
       // It may have been killed between entry and spawn, or have spawned just before.
       expect(['lost', 'succeeded']).toContain(record.outcome);
-      expect(starts.filter(({ candidate }) => candidate === 'next')).toEqual([]);
+      expect(candidatesOf(starts())).not.toContain('next');
     }
   }
 
   it.each(['none', 'once'])('before a tick (catch-up=%s): the next one in line serves it', async (catchUp) => {
     await using prepared = await pair({ ...RERUN, 'catch-up': catchUp }, { ahead: 2500 });
-    const { stage, leader, tick } = prepared;
-    leader.signal('SIGKILL');
-    const start = await stage.journal.started();
-    expect([start.candidate, tickOf(start)]).toEqual(['next', tick]);
+    prepared.leader.signal('SIGKILL');
+    await startedFor(prepared);
+    expect(candidatesOf(prepared.starts())).toEqual(['next']);
   });
 
   it('after a run has ended (catch-up=once): that tick is not served again, and its record stays', async () => {
     await using prepared = await pair(ONCE);
-    const { stage, leader, next, tick } = prepared;
-    await leader.says('the run is over');
+    const { stage, leader, next, tick, starts } = prepared;
     const record = await recordOf(observer, stage, tick);
     leader.signal('SIGKILL');
     await serves(observer, stage, next);
     await pass(700);
-    expect(ticksOf(stage.journal)).toEqual([tick]);
-    expect((await ledgerAt(observer, stage))?.runs).toEqual([record]);
+    expect(candidatesOf(starts())).toEqual(['leader']);
+    expect(await recordAt(observer, prepared)).toEqual(record);
     expect(record).toMatchObject({ outcome: 'succeeded', exitCode: 0, candidateId: 'leader' });
   });
 
   it.each(['none', 'once'])(
     'during a run (catch-up=%s): it is stopped, recorded as lost, and not run again',
     async (catchUp) => {
-      await using prepared = await pair({ ...RERUN, 'catch-up': catchUp }, { script: 'stay' });
-      const { stage, leader, next, tick } = prepared;
+      await using stage = new Arena(zookeeper.connectString);
+      const options = { schedule: '@every 3s', flags: { ...RERUN, 'catch-up': catchUp } };
+      const leader = await standCron(stage, { id: 'leader', ...options, script: 'stay' });
+      const next = await standCron(stage, { id: 'next', ...options, script: 'exit 0' });
+      await next.says('next in line');
       const start = await stage.journal.started();
       leader.signal('SIGKILL');
       await leader.ended;
-      const record = await recordOf(observer, stage, tick);
+      const record = await recordOf(observer, stage, tickOf(start));
       expect(record).toMatchObject({ outcome: 'lost', candidateId: 'leader', fencingToken: Number(start.token) });
       expect(record).not.toHaveProperty('exitCode');
-      await serves(observer, stage, next);
-      await pass(700);
-      expect(ticksOf(stage.journal)).toEqual([tick]);
+      await stage.journal.started(1, { candidate: 'next' });
+      expectEachTickOnce(stage.journal);
       expect(leader.descendants()).toEqual([]);
     },
   );
@@ -117,7 +117,7 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
   it('the entry was written, and nobody told it: the tick may have been served, so it is recorded as lost and not run again', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     await using prepared = await pair(ONCE, { leaderServers: proxy.address });
-    const { stage, leader, next, tick } = prepared;
+    const { stage, leader, next, tick, starts } = prepared;
     await until(tick - 150);
     proxy.blackHole('toClient');
     await ledgerWith(observer, stage, 'the tick', ({ runs }) => runs.some((run) => run.tick === tick));
@@ -125,10 +125,8 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     leader.kill();
     await serves(observer, stage, next);
     await pass(700);
-    expect(stage.journal.entries()).toEqual([]);
-    expect((await ledgerAt(observer, stage))?.runs).toEqual([
-      expect.objectContaining({ tick, candidateId: 'leader', outcome: 'lost' }),
-    ]);
+    expect(starts()).toEqual([]);
+    expect(await recordAt(observer, prepared)).toMatchObject({ candidateId: 'leader', outcome: 'lost' });
   });
 
   it.each([
@@ -138,23 +136,22 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     await using proxy = await Proxy.start(zookeeper.server.port);
     const flags = { ...RERUN, ...SESSION, 'catch-up': catchUp };
     await using prepared = await pair(flags, { leaderServers: proxy.address });
-    const { stage, leader, next, tick } = prepared;
+    const { stage, leader, next, tick, starts } = prepared;
     await until(tick - 150);
     proxy.blackHole('toServer');
     await until(tick + 200);
     leader.kill();
     await serves(observer, stage, next);
-    if (served.length > 0) await stage.journal.started(served.length);
+    if (served.length > 0) await startedFor(prepared);
     await pass(700);
-    expect(stage.journal.starts().map(({ candidate }) => candidate)).toEqual(served);
-    expect(ticksOf(stage.journal)).toEqual(served.map(() => tick));
-    expect((await ledgerAt(observer, stage))?.runs.map((run) => run.candidateId)).toEqual(served);
+    expect(candidatesOf(starts())).toEqual(served);
+    expect((await recordAt(observer, prepared))?.candidateId).toBe(served[0]);
   });
 
   it('the entry arrives when somebody else has served the tick: it is refused', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     await using prepared = await pair({ ...ONCE, ...SESSION }, { leaderServers: proxy.address });
-    const { stage, leader, next, tick } = prepared;
+    const { stage, leader, next, tick, starts } = prepared;
     await until(tick - 150);
     proxy.stall('toServer');
     await until(tick + 200);
@@ -164,25 +161,24 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     expect(record).toMatchObject({ candidateId: 'next', outcome: 'succeeded' });
     proxy.forward();
     await pass(1000);
-    expect((await ledgerAt(observer, stage))?.runs).toEqual([record]);
-    expect(ticksOf(stage.journal)).toEqual([tick]);
+    expect(await recordAt(observer, prepared)).toEqual(record);
+    expect(candidatesOf(starts())).toEqual(['next']);
   });
 });
 
 describe.concurrent('a host that is lost', () => {
   it.each([
-    ['none', 0],
-    ['once', 1],
-  ])('with a tick before its lease runs out: catch-up=%s starts %i', async (catchUp, starts) => {
+    ['none', []],
+    ['once', ['next']],
+  ])('with a tick before its lease runs out: under catch-up=%s served by %j', async (catchUp, served) => {
     const flags = { ...RERUN, 'catch-up': catchUp, 'zookeeper-session-timeout': '3s' };
-    await using prepared = await pair(flags);
-    const { stage, leader, next, tick } = prepared;
-    await until(tick - 700);
+    await using prepared = await pair(flags, { ahead: 700 });
+    const { stage, leader, next, tick, starts } = prepared;
     leader.kill();
     await serves(observer, stage, next);
     expect(Date.now()).toBeGreaterThan(tick);
-    if (starts > 0) await stage.journal.started(starts);
+    if (served.length > 0) await startedFor(prepared);
     await pass(700);
-    expect(ticksOf(stage.journal)).toEqual(Array.from({ length: starts }, () => tick));
+    expect(candidatesOf(starts())).toEqual(served);
   });
 });

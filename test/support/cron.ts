@@ -67,23 +67,6 @@ export async function until(at: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, left));
 }
 
-/**
- * Prepares something for a tick that is a whole second, and sees to it that it is ready `ahead` ms before, when this resolves: a busy machine gets another, later tick. What was prepared in vain
- * is disposed of.
- */
-async function readyFor<T extends AsyncDisposable>(ahead: number, prepare: (tick: number) => Promise<T>): Promise<T> {
-  for (let room = ahead + 4000; ; room *= 2) {
-    const tick = secondAfter(room);
-    const prepared = await prepare(tick);
-    if (Date.now() <= tick - ahead) {
-      await until(tick - ahead);
-      return prepared;
-    }
-    await prepared[Symbol.asyncDispose]();
-    if (room > 60_000) throw new Error(`it takes more than ${room} ms to prepare this`);
-  }
-}
-
 /** Waits until `before` ms before a tick of `@every`, and returns that tick. */
 export async function beforeTick(every: number, before: number): Promise<number> {
   const tick = Math.ceil((Date.now() + before) / every) * every;
@@ -143,32 +126,58 @@ export async function serves(session: Session, stage: Arena, candidate: Candidat
   await opened(session, stage, term as number);
 }
 
-/** A leader that has opened the ledger, another candidate next in line, and a tick that both wait for, the day's only one. */
+/** Between two ticks of a pair, ms: longer than a take-over takes. */
+const PAIR_EVERY = 10_000;
+
+/** A leader that has opened the ledger, another candidate next in line, and a tick that is to come. Earlier ones may have been served, for a machine may be busy. */
 export interface Pair extends AsyncDisposable {
   readonly stage: Arena;
   readonly leader: Candidate;
   readonly next: Candidate;
   readonly tick: number;
+  /** The commands that were started for that tick. */
+  starts(): Entry[];
 }
 
-/** The tick is in `ahead` ms, or a little more. `leaderServers`: the leader's own way to them. */
-export function pairBefore(
+/** The tick is in `ahead` ms, and no command runs. The leader stays leader. `leaderServers`: its own way to the servers. */
+export async function pairBefore(
   observer: Session,
   servers: string,
   {
     ahead = 1500,
     flags = {},
-    script,
+    script = 'stay 0.2; exit 0',
     leaderServers = servers,
   }: { ahead?: number; flags?: Record<string, string>; script?: string; leaderServers?: string },
 ): Promise<Pair> {
-  return readyFor(ahead, async (tick) => {
-    const stage = new Arena(servers);
-    const options = { schedule: dailyAt(tick), flags, ...(script === undefined ? {} : { script }) };
+  const stage = new Arena(servers);
+  try {
+    const first = secondAfter(ahead + 3000);
+    const seconds = Array.from({ length: 6 }, (_, index) => new Date(first + index * PAIR_EVERY).getUTCSeconds());
+    const schedule = `${seconds.join(',')} * * * * *`;
+    const options = { schedule, flags: { 'on-child-success': 'rerun', ...flags }, script };
     const leader = await standCron(stage, { id: 'leader', servers: leaderServers, ...options });
     const next = await standCron(stage, { id: 'next', ...options });
     await serves(observer, stage, leader);
     await next.says('next in line');
-    return { stage, leader, next, tick, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
-  });
+    const passed = Math.max(0, Math.ceil((Date.now() + ahead - first) / PAIR_EVERY));
+    const tick = first + passed * PAIR_EVERY;
+    await until(tick - ahead);
+    const starts = (): Entry[] => stage.journal.starts().filter((start) => tickOf(start) === tick);
+    return { stage, leader, next, tick, starts, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Waits until the tick was started, and returns that. */
+export async function startedFor({ starts, tick }: Pick<Pair, 'starts' | 'tick'>): Promise<Entry> {
+  await poll(() => starts().length > 0, { timeout: 15_000, what: `a start for ${new Date(tick).toISOString()}` });
+  return starts()[0] as Entry;
+}
+
+/** The record of that tick; `undefined`: there is none. */
+export async function recordAt(session: Session, { stage, tick }: Pair): Promise<RunRecord | undefined> {
+  return (await ledgerAt(session, stage))?.runs.find((run) => run.tick === tick);
 }
