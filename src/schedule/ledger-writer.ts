@@ -80,6 +80,7 @@ export class LedgerWriter {
   /** Counts the changes. */
   #revision = 0;
   #acknowledged = 0;
+  #acknowledgedAt: number;
   #state: 'open' | 'ended' | 'fenced' = 'open';
   #isWriting = false;
   readonly #tries: Tries;
@@ -93,6 +94,12 @@ export class LedgerWriter {
     this.token = token;
     this.#ledger = ledger;
     this.#version = version;
+    this.#acknowledgedAt = parts.clock.now();
+  }
+
+  /** When a write was last acknowledged, in monotonic ms. */
+  get acknowledgedAt(): number {
+    return this.#acknowledgedAt;
   }
 
   /** With all changes, written or not. */
@@ -174,6 +181,7 @@ export class LedgerWriter {
       signal,
     });
     this.#acknowledged = revision;
+    this.#acknowledgedAt = this.#parts.clock.now();
     this.#tries.succeeded();
     for (const waiter of [...this.#waiters]) if (waiter.revision <= revision) waiter.settle('written');
   }

@@ -109,9 +109,9 @@ export class RunLedger {
     return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
   }
 
-  /** Whether anything of the present term is not known to be written. */
-  get isBehind(): boolean {
-    return this.#term?.isDirty === true;
+  /** When a write was last acknowledged, in monotonic ms; -Infinity before the first opening. */
+  get acknowledgedAt(): number {
+    return this.#term?.acknowledgedAt ?? -Infinity;
   }
 
   /**

@@ -167,8 +167,8 @@ export class Executions {
     const { clock, onLeaseLoss, sessionTimeout } = this.#parts;
     if (onLeaseLoss === 'stop') return leaseDuration;
     const now = clock.now();
-    if (!ledger.isBehind) this.#unansweredSince = undefined;
-    this.#unansweredSince ??= now;
+    if (this.#unansweredSince === undefined || ledger.acknowledgedAt > this.#unansweredSince)
+      this.#unansweredSince = now;
     return Math.max(SILENT_LEDGER_MS, this.#unansweredSince + Math.min(sessionTimeout, leaseDuration) / 3 - now);
   }
 
