@@ -1,7 +1,6 @@
 import { EPOCH } from '../support/virtual-clock.ts';
 import { ghostTime, recoveryTime } from './bounds.ts';
 import { CLOCKS_MS, type CronSetting } from './cron.ts';
-import type { Impairment } from './faults.ts';
 import type { World } from './history.ts';
 import { checkService } from './service-checks.ts';
 
@@ -9,12 +8,7 @@ import { checkService } from './service-checks.ts';
 const WATCHED_MS = 8_000;
 
 /** When the faults are over, clocks are right again and somebody serves the schedule before long: then every tick, on time. */
-export async function settleCron(
-  world: World,
-  cron: CronSetting,
-  outages: readonly Impairment[],
-  problems: string[],
-): Promise<void> {
+export async function settleCron(world: World, cron: CronSetting, problems: string[]): Promise<void> {
   const { clock, setting, hosts, commands, ledger } = world;
   const { launches } = commands;
   const begunAt = clock.time;
@@ -31,7 +25,7 @@ export async function settleCron(
   const begun = through(world, from);
   await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
   const terms = world.tenures.map(({ electedAt }) => electedAt);
-  problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms, outages }, setting, cron));
+  problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms }, setting, cron));
   if (setting.theme === 'outages' && world.tenures.length !== 1)
     problems.push(`an outage of the whole ensemble was not survived in role: ${world.tenures.length} terms`);
   const open = ledger.changes.at(-1)?.ledger.runs.filter(({ outcome }) => outcome === undefined) ?? [];

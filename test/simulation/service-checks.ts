@@ -9,9 +9,9 @@ function lateness(setting: Setting): number {
   return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) : 0);
 }
 
-/** How long an entry in the ledger is waited for before the tick is started without it. */
-function heartbeat({ sessionTimeout, lease }: Setting): number {
-  return Math.min(sessionTimeout, lease) / 3;
+/** How long an entry in the ledger is waited for before the tick is started without it. The supervisor knows the session timeout as its patience. */
+function heartbeat({ patience, lease }: Setting): number {
+  return Math.min(patience, lease) / 3;
 }
 
 /** A supervisor learns of a run's end a little later, and may be a little late itself, ms. */
@@ -25,8 +25,6 @@ export interface Calm {
   readonly through: number;
   /** When each term began. */
   readonly terms: readonly number[];
-  /** When the ensemble was away: the schedule goes on being served. */
-  readonly outages: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no longer than this, ms. */
@@ -45,7 +43,7 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
     const due = tick - EPOCH;
     const launch = launches.find((other) => other.tick === tick);
     if (launch !== undefined && launch.at <= due + late) continue;
-    if (waitsForLedger(due, calm, setting, cron)) continue;
+    if (waitsForLedger(launches, due, setting, cron)) continue;
     if (setting.mixedFleet && calm.terms.some((began) => Math.abs(began - due) < BETWEEN_MS)) continue;
     const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, due, setting, cron);
     if (busy === undefined) {
@@ -59,10 +57,23 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
   return problems;
 }
 
-/** The first tick of an outage waits for its entry; those that come meanwhile find that one before them. */
-function waitsForLedger(due: number, { outages }: Calm, setting: Setting, { schedule }: CronSetting): boolean {
-  const wait = heartbeat(setting) + ABOUT_MS;
-  return outages.some(({ from }) => due > from && due <= (schedule.next(EPOCH + from) ?? 0) - EPOCH + wait);
+/**
+ * In an outage a tick waits for its entry, a heartbeat at most; those that come meanwhile find that one before them, or (`replace`) take its place.
+ */
+function waitsForLedger(
+  launches: readonly Launch[],
+  due: number,
+  setting: Setting,
+  { concurrency }: CronSetting,
+): boolean {
+  if (setting.theme !== 'outages') return false;
+  const wait = lateness(setting);
+  return launches.some((launch) => {
+    const other = (launch.tick ?? NaN) - EPOCH;
+    const waited = launch.at - other <= wait;
+    if (other < due) return waited && due < launch.at + ABOUT_MS;
+    return other > due && concurrency === 'replace' && launch.at - due <= wait;
+  });
 }
 
 /** A tick that comes while the command runs is served at once; unless the first of several runs that ends takes the others with it, and ballot itself. */
