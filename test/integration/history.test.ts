@@ -22,7 +22,7 @@ const MINUTE = 60_000;
 
 let zookeeper: Ensemble;
 let session: Session;
-let elections: Election[] = [];
+const elections: Election[] = [];
 let bases = 0;
 
 beforeAll(async () => {
