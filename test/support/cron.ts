@@ -104,7 +104,7 @@ export function ledgerWith<T>(
     throw new Error(`${String(error)}\n${JSON.stringify(await ledgerAt(session, stage), undefined, 1)}`, {
       cause: error,
     });
-  }) as Promise<Exclude<T, undefined | null | false | 0 | ''>>;
+  });
 }
 
 /** Waits until the record of that tick has an outcome. */

@@ -1,7 +1,7 @@
 /** Three candidates serve `@every 1s`, and every five seconds the supervisor of the one that leads is killed, at a random moment, and another candidate comes in its place. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Candidate, Journal } from '../../support/candidate.ts';
+import { Candidate, Journal, type LogLine } from '../../support/candidate.ts';
 import { tickOf } from '../../support/cron.ts';
 import { poll } from '../../support/poll.ts';
 import { Random } from '../../support/random.ts';
@@ -116,18 +116,17 @@ export function cronViolations({ overlaps, leftBehind, ticks, wrongTicks, rounds
 }
 
 function figuresOf({ journal, all }: CronElection): TickFigures {
-  const starts = journal.starts();
-  const ended = new Set(journal.ends().map(({ pid }) => pid));
-  const ticks = starts.map(tickOf);
-  const due = (Math.max(...ticks) - Math.min(...ticks)) / EVERY_MS + 1;
-  const served = starts.filter(({ pid }) => ended.has(pid)).length;
-  const said = (text: string): number => all.flatMap((candidate) => candidate.said(text)).length;
+  const started = journal.starts().map(tickOf);
+  const due = (Math.max(...started) - Math.min(...started)) / EVERY_MS + 1;
+  const said = (text: string): LogLine[] => all.flatMap((candidate) => candidate.said(text));
+  const lost = new Set(said('a run was lost with its leader').map((line) => Date.parse(String(line['tick']))));
+  const settled = new Set([...started, ...lost]);
   return {
     due,
-    served,
-    cut: starts.length - served,
-    notStarted: due - new Set(ticks).size,
-    madeUp: said('making up the latest missed tick'),
+    served: settled.size - lost.size,
+    lost: lost.size,
+    notStarted: due - settled.size,
+    madeUp: said('making up the latest missed tick').length,
   };
 }
 

@@ -28,10 +28,10 @@ export interface TickFigures {
   readonly due: number;
   /** Started, and the run came to its end. */
   readonly served: number;
-  /** Started, and stopped with its leader. */
-  readonly cut: number;
+  /** Entered, perhaps started, and stopped with its leader. */
+  readonly lost: number;
   readonly notStarted: number;
-  /** Of those that were started: after the fact, under catch-up=once. */
+  /** Of those that were served: after the fact, under catch-up=once. */
   readonly madeUp: number;
 }
 
