@@ -13,12 +13,11 @@ export function checkLedger(
   tenures: readonly Tenure[],
   launches: readonly Launch[],
 ): string[] {
-  const launched = new Set(launches.map(({ runId }) => runId));
-  return [...chronicle.unreadable, ...chronicle.changes.flatMap((change) => checkChange(change, tenures, launched))];
+  return [...chronicle.unreadable, ...chronicle.changes.flatMap((change) => checkChange(change, tenures, launches))];
 }
 
-function checkChange(change: LedgerChange, tenures: readonly Tenure[], launched: ReadonlySet<string>): string[] {
-  const { ledger, before, bytes } = change;
+function checkChange(change: LedgerChange, tenures: readonly Tenure[], launches: readonly Launch[]): string[] {
+  const { at, ledger, before, bytes } = change;
   const problems: string[] = [];
   if (ledger.runs.length > MOST_RUNS || bytes > MOST_BYTES)
     problems.push(`holds ${ledger.runs.length} runs in ${bytes} bytes`);
@@ -27,17 +26,18 @@ function checkChange(change: LedgerChange, tenures: readonly Tenure[], launched:
   if (!owners.includes(change.by)) problems.push(`carries the token of ${owners.join() || 'nobody'}`);
   const orphan = ledger.runs.find((run) => (run.fencingToken ?? 0) < ledger.fencingToken && run.outcome === undefined);
   if (orphan !== undefined) problems.push(`leaves run ${orphan.runId} of an earlier term open`);
-  if (before !== undefined) problems.push(...checkStep(before.ledger, ledger, launched));
+  const isLaunched = (runId: string): boolean => launches.some((launch) => launch.runId === runId && launch.at <= at);
+  if (before !== undefined) problems.push(...checkStep(before.ledger, ledger, isLaunched));
   return problems.map((problem) => `the ledger that ${change.by} wrote at ${change.at.toFixed(1)} ${problem}`);
 }
 
-function checkStep(before: Ledger, after: Ledger, launched: ReadonlySet<string>): string[] {
+function checkStep(before: Ledger, after: Ledger, isLaunched: (runId: string) => boolean): string[] {
   const problems: string[] = [];
   if (after.fencingToken < before.fencingToken)
     problems.push(`is of term ${after.fencingToken}, after one of term ${before.fencingToken}`);
   const withdrawn = before.runs.filter(({ runId }) => isMissing(runId, after));
   for (const { runId, outcome } of withdrawn) {
-    if (launched.has(runId)) problems.push(`has lost run ${runId}, which was started`);
+    if (isLaunched(runId)) problems.push(`has lost run ${runId}, which was started`);
     else if (outcome !== undefined) problems.push(`has lost run ${runId}, which had ended as ${outcome}`);
   }
   const floor = thoroughly(before, withdrawn);
