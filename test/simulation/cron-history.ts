@@ -34,7 +34,7 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
     problems.push(`an outage of the whole ensemble was not survived in role: ${world.tenures.length} terms`);
   const open = ledger.changes.at(-1)?.ledger.runs.filter(({ outcome }) => outcome === undefined) ?? [];
   for (const { runId, start } of open) {
-    const run = commands.runs.find((other) => other.runId === runId);
+    const run = commands.runs.findLast((other) => other.runId === runId);
     const over = run === undefined ? start - EPOCH : (run.endedAt ?? Infinity);
     if (over < clock.time - ABOUT_MS) problems.push(`run ${runId} is over, and the ledger has no end of it`);
   }

@@ -86,17 +86,19 @@ function isKept({ concurrency }: CronSetting): boolean {
   return concurrency === 'queue' || concurrency === 'replace';
 }
 
-/** Until when the command kept a tick from being served at its instant; `undefined` when it did not run then. */
-function busyUntil(launches: readonly Launch[], due: number, { plan }: Setting, cron: CronSetting): number | undefined {
+/** Until when the command kept a tick from being served at its instant, with runs for ticks that waited before it; `undefined` when it did not run then. */
+function busyUntil(launches: readonly Launch[], due: number, setting: Setting, cron: CronSetting): number | undefined {
   const slack = CLOCKS_MS.near + ABOUT_MS;
   // A waiting tick waits a little longer after a run that failed, and others come meanwhile.
-  const restart = cron.concurrency === 'queue' ? plan.restartMaxDelay : 0;
-  const ends = launches.flatMap(({ run }) => {
-    if (run === undefined || run.startedAt > due + slack) return [];
+  const restart = cron.concurrency === 'queue' ? setting.plan.restartMaxDelay : 0;
+  let until: number | undefined;
+  for (const { run, tick = NaN } of launches) {
+    if (run === undefined) continue;
+    const follows = until !== undefined && tick - EPOCH < due && run.startedAt <= until + lateness(setting);
     const end = (run.endedAt ?? Infinity) + restart;
-    return end + slack < due ? [] : [end];
-  });
-  return ends.length === 0 ? undefined : Math.max(...ends);
+    if (follows || (run.startedAt <= due + slack && end + slack >= due)) until = Math.max(until ?? 0, end);
+  }
+  return until;
 }
 
 function isFollowed(launches: readonly Launch[], tick: number, by: number): boolean {
