@@ -70,12 +70,14 @@ function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): strin
   });
 }
 
-/** The same host led at that time, and knows what the ledger was not told: its command still ran. */
+/** The same host served the schedule at that time, and knows what the ledger was not told: that it has started this tick, or that its command still ran. */
 function wasPassedOver({ launches, hosts }: TickWorld, { opening, latest }: Missed): boolean {
   const wall = hosts.find(({ name }) => name === opening.by)?.wall;
   return launches.some(
     ({ host, tick = Infinity, at, run }) =>
-      host === opening.by && at < opening.at && tick < latest && (wall?.at(run?.endedAt ?? at) ?? 0) >= latest,
+      host === opening.by &&
+      at < opening.at &&
+      (tick === latest || (tick < latest && (wall?.at(run?.endedAt ?? at) ?? 0) >= latest)),
   );
 }
 

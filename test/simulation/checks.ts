@@ -46,6 +46,9 @@ export function checkOverlaps(
     // Runs of one term beside each other are what `allow` is for.
     const ofOneTerm = older.host === newer.host && older.fencingToken === newer.fencingToken;
     if (setting.cron?.concurrency === 'allow' && ofOneTerm) return [];
+    // Who runs anyway asks nobody but itself.
+    const isAnyway = older.fencingToken === undefined || newer.fencingToken === undefined;
+    if (isAnyway && (older.host !== newer.host || setting.cron?.concurrency === 'allow')) return [];
     const what = `runs ${older.runId} on ${older.host} and ${newer.runId} on ${newer.host} lived together from ${from.toFixed(1)} to ${to.toFixed(1)}`;
     // In `run cron` a leader that is cut off goes on with the schedule: the newer run may be its.
     const concerned = setting.cron === undefined ? [older] : [older, newer];

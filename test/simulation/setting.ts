@@ -111,17 +111,22 @@ function scheduled(random: Random, setting: Setting): Setting {
   const policies = steady
     ? (['rerun', 'ignore'] as const)
     : (['reelect', 'reelect', 'reelect', 'rerun', 'ignore', 'exit'] as const);
+  const habits = drawJobs(random);
+  const [onChildSuccess, onChildError] = [random.pick(policies), random.pick(policies)];
+  const lasts = Math.min(random.between(4, 12) * Math.max(lease, sessionTimeout, cron.gap), CRON_TROUBLES_MS);
+  const anyway = theme === 'keep' && random.chance(0.2);
   return {
     ...setting,
     cron,
-    habits: drawJobs(random),
+    habits,
     plan: {
       ...plan,
-      onChildSuccess: random.pick(policies),
-      onChildError: random.pick(policies),
+      onChildSuccess,
+      onChildError,
+      onElectionFailure: anyway ? 'run-anyway' : 'retry',
       cron: { concurrency: cron.concurrency },
     },
-    troubles: Math.min(random.between(4, 12) * Math.max(lease, sessionTimeout, cron.gap), CRON_TROUBLES_MS),
+    troubles: lasts,
   };
 }
 
