@@ -97,6 +97,8 @@ export class Campaign {
     for (;;) {
       const { node, watch } = await this.#ask((o) => this.#standing.session.getWatched(basePath, o));
       try {
+        // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here has deleted it.
+        if (this.#standing.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;

@@ -80,7 +80,7 @@ class ZooKeeperElection implements Election, TermHost {
   /** One pass with one session: `undefined` when the proposal was lost on the way. */
   async #stand(standing: Standing, signal: AbortSignal): Promise<Term | undefined> {
     if (this.#term !== undefined) {
-      await this.#term.settle();
+      await this.#term.over();
       // The place of a term that is over is not a place in the queue: stand at its end.
       await standing.abandon(signal);
       this.#term = undefined;

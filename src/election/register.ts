@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts';
 import { NodeExistsError, NoNodeError, NotSentError } from '../zookeeper/errors.ts';
-import type { Register, RequestOptions, Session, ZNode } from '../zookeeper/port.ts';
+import type { Register, RegisterState, RequestOptions, Session, ZNode } from '../zookeeper/port.ts';
 import { RETRY_PAUSE_MS, type ElectionOptions } from './context.ts';
 import type { Standing } from './standing.ts';
 
@@ -22,7 +22,7 @@ export class ElectionRegister implements Register {
     this.#living = living;
   }
 
-  async read(signal: AbortSignal): Promise<{ data: Buffer; version: number; mzxid: number }> {
+  async read(signal: AbortSignal): Promise<RegisterState> {
     const { clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
@@ -34,7 +34,8 @@ export class ElectionRegister implements Register {
       const node = await this.#read(standing, signal);
       if (node !== undefined) {
         this.#reader = standing.session;
-        return { data: node.data, version: node.stat.version, mzxid: node.stat.mzxid };
+        const { version, mzxid, czxid, ctime } = node.stat;
+        return { data: node.data, version, mzxid, birth: `${czxid} at ${ctime}` };
       }
       // Made by now. A server that lags behind may go on saying that there is none.
       await sleep(clock, RETRY_PAUSE_MS, signal);

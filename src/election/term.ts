@@ -103,6 +103,14 @@ export class LeaseTerm implements Term {
     return this.#resigned;
   }
 
+  /** Ends it, if nobody else has. Resolves when nothing of it is under way any more, its resignation included. */
+  async over(): Promise<void> {
+    await this.settle();
+    await this.#resigned?.catch(() => undefined);
+    // Its instants must not outlive it: they would have every keeper to come act on them.
+    this.host.testament.holdsNothing();
+  }
+
   /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
   async settle(): Promise<void> {
     this.#stop.abort(ENDED);

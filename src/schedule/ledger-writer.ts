@@ -59,6 +59,14 @@ const ended = (): void => undefined;
 
 export type Answer = 'written' | 'fenced' | 'unanswered';
 
+/** The acknowledged beginning of a term: `ledger` carries `token`, and is what the znode holds under `version`. */
+export interface Opening {
+  readonly token: number;
+  readonly ledger: Ledger;
+  readonly version: number;
+  readonly birth: string;
+}
+
 interface Waiter {
   readonly revision: number;
   settle(answer: Answer): void;
@@ -81,20 +89,26 @@ export class LedgerWriter {
   #revision = 0;
   #acknowledged = 0;
   #acknowledgedAt: number;
+  #birth: string;
   #state: 'open' | 'ended' | 'fenced' = 'open';
   #isWriting = false;
   readonly #tries: Tries;
   readonly #over = new AbortController();
   readonly #waiters = new Set<Waiter>();
 
-  /** `ledger` carries `token`, and is what the znode holds under `version`. */
-  constructor(parts: LedgerParts, token: number, ledger: Ledger, version: number) {
+  constructor(parts: LedgerParts, { token, ledger, version, birth }: Opening) {
     this.#parts = parts;
     this.#tries = new Tries(parts);
     this.token = token;
     this.#ledger = ledger;
     this.#version = version;
+    this.#birth = birth;
     this.#acknowledgedAt = parts.clock.now();
+  }
+
+  /** Whether a ledger with this token, in a znode of this birth, is this term's: an ensemble that has lost its data gives the same tokens again. */
+  wrote(token: number, birth: string): boolean {
+    return token === this.token && birth === this.#birth;
   }
 
   /** When a write was last acknowledged, in monotonic ms. */
@@ -190,19 +204,20 @@ export class LedgerWriter {
   async #present(): Promise<number> {
     const { register, logger } = this.#parts;
     const { signal } = this.#over;
-    const { data, version } = await register.read(signal);
+    const { data, version, birth } = await register.read(signal);
     const parsed = parseLedger(data);
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
       // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it is; or from an ensemble that has lost its data, which has other leaders now.
       if (fencingToken < this.token) await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
-      if (fencingToken !== this.token) throw new FencedError(this.token, fencingToken);
+      if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);
     } else if (parsed.kind === 'unreadable') {
       logger.warn('somebody has overwritten the ledger of runs; it is written anew', {
         why: parsed.why,
         excerpt: parsed.excerpt,
       });
     }
+    this.#birth = birth;
     return version;
   }
 }

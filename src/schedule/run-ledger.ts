@@ -1,4 +1,5 @@
 import { BallotError, RefusedError } from '../errors.ts';
+import type { RegisterState } from '../zookeeper/port.ts';
 import { FencedError } from './errors.ts';
 import {
   closed,
@@ -63,14 +64,14 @@ export class RunLedger {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const { data, version, mzxid } = await register.read(signal);
-        const base = this.#base(data, mzxid, token);
+        const read = await register.read(signal);
+        const base = this.#base(read, token);
         // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
         if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
         const next = limited(opened(base, token, settle(found)));
         const options = { timeout: REQUEST_TIMEOUT_MS, signal };
-        const after = await register.write(encodeLedger(next), version, options);
-        this.#term = new LedgerWriter(this.#parts, token, next, after);
+        const after = await register.write(encodeLedger(next), read.version, options);
+        this.#term = new LedgerWriter(this.#parts, { token, ledger: next, version: after, birth: read.birth });
         this.#before.clear();
         return found;
       } catch (error) {
@@ -83,13 +84,13 @@ export class RunLedger {
   }
 
   /** The ledger that the opening goes out from. */
-  #base(data: Buffer, mzxid: number, token: number): Ledger {
+  #base({ data, mzxid, birth }: RegisterState, token: number): Ledger {
     const { logger } = this.#parts;
     const parsed = parseLedger(data);
     const former = this.#term?.state === 'fenced' ? undefined : this.#term;
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
-      if (former !== undefined && fencingToken === former.token) return former.ledger;
+      if (former !== undefined && former.wrote(fencingToken, birth)) return former.ledger;
       if (fencingToken > token) {
         // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that has lost its data since.
         if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);

@@ -134,7 +134,9 @@ function stopped(state: In<'stopping'>, left: Runs | undefined, exitCode: number
 
 const WHY_NOT: Readonly<Record<NotEntered, Effect[]>> = {
   taken: [note('info', 'the tick has been started already; nothing is started here')],
-  fenced: [note('warn', 'a later leader writes the ledger of runs; nothing is started here')],
+  fenced: [
+    note('warn', 'a later leader writes the ledger of runs; nothing is started here, and this candidate stands again'),
+  ],
   unanswered: [note('error', 'the tick could not be entered in the ledger of runs in time, so it is not started')],
   withdrawn: [],
 };
@@ -148,6 +150,8 @@ export function notEntered(state: In<'running' | 'stopping'>, event: On<'notEnte
     if (state.name === 'stopping') return stopped(state, left, 0, plan, now);
     const { role, waiting } = state;
     if (left !== undefined) return goOn(state, role, left, waiting, plan);
+    // Somebody has claimed since, or the ledger was written by hand: a new term will tell.
+    if (event.why === 'fenced') return standAgain(state, role, plan, now, 0);
     return waiting === undefined ? waitForTick(state, role, plan) : runAt(state, atOnce(role, waiting, now), plan, now);
   };
   return after(WHY_NOT[event.why], follows());

@@ -32,6 +32,8 @@ export interface ExecutionParts {
   readonly onTick: (tick: number) => void;
   /** The ledger cannot be used in this term. */
   readonly onLedgerFailure: (term: number, error: unknown) => void;
+  /** The term is not to be acted on any more: this process stood still for too long. */
+  readonly giveUp: (term: Term) => void;
   readonly dispatch: (event: Event) => void;
   /** Says something after what others wait for. */
   readonly later: (line: () => void) => void;
@@ -182,8 +184,9 @@ export class Executions {
     const { identity } = execution;
     // First, so that the command is found and stopped even if this process dies while starting it.
     this.#bequeath(execution);
-    // This process may have stood still since the state was entered, and its keeper have given the lease up.
-    if (clock.now() >= Math.min(by, term?.safeUntil ?? Infinity)) return this.#tooLate(execution, token);
+    // This process may have stood still since the state was entered, and its keeper have given the lease up. While a tick was being entered the lease may have been renewed.
+    const until = term === undefined || tick === undefined ? Math.min(by, term?.safeUntil ?? Infinity) : term.safeUntil;
+    if (clock.now() >= until) return this.#tooLate(execution, term);
     const command = launch(identity);
     execution.command = command;
     if (tick !== undefined) {
@@ -206,16 +209,13 @@ export class Executions {
     void this.#follow(execution, command);
   }
 
-  #tooLate({ run, identity }: Execution, term: number | undefined): void {
-    const { dispatch, book } = this.#parts;
+  #tooLate({ run, identity }: Execution, term: Term | undefined): void {
+    const { dispatch, book, giveUp } = this.#parts;
     const message = 'its lease ran out before it could be started';
     this.#alive.delete(run);
     this.#bequeath();
     if (this.#entered.delete(run)) book?.ledger.withdraw(identity.runId);
-    if (term !== undefined) {
-      const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
-      dispatch({ kind: 'leaseLost', term, cause });
-    }
+    if (term !== undefined) giveUp(term);
     const code = ExitCode.notExecutable;
     dispatch({ kind: 'runEnded', run, outcome: { kind: 'notStarted', code, message }, exitCode: code });
   }

@@ -21,7 +21,7 @@ import {
   hurry,
   isLate,
   leaseInstants,
-  lossGrace,
+  lossGraceEnd,
   nextDeadline,
   press,
   replaced,
@@ -64,7 +64,7 @@ function electionFailed(state: In<'running'>, event: On<'electionFailed'>, plan:
 function lostWhileRunning(state: In<'running'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
   const leadership = leadershipOf(state.role, event);
   if (leadership === undefined) return stay(state);
-  const graceEnd = now + lossGrace(leadership, plan);
+  const graceEnd = lossGraceEnd(leadership, plan, now);
   const ending = { kind: 'leaseLost' } as const;
   const { runs, effects } = each(state.alive, (run) => stopRun(hurry(run, graceEnd), ending, state.role, plan, now));
   const deposed = { role: { kind: 'deposed' }, alive: runs, ending, delay: 0 } as const;
@@ -170,6 +170,15 @@ function skipped(state: In<'running'>, tick: number, why: string, plan: Plan): S
   return { state: { ...state, alive, deadline: nextDeadline(alive, state.role, plan) }, effects: [said] };
 }
 
+/** Without a ledger no tick can be served in this term; `unavailable` is what another term may mend. */
+function ledgerFailed(state: In<'running'>, event: On<'ledgerFailed'>, plan: Plan, now: number): Step {
+  if (leadershipOf(state.role, event) === undefined) return stay(state);
+  const { kind, exitCode } = event.failure;
+  const ending =
+    kind === 'unavailable' ? ({ kind: 'leaseExpiring' } as const) : ({ kind: 'leaving', exitCode } as const);
+  return after([ledgerNote(event)], stopAll(state, ending, plan, now));
+}
+
 export const running: Row<'running'> = {
   elected: electedWhileRunning,
   electionFailed,
@@ -181,10 +190,7 @@ export const running: Row<'running'> = {
   runStarted: started,
   notEntered,
   tick: tickWhileRunning,
-  ledgerFailed: (state, event, plan, now) =>
-    leadershipOf(state.role, event) === undefined
-      ? stay(state)
-      : after([ledgerNote(event)], stopAll(state, { kind: 'leaving', exitCode: event.failure.exitCode }, plan, now)),
+  ledgerFailed,
   deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested: stopRunning,
   resigned: stay,

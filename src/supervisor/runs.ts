@@ -66,7 +66,8 @@ export function kill(run: Run, reason: StopReason, now: number): RunStep {
 /** Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that is being stopped already goes on with that. */
 export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
-  const graceEnd = now + grace(reason, role, plan);
+  const lost = reason.kind === 'leaseLost' && role.kind === 'leader';
+  const graceEnd = lost ? lossGraceEnd(role.leadership, plan, now) : now + plan.killAfter;
   if (now >= Math.min(graceEnd, leaseInstants(role, plan)?.killAt ?? Infinity)) return kill(run, reason, now);
   return {
     run: { ...run, stop: { phase: 'terminating', reason, graceEnd } },
@@ -79,13 +80,14 @@ function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
   return reason.kind === 'requested' && reason.signal !== 'SIGTERM' ? reason.signal : plan.stopSignal;
 }
 
-function grace(reason: StopReason, role: Role, plan: Plan): number {
-  return reason.kind === 'leaseLost' && role.kind === 'leader' ? lossGrace(role.leadership, plan) : plan.killAfter;
-}
-
-/** Somebody else holds the lease already: the grace is cut to what a stop before the lease's end would have left. */
-export function lossGrace({ leaseDuration }: Leadership, plan: Plan): number {
-  return Math.min(plan.killAfter, leaseDuration / 3);
+/**
+ * Somebody else may hold the lease already: the grace is cut to what a stop before the lease's end would have left. Under `stop` whoever claims it next still waits for that end: the instant of SIGKILL before it
+ * stands.
+ */
+export function lossGraceEnd(leadership: Leadership, plan: Plan, now: number): number {
+  const { leaseDuration } = leadership;
+  const killAt = leaseInstants({ kind: 'leader', leadership }, plan)?.killAt ?? Infinity;
+  return Math.min(now + Math.min(plan.killAfter, leaseDuration / 3), killAt);
 }
 
 /** Cuts the grace of a run that is being stopped. */

@@ -1,17 +1,7 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
 import type { Plan } from './policy.ts';
-import {
-  electedRole,
-  failedRole,
-  isTickOf,
-  leadershipOf,
-  ledgerNote,
-  lossNote,
-  renewedRole,
-  stay,
-  unconfirmed,
-} from './roles.ts';
-import { stopIdle } from './standing.ts';
+import { electedRole, failedRole, isTickOf, leadershipOf, lossNote, renewedRole, stay, unconfirmed } from './roles.ts';
+import { stopIdle, withoutLedger } from './standing.ts';
 import type { In, On, Row, Step } from './state.ts';
 import { after, atOnce, leave, note, runAt, serve, stand, standAgain, waitForTick } from './steps.ts';
 
@@ -58,10 +48,8 @@ export const scheduled: Row<'scheduled'> = {
   notEntered: stay,
   tick: (state, event, plan, now) =>
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),
-  ledgerFailed: (state, event, _plan, now) =>
-    leadershipOf(state.role, event) === undefined
-      ? stay(state)
-      : after([ledgerNote(event)], leave(state, state.role, event.failure.exitCode, now)),
+  ledgerFailed: (state, event, plan, now) =>
+    leadershipOf(state.role, event) === undefined ? stay(state) : withoutLedger(state, state.role, event, plan, now),
   deadline: (state, _event, plan, now) => expiring(state, plan, now),
   stopRequested: (state, event, _plan, now) => stopIdle(state, state.role, event, now),
   resigned: stay,

@@ -17,7 +17,18 @@ import {
   unconfirmed,
 } from './roles.ts';
 import type { Candidacy, Counts, In, On, Role, Row, State, Step } from './state.ts';
-import { after, atOnce, campaignNow, leave, note, runAt, serve, standLater, waitToCampaign } from './steps.ts';
+import {
+  after,
+  atOnce,
+  campaignNow,
+  leave,
+  note,
+  runAt,
+  serve,
+  standAgain,
+  standLater,
+  waitToCampaign,
+} from './steps.ts';
 
 /** The role is there: run the command, or serve its schedule. */
 function begin(base: Counts, role: Role, plan: Plan, now: number): Step {
@@ -60,6 +71,13 @@ export function stopIdle(state: State, role: Role | undefined, event: On<'stopRe
     [note('info', 'stopping: no command is running', { signal: event.signal })],
     leave(state, role, ExitCode.ok, now),
   );
+}
+
+/** Nothing can be served in this term: `unavailable` is what another term may mend. */
+export function withoutLedger(base: Counts, role: Role, event: On<'ledgerFailed'>, plan: Plan, now: number): Step {
+  const { kind, exitCode } = event.failure;
+  const follows = kind === 'unavailable' ? standAgain(base, role, plan, now, 0) : leave(base, role, exitCode, now);
+  return after([ledgerNote(event)], follows);
 }
 
 function backoffOver(state: In<'backingOff'>, plan: Plan, now: number): Step {
@@ -137,9 +155,9 @@ export const backingOff: Row<'backingOff'> = {
   runStarted: stay,
   notEntered: stay,
   tick: laterTick,
-  ledgerFailed: (state, event, _plan, now) =>
+  ledgerFailed: (state, event, plan, now) =>
     state.next.kind === 'spawn' && leadershipOf(state.next.role, event) !== undefined
-      ? after([ledgerNote(event)], leave(state, state.next.role, event.failure.exitCode, now))
+      ? withoutLedger(state, state.next.role, event, plan, now)
       : stay(state),
   deadline: (state, _event, plan, now) => backoffOver(state, plan, now),
   stopRequested: (state, event, _plan, now) =>

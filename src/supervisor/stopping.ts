@@ -3,7 +3,7 @@ import { ExitCode } from '../errors.ts';
 import { awaitAll, ended, notEntered } from './conclusions.ts';
 import type { Plan } from './policy.ts';
 import { electedRole, failedRole, leadershipOf, lossNote, renewedRole, stay, unconfirmed } from './roles.ts';
-import { each, hurry, kill, lossGrace, press } from './runs.ts';
+import { each, hurry, kill, lossGraceEnd, press } from './runs.ts';
 import type { In, On, Role, Row, Runs, Step } from './state.ts';
 import { after, counts, leave, note, standLater } from './steps.ts';
 
@@ -30,7 +30,7 @@ function keepStopping(state: In<'stopping'>, role: Role | undefined, plan: Plan,
 function lostWhileStopping(state: In<'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
   const leadership = leadershipOf(state.role, event);
   if (leadership === undefined) return stay(state);
-  const graceEnd = now + lossGrace(leadership, plan);
+  const graceEnd = lossGraceEnd(leadership, plan, now);
   const runs = state.alive.map((run) => hurry(run, graceEnd)) as unknown as Runs;
   return after([lossNote(event)], awaitAll(state, { ...state, role: { kind: 'deposed' }, alive: runs }, plan, now));
 }

@@ -75,6 +75,7 @@ export class Supervisor {
       book: cron,
       onTick: (tick) => this.#timetable?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
+      giveUp: (term) => this.#giveUp(term),
       dispatch: (event) => this.#dispatch(event),
       later: (line) => (this.#handling ? void this.#said.push(line) : line()),
     });
@@ -178,16 +179,29 @@ export class Supervisor {
   #elected(campaign: number, term: Term): void {
     this.#term = term;
     term.subscribe((event) => {
-      // Nothing to resign any more.
-      if (event.kind === 'lost' && this.#term === term) {
-        this.#term = undefined;
-        this.#serving.abort();
-        this.#parts.cron?.ledger.leave();
-      }
+      if (event.kind === 'lost') this.#forget(term);
       this.#dispatch(termEvent(term, event));
     });
     const { fencingToken, deadline, leaseDuration } = term;
     this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
+  }
+
+  /** There is nothing to resign any more. */
+  #forget(term: Term): void {
+    if (this.#term !== term) return;
+    this.#term = undefined;
+    this.#serving.abort();
+    this.#parts.cron?.ledger.leave();
+  }
+
+  /** Nothing runs, and nothing may be started any more. What of the lease is still ours is given up; that is waited for before this candidate stands again. */
+  #giveUp(term: Term): void {
+    this.#forget(term);
+    const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
+    this.#dispatch({ kind: 'leaseLost', term: term.fencingToken, cause });
+    term.resign().catch((error: unknown) => {
+      this.#parts.logger.debug('the lease was not given up', { error: describe(error) });
+    });
   }
 
   #ledgerFailed(term: number, error: unknown): void {

@@ -3,7 +3,7 @@ import { formatDuration } from '../duration.ts';
 import type { Logger } from '../observe/logger.ts';
 import { isMadeUp, reckon, type CatchUpRules, type Past, type Reckoning } from '../schedule/catch-up.ts';
 import { formatInstant } from '../schedule/ledger.ts';
-import { FencedError, type RunLedger } from '../schedule/run-ledger.ts';
+import type { RunLedger } from '../schedule/run-ledger.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../schedule/ticks.ts';
 
@@ -61,7 +61,7 @@ export class Timetable {
     return { through, start: undefined, why: undefined, givenUp: undefined };
   }
 
-  /** `undefined`: the ledger belongs to a later term. */
+  /** `undefined`: aborted. Throws FencedError when the ledger belongs to a later term, RefusedError. */
   async #open(term: number, signal: AbortSignal): Promise<Reckoning | undefined> {
     const { schedule, ledger, rules, clock, logger } = this.#parts;
     let said: (() => void) | undefined;
@@ -87,9 +87,7 @@ export class Timetable {
       return reckoning;
     } catch (error) {
       if (signal.aborted) return undefined;
-      if (!(error instanceof FencedError)) throw error;
-      logger.warn('a later leader writes the ledger of runs; no tick is served here', { term });
-      return undefined;
+      throw error;
     }
   }
 

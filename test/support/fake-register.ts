@@ -12,6 +12,7 @@ export interface State {
   readonly data: Buffer;
   readonly version: number;
   readonly mzxid: number;
+  readonly birth: string;
 }
 
 /** A znode as the ensemble keeps it: every state it has had. */
@@ -23,6 +24,7 @@ export class FakeZnode {
   /** How often the ensemble has lost its data: no session outlives that. */
   life = 0;
   #exists = false;
+  #births = 0;
 
   get state(): State | undefined {
     return this.#exists ? this.states.at(-1) : undefined;
@@ -40,7 +42,8 @@ export class FakeZnode {
   make(): State {
     if (this.state !== undefined) return this.state;
     this.#exists = true;
-    const made = { data: Buffer.alloc(0), version: 0, mzxid: this.nextTransaction() };
+    this.#births += 1;
+    const made = { data: Buffer.alloc(0), version: 0, mzxid: this.nextTransaction(), birth: String(this.#births) };
     this.states.push(made);
     return made;
   }
@@ -62,7 +65,7 @@ export class FakeZnode {
     if (state === undefined) throw new NoNodeError('/e/runs');
     if (version !== -1 && version !== state.version) throw new BadVersionError('/e/runs');
     this.applied.push({ by, data });
-    this.states.push({ data, version: state.version + 1, mzxid: this.nextTransaction() });
+    this.states.push({ ...state, data, version: state.version + 1, mzxid: this.nextTransaction() });
     return state.version + 1;
   }
 }

@@ -105,7 +105,8 @@ function possible(world: World): { readonly event: Event; readonly after: number
   if (world.serving !== undefined && alive.length < MOST_RUNS)
     add({ kind: 'tick', term: world.serving === 'anyway' ? undefined : world.serving, tick: now });
   if (term !== undefined && world.serving === term.token)
-    add({ kind: 'ledgerFailed', term: term.token, failure: { kind: 'refused', message: 'why', exitCode: 77 } });
+    for (const kind of ['refused', 'unavailable'] as const)
+      add({ kind: 'ledgerFailed', term: term.token, failure: { kind, message: 'why', exitCode: 77 } });
   for (const { run, ended, entering } of alive) {
     if (entering) {
       add({ kind: 'runStarted', run });
