@@ -1,39 +1,49 @@
 import { describe, expect, it } from 'vitest';
 import { runHistory } from './history.ts';
 import { perform, type Job } from './pool.ts';
+import type { Mode } from './setting.ts';
 
-const HISTORIES = 2000;
+/** How many of each are told, beginning with the first seed. */
+const HISTORIES: Readonly<Record<Mode, number>> = { once: 2000, cron: 300 };
 
-/** Beyond the first: a supervisor that stood still while its keeper gave the lease up, and ran the command again. */
-const FOUND_FAULTS = [15060, 21533];
+/** Beyond those, what was found by others once. */
+const FOUND_FAULTS: Readonly<Record<Mode, readonly number[]>> = {
+  // A supervisor that stood still while its keeper gave the lease up, and ran the command again.
+  once: [15060, 21533],
+  cron: [],
+};
 
-function* histories(): Generator<Extract<Job, { kind: 'history' }>> {
-  for (let seed = 1; seed <= HISTORIES; seed += 1) yield { kind: 'history', mode: 'once', seed };
-  for (const seed of FOUND_FAULTS) yield { kind: 'history', mode: 'once', seed };
+function* histories(mode: Mode): Generator<Extract<Job, { kind: 'history' }>> {
+  for (let seed = 1; seed <= HISTORIES[mode]; seed += 1) yield { kind: 'history', mode, seed };
+  for (const seed of FOUND_FAULTS[mode]) yield { kind: 'history', mode, seed };
 }
 
 describe('histories of candidates on a failing ensemble', () => {
-  it(`go well, ${HISTORIES} of them`, async () => {
-    const wrong: [seed: number, what: string][] = [];
-    let [done, runs, terms] = [0, 0, 0];
-    await perform(histories(), ({ seed }, { about, problems, ...counts }) => {
-      done += 1;
-      runs += counts.runs;
-      terms += counts.terms;
-      if (problems.length > 0) wrong.push([seed, `seed ${seed} (${about}): ${problems.join('; ')}`]);
-    });
-    const seeds = wrong.map(([seed]) => seed);
-    expect(
-      wrong.map(([, what]) => what),
-      `each alone: npm run simulate -- --seed ${seeds[0]}`,
-    ).toEqual([]);
-    expect(done).toBe(HISTORIES + FOUND_FAULTS.length);
-    expect(terms).toBeGreaterThan(HISTORIES);
-    expect(runs).toBeGreaterThan(HISTORIES);
-  }, 120_000);
+  it.each(['once', 'cron'] as const)(
+    'go well under run %s',
+    async (mode) => {
+      const wrong: [seed: number, what: string][] = [];
+      let [done, runs, terms] = [0, 0, 0];
+      await perform(histories(mode), ({ seed }, { about, problems, ...counts }) => {
+        done += 1;
+        runs += counts.runs;
+        terms += counts.terms;
+        if (problems.length > 0) wrong.push([seed, `seed ${seed} (${about}): ${problems.join('; ')}`]);
+      });
+      const seeds = wrong.map(([seed]) => seed);
+      expect(
+        wrong.map(([, what]) => what),
+        `each alone: npm run simulate -- --mode ${mode} --seed ${seeds[0]}`,
+      ).toEqual([]);
+      expect(done).toBe(HISTORIES[mode] + FOUND_FAULTS[mode].length);
+      expect(terms).toBeGreaterThan(HISTORIES[mode]);
+      expect(runs).toBeGreaterThan(HISTORIES[mode]);
+    },
+    120_000,
+  );
 
-  it('are the same each time for the same seed', async () => {
-    const [one, two] = [await runHistory(4711), await runHistory(4711)];
+  it.each(['once', 'cron'] as const)('are the same each time for the same seed, under run %s', async (mode) => {
+    const [one, two] = [await runHistory(4711, { mode }), await runHistory(4711, { mode })];
     expect(String(one.trace)).toBe(String(two.trace));
     expect(one.runs).toBeGreaterThan(0);
   });
