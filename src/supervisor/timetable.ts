@@ -116,7 +116,7 @@ export class Timetable {
         {
           ledger: formatInstant(reckoning.through),
           clock: formatInstant(now),
-          hint: 'set the clock right; if the ledger is wrong, delete its znode (runs, under the base path)',
+          hint: 'set the clock right; if the ledger is wrong, stop all candidates, delete its znode (runs, under the base path), start them',
         },
       );
   }

@@ -187,7 +187,7 @@ function perform(world: World, effect: Effect, plan: Plan): World {
     case 'spawn': {
       check(world.alive.length === 0 || plan.cron?.concurrency === 'allow', 'no second run while one lives');
       check((effect.tick === undefined) === (plan.cron === undefined), 'a run has a tick if there is a schedule');
-      check(world.finished === false && world.state.name === 'running', 'a run is started into running');
+      check(world.state.name === 'running', 'a run is started into running');
       check(world.resigning === undefined, 'no run while resigning');
       if (effect.term === undefined) check(plan.onElectionFailure === 'run-anyway', 'no run without a term');
       else {
