@@ -1,3 +1,4 @@
+import type { Launch } from './command.ts';
 import type { CronSetting } from './cron.ts';
 import type { Tenure } from './host.ts';
 import type { LedgerChange } from './ledger-chronicle.ts';
@@ -88,8 +89,11 @@ function checkNotMissed(world: TickWorld, cron: CronSetting, missed: Missed): st
   const served =
     handedOver !== undefined && latest > handedOver && !setting.mixedFleet && age <= HANDOVER_MS - SLACK_MS;
   const caughtUp = cron.catchUp === 'once' && age <= (cron.startDeadline ?? Infinity) - SLACK_MS;
-  if ((!served && !caughtUp) || madeUp(world, missed).length > 0 || wasPassedOver(world, missed)) return [];
   const until = opening.at + SLACK_MS + setting.lease;
+  if ((!served && !caughtUp) || madeUp(world, missed).length > 0 || wasPassedOver(world, missed)) return [];
+  // The next tick comes right behind it, and takes its place.
+  const byThen = (launch: Launch): boolean => launch.fencingToken === opening.ledger.fencingToken && launch.at <= until;
+  if (cron.concurrency === 'replace' && world.launches.some(byThen)) return [];
   const hindered =
     (tenure.endedAt ?? Infinity) <= until ||
     world.impairments.some(
