@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
-import type { ReportContext } from './context.ts';
+import type { ReportContext, RunContext } from './context.ts';
 import {
   configOutput,
   countFlag,
@@ -49,6 +49,15 @@ export interface Command {
   perform(invocation: Invocation): Promise<number>;
 }
 
+/** Takes the keeper over. */
+function runContext<C extends RunConfig>(
+  { command, input, keeperPath, takeKeeper }: Invocation,
+  { config, warnings }: Loaded<C>,
+): RunContext<C> {
+  const line = command as [string, ...string[]];
+  return { config, warnings, command: line, keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
 export const commands: readonly Command[] = [
   {
     path: ['run', 'once'],
@@ -65,16 +74,9 @@ export const commands: readonly Command[] = [
       ['ballot run once --on-child-success exit --on-child-error rerun -- ./migrate', 'until it succeeds once'],
       ['ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker', 'never two, taken over within a second'],
     ],
-    async perform({ command, input, keeperPath, takeKeeper }) {
-      const [{ runOnce }, { config, warnings }] = await Promise.all([import('./run.ts'), loadedRun(input)]);
-      return runOnce({
-        config,
-        warnings,
-        command: command as [string, ...string[]],
-        keeper: takeKeeper(),
-        keeperPath,
-        env: input.env,
-      });
+    async perform(invocation) {
+      const [{ runOnce }, loaded] = await Promise.all([import('./run.ts'), loadedRun(invocation.input)]);
+      return runOnce(runContext(invocation, loaded));
     },
   },
   {
@@ -94,16 +96,9 @@ export const commands: readonly Command[] = [
         'the same leader for every tick, as long as it lives',
       ],
     ],
-    async perform({ command, input, keeperPath, takeKeeper }) {
-      const [{ runCron }, { config, warnings }] = await Promise.all([import('./run.ts'), loadedCron(input)]);
-      return runCron({
-        config,
-        warnings,
-        command: command as [string, ...string[]],
-        keeper: takeKeeper(),
-        keeperPath,
-        env: input.env,
-      });
+    async perform(invocation) {
+      const [{ runCron }, loaded] = await Promise.all([import('./run.ts'), loadedCron(invocation.input)]);
+      return runCron(runContext(invocation, loaded));
     },
   },
   {
