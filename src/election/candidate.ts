@@ -55,13 +55,13 @@ class ZooKeeperElection implements Election, TermHost {
     return campaign;
   }
 
-  async #campaign({ signal, patience }: CampaignOptions): Promise<Term> {
+  async #campaign({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
     for (;;) {
       signal.throwIfAborted();
       const standing = await this.#open(signal, patience.opening);
       const guard = guardContact(this.#options, standing.session, signal, patience.standing);
       try {
-        const term = await this.#stand(standing, guard.signal);
+        const term = await this.#stand(standing, guard.signal, onPlace);
         if (term !== undefined) return await elected(term, signal);
         await standing.session.close(patience.opening);
       } catch (error) {
@@ -78,7 +78,7 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   /** One pass with one session: `undefined` when the proposal was lost on the way. */
-  async #stand(standing: Standing, signal: AbortSignal): Promise<Term | undefined> {
+  async #stand(standing: Standing, signal: AbortSignal, onPlace?: () => void): Promise<Term | undefined> {
     if (this.#term !== undefined) {
       await this.#term.over();
       // The place of a term that is over is not a place in the queue: stand at its end.
@@ -91,6 +91,7 @@ class ZooKeeperElection implements Election, TermHost {
     ];
     await Promise.all(steps);
     if (this.#known !== standing) await this.#know(standing, signal);
+    onPlace?.();
     const claim = await new Campaign(this.#options, standing, this.#incarnation, signal).win();
     if (claim === undefined) return undefined;
     this.#term = new LeaseTerm(this.#options, this, claim);

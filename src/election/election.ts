@@ -70,6 +70,8 @@ export interface CampaignOptions {
    * queue to lose (`standing`, Infinity for as long as it takes).
    */
   readonly patience: { readonly opening: number; readonly standing: number };
+  /** Called when there is a place in the queue, so contact to the coordinator; again for each new place. */
+  readonly onPlace?: () => void;
 }
 
 /** A candidate's part in one election. */

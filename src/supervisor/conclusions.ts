@@ -14,7 +14,20 @@ import {
 import { seconds, stay } from './roles.ts';
 import { ageOf, nextDeadline, runOf, stopEach, without } from './runs.ts';
 import type { Counts, Effect, Ending, In, NotEntered, On, Role, Run, Runs, Step } from './state.ts';
-import { after, atOnce, counts, goOn, leave, note, runAgain, runAt, standAgain, waitForTick } from './steps.ts';
+import {
+  after,
+  atOnce,
+  counts,
+  goOn,
+  goOnStanding,
+  leave,
+  note,
+  runAgain,
+  runAt,
+  serveNoMore,
+  standAgain,
+  waitForTick,
+} from './steps.ts';
 
 /** Everything that runs is being stopped; `alive` are the ones that are left. */
 export function awaitAll(
@@ -72,6 +85,7 @@ function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, no
     return stopAll({ ...base, alive: left }, { kind: 'leaving', exitCode: exitCodeOf(result) }, plan, now);
   }
   if (left !== undefined) return goOn(base, role, left, waiting, plan);
+  if (role.kind === 'standby' && role.candidacy.placed) return serveNoMore(base, role.candidacy);
   if (waiting !== undefined) {
     // The schedule sets the pace, but for a tick that has waited and would follow at once on a run that failed.
     const held = failedRuns > 0 && plan.cron.concurrency !== 'replace';
@@ -91,14 +105,13 @@ function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: num
     case 'ignore':
       return leave(base, role, 0, now);
     case 'rerun':
+      // Contact is back, so somebody leads or is about to: a command that has ended is not run without leadership again.
+      if (role.kind === 'standby' && role.candidacy.placed) return goOnStanding(base, role.candidacy);
       return runAgain(base, role, plan, now, now + delay);
     case 'reelect':
       if (role.kind !== 'standby') return standAgain(base, role, plan, now, delay);
       // Without leadership there is nothing to resign, and this candidate has been standing all the while.
-      return {
-        state: { ...counts(base), name: 'campaigning', candidacy: role.candidacy, deadline: role.candidacy.giveUpAt },
-        effects: [],
-      };
+      return goOnStanding(base, role.candidacy);
   }
 }
 

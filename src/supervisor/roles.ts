@@ -60,9 +60,16 @@ export function lossNote(event: On<'leaseLost'>): Effect {
   return note('error', 'the lease is lost', { term: event.term, why });
 }
 
+/** The role of a run whose campaign has found its place; `undefined`: nothing changes. */
+export function placedRole(role: Role, event: On<'placed'>): Extract<Role, { kind: 'standby' }> | undefined {
+  if (role.kind !== 'standby' || isStale(role.candidacy, event) || role.candidacy.placed) return undefined;
+  return { kind: 'standby', candidacy: { ...role.candidacy, placed: true } };
+}
+
 /** Whether a tick is for who has this role. */
 export function isTickOf(role: Role, { term }: On<'tick'>): boolean {
-  return role.kind === 'leader' ? role.leadership.term === term : role.kind === 'standby' && term === undefined;
+  if (role.kind === 'leader') return role.leadership.term === term;
+  return role.kind === 'standby' && !role.candidacy.placed && term === undefined;
 }
 
 export function skipNote(tick: number, why: string, fields: Readonly<Record<string, number>> = {}): Effect {
@@ -72,6 +79,6 @@ export function skipNote(tick: number, why: string, fields: Readonly<Record<stri
 /** The candidacy goes on beside a run: the next campaign follows after the backoff. */
 export function campaignLater(candidacy: Candidacy, campaigns: number, jitter: number): [Candidacy, Effect] {
   const failures = candidacy.failures + 1;
-  const next = { ...candidacy, campaign: campaigns + 1, failures };
+  const next = { ...candidacy, campaign: campaigns + 1, failures, placed: false };
   return [next, { kind: 'campaign', campaign: next.campaign, delay: electionRetryDelay(failures, jitter) }];
 }

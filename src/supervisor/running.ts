@@ -9,6 +9,7 @@ import {
   leadershipOf,
   ledgerNote,
   lossNote,
+  placedRole,
   renewedRole,
   seconds,
   skipNote,
@@ -181,6 +182,10 @@ function ledgerFailed(state: In<'running'>, event: On<'ledgerFailed'>, plan: Pla
 
 export const running: Row<'running'> = {
   elected: electedWhileRunning,
+  placed: (state, event) => {
+    const role = placedRole(state.role, event);
+    return stay(role === undefined ? state : { ...state, role });
+  },
   electionFailed,
   leaseRenewed: (state, event, plan, now) => keepRunning(state, renewedRole(state.role, event), plan, now),
   leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),

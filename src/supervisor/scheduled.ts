@@ -1,9 +1,19 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
 import type { Plan } from './policy.ts';
-import { electedRole, failedRole, isTickOf, leadershipOf, lossNote, renewedRole, stay, unconfirmed } from './roles.ts';
+import {
+  electedRole,
+  failedRole,
+  isTickOf,
+  leadershipOf,
+  lossNote,
+  placedRole,
+  renewedRole,
+  stay,
+  unconfirmed,
+} from './roles.ts';
 import { stopIdle, withoutLedger } from './standing.ts';
 import type { In, On, Row, Step } from './state.ts';
-import { after, atOnce, leave, note, runAt, serve, stand, standAgain, waitForTick } from './steps.ts';
+import { after, atOnce, leave, note, runAt, serve, serveNoMore, stand, standAgain, waitForTick } from './steps.ts';
 
 function electionFailed(state: In<'scheduled'>, event: On<'electionFailed'>, now: number): Step {
   const failed = failedRole(state, state.role, event);
@@ -34,6 +44,10 @@ function expiring(state: In<'scheduled'>, plan: Plan, now: number): Step {
 
 export const scheduled: Row<'scheduled'> = {
   elected: (state, event, plan) => elected(state, event, plan),
+  placed: (state, event) => {
+    const role = placedRole(state.role, event);
+    return role === undefined ? stay(state) : serveNoMore(state, role.candidacy);
+  },
   electionFailed: (state, event, _plan, now) => electionFailed(state, event, now),
   leaseRenewed: (state, event, plan) => {
     const role = renewedRole(state.role, event);

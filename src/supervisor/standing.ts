@@ -10,6 +10,7 @@ import {
   leadershipOf,
   ledgerNote,
   lossNote,
+  placedRole,
   renewedRole,
   seconds,
   skipNote,
@@ -21,10 +22,12 @@ import {
   after,
   atOnce,
   campaignNow,
+  goOnStanding,
   leave,
   note,
   runAt,
   serve,
+  serveNoMore,
   standAgain,
   standLater,
   waitToCampaign,
@@ -112,6 +115,13 @@ function laterTick(state: In<'backingOff'>, event: On<'tick'>): Step {
   };
 }
 
+/** Contact is back: what was about to run without leadership is the leader's business. */
+function placedWhileWaiting(state: In<'backingOff'>, event: On<'placed'>, plan: Plan): Step {
+  const role = state.next.kind === 'spawn' ? placedRole(state.next.role, event) : undefined;
+  if (role === undefined) return stay(state);
+  return plan.cron === undefined ? goOnStanding(state, role.candidacy) : serveNoMore(state, role.candidacy);
+}
+
 function lostWhileWaiting(state: In<'backingOff'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
   if (state.next.kind !== 'spawn' || leadershipOf(state.next.role, event) === undefined) return stay(state);
   const delay = plan.cron === undefined ? state.due - now : 0;
@@ -120,6 +130,7 @@ function lostWhileWaiting(state: In<'backingOff'>, event: On<'leaseLost'>, plan:
 
 export const campaigning: Row<'campaigning'> = {
   elected: electedToRun,
+  placed: stay,
   electionFailed: campaignFailed,
   leaseRenewed: stay,
   leaseUnconfirmed: stay,
@@ -137,6 +148,7 @@ export const campaigning: Row<'campaigning'> = {
 
 export const backingOff: Row<'backingOff'> = {
   elected: electedWhileWaiting,
+  placed: placedWhileWaiting,
   electionFailed: (state, event) => {
     const failed = state.next.kind === 'spawn' ? failedRole(state, state.next.role, event) : undefined;
     if (failed === undefined || state.next.kind !== 'spawn') return stay(state);

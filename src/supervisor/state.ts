@@ -25,6 +25,8 @@ export interface Candidacy {
   readonly giveUpAt: number | undefined;
   /** Campaigns that failed in a row. */
   readonly failures: number;
+  /** It has a place in the queue: it is not for want of contact that it does not lead. */
+  readonly placed: boolean;
 }
 
 /** As what the command is run: as leader; without leadership, standing meanwhile (`run-anyway`); or no longer as anything. */
@@ -127,6 +129,8 @@ export type Sequel =
 
 export type Event =
   | { readonly kind: 'elected'; readonly campaign: number; readonly leadership: Leadership }
+  /** The campaign has found its place in the queue. */
+  | { readonly kind: 'placed'; readonly campaign: number }
   | {
       readonly kind: 'electionFailed';
       readonly campaign: number;
@@ -178,6 +182,8 @@ export type Effect =
     }
   /** Report the ticks of the schedule from now on, for as long as the term lasts. */
   | { readonly kind: 'serve'; readonly term: number | undefined }
+  /** Report no more ticks. */
+  | { readonly kind: 'unserve' }
   /** Ticks up to this one are settled without a run. */
   | { readonly kind: 'skip'; readonly tick: number }
   /** Write down how a run of a tick ended. */

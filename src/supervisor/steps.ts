@@ -30,7 +30,7 @@ export function after(effects: readonly Effect[], step: Step): Step {
 /** Stands for election, anew. */
 export function stand(base: Counts, plan: Plan, now: number): Step {
   const giveUpAt = plan.electionTimeout === undefined ? undefined : now + plan.electionTimeout;
-  return campaignNow(base, { campaign: 0, since: now, giveUpAt, failures: 0 });
+  return campaignNow(base, { campaign: 0, since: now, giveUpAt, failures: 0, placed: false });
 }
 
 /** Starts the next campaign of a candidacy. */
@@ -41,7 +41,7 @@ export function campaignNow(base: Counts, candidacy: Candidacy): Step {
       ...counts(base),
       campaigns: campaign,
       name: 'campaigning',
-      candidacy: { ...candidacy, campaign },
+      candidacy: { ...candidacy, campaign, placed: false },
       deadline: candidacy.giveUpAt,
     },
     effects: [{ kind: 'campaign', campaign, delay: 0 }],
@@ -53,7 +53,7 @@ export function standLater(base: Counts, plan: Plan, now: number, delay: number)
   if (delay <= 0) return stand(base, plan, now);
   const due = now + delay;
   const giveUpAt = plan.electionTimeout === undefined ? undefined : due + plan.electionTimeout;
-  const candidacy = { campaign: 0, since: due, giveUpAt, failures: 0 };
+  const candidacy = { campaign: 0, since: due, giveUpAt, failures: 0, placed: false };
   return waitToCampaign(base, candidacy, due);
 }
 
@@ -156,6 +156,20 @@ function spawn(
 export function goOn(base: Counts, role: Role, alive: Runs, waiting: number | undefined, plan: Plan): Step {
   const deadline = nextDeadline(alive, role, plan);
   return { state: { ...counts(base), name: 'running', role, alive, waiting, deadline }, effects: [] };
+}
+
+/** Goes on standing, with the campaign that is under way. */
+export function goOnStanding(base: Counts, candidacy: Candidacy): Step {
+  return {
+    state: { ...counts(base), name: 'campaigning', candidacy, deadline: candidacy.giveUpAt },
+    effects: [],
+  };
+}
+
+/** Contact is back, and it is the leader who serves the schedule: no more ticks without leadership. */
+export function serveNoMore(base: Counts, candidacy: Candidacy): Step {
+  const why = note('info', 'standing in the queue again: no more ticks are served without leadership');
+  return after([{ kind: 'unserve' }, why], goOnStanding(base, candidacy));
 }
 
 /** Nothing runs until the next tick. Under `stop` the lease is given up before it runs out unrenewed. */

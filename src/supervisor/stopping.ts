@@ -59,6 +59,7 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
 
 export const stopping: Row<'stopping'> = {
   elected: (state, event, plan, now) => keepStopping(state, electedRole(state.role, event), plan, now),
+  placed: stay,
   electionFailed: (state, event, plan, now) => {
     const failed = failedRole(state, state.role, event);
     return failed === undefined
@@ -81,6 +82,7 @@ export const stopping: Row<'stopping'> = {
 
 export const resigning: Row<'resigning'> = {
   elected: stay,
+  placed: stay,
   electionFailed: stay,
   leaseRenewed: stay,
   leaseUnconfirmed: stay,
@@ -105,6 +107,7 @@ export const resigning: Row<'resigning'> = {
 
 export const done: Row<'done'> = {
   elected: stay,
+  placed: stay,
   electionFailed: stay,
   leaseRenewed: stay,
   leaseUnconfirmed: stay,

@@ -135,6 +135,8 @@ export class Supervisor {
         return this.#executions.start(effect, this.#term?.fencingToken === effect.term ? this.#term : undefined);
       case 'serve':
         return this.#serve(effect.term);
+      case 'unserve':
+        return this.#serving.abort();
       case 'skip':
         this.#timetable?.settle(effect.tick);
         return this.#parts.cron?.ledger.skip(effect.tick);
@@ -165,7 +167,8 @@ export class Supervisor {
       if (delay > 0) await sleep(clock, delay, signal);
       // Who tries again anyway keeps its place and goes on the moment contact is back.
       const standing = this.#plan.onElectionFailure === 'retry' ? Infinity : patience;
-      return election.campaign({ signal, patience: { opening: patience, standing } });
+      const onPlace = (): void => this.#dispatch({ kind: 'placed', campaign });
+      return election.campaign({ signal, patience: { opening: patience, standing }, onPlace });
     };
     elected().then(
       (term) => this.#elected(campaign, term),

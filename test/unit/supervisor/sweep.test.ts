@@ -89,6 +89,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
   const leadership = (token: number) => ({ term: token, deadline: now + LEASE, leaseDuration: LEASE });
   if (campaign !== undefined) {
     add({ kind: 'elected', campaign, leadership: leadership(world.terms + 1) });
+    add({ kind: 'placed', campaign });
     for (const kind of ['unavailable', 'refused', 'bug'] as const)
       add({
         kind: 'electionFailed',
@@ -131,6 +132,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
 const stale: readonly Event[] = [
   { kind: 'elected', campaign: -1, leadership: { term: -1, deadline: 1e9, leaseDuration: LEASE } },
   { kind: 'electionFailed', campaign: -1, failure: { kind: 'bug', message: '', exitCode: 70 }, jitter: 0 },
+  { kind: 'placed', campaign: -1 },
   { kind: 'leaseRenewed', term: -1, deadline: 1e9 },
   { kind: 'leaseUnconfirmed', term: -1, why: '' },
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
@@ -205,6 +207,9 @@ function perform(world: World, effect: Effect, plan: Plan): World {
         'a schedule is served in the term that is held',
       );
       return { ...world, serving: effect.term ?? 'anyway' };
+    case 'unserve':
+      check(world.serving === 'anyway', 'who leads serves');
+      return { ...world, serving: undefined };
     case 'skip':
       check(plan.cron?.concurrency === 'skip' && world.alive.length > 0, 'ticks are skipped while the command runs');
       return world;
