@@ -34,7 +34,9 @@ export function checkCatchUp(world: TickWorld, cron: CronSetting): string[] {
 
 function missedBefore(world: TickWorld, { schedule }: CronSetting, opening: LedgerChange): Missed | undefined {
   const { before, by, at } = opening;
-  const tenure = world.tenures.find(({ token }) => token === opening.ledger.fencingToken);
+  const tenure = world.tenures.findLast(
+    ({ token, host, electedAt }) => token === opening.ledger.fencingToken && host === by && electedAt <= at,
+  );
   const wall = world.hosts.find((host) => host.name === by)?.wall;
   if (before?.ledger.through === undefined || tenure === undefined || wall === undefined) return undefined;
   if (wall.wasSet(tenure.electedAt - SLACK_MS, at + SLACK_MS)) return undefined;
@@ -47,9 +49,15 @@ function missedBefore(world: TickWorld, { schedule }: CronSetting, opening: Ledg
 }
 
 /** What the term started of that which was missed. */
-function madeUp({ launches }: TickWorld, { opening, latest }: Missed) {
-  const { fencingToken } = opening.ledger;
-  return launches.filter((launch) => launch.fencingToken === fencingToken && (launch.tick ?? Infinity) <= latest);
+function madeUp(world: TickWorld, { opening, latest }: Missed): Launch[] {
+  return launchesSince(world, opening).filter(({ tick = Infinity }) => tick <= latest);
+}
+
+/** What the term started. An ensemble that has lost its data gives tokens out again, to others. */
+function launchesSince({ launches }: TickWorld, { at, by, ledger }: LedgerChange): Launch[] {
+  return launches.filter(
+    (launch) => launch.fencingToken === ledger.fencingToken && launch.host === by && launch.at >= at,
+  );
 }
 
 function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): string[] {
@@ -92,8 +100,7 @@ function checkNotMissed(world: TickWorld, cron: CronSetting, missed: Missed): st
   const until = opening.at + SLACK_MS + setting.lease;
   if ((!served && !caughtUp) || madeUp(world, missed).length > 0 || wasPassedOver(world, missed)) return [];
   // The next tick comes right behind it, and takes its place.
-  const byThen = (launch: Launch): boolean => launch.fencingToken === opening.ledger.fencingToken && launch.at <= until;
-  if (cron.concurrency === 'replace' && world.launches.some(byThen)) return [];
+  if (cron.concurrency === 'replace' && launchesSince(world, opening).some((launch) => launch.at <= until)) return [];
   const hindered =
     (tenure.endedAt ?? Infinity) <= until ||
     world.impairments.some(

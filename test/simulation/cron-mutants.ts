@@ -52,6 +52,16 @@ const ledgerReads = (change: (data: Buffer) => Buffer): Parts =>
     },
   }));
 
+/** Ticks of the last few seconds are not settled. */
+function early(found: Found): Found {
+  return found.through === undefined ? found : { ...found, through: found.through - 10_000 };
+}
+
+async function enterTaken(real: RunLedger, ...[record, timeout]: Parameters<RunLedger['enter']>) {
+  const answer = await real.enter(record, timeout);
+  return answer === 'taken' ? 'entered' : answer;
+}
+
 export const cronMutants = {
   ledgerVersion: {
     what: 'the version under which the ledger is written',
@@ -80,15 +90,13 @@ export const cronMutants = {
       },
     })),
   },
-  taken: {
-    what: 'the refusal of a tick that is settled',
+  settled: {
+    what: 'what is known of ticks that are settled, by the leader and by its ledger',
     mode: 'cron',
     theme: 'keep',
     parts: ledgersWith((real) => ({
-      enter: async (record, timeout) => {
-        const answer = await real.enter(record, timeout);
-        return answer === 'taken' ? 'entered' : answer;
-      },
+      open: async (token, settle, signal) => early(await real.open(token, (found) => settle(early(found)), signal)),
+      enter: (record, timeout) => enterTaken(real, record, timeout),
     })),
   },
   lost: {
@@ -119,5 +127,21 @@ export const cronMutants = {
     mode: 'cron',
     theme: 'rates',
     parts: ledgersWith(() => ({ close: () => undefined })),
+  },
+} as const satisfies Readonly<Record<string, Mutant>>;
+
+/** Of the two safeguards of `settled`, each alone suffices. */
+export const cronSpare = {
+  taken: {
+    what: 'the refusal of a tick that is settled: no leader begins with one',
+    mode: 'cron',
+    theme: 'keep',
+    parts: ledgersWith((real) => ({ enter: (record, timeout) => enterTaken(real, record, timeout) })),
+  },
+  findings: {
+    what: 'what the leader knows of ticks that are settled: the ledger refuses them',
+    mode: 'cron',
+    theme: 'keep',
+    parts: findingsWith(early),
   },
 } as const satisfies Readonly<Record<string, Mutant>>;

@@ -144,7 +144,7 @@ export function judge(world: World, impairments: readonly Impairment[]): string[
     ...checkTokens(
       runs,
       impairments,
-      (run) => setting.cron !== undefined && !ledger.isEntered(run.runId, run.startedAt),
+      (run) => setting.cron !== undefined && !ledger.isEntered({ ...run, at: run.startedAt }),
     ),
     ...checkEnds(runs, chronicle, impairments, setting, clock.time),
     ...checkStops(hosts, impairments, stopTime(setting) + RESIGN_LIMIT_MS),

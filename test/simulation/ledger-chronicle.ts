@@ -1,5 +1,6 @@
 import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
+import type { Launch } from './command.ts';
 
 /** The ledger as it was committed at `at` (true time), by whoever wrote it. */
 export interface LedgerChange {
@@ -50,9 +51,11 @@ export class LedgerChronicle {
     return this.changes.findLast((change) => change.at <= at);
   }
 
-  /** Whether a run had been entered by then. */
-  isEntered(runId: string, at: number): boolean {
-    return this.changes.some((change) => change.at <= at && change.ledger.runs.some((run) => run.runId === runId));
+  /** Whether a run was entered before it was started. */
+  isEntered({ runId, tick, at }: Pick<Launch, 'runId' | 'tick' | 'at'>): boolean {
+    return this.changes.some(
+      (change) => change.at <= at && change.ledger.runs.some((run) => run.runId === runId && run.tick === tick),
+    );
   }
 
   /** Whether a run was entered by then and had no end yet. */

@@ -5,7 +5,7 @@ import { margin } from '../../src/election/lease.ts';
 import type { SessionOpener, Will, ZNode } from '../../src/zookeeper/port.ts';
 import type { Parts } from './parts.ts';
 import { like, sessionsWith } from './mutations.ts';
-import { cronMutants } from './cron-mutants.ts';
+import { cronMutants, cronSpare } from './cron-mutants.ts';
 import type { Mode, Theme } from './setting.ts';
 
 export interface Mutant {
@@ -156,6 +156,7 @@ export const spare = {
     theme: 'rates',
     parts: willsWith(withoutInstants),
   },
+  ...cronSpare,
 } as const satisfies Readonly<Record<string, Mutant>>;
 
 export type MutantName = keyof typeof mutants | keyof typeof spare;

@@ -49,19 +49,19 @@ function mayRepeat(world: TickWorld, earlier: Served, later: Served): boolean {
 }
 
 function wasEntered({ ledger: chronicle }: TickWorld, launch: Served): boolean {
-  return chronicle.isEntered(launch.runId, launch.at);
+  return chronicle.isEntered(launch);
 }
 
-/** The ledger that a term began with. */
-function openingOf({ ledger: chronicle }: TickWorld, token: number | undefined): LedgerChange | undefined {
-  return chronicle.openings.find(({ ledger }) => ledger.fencingToken === token);
+/** The ledger that a launch's term began with. */
+function openingOf({ ledger: chronicle }: TickWorld, { fencingToken, host }: Served): LedgerChange | undefined {
+  return chronicle.openings.find(({ ledger, by }) => ledger.fencingToken === fencingToken && by === host);
 }
 
 function checkEntry(world: TickWorld, launch: Served): string[] {
   const { setting, ledger: chronicle } = world;
   if (launch.fencingToken === undefined)
     return setting.plan.onElectionFailure === 'run-anyway' ? [] : [`${name(launch)} was started without leadership`];
-  const opening = openingOf(world, launch.fencingToken);
+  const opening = openingOf(world, launch);
   if (opening === undefined || opening.at > launch.at)
     return [`${name(launch)} was started before its term had opened the ledger`];
   const lost = chronicle.asOf(launch.at)?.ledger.runs.find((run) => run.tick === launch.tick && run.outcome === 'lost');
