@@ -73,7 +73,7 @@ export class Executions {
     this.#parts = parts;
   }
 
-  /** Starts a run under this term. A tick is entered in the ledger first; answered by `runEnded` or `notEntered`. */
+  /** Starts a run. `term`: its term, if that is still held. A tick is entered in the ledger first; answered by `runEnded` or `notEntered`. */
   start(spawn: Spawn, term: Term | undefined): void {
     const { run, tick } = spawn;
     const identity = { runId: this.#runId(spawn), fencingToken: spawn.term, tick };
@@ -85,7 +85,9 @@ export class Executions {
       calledOff: new AbortController(),
     };
     this.#alive.set(run, execution);
-    if (tick === undefined || term === undefined) this.#launch(execution, spawn, term);
+    // The term was lost since, and the news of that is on its way.
+    if (spawn.term !== undefined && term === undefined) this.#tooLate(execution, term);
+    else if (tick === undefined || term === undefined) this.#launch(execution, spawn, term);
     else
       this.#enter(execution, tick, spawn, term).catch((error: unknown) => {
         this.#parts.onLedgerFailure(term.fencingToken, error);
@@ -93,8 +95,8 @@ export class Executions {
       });
   }
 
-  #runId({ run, term, tick }: Spawn): string {
-    return `${term ?? `anyway-${tick ?? Math.trunc(this.#parts.clock.wall())}`}.${run}`;
+  #runId({ run, term }: Spawn): string {
+    return `${term ?? `anyway-${Math.trunc(this.#parts.clock.wall())}`}.${run}`;
   }
 
   signal(run: number, signal: NodeJS.Signals): void {
