@@ -28,7 +28,7 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
   const from = steady ? (ledger.changes[0]?.at ?? 0) + ghostTime(setting) : clock.time;
   const begun = through(world, from);
   await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
-  const terms = world.tenures.map(({ electedAt }) => electedAt);
+  const terms = world.tenures.map(({ electedAt, endedAt = Infinity }) => ({ from: electedAt, to: endedAt }));
   problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms }, setting, cron));
   if (steady && world.tenures.length !== 1)
     problems.push(`an outage of the whole ensemble was not survived in role: ${world.tenures.length} terms`);

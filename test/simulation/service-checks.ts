@@ -23,8 +23,8 @@ export interface Calm {
   readonly to: number;
   /** Up to here ticks were settled when it began. */
   readonly through: number;
-  /** When each term began. */
-  readonly terms: readonly number[];
+  /** From when to when each term lasted. */
+  readonly terms: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no longer than this, ms. */
@@ -44,7 +44,8 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
     const launch = launches.find((other) => other.tick === tick);
     if (launch !== undefined && launch.at <= due + late) continue;
     if (waitsForLedger(launches, due, setting, cron)) continue;
-    if (setting.mixedFleet && calm.terms.some((began) => Math.abs(began - due) < BETWEEN_MS)) continue;
+    if (setting.mixedFleet && calm.terms.some(({ from }) => Math.abs(from - due) < BETWEEN_MS)) continue;
+    if (restarts(setting) && isBetween(calm, due)) continue;
     const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, due, setting, cron);
     if (busy === undefined) {
       const how = launch === undefined ? 'was lost' : `was served ${(launch.at - due).toFixed(0)} ms late`;
@@ -81,9 +82,20 @@ function waitsForLedger(
   });
 }
 
+/** Whoever ends with its command is started again a second later: all may be away at once, and of the ticks that fall then one is served. */
+function restarts({ plan }: Setting): boolean {
+  return plan.onChildSuccess === 'exit' || plan.onChildError === 'exit';
+}
+
+/** Nobody led at that time, nor long before it. */
+function isBetween({ terms }: Calm, due: number): boolean {
+  const before = Math.max(...terms.filter(({ from }) => from <= due).map(({ to }) => to));
+  return due > before - ABOUT_MS && due - before < BETWEEN_MS;
+}
+
 /** A tick that comes while the command runs is served at once; unless the first of several runs that ends takes the others with it, and ballot itself. */
-function runsBeside({ plan }: Setting, { concurrency }: CronSetting): boolean {
-  return concurrency === 'allow' && plan.onChildSuccess !== 'exit' && plan.onChildError !== 'exit';
+function runsBeside(setting: Setting, { concurrency }: CronSetting): boolean {
+  return concurrency === 'allow' && !restarts(setting);
 }
 
 /** A tick that comes while the command runs is served later, or a later one is. */
@@ -108,7 +120,7 @@ function busyUntil(launches: readonly Launch[], due: number, setting: Setting, c
 
 /** In a mixed fleet nobody knows whether a tick that waited was served by another: the next leader lets it be. */
 function isDropped({ terms }: Calm, due: number, by: number, { mixedFleet }: Setting): boolean {
-  return mixedFleet && terms.some((began) => began > due && began < by);
+  return mixedFleet && terms.some(({ from }) => from > due && from < by);
 }
 
 function isFollowed(launches: readonly Launch[], tick: number, by: number): boolean {
