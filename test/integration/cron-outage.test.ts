@@ -197,10 +197,14 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       const leads = (): Candidate | undefined => both.find((candidate) => candidate.said('elected leader').length > 0);
       const leader = await poll(leads, { timeout: 20_000, what: 'a leader' });
       await observed(zookeeper, (observer) => serves(observer, stage, leader));
-      await poll(() => both.some((candidate) => candidate.said('standing by').length > 0), { what: 'a standby' });
+      // Whoever stands in the queue again serves nothing without leadership.
+      const other = both.find((candidate) => candidate !== leader) as Candidate;
+      await other.says('standing by');
+      const anyway = stage.journal.starts(other.id).length;
       // What it ran anyway counts as settled when it leads.
       await poll(() => Number(stage.journal.starts(leader.id).at(-1)?.token) > 0, { what: 'a tick served as leader' });
       await stage.journal.started(stage.journal.starts(leader.id).length + 2, { candidate: leader.id });
+      expect(stage.journal.starts(other.id)).toHaveLength(anyway);
       const ticks = ticksOf(stage.journal, leader.id);
       expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
       const led = stage.journal.starts(leader.id).filter(({ token }) => token !== '-');
