@@ -147,7 +147,7 @@ export class Executions {
     const start = clock.wall();
     const record = { runId, tick, candidateId, fencingToken: term.fencingToken, start };
     const verdict = await Promise.race([ledger.enter(record, this.#patience(ledger, term)), calledOff(execution)]);
-    if (verdict === 'entered') this.#unansweredSince = undefined;
+    if (verdict === 'entered' || verdict === 'taken') this.#unansweredSince = undefined;
     if (verdict === 'taken' || verdict === 'fenced') return this.#notEntered(execution, verdict);
     if (
       verdict === 'withdrawn' ||
