@@ -35,7 +35,7 @@ function checkStep(before: Ledger, after: Ledger, isLaunched: (runId: string) =>
   const problems: string[] = [];
   if (after.fencingToken < before.fencingToken)
     problems.push(`is of term ${after.fencingToken}, after one of term ${before.fencingToken}`);
-  const withdrawn = before.runs.filter(({ runId }) => isMissing(runId, after));
+  const withdrawn = before.runs.filter((run) => isMissing(run, after));
   for (const { runId, outcome } of withdrawn) {
     if (isLaunched(runId)) problems.push(`has lost run ${runId}, which was started`);
     else if (outcome !== undefined) problems.push(`has lost run ${runId}, which had ended as ${outcome}`);
@@ -44,18 +44,21 @@ function checkStep(before: Ledger, after: Ledger, isLaunched: (runId: string) =>
   if ((after.through ?? -Infinity) < floor)
     problems.push(`goes back from ${time(before.through)} to ${time(after.through)}, not by a withdrawal`);
   for (const run of before.runs) {
-    const later = after.runs.find(({ runId }) => runId === run.runId);
+    const later = after.runs.find((other) => isSame(run, other));
     if (later !== undefined && run.outcome !== undefined && !isDeepStrictEqual(later, run))
       problems.push(`rewrites run ${run.runId}: ${JSON.stringify(run)}, now ${JSON.stringify(later)}`);
-    else if (later !== undefined && (later.tick !== run.tick || later.fencingToken !== run.fencingToken))
-      problems.push(`makes another run of ${run.runId}`);
   }
   return problems;
 }
 
 /** Gone, and not pushed out by newer ones. */
-function isMissing(runId: string, { runs }: Ledger): boolean {
-  return runs.length < MOST_RUNS && !runs.some((run) => run.runId === runId);
+function isMissing(run: RunRecord, { runs }: Ledger): boolean {
+  return runs.length < MOST_RUNS && !runs.some((other) => isSame(run, other));
+}
+
+/** An ensemble that has lost its data gives tokens out again, and run ids with them. */
+function isSame(one: RunRecord, other: RunRecord): boolean {
+  return one.runId === other.runId && one.tick === other.tick && one.fencingToken === other.fencingToken;
 }
 
 /** How far `through` must reach at least after the withdrawal of these runs. */

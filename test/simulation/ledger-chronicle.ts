@@ -59,8 +59,8 @@ export class LedgerChronicle {
   }
 
   /** Whether a run was entered by then and had no end yet. */
-  isOpen(runId: string, at: number): boolean {
-    const record = this.asOf(at)?.ledger.runs.find((run) => run.runId === runId);
+  isOpen({ runId, tick, at }: Pick<Launch, 'runId' | 'tick' | 'at'>): boolean {
+    const record = this.asOf(at)?.ledger.runs.find((run) => run.runId === runId && run.tick === tick);
     return record !== undefined && record.outcome === undefined;
   }
 

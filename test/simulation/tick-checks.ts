@@ -67,7 +67,7 @@ function checkEntry(world: TickWorld, launch: Served): string[] {
   const lost = chronicle.asOf(launch.at)?.ledger.runs.find((run) => run.tick === launch.tick && run.outcome === 'lost');
   if (lost !== undefined && !isExcused(world, launch)) return [`${name(launch)} makes up the lost run ${lost.runId}`];
   if (wasEntered(world, launch)) {
-    if (chronicle.isOpen(launch.runId, launch.at) || isExcused(world, launch)) return [];
+    if (chronicle.isOpen(launch) || isExcused(world, launch)) return [];
     return [`${name(launch)} was started though the ledger had it closed`];
   }
   const known = chronicle.changes.findLast(
