@@ -156,9 +156,10 @@ function judgeTicks(world: World, impairments: readonly Impairment[]): string[] 
   const { launches } = commands;
   const { cron } = setting;
   if (cron === undefined) return [];
+  const wipes = impairments.filter(({ kind }) => kind === 'wiped').map(({ to }) => to);
   const ticks = { setting, launches, ledger, tenures, hosts, impairments };
   return [
-    ...checkLedger(ledger, tenures, launches),
+    ...checkLedger(ledger, tenures, launches, wipes),
     ...checkRecords(ledger, launches, ensemble.up),
     ...checkTicks(ticks, cron),
     ...checkCatchUp(ticks, cron),

@@ -12,11 +12,20 @@ export function checkLedger(
   chronicle: LedgerChronicle,
   tenures: readonly Tenure[],
   launches: readonly Launch[],
+  wipes: readonly number[],
 ): string[] {
-  return [...chronicle.unreadable, ...chronicle.changes.flatMap((change) => checkChange(change, tenures, launches))];
+  return [
+    ...chronicle.unreadable,
+    ...chronicle.changes.flatMap((change) => checkChange(change, tenures, launches, wipes)),
+  ];
 }
 
-function checkChange(change: LedgerChange, tenures: readonly Tenure[], launches: readonly Launch[]): string[] {
+function checkChange(
+  change: LedgerChange,
+  tenures: readonly Tenure[],
+  launches: readonly Launch[],
+  wipes: readonly number[],
+): string[] {
   const { at, ledger, before, bytes } = change;
   const problems: string[] = [];
   if (ledger.runs.length > MOST_RUNS || bytes > MOST_BYTES)
@@ -27,14 +36,19 @@ function checkChange(change: LedgerChange, tenures: readonly Tenure[], launches:
   const orphan = ledger.runs.find((run) => (run.fencingToken ?? 0) < ledger.fencingToken && run.outcome === undefined);
   if (orphan !== undefined) problems.push(`leaves run ${orphan.runId} of an earlier term open`);
   const isLaunched = (runId: string): boolean => launches.some((launch) => launch.runId === runId && launch.at <= at);
-  if (before !== undefined) problems.push(...checkStep(before.ledger, ledger, isLaunched));
+  if (before !== undefined) {
+    problems.push(...checkStep(before.ledger, ledger, isLaunched));
+    // A leader of before may have written down again what it knew: tokens are smaller now.
+    const elected = tenures.findLast(({ token, electedAt }) => token === before.ledger.fencingToken && electedAt <= at);
+    const isFenced = !wipes.some((wipe) => wipe > (elected?.electedAt ?? 0) && wipe < at);
+    if (ledger.fencingToken < before.ledger.fencingToken && isFenced)
+      problems.push(`is of term ${ledger.fencingToken}, after one of term ${before.ledger.fencingToken}`);
+  }
   return problems.map((problem) => `the ledger that ${change.by} wrote at ${change.at.toFixed(1)} ${problem}`);
 }
 
 function checkStep(before: Ledger, after: Ledger, isLaunched: (runId: string) => boolean): string[] {
   const problems: string[] = [];
-  if (after.fencingToken < before.fencingToken)
-    problems.push(`is of term ${after.fencingToken}, after one of term ${before.fencingToken}`);
   const withdrawn = before.runs.filter((run) => isMissing(run, after));
   for (const { runId, outcome } of withdrawn) {
     if (isLaunched(runId)) problems.push(`has lost run ${runId}, which was started`);
