@@ -7,6 +7,9 @@ import { checkService } from './service-checks.ts';
 /** How long it is watched that ticks are served, at least, ms. */
 const WATCHED_MS = 8_000;
 
+/** How long a step of the clock may go unnoticed, ms. */
+const LOOK_EVERY_MS = 30_000;
+
 /** Attaching again may take a second and more: with a shorter session the leader may be back too late, ms. */
 const ATTACHED_MS = 1_500;
 
@@ -16,11 +19,13 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
   const { launches } = commands;
   const begunAt = clock.time;
   for (const host of hosts) host.setClockRight(clock.random.between(-1, 1));
+  // A leader whose clock was hours behind the ledger looks at it now and then only.
+  if (cron.clocks === 'far') await clock.run(begunAt + LOOK_EVERY_MS);
   // A clock that was fast has settled ticks that are still to come: nobody may serve those.
   const ahead = (): number => Math.max(0, through(world) - EPOCH - clock.time);
   const recovery = recoveryTime(setting) + cron.gap + Math.min(ahead(), CLOCKS_MS.off);
   const isServed = (): boolean => launches.some(({ at }) => at > begunAt);
-  if (!(await clock.run(begunAt + recovery, () => isServed() || ahead() > recovery)))
+  if (!(await clock.run(clock.time + recovery, () => isServed() || ahead() > recovery)))
     problems.push(`no tick was served within ${recovery.toFixed(0)} ms after the faults`);
   await clock.run(clock.time + ghostTime(setting));
   for (const host of hosts) host.start();

@@ -35,7 +35,8 @@ function checkChange(
   if (!owners.includes(change.by)) problems.push(`carries the token of ${owners.join() || 'nobody'}`);
   const orphan = ledger.runs.find((run) => (run.fencingToken ?? 0) < ledger.fencingToken && run.outcome === undefined);
   if (orphan !== undefined) problems.push(`leaves run ${orphan.runId} of an earlier term open`);
-  const isLaunched = (runId: string): boolean => launches.some((launch) => launch.runId === runId && launch.at <= at);
+  const isLaunched = ({ runId, tick, candidateId }: RunRecord): boolean =>
+    launches.some((it) => it.runId === runId && it.tick === tick && it.host === candidateId && it.at <= at);
   if (before !== undefined) {
     problems.push(...checkStep(before.ledger, ledger, isLaunched));
     // A leader of before may have written down again what it knew: tokens are smaller now.
@@ -47,11 +48,12 @@ function checkChange(
   return problems.map((problem) => `the ledger that ${change.by} wrote at ${change.at.toFixed(1)} ${problem}`);
 }
 
-function checkStep(before: Ledger, after: Ledger, isLaunched: (runId: string) => boolean): string[] {
+function checkStep(before: Ledger, after: Ledger, isLaunched: (run: RunRecord) => boolean): string[] {
   const problems: string[] = [];
   const withdrawn = before.runs.filter((run) => isMissing(run, after));
-  for (const { runId, outcome } of withdrawn) {
-    if (isLaunched(runId)) problems.push(`has lost run ${runId}, which was started`);
+  for (const run of withdrawn) {
+    const { runId, outcome } = run;
+    if (isLaunched(run)) problems.push(`has lost run ${runId}, which was started`);
     else if (outcome !== undefined) problems.push(`has lost run ${runId}, which had ended as ${outcome}`);
   }
   const floor = thoroughly(before, withdrawn);
