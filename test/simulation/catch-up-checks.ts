@@ -1,6 +1,6 @@
 import type { Launch } from './command.ts';
 import type { CronSetting } from './cron.ts';
-import type { Tenure } from './host.ts';
+import type { Tenure } from './tenure.ts';
 import type { LedgerChange } from './ledger-chronicle.ts';
 import { time } from './ledger-checks.ts';
 import type { TickWorld } from './tick-checks.ts';

@@ -1,7 +1,8 @@
 import type { Chronicle } from './chronicle.ts';
 import type { SimulatedRun } from './command.ts';
 import type { Impairment } from './faults.ts';
-import type { Host, Tenure } from './host.ts';
+import type { Host } from './host.ts';
+import type { Tenure } from './tenure.ts';
 import { margin } from '../../src/election/lease.ts';
 import type { Setting } from './setting.ts';
 

@@ -35,6 +35,9 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
   await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
   const terms = world.tenures.map(({ electedAt, endedAt = Infinity }) => ({ from: electedAt, to: endedAt }));
   problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms }, setting, cron));
+  for (const { runId, host, at, fencingToken } of launches)
+    if (fencingToken === undefined && at > from)
+      problems.push(`run ${runId} on ${host} was started without leadership at ${at.toFixed(0)}, though all was calm`);
   if (steady && world.tenures.length !== 1)
     problems.push(`an outage of the whole ensemble was not survived in role: ${world.tenures.length} terms`);
   const open = ledger.changes.at(-1)?.ledger.runs.filter(({ outcome }) => outcome === undefined) ?? [];

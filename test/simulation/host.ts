@@ -1,6 +1,5 @@
 import { createElection } from '../../src/election/candidate.ts';
-import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
-import type { Register } from '../../src/zookeeper/port.ts';
+import type { Election } from '../../src/election/election.ts';
 import { RunLedger } from '../../src/schedule/run-ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../src/supervisor/supervisor.ts';
 import { WallClock, type VirtualClock, type VirtualProcess } from '../support/virtual-clock.ts';
@@ -11,6 +10,7 @@ import { HOURS_MS } from './faults.ts';
 import type { Parts } from './parts.ts';
 import { FakeSessions } from './sessions.ts';
 import type { Setting } from './setting.ts';
+import { WatchedElection, type Tenure } from './tenure.ts';
 import type { Machine } from './will.ts';
 import type { Trace } from './trace.ts';
 
@@ -23,22 +23,8 @@ export interface Surroundings {
   readonly parts: Parts;
 }
 
-/** A term as one candidate believed in it. */
-export interface Tenure {
-  readonly host: string;
-  readonly token: number;
-  readonly electedAt: number;
-  /** At some true time: until when the candidate might act as leader, which is the deadline it knew of less the margin kept before it. */
-  validAt(at: number): number;
-  /** When it stopped believing: resigned, lost, or dead. */
-  endedAt: number | undefined;
-}
-
 /** How long a service manager waits before it starts ballot again, ms. */
 const RESTART_MS = 1_000;
-
-/** What has to be left between the end of a command and the end of its lease; by the protocol, whatever the code says. */
-const margin = (leaseDuration: number): number => Math.max(100, 0.05 * leaseDuration);
 
 /** One start of ballot on a host. */
 class Incarnation {
@@ -266,73 +252,5 @@ export class Host {
 
   #endTenures(): void {
     for (const tenure of this.tenures) if (tenure.host === this.name) tenure.endedAt ??= this.#world.clock.time;
-  }
-}
-
-/** Notes what each term was believed to be. */
-class WatchedElection implements Election {
-  readonly #election: Election;
-  readonly #host: string;
-  readonly #process: VirtualProcess;
-  readonly #clock: VirtualClock;
-  readonly #tenures: Tenure[];
-
-  constructor(election: Election, host: string, process: VirtualProcess, clock: VirtualClock, tenures: Tenure[]) {
-    this.#election = election;
-    this.#host = host;
-    this.#process = process;
-    this.#clock = clock;
-    this.#tenures = tenures;
-  }
-
-  async campaign(options: CampaignOptions): Promise<Term> {
-    const term = await this.#election.campaign(options);
-    const until = (deadline: number): number => this.#process.trueTime(deadline - margin(term.leaseDuration));
-    const renewals = [{ at: this.#clock.time, until: until(term.deadline) }];
-    const tenure: Tenure = {
-      host: this.#host,
-      token: term.fencingToken,
-      electedAt: this.#clock.time,
-      validAt: (at) => renewals.findLast((renewal) => renewal.at <= at)?.until ?? 0,
-      endedAt: undefined,
-    };
-    this.#tenures.push(tenure);
-    return {
-      fencingToken: term.fencingToken,
-      leaseDuration: term.leaseDuration,
-      get deadline() {
-        return term.deadline;
-      },
-      get safeUntil() {
-        return term.safeUntil;
-      },
-      subscribe: (listener) =>
-        term.subscribe((event) => {
-          if (event.kind === 'renewed') renewals.push({ at: this.#clock.time, until: until(event.deadline) });
-          if (event.kind === 'lost') tenure.endedAt ??= this.#clock.time;
-          listener(event);
-        }),
-      renew: () => term.renew(),
-      resign: (first) => {
-        tenure.endedAt ??= this.#clock.time;
-        return term.resign(first);
-      },
-    };
-  }
-
-  setRuns(runs: readonly CommandRun[]): void {
-    this.#election.setRuns(runs);
-  }
-
-  register(name: string): Register {
-    return this.#election.register(name);
-  }
-
-  withdraw(timeout: number): Promise<void> {
-    return this.#election.withdraw(timeout);
-  }
-
-  close(timeout: number): Promise<void> {
-    return this.#election.close(timeout);
   }
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Ledger, RunRecord } from '../../src/schedule/ledger.ts';
 import type { Launch } from './command.ts';
-import type { Tenure } from './host.ts';
+import type { Tenure } from './tenure.ts';
 import type { LedgerChange, LedgerChronicle } from './ledger-chronicle.ts';
 
 const MOST_RUNS = 50;

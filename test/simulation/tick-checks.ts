@@ -1,7 +1,8 @@
 import type { Launch } from './command.ts';
 import type { CronSetting } from './cron.ts';
 import type { Impairment } from './faults.ts';
-import type { Host, Tenure } from './host.ts';
+import type { Host } from './host.ts';
+import type { Tenure } from './tenure.ts';
 import type { LedgerChange, LedgerChronicle } from './ledger-chronicle.ts';
 import { time } from './ledger-checks.ts';
 import type { Setting } from './setting.ts';
