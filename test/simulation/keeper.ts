@@ -120,9 +120,12 @@ export class Keeper implements ClientEnd {
     if (this.#starting === undefined) this.#after(IPC_MS, () => this.#executor.accept(will));
   }
 
-  /** The supervisor is gone without a goodbye. */
+  /** The supervisor is gone without a goodbye. A will that is on its way arrives before the end of the channel does. */
   orphan(): void {
-    this.#onceStarted(() => this.#executor.execute());
+    this.#onceStarted(() => {
+      this.#executor.accept(this.#client.will());
+      this.#executor.execute();
+    });
   }
 
   /** SIGKILL: the session stays. Its socket closes unless the machine itself is gone. */
