@@ -78,7 +78,8 @@ function waitsForLedger(
   { concurrency }: CronSetting,
 ): boolean {
   if (setting.theme !== 'outages') return false;
-  const wait = lateness(setting);
+  // A tick that waits for the delay after a run that failed is entered after that.
+  const wait = lateness(setting) + (concurrency === 'queue' ? setting.plan.restartMaxDelay : 0);
   return launches.some((launch) => {
     const other = (launch.tick ?? NaN) - EPOCH;
     const waited = launch.at - other <= wait;
