@@ -135,7 +135,14 @@ export class Standing {
 
   /** Proposals that belong to this session, in queue order. The newest are asked first: a lost one is among them. */
   async #owned(signal: AbortSignal): Promise<string[]> {
-    const children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    let children: string[];
+    try {
+      children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    } catch (error) {
+      // No base path, nothing under it: the creation that is in doubt was the first of all.
+      if (error instanceof NoNodeError) return [];
+      throw error;
+    }
     const stats = await Promise.all(
       sortProposals(children).map(async (name) => ({
         name,

@@ -31,8 +31,8 @@ export interface Reckoning {
 }
 
 /**
- * A tick that fell between an orderly resignation and the next leader counts as on time when it is served within this, ms: a handover takes milliseconds, and where nobody took over for
- * longer than this, nobody led.
+ * A tick that an orderly resignation left, or that fell between it and the next leader, counts as on time when somebody leads within this after both, ms: a handover takes milliseconds, and where nobody
+ * took over for longer than this, nobody led.
  */
 export const HANDOVER_MS = 10_000;
 
@@ -46,7 +46,9 @@ export function reckon(schedule: Schedule, past: Past, now: number, rules: Catch
   const known = past.through ?? now;
   const latest = schedule.latest(known, now);
   if (latest === undefined) return { through: known, start: undefined, why: undefined, givenUp: undefined };
-  const onTime = past.handedOver !== undefined && !rules.mixedFleet && now - latest <= HANDOVER_MS;
+  const { handedOver } = past;
+  // A tick that waited for a long run may be older than the resignation that left it.
+  const onTime = handedOver !== undefined && !rules.mixedFleet && now - Math.max(latest, handedOver) <= HANDOVER_MS;
   const why = onTime ? 'handed over' : isMadeUp(latest, now, rules) ? 'made up' : undefined;
   if (why === undefined) return { through: latest, start: undefined, why, givenUp: latest };
   const givenUp = schedule.latest(known, latest - 1);

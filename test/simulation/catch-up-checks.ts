@@ -72,7 +72,8 @@ function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): strin
     const age = electedAt - tick - SLACK_MS;
     // Who comes after itself knows of its own resignation also when the ledger could not be told.
     const resigned = before.ledger.handedOver !== undefined || before.by === opening.by;
-    const handedOver = resigned && !setting.mixedFleet && age <= HANDOVER_MS;
+    const sinceResigned = electedAt - (before.ledger.handedOver ?? -Infinity) - SLACK_MS;
+    const handedOver = resigned && !setting.mixedFleet && Math.min(age, sinceResigned) <= HANDOVER_MS;
     const caughtUp = cron.catchUp === 'once' && age <= (cron.startDeadline ?? Infinity);
     if (handedOver || caughtUp) return [];
     return [`${what} at ${opening.at.toFixed(1)}, which nothing allows`];

@@ -63,6 +63,13 @@ const CASES: readonly [
     { through: at(5), start: at(6), why: 'handed over' },
   ],
   [
+    'handed over with a tick that had waited for a long run to end',
+    inOrder(at(5), at(6, 12)),
+    at(6, 12, 30),
+    NONE,
+    { through: at(5), start: at(6), why: 'handed over' },
+  ],
+  [
     'handed over, and nobody led for longer than a handover takes',
     inOrder(at(5), at(5, 59)),
     at(6, 0, HANDOVER_MS + 1),
