@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { all, mutants, spare, type MutantName } from './mutants.ts';
 import { perform, type Job } from './pool.ts';
+import type { Mode } from './setting.ts';
 
 type Trial = Extract<Job, { kind: 'mutant' }>;
 
 /** Each mutant has to be found out within so many histories; what has another safeguard behind it has to go well in so many. */
 const HISTORIES = 300;
-const SPARE_HISTORIES = 60;
+const SPARE_HISTORIES: Readonly<Record<Mode, number>> = { once: 60, cron: 20 };
 const FIRST_SEED = 1_000_001;
 
 const MUTANTS = Object.keys(mutants) as (keyof typeof mutants)[];
@@ -36,7 +37,7 @@ describe('the simulation', () => {
       for (let count = 0; count < HISTORIES && !found.has(mutant); count += 1)
         yield { kind: 'mutant', mutant, seed: FIRST_SEED + count, mutated: true };
     for (const mutant of SPARE)
-      for (let count = 0; count < SPARE_HISTORIES; count += 1)
+      for (let count = 0; count < SPARE_HISTORIES[all[mutant].mode ?? 'once']; count += 1)
         yield { kind: 'mutant', mutant, seed: FIRST_SEED + count, mutated: true };
   }
 
