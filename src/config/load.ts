@@ -135,6 +135,15 @@ function parse({ field, text, source }: Setting): Value | { problem: string } {
     return { value: optionOf(field).kind.parse(text), source };
   } catch (error) {
     if (!(error instanceof BallotError)) throw error;
-    return { problem: `${source}: ${keyOf(field)} ${mask(JSON.stringify(text))}: ${mask(error.message)}` };
+    return { problem: `${source}: ${keyOf(field)} ${quoted(text)}: ${mask(error.message)}` };
   }
+}
+
+/** Longer values are cut in messages, characters. */
+const LONGEST_QUOTE = 200;
+
+/** Masked before it is cut: a cut could hide what makes a secret one. */
+function quoted(text: string): string {
+  const masked = mask(JSON.stringify(text));
+  return masked.length > LONGEST_QUOTE ? `${masked.slice(0, LONGEST_QUOTE)}…"` : masked;
 }

@@ -413,6 +413,15 @@ describe('what is wrong is said, all at once, with exit code 78', () => {
     });
   });
 
+  it('a value of any length in a line that can be read, still without its password', async () => {
+    const { code, stderr } = await ballot(['config', `--candidate-id=me:secret${'x'.repeat(20_000)}@zk`]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('flag --candidate-id: candidate-id "***@zk"');
+    const long = await ballot(['config', `--candidate-id=${'x'.repeat(20_000)}`]);
+    expect(long.code).toBe(78);
+    expect(Math.max(...long.stderr.split('\n').map((line) => line.length))).toBeLessThan(400);
+  });
+
   it('never with a password', async () => {
     const { code, stdout, stderr } = await ballot([
       'config',
