@@ -17,9 +17,6 @@ function heartbeat({ patience, lease }: Setting): number {
 /** A supervisor learns of a run's end a little later, and may be a little late itself, ms. */
 const ABOUT_MS = 100;
 
-/** A tick that waited for about so long is too old for the next leader, ms. */
-const HANDED_OVER_MS = 9_000;
-
 /** A time in which all is calm, true time. */
 export interface Calm {
   readonly from: number;
@@ -57,9 +54,7 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
       isKept(cron) &&
       busy + late < calm.to &&
       !isFollowed(launches, tick, busy + late) &&
-      !isDropped(calm, due, busy + late, setting) &&
-      // Whoever ends with its command leaves the tick that waits to the next leader, who gives it up if it is old.
-      !(restarts(setting) && busy - due > HANDED_OVER_MS)
+      !isDropped(calm, due, busy + late, setting)
     )
       problems.push(
         `the tick ${time(tick)} (${due}) waited, and neither it nor a later one was served by ${busy + late}`,
