@@ -90,6 +90,7 @@ function window({ lease, sessionTimeout }: Setting): number {
 /** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose ensemble lost its memory. */
 function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting): boolean {
   if (impairment.kind === 'wiped') return true;
+  if (impairment.kind === 'spoiled') return false;
   if (impairment.host !== run.host && impairment.host !== 'everybody') return false;
   if (theme === 'keep') return true;
   return theme === 'freezes' && impairment.kind === 'frozen';

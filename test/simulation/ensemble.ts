@@ -234,6 +234,16 @@ export class Ensemble {
     }
   }
 
+  /** Somebody else writes a znode, if it is there, without asking for its version; or deletes it. */
+  tamper(path: string, data: Buffer | undefined): void {
+    const node = this.tree.get(path);
+    if (node === undefined || !this.#up) return;
+    const zxid = this.#zxid();
+    this.#log('ensemble', `${path} is ${data === undefined ? 'deleted' : 'overwritten'} by somebody`);
+    const write = data === undefined ? ({ kind: 'delete' } as const) : ({ kind: 'set', data } as const);
+    this.#broadcast(this.tree.prepare({ ...write, path, version: -1 }, zxid, this.wall, '0').transaction);
+  }
+
   /** Moves the leader's clock by `ms` under everybody's feet. */
   stepClock(ms: number): void {
     this.#log('ensemble', `clock steps by ${ms} ms`);

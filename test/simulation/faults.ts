@@ -2,13 +2,15 @@ import type { Random } from '../support/random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
 import type { Host } from './host.ts';
+import { faultsOf, STANDSTILLS, type Fault } from './fault-tables.ts';
+import { LEDGER } from './ledger-chronicle.ts';
 import type { Server } from './server.ts';
-import type { Setting, Theme } from './setting.ts';
+import type { Setting } from './setting.ts';
 
 /** A time in which a candidate could not be expected to do its duty, or (`everybody`) nobody could. */
 export interface Impairment {
   readonly host: string | 'everybody';
-  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'dead';
+  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'spoiled' | 'dead';
   readonly from: number;
   readonly to: number;
 }
@@ -16,58 +18,11 @@ export interface Impairment {
 /** How far wall clocks are off, and step, at most. */
 export const HOURS_MS = 6 * 3_600_000;
 
-type Fault = (troubles: Troubles) => void;
-
-/** How often each fault is drawn, relative to the others. */
-const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
-  [6, (t) => t.cut()],
-  [6, (t) => t.cutLeader()],
-  [4, (t) => t.breakAtWrite()],
-  [3, (t) => t.reset()],
-  [3, (t) => t.crashServer()],
-  [3, (t) => t.stallServer()],
-  [2, (t) => t.isolateServer()],
-  [2, (t) => t.freezeLeader()],
-  [2, (t) => t.outage(false)],
-  [2, (t) => t.expire()],
-  [2, (t) => t.pauseKeeper()],
-  [2, (t) => t.killKeeper()],
-  [3, (t) => t.crashHost()],
-  [2, (t) => t.stopHost()],
-  [1, (t) => t.stepWall()],
-];
-
-const PAUSES: typeof ORDINARY = [
-  [6, (t) => t.pause(false)],
-  [4, (t) => t.pause(true)],
-  [4, (t) => t.killSupervisor()],
-];
-
-/** In `run cron` besides. */
-const SCHEDULED: typeof ORDINARY = [
-  [8, (t) => t.strikeAtLedger()],
-  [2, (t) => t.stepWall()],
-];
-
-const FAULTS: Readonly<Record<Theme, typeof ORDINARY>> = {
-  rates: [...ORDINARY, [0.3, (t) => t.outage(true)]],
-  drift: ORDINARY,
-  pauses: [...ORDINARY, ...PAUSES],
-  freezes: [...ORDINARY, ...PAUSES],
-  keep: [...ORDINARY, ...PAUSES, [0.3, (t) => t.outage(true)]],
-  outages: [[1, (t) => t.outage(false)]],
-};
-
-/** Themes in which supervisors stand still, or die alone. */
-const STANDSTILLS: readonly Theme[] = ['pauses', 'freezes', 'keep'];
-
-function faultsOf({ theme, cron }: Setting): typeof ORDINARY {
-  return cron === undefined || theme === 'outages' ? FAULTS[theme] : [...FAULTS[theme], ...SCHEDULED];
-}
-
 /** Draws faults and makes them happen, until it is told that it is enough. */
 export class Troubles {
   readonly impairments: Impairment[] = [];
+  /** Told when the ledger is not what its leaders wrote. */
+  onSpoilt: () => void = () => undefined;
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #ensemble: Ensemble;
@@ -246,6 +201,13 @@ export class Troubles {
         : []),
     ];
     this.#strikes.set(host.name, this.#random.pick(strikes));
+  }
+
+  /** An operator deletes the ledger, or writes something else there. */
+  spoilLedger(): void {
+    this.#impair('everybody', 'spoiled', 0);
+    this.#ensemble.tamper(LEDGER, this.#random.chance(0.5) ? undefined : Buffer.from('what is this?'));
+    this.onSpoilt();
   }
 
   /** To be called when a ledger is committed. */

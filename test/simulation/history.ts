@@ -18,7 +18,7 @@ import { Troubles, type Impairment } from './faults.ts';
 import { Host } from './host.ts';
 import type { Tenure } from './tenure.ts';
 import { checkLedger, checkRecords } from './ledger-checks.ts';
-import { LedgerChronicle } from './ledger-chronicle.ts';
+import { LEDGER, LedgerChronicle } from './ledger-chronicle.ts';
 import type { Parts } from './parts.ts';
 import { drawSetting, type Mode, type Setting, type Theme } from './setting.ts';
 import { checkTicks } from './tick-checks.ts';
@@ -61,7 +61,6 @@ export async function runHistory(
 
 /** Where every election of a history is held. */
 export const BASE = '/ballot/election';
-const LEDGER = `${BASE}/runs`;
 
 /** Everything that a history is made of. What goes wrong at one single moment is put into `problems`. */
 export function build(clock: VirtualClock, setting: Setting, trace: Trace, parts: Parts, problems: string[]) {
@@ -98,6 +97,7 @@ async function live(world: World, problems: string[]): Promise<void> {
   const troubles = new Troubles(clock, ensemble, hosts, setting, endsAt);
   if (setting.theme === 'outages') await clock.run(2 * setting.sessionTimeout + 5000);
   world.ledger.onWrite = (by) => troubles.ledgerWritten(by);
+  troubles.onSpoilt = () => world.ledger.forget();
   troubles.begin();
   await clock.run(endsAt + 1);
 
@@ -157,7 +157,7 @@ function judgeTicks(world: World, impairments: readonly Impairment[]): string[] 
   const { launches } = commands;
   const { cron } = setting;
   if (cron === undefined) return [];
-  const wipes = impairments.filter(({ kind }) => kind === 'wiped').map(({ to }) => to);
+  const wipes = impairments.filter(({ kind }) => kind === 'wiped' || kind === 'spoiled').map(({ to }) => to);
   const ticks = { setting, launches, ledger, tenures, hosts, impairments };
   return [
     ...checkLedger(ledger, tenures, launches, wipes),

@@ -2,6 +2,9 @@ import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/led
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Launch } from './command.ts';
 
+/** Where the ledger of every history is. */
+export const LEDGER = '/ballot/election/runs';
+
 /** The ledger as it was committed at `at` (true time), by whoever wrote it. */
 export interface LedgerChange {
   readonly at: number;
@@ -39,6 +42,11 @@ export class LedgerChronicle {
     const { ledger } = parsed;
     this.#latest = { at: this.#clock.time, by, bytes: data.length, ledger, before: this.#latest };
     this.changes.push(this.#latest);
+  }
+
+  /** It is gone, or not the leaders' any more. */
+  forget(): void {
+    this.#latest = undefined;
   }
 
   /** The first write of each term, in order. */

@@ -45,7 +45,9 @@ export function checkTicks(world: TickWorld, cron: CronSetting): string[] {
 /** Nobody starts what it has started before, nor what it could know of by the ledger: only who started a tick without the ledger is not known of. */
 function mayRepeat(world: TickWorld, earlier: Served, later: Served): boolean {
   if (earlier.parent === later.parent) return false;
-  if (world.impairments.some((it) => it.kind === 'wiped' && it.to > earlier.at && it.from < later.at)) return true;
+  const isForgotten = ({ kind, from, to }: Impairment): boolean =>
+    (kind === 'wiped' || kind === 'spoiled') && to > earlier.at && from < later.at;
+  if (world.impairments.some(isForgotten)) return true;
   return !wasEntered(world, earlier) || !wasEntered(world, later);
 }
 
@@ -84,7 +86,7 @@ function checkEntry(world: TickWorld, launch: Served): string[] {
 /** Something kept the host from the ledger just then, or from acting in time. */
 function isExcused({ setting, impairments }: TickWorld, { host, at }: Launch): boolean {
   const { theme, latency, lease, sessionTimeout } = setting;
-  const mine = impairments.filter((it) => it.host === host || it.host === 'everybody');
+  const mine = impairments.filter((it) => it.kind !== 'spoiled' && (it.host === host || it.host === 'everybody'));
   const recent = mine.filter((it) => it.from < at && it.to > at - lease - sessionTimeout - 4_000);
   if (theme === 'freezes') return recent.some((it) => it.kind === 'frozen');
   return (theme === 'keep' || theme === 'outages') && (recent.length > 0 || latency.spikes > 0);
