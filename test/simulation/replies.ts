@@ -1,13 +1,16 @@
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { checkQueue, checkStandstills } from './checks.ts';
+import { scheduleOf, type CronSetting } from './cron.ts';
 import type { Ensemble } from './ensemble.ts';
 import { BASE, build, end, judge, type World } from './history.ts';
 import type { Fate, Request } from './server.ts';
-import { QUIET_SETTING, type Setting } from './setting.ts';
+import { checkService } from './service-checks.ts';
+import { QUIET_SETTING, type Mode, type Setting } from './setting.ts';
 import { Trace } from './trace.ts';
 
 /** One request of one candidate that does not go well, and whether the candidate is asked to stop in that very moment. */
 export interface Incident {
+  readonly mode: Mode;
   readonly host: string;
   /** Of the candidate's requests, from 1. */
   readonly ordinal: number;
@@ -28,12 +31,33 @@ const SESSION_MS = 1500;
 const TICK_MS = 500;
 
 /** Three candidates on a quiet ensemble: nothing fails but what the incident says. */
-const SETTING: Setting = {
+const SERVICE: Setting = {
   ...QUIET_SETTING,
   tickTime: TICK_MS,
   sessionTimeout: SESSION_MS,
   lease: SESSION_MS,
   patience: 2 * SESSION_MS,
+};
+
+/** Each tick has another leader. */
+const CRON: CronSetting = {
+  text: '@every 1s',
+  schedule: scheduleOf('@every 1s'),
+  gap: 1000,
+  concurrency: 'skip',
+  catchUp: 'once',
+  startDeadline: undefined,
+  clocks: 'near',
+};
+
+const SETTINGS: Readonly<Record<Mode, Setting>> = {
+  once: SERVICE,
+  cron: {
+    ...SERVICE,
+    cron: CRON,
+    plan: { ...SERVICE.plan, cron: CRON },
+    habits: { ...SERVICE.habits, lasts: [50, 50] },
+  },
 };
 
 /** The leader is asked to stop at these times, and its host starts ballot again later, ms. */
@@ -48,7 +72,7 @@ const DUPLICATE_MS = 1_500;
 export const GAP_MS = SESSION_MS + 2 * TICK_MS + SESSION_MS;
 
 /** Tells the one scripted history, with an incident or without. */
-export async function replay(incident?: Incident): Promise<Replayed> {
+export async function replay(mode: Mode, incident?: Incident): Promise<Replayed> {
   const clock = new VirtualClock(1);
   const trace = new Trace(clock);
   const problems: string[] = [];
@@ -56,11 +80,11 @@ export async function replay(incident?: Incident): Promise<Replayed> {
     void problems.push(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('unhandledRejection', onRejection);
   try {
-    const world = build(clock, SETTING, trace, {}, problems);
+    const world = build(clock, SETTINGS[mode], trace, {}, problems);
     const requests: Record<string, Request[]> = Object.fromEntries(world.hosts.map(({ name }) => [name, []]));
     const strike = striker(world, requests, incident);
     world.ensemble.fateOf = strike;
-    await play(world, problems);
+    await (mode === 'once' ? play(world, problems) : playTicks(world, problems));
     world.ensemble.fateOf = strike;
     await end(world, problems, false);
     problems.push(...judge(world, []));
@@ -109,6 +133,25 @@ async function play(world: World, problems: string[]): Promise<void> {
   problems.push(...checkStandstills(chronicle, 0, clock.time, GAP_MS));
   const gap = longestGap(world);
   if (gap > GAP_MS) problems.push(`nobody ran the command for ${gap.toFixed(0)} ms`);
+}
+
+/** When incidents of `run cron` are over, and for how long it is watched then that every tick is served, ms. */
+const TICKS_UNTIL = 4_000;
+const WATCHED_MS = 2_500;
+
+async function playTicks(world: World, problems: string[]): Promise<void> {
+  const { clock, hosts, ensemble, commands, ledger, tenures } = world;
+  for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+  watchQueue(world, problems);
+  await clock.run(TICKS_UNTIL);
+  ensemble.fateOf = undefined;
+  await clock.run(TICKS_UNTIL + GAP_MS);
+  const from = clock.time;
+  const through = ledger.changes.at(-1)?.ledger.through ?? -Infinity;
+  await clock.run(from + WATCHED_MS);
+  const terms = tenures.map(({ electedAt, endedAt = Infinity }) => ({ from: electedAt, to: endedAt }));
+  problems.push(...checkService(commands.launches, { from, to: clock.time, through, terms }, SETTINGS.cron, CRON));
+  problems.push(...checkQueue(ensemble.proposals(BASE), hosts));
 }
 
 /** No session has two places in the queue, but for the moment that it takes to notice. */

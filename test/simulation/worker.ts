@@ -22,7 +22,7 @@ async function perform(job: Job): Promise<Result> {
       return summary(await runHistory(job.seed, { mode, theme, parts: job.mutated ? parts : {} }));
     }
     case 'reply': {
-      const { problems } = await replay(job.incident);
+      const { problems } = await replay(job.incident.mode, job.incident);
       return { about: JSON.stringify(job.incident), problems, runs: 0, terms: 0, lasted: 0 };
     }
   }
