@@ -33,13 +33,16 @@ interface Life {
   readonly entering: boolean;
 }
 
+/** Put into words only when something is wrong: there are a million of them. */
 interface Path {
-  readonly step: string;
+  readonly from: State['name'];
+  readonly event: Event;
+  readonly after: number;
   readonly before: Path | undefined;
 }
 
 function* steps(path: Path | undefined): Generator<string> {
-  for (let at = path; at !== undefined; at = at.before) yield at.step;
+  for (let at = path; at !== undefined; at = at.before) yield `${at.from} +${at.after} ${JSON.stringify(at.event)}`;
 }
 
 const LEASE = 5000;
@@ -74,10 +77,12 @@ function* cronPlans(): Generator<Plan> {
   for (const plan of plans()) {
     const { onChildSuccess, onChildError, onElectionFailure, onLeaseLoss, runTimeout } = plan;
     if (onChildError !== 'reelect' || onChildSuccess === 'ignore' || onElectionFailure === 'exit') continue;
-    if ((runTimeout === undefined) !== (onElectionFailure === 'run-anyway')) continue;
-    for (const concurrency of ['skip', 'queue', 'replace'] as const) yield { ...plan, cron: { concurrency } };
+    const isLimited = runTimeout !== undefined;
     if (onElectionFailure === 'retry' && onChildSuccess === (onLeaseLoss === 'stop' ? 'reelect' : 'exit'))
-      yield { ...plan, cron: { concurrency: 'allow' } };
+      if (isLimited === (onLeaseLoss === 'stop')) yield { ...plan, cron: { concurrency: 'allow' } };
+    if (isLimited !== (onElectionFailure === 'retry')) continue;
+    if (onChildSuccess !== 'reelect' && onLeaseLoss !== (onChildSuccess === 'rerun' ? 'stop' : 'keep')) continue;
+    for (const concurrency of ['skip', 'queue', 'replace'] as const) yield { ...plan, cron: { concurrency } };
   }
 }
 
@@ -149,7 +154,7 @@ class Broken extends Error {}
 
 function follow(world: World, event: Event, after: number, plan: Plan): World {
   const now = world.now + after;
-  const path = { step: `${world.state.name} +${after} ${JSON.stringify(event)}`, before: world.path };
+  const path = { from: world.state.name, event, after, before: world.path };
   let { alive, campaign, term, terms, resigning, serving } = world;
   if (event.kind === 'elected')
     [term, terms, campaign] = [
