@@ -39,7 +39,7 @@ function missedBefore(world: TickWorld, { schedule }: CronSetting, opening: Ledg
   );
   const wall = world.hosts.find((host) => host.name === by)?.wall;
   if (before?.ledger.through === undefined || tenure === undefined || wall === undefined) return undefined;
-  if (wall.wasSet(tenure.electedAt - SLACK_MS, at + SLACK_MS)) return undefined;
+  if (wall.stepsBetween(tenure.electedAt - SLACK_MS, at + SLACK_MS).length > 0) return undefined;
   const { through } = before.ledger;
   const latest = schedule.latest(through, wall.at(at));
   if (latest === undefined) return undefined;

@@ -21,6 +21,7 @@ import { checkLedger, checkRecords } from './ledger-checks.ts';
 import { LEDGER, LedgerChronicle } from './ledger-chronicle.ts';
 import type { Parts } from './parts.ts';
 import { drawSetting, type Mode, type Setting, type Theme } from './setting.ts';
+import { checkTerms } from './term-checks.ts';
 import { checkTicks } from './tick-checks.ts';
 import { Trace } from './trace.ts';
 
@@ -153,7 +154,7 @@ export function judge(world: World, impairments: readonly Impairment[]): string[
 }
 
 function judgeTicks(world: World, impairments: readonly Impairment[]): string[] {
-  const { setting, commands, ledger, tenures, hosts, ensemble } = world;
+  const { clock, setting, commands, ledger, tenures, hosts, ensemble } = world;
   const { launches } = commands;
   const { cron } = setting;
   if (cron === undefined) return [];
@@ -164,6 +165,7 @@ function judgeTicks(world: World, impairments: readonly Impairment[]): string[] 
     ...checkRecords(ledger, launches, ensemble.up),
     ...checkTicks(ticks, cron),
     ...checkCatchUp(ticks, cron),
+    ...checkTerms(ticks, cron, clock.time),
   ];
 }
 

@@ -21,6 +21,8 @@ const ABOUT_MS = 100;
 export interface Calm {
   readonly from: number;
   readonly to: number;
+  /** By how much the clock by which the schedule is served is off, ms. */
+  readonly offset?: number;
   /** Up to here ticks were settled when it began. */
   readonly through: number;
   /** From when to when each term lasted. */
@@ -37,16 +39,17 @@ const BETWEEN_MS = 2_000;
 export function checkService(launches: readonly Launch[], calm: Calm, setting: Setting, cron: CronSetting): string[] {
   const problems: string[] = [];
   const late = lateness(setting);
-  const first = Math.max(EPOCH + calm.from, calm.through);
-  const last = EPOCH + calm.to - late - ABOUT_MS;
+  const epoch = EPOCH + (calm.offset ?? 0);
+  const first = Math.max(epoch + calm.from, calm.through);
+  const last = epoch + calm.to - late - ABOUT_MS;
   for (let tick = cron.schedule.next(first); tick !== undefined && tick <= last; tick = cron.schedule.next(tick)) {
-    const due = tick - EPOCH;
+    const due = tick - epoch;
     const launch = launches.find((other) => other.tick === tick);
     if (launch !== undefined && launch.at <= due + late) continue;
-    if (waitsForLedger(launches, due, setting, cron)) continue;
+    if (setting.theme === 'outages' && waitsForLedger(launches, due, setting, cron)) continue;
     if (setting.mixedFleet && calm.terms.some(({ from }) => Math.abs(from - due) < BETWEEN_MS)) continue;
     if (restarts(setting) && isBetween(calm, due)) continue;
-    const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, due, setting, cron);
+    const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, tick, due, setting, cron);
     if (busy === undefined) {
       const how = launch === undefined ? 'was lost' : `was served ${(launch.at - due).toFixed(0)} ms late`;
       problems.push(`the tick ${time(tick)} (${due}) ${how}, though all was calm`);
@@ -72,7 +75,6 @@ function waitsForLedger(
   setting: Setting,
   { concurrency }: CronSetting,
 ): boolean {
-  if (setting.theme !== 'outages') return false;
   // A tick that waits for the delay after a run that failed is entered after that.
   const wait = lateness(setting) + (concurrency === 'queue' ? setting.plan.restartMaxDelay : 0);
   return launches.some((launch) => {
@@ -105,13 +107,19 @@ function isKept({ concurrency }: CronSetting): boolean {
 }
 
 /** Until when the command kept a tick from being served at its instant, with runs for ticks that waited before it; `undefined` when it did not run then. */
-function busyUntil(launches: readonly Launch[], due: number, setting: Setting, cron: CronSetting): number | undefined {
+function busyUntil(
+  launches: readonly Launch[],
+  served: number,
+  due: number,
+  setting: Setting,
+  cron: CronSetting,
+): number | undefined {
   const slack = CLOCKS_MS.near + ABOUT_MS;
   // A waiting tick waits a little longer after a run that failed, and others come meanwhile.
   const restart = cron.concurrency === 'queue' ? setting.plan.restartMaxDelay : 0;
   let until: number | undefined;
   for (const { run, tick = NaN, at } of launches) {
-    const follows = until !== undefined && tick - EPOCH < due && at <= until + lateness(setting);
+    const follows = until !== undefined && tick < served && at <= until + lateness(setting);
     // One that could not be started has failed as well.
     const end = (run === undefined ? at : (run.endedAt ?? Infinity)) + restart;
     if (follows || (at <= due + slack && end + slack >= due)) until = Math.max(until ?? 0, end);

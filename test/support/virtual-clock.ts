@@ -42,13 +42,17 @@ export class WallClock {
 
   /** Milliseconds since the Unix epoch that it shows, or showed at true time `at`. */
   at(at = this.#clock.time): number {
-    const { offset } = this.#steps.findLast((step) => step.at <= at)!;
-    return Math.floor(EPOCH + at + offset);
+    return Math.floor(EPOCH + at + this.offsetAt(at));
   }
 
-  /** Whether it was set between the two true times. */
-  wasSet(from: number, to: number): boolean {
-    return this.#steps.some(({ at }) => at >= from && at <= to);
+  /** What its offset was at true time `at`, ms. */
+  offsetAt(at: number): number {
+    return this.#steps.findLast((step) => step.at <= at)!.offset;
+  }
+
+  /** When it was set between the two true times. */
+  stepsBetween(from: number, to: number): number[] {
+    return this.#steps.flatMap(({ at }) => (at >= from && at <= to ? [at] : []));
   }
 }
 
