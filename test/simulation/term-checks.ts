@@ -7,6 +7,9 @@ import type { TickWorld } from './tick-checks.ts';
 /** From the opening of the ledger, and from the end of a fault, until every tick is served again, ms, on top of what leases and sessions take. */
 const SETTLED_MS = 5_000;
 
+/** How long a step of the clock may go unnoticed, ms; what it passes over is missed. */
+const LOOK_EVERY_MS = 30_000;
+
 interface Span {
   readonly from: number;
   readonly to: number;
@@ -53,7 +56,10 @@ function quietSpans({ setting, impairments }: TickWorld, host: Host, from: numbe
   const faults = impairments
     .filter((it) => it.host === host.name || it.host === 'everybody')
     .map((it): Span => ({ from: it.from, to: it.to + settled }));
-  const steps = (host.wall?.stepsBetween(from, to) ?? []).map((at): Span => ({ from: at, to: at + settled }));
+  const steps = (host.wall?.stepsBetween(from - LOOK_EVERY_MS, to) ?? []).map((at): Span => ({
+    from: at,
+    to: at + LOOK_EVERY_MS,
+  }));
   const spans: Span[] = [];
   let begin = from + settled;
   for (const loud of [...faults, ...steps].sort((a, b) => a.from - b.from)) {
