@@ -56,7 +56,8 @@ function* plans(): Generator<Plan> {
     for (const onChildError of policies)
       for (const onElectionFailure of ['retry', 'run-anyway', 'exit'] as const)
         for (const onLeaseLoss of ['keep', 'stop'] as const)
-          for (const limit of [undefined, 60_000])
+          // Without limits there are only states that there are with them, too.
+          for (const limit of onElectionFailure === 'retry' ? [undefined, 60_000] : [60_000])
             yield {
               onChildSuccess,
               onChildError,
@@ -80,7 +81,7 @@ function* cronPlans(): Generator<Plan> {
     const isLimited = runTimeout !== undefined;
     if (onElectionFailure === 'retry' && onChildSuccess === (onLeaseLoss === 'stop' ? 'reelect' : 'exit'))
       if (isLimited === (onLeaseLoss === 'stop')) yield { ...plan, cron: { concurrency: 'allow' } };
-    if (isLimited !== (onElectionFailure === 'retry')) continue;
+    if (!isLimited) continue;
     if (onChildSuccess !== 'reelect' && onLeaseLoss !== (onChildSuccess === 'rerun' ? 'stop' : 'keep')) continue;
     for (const concurrency of ['skip', 'queue', 'replace'] as const) yield { ...plan, cron: { concurrency } };
   }
