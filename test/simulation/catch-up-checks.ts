@@ -100,8 +100,9 @@ function checkNotMissed(world: TickWorld, cron: CronSetting, missed: Missed): st
   const caughtUp = cron.catchUp === 'once' && age <= (cron.startDeadline ?? Infinity) - SLACK_MS;
   const until = opening.at + SLACK_MS + setting.lease;
   if ((!served && !caughtUp) || madeUp(world, missed).length > 0 || wasPassedOver(world, missed)) return [];
-  // The next tick comes right behind it, and takes its place.
-  if (cron.concurrency === 'replace' && launchesSince(world, opening).some((launch) => launch.at <= until)) return [];
+  // The next tick comes right behind it, and takes its place; or comes before the ledger has answered, and is the latest then.
+  const overtaken = cron.concurrency === 'replace' || setting.latency.spikes > 0;
+  if (overtaken && launchesSince(world, opening).some((launch) => launch.at <= until)) return [];
   const hindered =
     (tenure.endedAt ?? Infinity) <= until ||
     world.impairments.some(
