@@ -36,7 +36,7 @@ function checkTerm(world: TickWorld, cron: CronSetting, tenure: Tenure, host: Ho
   const own = launches.filter((launch) => launch.host === host.name);
   const terms = [{ from: tenure.electedAt, to: tenure.endedAt ?? Infinity }];
   return quietSpans(world, host, opening.at, endOf(tenure, host, now)).flatMap(({ from, to }) => {
-    const offset = host.wall?.offsetAt(to) ?? 0;
+    const offset = host.wall?.offsetAt(from) ?? 0;
     const through = ledger.asOf(from)?.ledger.through ?? -Infinity;
     return checkService(own, { from, to, offset, through, terms }, setting, cron).map(
       (problem) => `${problem} for ${host.name} in its term ${tenure.token}`,
