@@ -1,6 +1,6 @@
 import { EPOCH } from '../support/virtual-clock.ts';
 import { ghostTime, recoveryTime } from './bounds.ts';
-import { CLOCKS_MS, type CronSetting } from './cron.ts';
+import type { CronSetting } from './cron.ts';
 import type { World } from './history.ts';
 import { checkService } from './service-checks.ts';
 
@@ -9,6 +9,9 @@ const WATCHED_MS = 8_000;
 
 /** How long a step of the clock may go unnoticed, ms. */
 const LOOK_EVERY_MS = 30_000;
+
+/** A ledger that is further ahead is not waited for, ms. */
+const LONG_MS = 10_000;
 
 /** Attaching again may take a second and more: with a shorter session the leader may be back too late, ms. */
 const ATTACHED_MS = 1_500;
@@ -23,9 +26,9 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
   if (cron.clocks === 'far') await clock.run(begunAt + LOOK_EVERY_MS);
   // A clock that was fast has settled ticks that are still to come: nobody may serve those.
   const ahead = (): number => Math.max(0, through(world) - EPOCH - clock.time);
-  const recovery = recoveryTime(setting) + cron.gap + Math.min(ahead(), CLOCKS_MS.off);
+  const recovery = recoveryTime(setting) + cron.gap + Math.min(ahead(), LONG_MS);
   const isServed = (): boolean => launches.some(({ at }) => at > begunAt);
-  if (!(await clock.run(clock.time + recovery, () => isServed() || ahead() > recovery)))
+  if (!(await clock.run(clock.time + recovery, () => isServed() || ahead() > LONG_MS)))
     problems.push(`no tick was served within ${recovery.toFixed(0)} ms after the faults`);
   await clock.run(clock.time + ghostTime(setting));
   for (const host of hosts) host.start();
