@@ -1,6 +1,7 @@
 /**
  * What follows the end of a run. Pure.
  */
+import { note, seconds } from './note.ts';
 import {
   describeResult,
   exitCodeOf,
@@ -11,8 +12,8 @@ import {
   type Plan,
   type Result,
 } from './policy.ts';
-import { seconds, stay } from './roles.ts';
-import { ageOf, nextDeadline, runOf, stopEach, without } from './runs.ts';
+import { leadershipOf, lossNote, stay } from './roles.ts';
+import { ageOf, each, hurry, lossGraceEnd, nextDeadline, runOf, stopEach, stopRun, without } from './runs.ts';
 import type { Counts, Effect, Ending, In, NotEntered, On, Role, Run, Runs, Step } from './state.ts';
 import {
   after,
@@ -21,7 +22,6 @@ import {
   goOn,
   goOnStanding,
   leave,
-  note,
   runAgain,
   runAt,
   serveNoMore,
@@ -44,6 +44,20 @@ export function awaitAll(
 export function stopAll(state: In<'running'>, ending: Ending, plan: Plan, now: number): Step {
   const { runs, effects } = stopEach(state.alive, ending, state.role, plan, now);
   return after(effects, awaitAll(state, { role: state.role, alive: runs, ending, delay: 0 }, plan, now));
+}
+
+/** The term is over, and somebody else may be running the command already: everything is stopped, and every grace is cut short. */
+export function deposed(state: In<'running' | 'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  const leadership = leadershipOf(state.role, event);
+  if (leadership === undefined) return stay(state);
+  const graceEnd = lossGraceEnd(leadership, plan, now);
+  const follows = state.name === 'stopping' ? state : { ending: { kind: 'leaseLost' } as const, delay: 0 };
+  const { runs, effects } = each(state.alive, (run) => {
+    const step = stopRun(run, { kind: 'leaseLost' }, state.role, plan, now);
+    return { ...step, run: hurry(step.run, graceEnd) };
+  });
+  const left = { role: { kind: 'deposed' }, alive: runs, ending: follows.ending, delay: follows.delay } as const;
+  return after([lossNote(event), ...effects], awaitAll(state, left, plan, now));
 }
 
 /** Nothing is left of a run. */

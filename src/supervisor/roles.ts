@@ -2,9 +2,9 @@
  * What events do to the role in which the command runs: leader, standby that runs anyway, deposed. Pure.
  */
 import { formatInstant } from '../schedule/ledger.ts';
+import { note } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
 import type { Candidacy, Effect, Leadership, On, Role, State, Step } from './state.ts';
-import { note } from './steps.ts';
 
 export const stay = (state: State): Step => ({ state, effects: [] });
 
@@ -14,8 +14,6 @@ export const isStale = (candidacy: Candidacy, event: { readonly campaign: number
 export function leadershipOf(role: Role, event: { readonly term: number }): Leadership | undefined {
   return role.kind === 'leader' && role.leadership.term === event.term ? role.leadership : undefined;
 }
-
-export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
 
 export function renewedRole(role: Role, event: On<'leaseRenewed'>): Role | undefined {
   const leadership = leadershipOf(role, event);

@@ -1,6 +1,7 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../schedule/ledger.ts';
-import { awaitAll, ended, notEntered, stopAll } from './conclusions.ts';
+import { deposed, ended, notEntered, stopAll } from './conclusions.ts';
+import { note, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
   electedRole,
@@ -8,30 +9,15 @@ import {
   isTickOf,
   leadershipOf,
   ledgerNote,
-  lossNote,
   placedRole,
   renewedRole,
-  seconds,
   skipNote,
   stay,
   unconfirmed,
 } from './roles.ts';
-import {
-  ageOf,
-  each,
-  hurry,
-  isLate,
-  leaseInstants,
-  lossGraceEnd,
-  nextDeadline,
-  press,
-  replaced,
-  runOf,
-  stopRun,
-  type RunStep,
-} from './runs.ts';
+import { ageOf, each, leaseInstants, nextDeadline, press, replaced, runOf, stopRun } from './runs.ts';
 import type { In, On, Role, Row, Run, Step } from './state.ts';
-import { after, goOn, note, runBeside } from './steps.ts';
+import { after, goOn, runBeside } from './steps.ts';
 
 /** The runs go on in this role; a tick that waited for the lease (`allow`) may start now. */
 function keepRunning(state: In<'running'>, role: Role | undefined, plan: Plan, now: number): Step {
@@ -61,17 +47,6 @@ function electionFailed(state: In<'running'>, event: On<'electionFailed'>, plan:
   return { state: { ...state, campaigns: failed.campaigns, role: failed.role }, effects: [why, failed.effect] };
 }
 
-/** Somebody else may be running the command already: everything is stopped, with a grace that is cut short. */
-function lostWhileRunning(state: In<'running'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  const leadership = leadershipOf(state.role, event);
-  if (leadership === undefined) return stay(state);
-  const graceEnd = lossGraceEnd(leadership, plan, now);
-  const ending = { kind: 'leaseLost' } as const;
-  const { runs, effects } = each(state.alive, (run) => stopRun(hurry(run, graceEnd), ending, state.role, plan, now));
-  const deposed = { role: { kind: 'deposed' }, alive: runs, ending, delay: 0 } as const;
-  return after([lossNote(event), ...effects], awaitAll(state, deposed, plan, now));
-}
-
 function overdue(state: In<'running'>, plan: Plan, now: number): Step {
   const lease = leaseInstants(state.role, plan);
   if (lease !== undefined && now >= lease.termAt && state.alive.some(({ stop }) => stop === undefined)) {
@@ -81,19 +56,8 @@ function overdue(state: In<'running'>, plan: Plan, now: number): Step {
     );
     return after([expiring], stopAll(state, { kind: 'leaseExpiring' }, plan, now));
   }
-  const { runs, effects } = each(state.alive, (run) => {
-    if (!isLate(run, plan, now)) return press(run, state.role, plan, now);
-    const late = note('error', 'the run takes longer than run-timeout; stopping it', {
-      run: run.run,
-      ranFor: seconds(ageOf(run, now)),
-    });
-    return withNote(late, stopRun(run, { kind: 'runTimeout' }, state.role, plan, now));
-  });
+  const { runs, effects } = each(state.alive, (run) => press(run, state.role, plan, now));
   return after(effects, goOn(state, state.role, runs, state.waiting, plan));
-}
-
-function withNote(first: ReturnType<typeof note>, { run, effects }: RunStep): RunStep {
-  return { run, effects: [first, ...effects] };
 }
 
 function leftBehind(state: In<'running'>, event: On<'commandEnded'>, plan: Plan, now: number): Step {
@@ -189,7 +153,7 @@ export const running: Row<'running'> = {
   electionFailed,
   leaseRenewed: (state, event, plan, now) => keepRunning(state, renewedRole(state.role, event), plan, now),
   leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
-  leaseLost: lostWhileRunning,
+  leaseLost: deposed,
   commandEnded: leftBehind,
   runEnded: ended,
   runStarted: started,

@@ -2,6 +2,7 @@
  * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all is in `conclusions.ts`.
  */
 import { stopInstants, type StopInstants } from '../election/lease.ts';
+import { note, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, Ending, Leadership, Role, Run, Runs, StopReason } from './state.ts';
 
@@ -41,11 +42,6 @@ export function nextDeadline(runs: Runs, role: Role, plan: Plan): number | undef
   return at === Infinity ? undefined : at;
 }
 
-/** Whether the run has taken longer than it may, and nobody stops it yet. */
-export function isLate(run: Run, plan: Plan, now: number): boolean {
-  return run.stop === undefined && now >= lateAt(run, plan);
-}
-
 function lateAt({ startedAt }: Run, { runTimeout }: Plan): number {
   return startedAt === undefined || runTimeout === undefined ? Infinity : startedAt + runTimeout;
 }
@@ -66,8 +62,7 @@ export function kill(run: Run, reason: StopReason, now: number): RunStep {
 /** Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that is being stopped already goes on with that. */
 export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
-  const lost = reason.kind === 'leaseLost' && role.kind === 'leader';
-  const graceEnd = lost ? lossGraceEnd(role.leadership, plan, now) : now + plan.killAfter;
+  const graceEnd = now + plan.killAfter;
   if (now >= Math.min(graceEnd, leaseInstants(role, plan)?.killAt ?? Infinity)) return kill(run, reason, now);
   return {
     run: { ...run, stop: { phase: 'terminating', reason, graceEnd } },
@@ -97,17 +92,22 @@ export function hurry(run: Run, graceEnd: number): Run {
   return { ...run, stop: { ...stop, graceEnd } };
 }
 
-/** What is due for a run that is being stopped. */
+/** Does what is due for a run: it has taken longer than it may, its grace is over, or it is to be killed again. */
 export function press(run: Run, role: Role, plan: Plan, now: number): RunStep {
   const { stop } = run;
-  if (stop === undefined || now < dueAt(run, leaseInstants(role, plan), plan)) return { run, effects: [] };
-  const { run: pressed, effects } = kill(run, stop.reason, now);
-  if (stop.phase === 'killing') return { run: pressed, effects };
-  const note = 'the command is still there; killing it';
-  return {
-    run: pressed,
-    effects: [{ kind: 'note', level: 'warn', message: note, fields: { run: run.run } }, ...effects],
-  };
+  if (now < dueAt(run, leaseInstants(role, plan), plan)) return { run, effects: [] };
+  if (stop === undefined) {
+    const fields = { run: run.run, ranFor: seconds(ageOf(run, now)) };
+    const late = note('error', 'the run takes longer than run-timeout; stopping it', fields);
+    return withNote(late, stopRun(run, { kind: 'runTimeout' }, role, plan, now));
+  }
+  const killed = kill(run, stop.reason, now);
+  if (stop.phase === 'killing') return killed;
+  return withNote(note('warn', 'the command is still there; killing it', { run: run.run }), killed);
+}
+
+function withNote(first: Effect, { run, effects }: RunStep): RunStep {
+  return { run, effects: [first, ...effects] };
 }
 
 /** Does the same to every run. */

@@ -1,4 +1,5 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
+import { note } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
   electedRole,
@@ -13,7 +14,7 @@ import {
 } from './roles.ts';
 import { stopIdle, withoutLedger } from './standing.ts';
 import type { In, On, Row, Step } from './state.ts';
-import { after, atOnce, leave, note, runAt, serve, serveNoMore, stand, standAgain, waitForTick } from './steps.ts';
+import { after, atOnce, leave, runAt, serve, serveNoMore, stand, standAgain, waitForTick } from './steps.ts';
 
 function electionFailed(state: In<'scheduled'>, event: On<'electionFailed'>, now: number): Step {
   const failed = failedRole(state, state.role, event);
@@ -38,12 +39,12 @@ function elected(state: In<'scheduled'>, event: On<'elected'>, plan: Plan): Step
 
 /** The lease was not renewed in time (`on-lease-loss=stop`): nothing runs that would have to be stopped first. */
 function expiring(state: In<'scheduled'>, plan: Plan, now: number): Step {
-  const why = note('error', 'the lease runs out without a renewal; giving it up', {});
+  const why = note('error', 'the lease runs out without a renewal; giving it up');
   return after([why], standAgain(state, state.role, plan, now, 0));
 }
 
 export const scheduled: Row<'scheduled'> = {
-  elected: (state, event, plan) => elected(state, event, plan),
+  elected,
   placed: (state, event) => {
     const role = placedRole(state.role, event);
     return role === undefined ? stay(state) : serveNoMore(state, role.candidacy);

@@ -1,5 +1,6 @@
 /** Transitions of a supervisor that runs nothing: standing for election, or waiting to. Pure. */
 import { ExitCode } from '../errors.ts';
+import { note, seconds } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
 import {
   campaignLater,
@@ -12,7 +13,6 @@ import {
   lossNote,
   placedRole,
   renewedRole,
-  seconds,
   skipNote,
   stay,
   unconfirmed,
@@ -24,7 +24,6 @@ import {
   campaignNow,
   goOnStanding,
   leave,
-  note,
   runAt,
   serve,
   serveNoMore,

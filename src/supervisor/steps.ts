@@ -3,20 +3,12 @@
  */
 import { stopInstants } from '../election/lease.ts';
 import type { Plan } from './policy.ts';
+import { note } from './note.ts';
 import { leaseInstants, nextDeadline } from './runs.ts';
-import type { Candidacy, Counts, Effect, Leadership, Level, Role, Run, Runs, Sequel, Step } from './state.ts';
+import type { Candidacy, Counts, Effect, Leadership, Role, Run, Runs, Sequel, Step } from './state.ts';
 
 /** A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the lease's duration. */
 const RESIGN_LIMIT_MS = 15_000;
-
-export function note(
-  level: Level,
-  message: string,
-  fields: Readonly<Record<string, string | number | undefined>> = {},
-): Effect {
-  const known = Object.entries(fields).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
-  return { kind: 'note', level, message, fields: Object.fromEntries(known) };
-}
 
 export function counts({ campaigns, runs, resignations, failedRuns }: Counts): Counts {
   return { campaigns, runs, resignations, failedRuns };

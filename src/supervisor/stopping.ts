@@ -1,11 +1,12 @@
 /** Transitions of a supervisor that ends something: everything that runs, its leadership, itself. Pure. */
 import { ExitCode } from '../errors.ts';
-import { awaitAll, ended, notEntered } from './conclusions.ts';
+import { awaitAll, deposed, ended, notEntered } from './conclusions.ts';
+import { note } from './note.ts';
 import type { Plan } from './policy.ts';
-import { electedRole, failedRole, leadershipOf, lossNote, renewedRole, stay, unconfirmed } from './roles.ts';
-import { each, hurry, kill, lossGraceEnd, press } from './runs.ts';
-import type { In, On, Role, Row, Runs, Step } from './state.ts';
-import { after, counts, leave, note, standLater } from './steps.ts';
+import { electedRole, failedRole, renewedRole, stay, unconfirmed } from './roles.ts';
+import { each, kill, press } from './runs.ts';
+import type { In, On, Role, Row, Step } from './state.ts';
+import { after, counts, leave, standLater } from './steps.ts';
 
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
 const STAND_BACK_MS = 20;
@@ -24,15 +25,6 @@ function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Pla
 /** The role changes while everything is being stopped; the deadline follows. */
 function keepStopping(state: In<'stopping'>, role: Role | undefined, plan: Plan, now: number): Step {
   return role === undefined ? stay(state) : awaitAll(state, { ...state, role }, plan, now);
-}
-
-/** Somebody else may be running the command already: the grace is cut short. */
-function lostWhileStopping(state: In<'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  const leadership = leadershipOf(state.role, event);
-  if (leadership === undefined) return stay(state);
-  const graceEnd = lossGraceEnd(leadership, plan, now);
-  const runs = state.alive.map((run) => hurry(run, graceEnd)) as unknown as Runs;
-  return after([lossNote(event)], awaitAll(state, { ...state, role: { kind: 'deposed' }, alive: runs }, plan, now));
 }
 
 function stillThere(state: In<'stopping'>, plan: Plan, now: number): Step {
@@ -68,7 +60,7 @@ export const stopping: Row<'stopping'> = {
   },
   leaseRenewed: (state, event, plan, now) => keepStopping(state, renewedRole(state.role, event), plan, now),
   leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
-  leaseLost: lostWhileStopping,
+  leaseLost: deposed,
   commandEnded: stay,
   runEnded: ended,
   runStarted: stay,
