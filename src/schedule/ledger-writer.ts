@@ -90,7 +90,7 @@ export class LedgerWriter {
   #acknowledged = 0;
   #acknowledgedAt: number;
   #birth: string;
-  #state: 'open' | 'ended' | 'fenced' = 'open';
+  #state: 'open' | 'leaving' | 'ended' | 'fenced' = 'open';
   #isWriting = false;
   readonly #tries: Tries;
   readonly #over = new AbortController();
@@ -121,8 +121,11 @@ export class LedgerWriter {
     return this.#ledger;
   }
 
-  /** `ended`: nothing is written any more, but changes are kept. `fenced`: a later term writes; changes are of no use. */
-  get state(): 'open' | 'ended' | 'fenced' {
+  /**
+   * `leaving`: nothing is entered any more, what is known of the runs is still written. `ended`: nothing is written any
+   * more, but changes are kept. `fenced`: a later term writes; changes are of no use.
+   */
+  get state(): 'open' | 'leaving' | 'ended' | 'fenced' {
     return this.#state;
   }
 
@@ -155,9 +158,29 @@ export class LedgerWriter {
     });
   }
 
+  /**
+   * The term is over. What is known of its runs is still written for `ms`, unless a later term opens the ledger: a run
+   * that never started would be taken for lost otherwise.
+   */
+  leave(ms: number): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'leaving';
+    for (const waiter of [...this.#waiters]) waiter.settle('fenced');
+    const { clock } = this.#parts;
+    this.#over.signal.addEventListener(
+      'abort',
+      clock.at(clock.now() + ms, () => this.end()),
+      { once: true },
+    );
+  }
+
   /** Writes no more. A write that is under way may still be applied, as long as nobody else has written. */
   end(): void {
-    if (this.#state === 'open') this.#stop('ended');
+    if (this.#isWritable) this.#stop('ended');
+  }
+
+  get #isWritable(): boolean {
+    return this.#state === 'open' || this.#state === 'leaving';
   }
 
   #stop(state: 'ended' | 'fenced'): void {
@@ -174,13 +197,13 @@ export class LedgerWriter {
   async #write(): Promise<void> {
     if (this.#isWriting) return;
     this.#isWriting = true;
-    while (this.#state === 'open' && this.isDirty) {
+    while (this.#isWritable && this.isDirty) {
       try {
         await this.#try();
       } catch (error) {
         this.#version = undefined;
         if (error instanceof FencedError) this.#fence(error);
-        else if (this.#state === 'open') await this.#tries.failed(error, this.#over.signal).catch(ended);
+        else if (this.#isWritable) await this.#tries.failed(error, this.#over.signal).catch(ended);
       }
     }
     this.#isWriting = false;

@@ -21,6 +21,9 @@ import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './led
 
 export { FencedError } from './errors.ts';
 
+/** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */
+const LEAVE_WITHIN_MS = 15_000;
+
 /** What a term finds when it opens the ledger. */
 export interface Found {
   /** Every tick up to here is settled. `undefined`: there is no ledger, or none that can be read. */
@@ -58,7 +61,7 @@ export class RunLedger {
    */
   async open(token: number, settle: (found: Found) => number, signal: AbortSignal): Promise<Found> {
     const { register } = this.#parts;
-    this.leave();
+    this.#term?.end();
     const tries = new Tries(this.#parts);
     let found: Found | undefined;
     for (;;) {
@@ -169,9 +172,12 @@ export class RunLedger {
       );
   }
 
-  /** The term is over without an order: what is waiting is kept for `open`, nothing more is sent. */
+  /**
+   * The term is over without an order: nothing more is entered. What becomes known of its runs is still written for a
+   * while, unless a later term writes; after that it is kept for `open`.
+   */
   leave(): void {
-    this.#term?.end();
+    this.#term?.leave(LEAVE_WITHIN_MS);
   }
 }
 

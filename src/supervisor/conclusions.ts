@@ -168,6 +168,23 @@ const WHY_NOT: Readonly<Record<NotEntered, Effect[]>> = {
   withdrawn: [],
 };
 
+/**
+ * A run was not started, and its keeper may have begun to give the lease up: nothing more is started in this term. What
+ * runs beside it is stopped first, the lease is given up after that.
+ */
+export function tooLate(state: In<'running' | 'stopping'>, event: On<'tooLate'>, plan: Plan, now: number): Step {
+  const run = runOf(state.alive, event);
+  if (run === undefined) return stay(state);
+  const left = without(state.alive, run);
+  if (state.name === 'stopping') return stopped(state, left, 0, plan, now);
+  const why = note(
+    'error',
+    'the lease ran out before the command could be started; nothing more is started in this term',
+  );
+  if (left === undefined) return after([why], standAgain(state, state.role, plan, now, 0));
+  return after([why], stopAll({ ...state, alive: left }, { kind: 'leaseExpiring' }, plan, now));
+}
+
 /** A run was not started after all. */
 export function notEntered(state: In<'running' | 'stopping'>, event: On<'notEntered'>, plan: Plan, now: number): Step {
   const run = runOf(state.alive, event);

@@ -2,7 +2,6 @@ import { exitCode } from '../child/exit.ts';
 import type { RunningCommand } from '../child/launch.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
-import { ExitCode } from '../errors.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';
 import type { Logger } from '../observe/logger.ts';
 import { formatInstant } from '../schedule/ledger.ts';
@@ -32,8 +31,6 @@ export interface ExecutionParts {
   readonly onTick: (tick: number) => void;
   /** The ledger cannot be used in this term. */
   readonly onLedgerFailure: (term: number, error: unknown) => void;
-  /** The term is not to be acted on any more: this process stood still for too long. */
-  readonly giveUp: (term: Term) => void;
   readonly dispatch: (event: Event) => void;
   /** Says something after what others wait for. */
   readonly later: (line: () => void) => void;
@@ -73,7 +70,10 @@ export class Executions {
     this.#parts = parts;
   }
 
-  /** Starts a run. `term`: its term, if that is still held. A tick is entered in the ledger first; answered by `runEnded` or `notEntered`. */
+  /**
+   * Starts a run. `term`: its term, if that is still held. A tick is entered in the ledger first. Answered by
+   * `runEnded`, `notEntered` or `tooLate`.
+   */
   start(spawn: Spawn, term: Term | undefined): void {
     const { run, tick } = spawn;
     const identity = { runId: this.#runId(spawn), fencingToken: spawn.term, tick };
@@ -86,7 +86,7 @@ export class Executions {
     };
     this.#alive.set(run, execution);
     // The term was lost since, and the news of that is on its way.
-    if (spawn.term !== undefined && term === undefined) this.#tooLate(execution, term);
+    if (spawn.term !== undefined && term === undefined) this.#tooLate(execution);
     else if (tick === undefined || term === undefined) this.#launch(execution, spawn, term);
     else
       this.#enter(execution, tick, spawn, term).catch((error: unknown) => {
@@ -188,7 +188,7 @@ export class Executions {
     this.#bequeath(execution);
     // This process may have stood still since the state was entered, and its keeper have given the lease up. While a tick was being entered the lease may have been renewed.
     const until = term === undefined || tick === undefined ? Math.min(by, term?.safeUntil ?? Infinity) : term.safeUntil;
-    if (clock.now() >= until) return this.#tooLate(execution, term);
+    if (clock.now() >= until) return this.#tooLate(execution);
     const command = launch(identity);
     execution.command = command;
     if (tick !== undefined) {
@@ -211,15 +211,11 @@ export class Executions {
     void this.#follow(execution, command);
   }
 
-  #tooLate({ run, identity }: Execution, term: Term | undefined): void {
-    const { dispatch, book, giveUp } = this.#parts;
-    const message = 'its lease ran out before it could be started';
+  #tooLate({ run, identity }: Execution): void {
     this.#alive.delete(run);
     this.#bequeath();
-    if (this.#entered.delete(run)) book?.ledger.withdraw(identity.runId);
-    if (term !== undefined) giveUp(term);
-    const code = ExitCode.notExecutable;
-    dispatch({ kind: 'runEnded', run, outcome: { kind: 'notStarted', code, message }, exitCode: code });
+    if (this.#entered.delete(run)) this.#parts.book?.ledger.withdraw(identity.runId);
+    this.#parts.dispatch({ kind: 'tooLate', run });
   }
 
   /** Tells the keeper what lives. */

@@ -1,6 +1,6 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../schedule/ledger.ts';
-import { deposed, ended, notEntered, stopAll } from './conclusions.ts';
+import { deposed, ended, notEntered, stopAll, tooLate } from './conclusions.ts';
 import { note, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
@@ -158,6 +158,7 @@ export const running: Row<'running'> = {
   runEnded: ended,
   runStarted: started,
   notEntered,
+  tooLate,
   tick: tickWhileRunning,
   ledgerFailed,
   deadline: (state, _event, plan, now) => overdue(state, plan, now),

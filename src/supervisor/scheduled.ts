@@ -61,6 +61,7 @@ export const scheduled: Row<'scheduled'> = {
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
+  tooLate: stay,
   tick: (state, event, plan, now) =>
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),
   ledgerFailed: (state, event, plan, now) =>

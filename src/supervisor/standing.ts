@@ -138,6 +138,7 @@ export const campaigning: Row<'campaigning'> = {
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
+  tooLate: stay,
   tick: stay,
   ledgerFailed: stay,
   deadline: (state, _event, _plan, now) => notElected(state, state.candidacy, now),
@@ -165,6 +166,7 @@ export const backingOff: Row<'backingOff'> = {
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
+  tooLate: stay,
   tick: laterTick,
   ledgerFailed: (state, event, plan, now) =>
     state.next.kind === 'spawn' && leadershipOf(state.next.role, event) !== undefined

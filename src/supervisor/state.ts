@@ -148,6 +148,8 @@ export type Event =
   | { readonly kind: 'runStarted'; readonly run: number }
   /** A run was not started, since its tick could not be entered in the ledger, or was not to be any more. */
   | { readonly kind: 'notEntered'; readonly run: number; readonly why: NotEntered }
+  /** A run was not started: its term is lost, or this process stood still and its keeper may be giving the lease up. */
+  | { readonly kind: 'tooLate'; readonly run: number }
   /** A tick of the schedule. `term`: whose ticks these are; `undefined` without leadership. */
   | { readonly kind: 'tick'; readonly term: number | undefined; readonly tick: number }
   /** The ledger of runs cannot be used, and that will not pass by itself: an ACL, or a bug. */

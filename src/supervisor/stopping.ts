@@ -1,6 +1,6 @@
 /** Transitions of a supervisor that ends something: everything that runs, its leadership, itself. Pure. */
 import { ExitCode } from '../errors.ts';
-import { awaitAll, deposed, ended, notEntered } from './conclusions.ts';
+import { awaitAll, deposed, ended, notEntered, tooLate } from './conclusions.ts';
 import { note } from './note.ts';
 import type { Plan } from './policy.ts';
 import { electedRole, failedRole, renewedRole, stay, unconfirmed } from './roles.ts';
@@ -65,6 +65,7 @@ export const stopping: Row<'stopping'> = {
   runEnded: ended,
   runStarted: stay,
   notEntered,
+  tooLate,
   tick: stay,
   ledgerFailed: stay,
   deadline: (state, _event, plan, now) => stillThere(state, plan, now),
@@ -83,6 +84,7 @@ export const resigning: Row<'resigning'> = {
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
+  tooLate: stay,
   tick: stay,
   ledgerFailed: stay,
   deadline: (state, _event, plan, now) => resigned(state, 'no answer in time', plan, now),
@@ -108,6 +110,7 @@ export const done: Row<'done'> = {
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
+  tooLate: stay,
   tick: stay,
   ledgerFailed: stay,
   deadline: stay,

@@ -75,7 +75,6 @@ export class Supervisor {
       book: cron,
       onTick: (tick) => this.#timetable?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
-      giveUp: (term) => this.#giveUp(term),
       dispatch: (event) => this.#dispatch(event),
       later: (line) => (this.#handling ? void this.#said.push(line) : line()),
     });
@@ -195,16 +194,6 @@ export class Supervisor {
     this.#term = undefined;
     this.#serving.abort();
     this.#parts.cron?.ledger.leave();
-  }
-
-  /** Nothing runs, and nothing may be started any more. What of the lease is still ours is given up; that is waited for before this candidate stands again. */
-  #giveUp(term: Term): void {
-    this.#forget(term);
-    const cause = { kind: 'released', by: 'this candidate, which stood still for too long' } as const;
-    this.#dispatch({ kind: 'leaseLost', term: term.fencingToken, cause });
-    term.resign().catch((error: unknown) => {
-      this.#parts.logger.debug('the lease was not given up', { error: describe(error) });
-    });
   }
 
   #ledgerFailed(term: number, error: unknown): void {

@@ -474,6 +474,13 @@ describe('what a term has not written when it ends', () => {
     // The run ends after the term: its command had to be stopped first.
     a.ledger.close(`${a.token}.1`, ending);
     a.ledger.close(`${a.token}.2`, ending);
+    return { world, a };
+  };
+
+  /** It has stopped trying. */
+  const givenUp = async (): ReturnType<typeof unwritten> => {
+    const { world, a } = await unwritten();
+    await world.pass(20_000);
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     const { writes } = a.register;
     await world.pass(5000);
@@ -481,15 +488,44 @@ describe('what a term has not written when it ends', () => {
     return { world, a };
   };
 
-  it('is written by the next term of the same process, if nobody has led between', async () => {
+  it('is still written for a while, as long as nobody else leads', async () => {
     const { world, a } = await unwritten();
+    await world.pass(5000);
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(1000);
+    expect(world.stored.runs).toEqual([1, 2].map((n) => ({ ...record(`${a.token}.${n}`, n), ...ending })));
+  });
+
+  it('takes back the entry of a run that was not started, as long as nobody else leads', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
+    a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
+    a.ledger.withdraw(`${a.token}.1`);
+    a.ledger.leave();
+    await world.pass(1000);
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(1000);
+    expect(world.stored).toMatchObject({ through: NOON, runs: [] });
+  });
+
+  it('is not written once somebody else leads', async () => {
+    const { world, a } = await unwritten();
+    const b = await world.leader('b');
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(5000);
+    expect(world.stored).toMatchObject({ fencingToken: b.token, runs: [{ runId: `${a.token}.1`, outcome: 'lost' }] });
+  });
+
+  it('is written by the next term of the same process, if nobody has led between', async () => {
+    const { world, a } = await givenUp();
     const found = await world.open(a, 7000);
     expect(found).toEqual({ through: NOON + 2 * MINUTE, handedOver: undefined, lost: [] });
     expect(world.stored.runs).toEqual([1, 2].map((n) => ({ ...record(`${a.token}.${n}`, n), ...ending })));
   });
 
   it('is dropped, with a line, if somebody has', async () => {
-    const { world, a } = await unwritten();
+    const { world, a } = await givenUp();
     const b = await world.leader('b');
     expect(b.found.lost.map(({ runId }) => runId)).toEqual([`${a.token}.1`]);
     const found = await world.open(a, 7000);

@@ -31,6 +31,8 @@ interface Life {
   readonly run: number;
   readonly ended: boolean;
   readonly entering: boolean;
+  /** Just started: the next event may say that it was too late. */
+  readonly fresh: boolean;
 }
 
 /** Put into words only when something is wrong: there are a million of them. */
@@ -114,13 +116,14 @@ function possible(world: World): { readonly event: Event; readonly after: number
   if (term !== undefined && world.serving === term.token)
     for (const kind of ['refused', 'unavailable'] as const)
       add({ kind: 'ledgerFailed', term: term.token, failure: { kind, message: 'why', exitCode: 77 } });
-  for (const { run, ended, entering } of alive) {
+  for (const { run, ended, entering, fresh } of alive) {
     if (entering) {
       add({ kind: 'runStarted', run });
       for (const why of ['taken', 'fenced', 'unanswered', 'withdrawn'] as const) add({ kind: 'notEntered', run, why });
-      add({ kind: 'runEnded', run, outcome: { kind: 'notStarted', code: 126, message: 'too late' }, exitCode: 126 });
+      add({ kind: 'tooLate', run });
       continue;
     }
+    if (fresh) add({ kind: 'tooLate', run });
     if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 } });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
@@ -146,6 +149,7 @@ const stale: readonly Event[] = [
   { kind: 'resigned', resignation: -1, error: 'why' },
   { kind: 'runStarted', run: -1 },
   { kind: 'notEntered', run: -1, why: 'taken' },
+  { kind: 'tooLate', run: -1 },
   { kind: 'tick', term: -1, tick: 0 },
   { kind: 'ledgerFailed', term: -1, failure: { kind: 'bug', message: '', exitCode: 70 } },
   { kind: 'runEnded', run: -1, outcome: { kind: 'exited', code: 1 }, exitCode: 1 },
@@ -173,7 +177,9 @@ function follow(world: World, event: Event, after: number, plan: Plan): World {
     alive = alive.map((life) => (life.run === event.run ? { ...life, entering: false } : life));
   if (event.kind === 'commandEnded')
     alive = alive.map((life) => (life.run === event.run ? { ...life, ended: true } : life));
-  if (event.kind === 'runEnded' || event.kind === 'notEntered') alive = alive.filter(({ run }) => run !== event.run);
+  alive = alive.map((life) => (life.fresh ? { ...life, fresh: false } : life));
+  if (event.kind === 'runEnded' || event.kind === 'notEntered' || event.kind === 'tooLate')
+    alive = alive.filter(({ run }) => run !== event.run);
   if (event.kind === 'resigned') resigning = undefined;
   if (event.kind === 'deadline' && world.state.name === 'resigning') resigning = undefined;
   const { state, effects } = transition(world.state, event, plan, now);
@@ -204,7 +210,13 @@ function perform(world: World, effect: Effect, plan: Plan): World {
         check(goesOn || world.now < (world.term?.deadline ?? 0), 'no run after the deadline of the lease');
       }
       const entering = effect.tick !== undefined && effect.term !== undefined;
-      return { ...world, alive: [...world.alive, { run: effect.run, ended: false, entering }] };
+      return {
+        ...world,
+        alive: [
+          ...world.alive,
+          { run: effect.run, ended: false, entering, fresh: !entering && effect.term !== undefined },
+        ],
+      };
     }
     case 'serve':
       check(plan.cron !== undefined, 'only a schedule is served');
@@ -261,7 +273,7 @@ const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'again', 'giveUpAt', 's
 /** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
 function key({ state, now, alive, serving, campaign, term, resigning }: World): string {
   const current = { campaign, term: term?.token };
-  const lives = alive.map(({ ended, entering }) => [ended, entering]);
+  const lives = alive.map(({ ended, entering, fresh }) => [ended, entering, fresh]);
   const serves = serving === term?.token ? 'term' : serving;
   return JSON.stringify(
     [state, lives, serves, term && Math.sign(term.deadline - now), resigning !== undefined, campaign !== undefined],
