@@ -39,11 +39,19 @@ export interface Term {
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
   /**
-   * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's command is
-   * left. `first` is what the next leader is to find written; it is waited for, and must end by itself. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
-   * Throws UnavailableError when neither is known after the lease's duration. Idempotent.
+   * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's
+   * command is left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out
+   * meanwhile; `stayed` when it came to nothing, and the term goes on (see `orStay`). Throws UnavailableError when
+   * neither is known after the lease's duration. Idempotent.
    */
-  resign(first?: () => Promise<void>): Promise<void>;
+  resign(options?: ResignOptions): Promise<'resigned' | 'stayed'>;
+}
+
+export interface ResignOptions {
+  /** What the next leader is to find written, and whether it is. It is waited for, and must end by itself. */
+  readonly first?: (() => Promise<boolean>) | undefined;
+  /** The lease is renewed until `first` is done; the term goes on if it cannot be done. */
+  readonly orStay?: boolean;
 }
 
 /** A run of the command as those need to know it who may have to end it. */

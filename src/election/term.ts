@@ -4,7 +4,7 @@ import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
 import type { Claim } from './claim.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './context.ts';
-import type { LossCause, Term, TermEvent } from './election.ts';
+import type { LossCause, ResignOptions, Term, TermEvent } from './election.ts';
 import { HeldLease } from './held-lease.ts';
 import { timings, type Timings } from './lease.ts';
 import { formatGoTime } from './record.ts';
@@ -94,13 +94,16 @@ export class LeaseTerm implements Term {
     this.#hurry.abort(ENDED);
   }
 
-  resign(first?: () => Promise<void>): Promise<void> {
+  async resign({ first, orStay = false }: ResignOptions = {}): Promise<'resigned' | 'stayed'> {
+    const isDone = orStay ? await first?.() : undefined;
+    if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';
     this.host.testament.resigns();
     this.#resigned ??= this.settle()
-      .then(first)
+      .then(isDone === undefined ? first : undefined)
       .then(() => resignLease(this))
       .finally(() => this.host.testament.holdsNothing());
-    return this.#resigned;
+    await this.#resigned;
+    return 'resigned';
   }
 
   /** Ends it, if nobody else has. Resolves when nothing of it is under way any more, its resignation included. */

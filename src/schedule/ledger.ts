@@ -125,6 +125,11 @@ export function handedOver(ledger: Ledger, at: number): Ledger {
   return { ...ledger, handedOver: at };
 }
 
+/** The term that was about to resign goes on. */
+export function resumed(ledger: Ledger): Ledger {
+  return ledger.handedOver === undefined ? ledger : { ...without(ledger, 'handedOver') };
+}
+
 function without<Key extends keyof Ledger>(ledger: Ledger, key: Key): Omit<Ledger, Key> {
   return Object.fromEntries(Object.entries(ledger).filter(([name]) => name !== key)) as unknown as Omit<Ledger, Key>;
 }

@@ -11,6 +11,7 @@ import {
   lostRuns,
   opened,
   parseLedger,
+  resumed,
   skipped,
   withdrawn,
   type Ledger,
@@ -157,19 +158,23 @@ export class RunLedger {
   }
 
   /**
-   * Marks the ledger as handed over and waits until all changes are written, `timeout` ms at most. Nothing of this term is sent after that. To be called when no run lives and none will be
-   * entered, while the lease is still held.
+   * Marks the ledger as handed over and waits until all changes are written, `timeout` ms at most. Nothing of this term is
+   * sent after that. To be called when no run lives and none will be entered, while the lease is still held. Resolves to
+   * whether it is written, or is no longer this term's to write. With `orStay` the term goes on if it is not.
    */
-  async handOver(timeout: number): Promise<void> {
+  async handOver(timeout: number, orStay = false): Promise<boolean> {
     const term = this.#term;
-    if (term === undefined || term.state !== 'open') return;
+    if (term === undefined || term.state !== 'open') return true;
     term.change((present) => handedOver(present, this.#parts.clock.wall()));
     const answer = await term.written(timeout);
-    term.end();
-    if (answer === 'unanswered')
+    const stays = orStay && answer === 'unanswered';
+    if (stays) term.change(resumed);
+    else term.end();
+    if (answer === 'unanswered' && !stays)
       this.#parts.logger.info(
         'the ledger of runs could not be handed over in time: the next leader takes it over as after a crash',
       );
+    return answer !== 'unanswered';
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   counts,
   goOn,
   goOnStanding,
+  handOver,
   leave,
   runAgain,
   runAt,
@@ -99,7 +100,7 @@ function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, no
     return stopAll({ ...base, alive: left }, { kind: 'leaving', exitCode: exitCodeOf(result) }, plan, now);
   }
   if (left !== undefined) return goOn(base, role, left, waiting, plan);
-  if (role.kind === 'standby' && role.candidacy.placed) return serveNoMore(base, role.candidacy);
+  if (role.kind === 'standby' && role.candidacy.placed) return serveNoMore(base, role.candidacy, plan, now);
   if (waiting !== undefined) {
     // The schedule sets the pace, but for a tick that has waited and would follow at once on a run that failed.
     const held = failedRuns > 0 && plan.cron.concurrency !== 'replace';
@@ -107,7 +108,7 @@ function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, no
     return runAt(base, { ...atOnce(role, waiting, now), due }, plan, now);
   }
   return policy === 'reelect' && role.kind === 'leader'
-    ? standAgain(base, role, plan, now, 0)
+    ? handOver(base, role, plan, now)
     : waitForTick(base, role, plan);
 }
 
@@ -120,12 +121,12 @@ function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: num
       return leave(base, role, 0, now);
     case 'rerun':
       // Contact is back, so somebody leads or is about to: a command that has ended is not run without leadership again.
-      if (role.kind === 'standby' && role.candidacy.placed) return goOnStanding(base, role.candidacy);
+      if (role.kind === 'standby' && role.candidacy.placed) return goOnStanding(base, role.candidacy, plan, now);
       return runAgain(base, role, plan, now, now + delay);
     case 'reelect':
       if (role.kind !== 'standby') return standAgain(base, role, plan, now, delay);
       // Without leadership there is nothing to resign, and this candidate has been standing all the while.
-      return goOnStanding(base, role.candidacy);
+      return goOnStanding(base, role.candidacy, plan, now);
   }
 }
 

@@ -4,7 +4,7 @@
 import { formatInstant } from '../schedule/ledger.ts';
 import { note } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
-import type { Candidacy, Effect, Leadership, On, Role, State, Step } from './state.ts';
+import type { Candidacy, Effect, LeaderRole, Leadership, On, Role, State, Step } from './state.ts';
 
 export const stay = (state: State): Step => ({ state, effects: [] });
 
@@ -15,9 +15,9 @@ export function leadershipOf(role: Role, event: { readonly term: number }): Lead
   return role.kind === 'leader' && role.leadership.term === event.term ? role.leadership : undefined;
 }
 
-export function renewedRole(role: Role, event: On<'leaseRenewed'>): Role | undefined {
+export function renewedRole(role: Role, event: On<'leaseRenewed'>): LeaderRole | undefined {
   const leadership = leadershipOf(role, event);
-  return leadership && { kind: 'leader', leadership: { ...leadership, deadline: event.deadline } };
+  return leadership && { kind: 'leader', leadership: { ...leadership, deadline: event.deadline, confirmed: true } };
 }
 
 export function electedRole(role: Role, event: On<'elected'>): Role | undefined {
@@ -37,15 +37,26 @@ export function failedRole(
   return { role: { kind: 'standby', candidacy }, campaigns: candidacy.campaign, effect };
 }
 
-export function unconfirmed(role: Role, state: State, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
-  if (leadershipOf(role, event) === undefined) return stay(state);
-  const beforeEnd =
-    state.name === 'scheduled'
-      ? 'it is given up before it runs out'
-      : 'the command is stopped before the lease runs out';
+/** A renewal was not acknowledged in time. `withRole` puts the role into the state. */
+export function unconfirmed<R extends Role>(
+  state: State,
+  role: R,
+  event: On<'leaseUnconfirmed'>,
+  plan: Plan,
+  withRole: (role: R) => State,
+): Step {
+  if (role.kind !== 'leader' || leadershipOf(role, event) === undefined) return stay(state);
+  const runs = state.name === 'running' || state.name === 'stopping';
+  const beforeEnd = runs ? 'the command is stopped before the lease runs out' : 'it is given up before it runs out';
   const what = plan.onLeaseLoss === 'keep' ? 'staying in role until it is known to be lost' : beforeEnd;
-  const message = `the lease cannot be renewed; ${what}`;
-  return { state, effects: [note('warn', message, { term: event.term, why: event.why })] };
+  const why = note('warn', `the lease cannot be renewed; ${what}`, { term: event.term, why: event.why });
+  return { state: withRole({ ...role, leadership: { ...role.leadership, confirmed: false } }), effects: [why] };
+}
+
+/** A campaign beside a run, or beside a schedule, has failed. A bug in ballot is no matter of waiting. */
+export function failureNote({ failure }: On<'electionFailed'>, meanwhile: string): Effect {
+  const level = failure.kind === 'bug' ? 'error' : 'warn';
+  return note(level, `the election failed; ${meanwhile}`, { why: failure.message });
 }
 
 export function ledgerNote({ term, failure }: On<'ledgerFailed'>): Effect {

@@ -6,6 +6,7 @@ import type { Plan } from './policy.ts';
 import {
   electedRole,
   failedRole,
+  failureNote,
   isTickOf,
   leadershipOf,
   ledgerNote,
@@ -41,7 +42,7 @@ function electionFailed(state: In<'running'>, event: On<'electionFailed'>, plan:
   const failed = failedRole(state, state.role, event);
   if (failed === undefined) return stay(state);
   const { failure } = event;
-  const why = note('warn', 'the election failed; the command goes on without leadership', { why: failure.message });
+  const why = failureNote(event, 'the command goes on without leadership');
   if (failure.kind === 'bug')
     return after([why], stopAll(state, { kind: 'leaving', exitCode: failure.exitCode }, plan, now));
   return { state: { ...state, campaigns: failed.campaigns, role: failed.role }, effects: [why, failed.effect] };
@@ -152,7 +153,7 @@ export const running: Row<'running'> = {
   },
   electionFailed,
   leaseRenewed: (state, event, plan, now) => keepRunning(state, renewedRole(state.role, event), plan, now),
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
+  leaseUnconfirmed: (state, event, plan) => unconfirmed(state, state.role, event, plan, (role) => ({ ...state, role })),
   leaseLost: deposed,
   commandEnded: leftBehind,
   runEnded: ended,
@@ -164,4 +165,5 @@ export const running: Row<'running'> = {
   deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested: stopRunning,
   resigned: stay,
+  stayed: stay,
 };

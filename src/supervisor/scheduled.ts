@@ -4,6 +4,7 @@ import type { Plan } from './policy.ts';
 import {
   electedRole,
   failedRole,
+  failureNote,
   isTickOf,
   leadershipOf,
   lossNote,
@@ -12,15 +13,15 @@ import {
   stay,
   unconfirmed,
 } from './roles.ts';
-import { stopIdle, withoutLedger } from './standing.ts';
+import { expiring, stopIdle, withoutLedger } from './standing.ts';
 import type { In, On, Row, Step } from './state.ts';
-import { after, atOnce, leave, runAt, serve, serveNoMore, stand, standAgain, waitForTick } from './steps.ts';
+import { after, atOnce, handOver, leave, runAt, serve, serveNoMore, stand, waitForTick } from './steps.ts';
 
 function electionFailed(state: In<'scheduled'>, event: On<'electionFailed'>, now: number): Step {
   const failed = failedRole(state, state.role, event);
   if (failed === undefined) return stay(state);
   const { failure } = event;
-  const why = note('warn', 'the election failed; the schedule is served without leadership', { why: failure.message });
+  const why = failureNote(event, 'the schedule is served without leadership');
   if (failure.kind === 'bug') return after([why], leave(state, undefined, failure.exitCode, now));
   return {
     state: { ...state, campaigns: failed.campaigns, role: failed.role },
@@ -37,24 +38,19 @@ function elected(state: In<'scheduled'>, event: On<'elected'>, plan: Plan): Step
   return after([adopted], serve(state, role, plan));
 }
 
-/** The lease was not renewed in time (`on-lease-loss=stop`): nothing runs that would have to be stopped first. */
-function expiring(state: In<'scheduled'>, plan: Plan, now: number): Step {
-  const why = note('error', 'the lease runs out without a renewal; giving it up');
-  return after([why], standAgain(state, state.role, plan, now, 0));
-}
-
 export const scheduled: Row<'scheduled'> = {
   elected,
-  placed: (state, event) => {
+  placed: (state, event, plan, now) => {
     const role = placedRole(state.role, event);
-    return role === undefined ? stay(state) : serveNoMore(state, role.candidacy);
+    return role === undefined ? stay(state) : serveNoMore(state, role.candidacy, plan, now);
   },
   electionFailed: (state, event, _plan, now) => electionFailed(state, event, now),
-  leaseRenewed: (state, event, plan) => {
+  leaseRenewed: (state, event, plan, now) => {
     const role = renewedRole(state.role, event);
-    return role === undefined ? stay(state) : waitForTick(state, role, plan);
+    if (role === undefined) return stay(state);
+    return state.handover ? handOver(state, role, plan, now) : waitForTick(state, role, plan);
   },
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
+  leaseUnconfirmed: (state, event, plan) => unconfirmed(state, state.role, event, plan, (role) => ({ ...state, role })),
   leaseLost: (state, event, plan, now) =>
     leadershipOf(state.role, event) === undefined ? stay(state) : after([lossNote(event)], stand(state, plan, now)),
   commandEnded: stay,
@@ -66,7 +62,8 @@ export const scheduled: Row<'scheduled'> = {
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),
   ledgerFailed: (state, event, plan, now) =>
     leadershipOf(state.role, event) === undefined ? stay(state) : withoutLedger(state, state.role, event, plan, now),
-  deadline: (state, _event, plan, now) => expiring(state, plan, now),
+  deadline: (state, _event, plan, now) => expiring(state, state.role, plan, now, 0),
   stopRequested: (state, event, _plan, now) => stopIdle(state, state.role, event, now),
   resigned: stay,
+  stayed: stay,
 };

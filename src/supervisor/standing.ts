@@ -6,6 +6,7 @@ import {
   campaignLater,
   electedRole,
   failedRole,
+  failureNote,
   isStale,
   isTickOf,
   leadershipOf,
@@ -17,6 +18,7 @@ import {
   stay,
   unconfirmed,
 } from './roles.ts';
+import { leaseInstants } from './runs.ts';
 import type { Candidacy, Counts, In, On, Role, Row, State, Step } from './state.ts';
 import {
   after,
@@ -82,9 +84,23 @@ export function withoutLedger(base: Counts, role: Role, event: On<'ledgerFailed'
   return after([ledgerNote(event)], follows);
 }
 
+/**
+ * The lease was not renewed in time (`on-lease-loss=stop`): nothing runs that would have to be stopped first. `delay`:
+ * before this candidate stands again, ms.
+ */
+export function expiring(base: Counts, role: Role, plan: Plan, now: number, delay: number): Step {
+  const why = note('error', 'the lease runs out without a renewal; giving it up');
+  return after([why], standAgain(base, role, plan, now, delay));
+}
+
 function backoffOver(state: In<'backingOff'>, plan: Plan, now: number): Step {
-  const { next } = state;
-  if (next.kind === 'spawn') return runAt(state, { ...state, ...next }, plan, now);
+  const { next, due } = state;
+  if (next.kind === 'spawn') {
+    const lease = leaseInstants(next.role, plan);
+    const delay = plan.cron === undefined ? Math.max(0, due - now) : 0;
+    if (lease !== undefined && now >= lease.termAt) return expiring(state, next.role, plan, now, delay);
+    return runAt(state, { ...state, ...next }, plan, now);
+  }
   if (now >= (next.candidacy.giveUpAt ?? Infinity)) return notElected(state, next.candidacy, now);
   return campaignNow(state, next.candidacy);
 }
@@ -115,10 +131,28 @@ function laterTick(state: In<'backingOff'>, event: On<'tick'>): Step {
 }
 
 /** Contact is back: what was about to run without leadership is the leader's business. */
-function placedWhileWaiting(state: In<'backingOff'>, event: On<'placed'>, plan: Plan): Step {
+function placedWhileWaiting(state: In<'backingOff'>, event: On<'placed'>, plan: Plan, now: number): Step {
   const role = state.next.kind === 'spawn' ? placedRole(state.next.role, event) : undefined;
   if (role === undefined) return stay(state);
-  return plan.cron === undefined ? goOnStanding(state, role.candidacy) : serveNoMore(state, role.candidacy);
+  const follows = plan.cron === undefined ? goOnStanding : serveNoMore;
+  return follows(state, role.candidacy, plan, now);
+}
+
+function failedWhileWaiting(state: In<'backingOff'>, event: On<'electionFailed'>, _plan: Plan, now: number): Step {
+  const failed = state.next.kind === 'spawn' ? failedRole(state, state.next.role, event) : undefined;
+  if (failed === undefined || state.next.kind !== 'spawn') return stay(state);
+  const why = failureNote(event, 'the command is about to run without leadership');
+  if (event.failure.kind === 'bug') return after([why], leave(state, undefined, event.failure.exitCode, now));
+  return {
+    state: { ...state, campaigns: failed.campaigns, next: { ...state.next, role: failed.role } },
+    effects: [why, failed.effect],
+  };
+}
+
+function unconfirmedWhileWaiting(state: In<'backingOff'>, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
+  const { next } = state;
+  if (next.kind !== 'spawn') return stay(state);
+  return unconfirmed(state, next.role, event, plan, (role) => ({ ...state, next: { ...next, role } }));
 }
 
 function lostWhileWaiting(state: In<'backingOff'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
@@ -144,23 +178,16 @@ export const campaigning: Row<'campaigning'> = {
   deadline: (state, _event, _plan, now) => notElected(state, state.candidacy, now),
   stopRequested: (state, event, _plan, now) => stopIdle(state, undefined, event, now),
   resigned: stay,
+  stayed: stay,
 };
 
 export const backingOff: Row<'backingOff'> = {
   elected: electedWhileWaiting,
   placed: placedWhileWaiting,
-  electionFailed: (state, event) => {
-    const failed = state.next.kind === 'spawn' ? failedRole(state, state.next.role, event) : undefined;
-    if (failed === undefined || state.next.kind !== 'spawn') return stay(state);
-    return {
-      state: { ...state, campaigns: failed.campaigns, next: { ...state.next, role: failed.role } },
-      effects: [failed.effect],
-    };
-  },
+  electionFailed: failedWhileWaiting,
   leaseRenewed: (state, event, plan, now) =>
     state.next.kind === 'spawn' ? waitWith(state, renewedRole(state.next.role, event), plan, now) : stay(state),
-  leaseUnconfirmed: (state, event, plan) =>
-    state.next.kind === 'spawn' ? unconfirmed(state.next.role, state, event, plan) : stay(state),
+  leaseUnconfirmed: unconfirmedWhileWaiting,
   leaseLost: lostWhileWaiting,
   commandEnded: stay,
   runEnded: stay,
@@ -176,4 +203,5 @@ export const backingOff: Row<'backingOff'> = {
   stopRequested: (state, event, _plan, now) =>
     stopIdle(state, state.next.kind === 'spawn' ? state.next.role : undefined, event, now),
   resigned: stay,
+  stayed: stay,
 };

@@ -14,6 +14,8 @@ export interface Leadership {
   /** Until when the lease is known to be ours. */
   readonly deadline: number;
   readonly leaseDuration: number;
+  /** Whether the last renewal was acknowledged in time. */
+  readonly confirmed: boolean;
 }
 
 /** Standing for election: a campaign that is under way (or about to be tried again), and until when it may take (`election-timeout`). */
@@ -35,6 +37,9 @@ export type Role =
   | { readonly kind: 'standby'; readonly candidacy: Candidacy }
   /** The term is lost while the command is still being stopped. */
   | { readonly kind: 'deposed' };
+
+/** The role of a leader. */
+export type LeaderRole = Extract<Role, { readonly kind: 'leader' }>;
 
 /** One execution of the command. */
 export interface Run {
@@ -98,8 +103,13 @@ export type State = Counts &
         readonly confirmedSince: number;
         readonly deadline: number | undefined;
       }
-    /** Nothing runs until the next tick. */
-    | { readonly name: 'scheduled'; readonly role: Role; readonly deadline: number | undefined }
+    /** Nothing runs until the next tick. `handover`: the lease is given up as soon as it is renewed again (`keep`). */
+    | {
+        readonly name: 'scheduled';
+        readonly role: Role;
+        readonly handover: boolean;
+        readonly deadline: number | undefined;
+      }
     | {
         readonly name: 'running';
         readonly role: Role;
@@ -118,8 +128,17 @@ export type State = Counts &
         readonly delay: number;
         readonly deadline: number;
       }
-    /** `leaving`: the place in the queue is being given up too. */
-    | { readonly name: 'resigning'; readonly next: Sequel; readonly leaving: boolean; readonly deadline: number }
+    /**
+     * `leaving`: the place in the queue is being given up too. `stays`: what goes on if nothing can be handed over
+     * (`keep`), with the latest tick that has come meanwhile.
+     */
+    | {
+        readonly name: 'resigning';
+        readonly next: Sequel;
+        readonly leaving: boolean;
+        readonly stays: { readonly role: LeaderRole; readonly tick: number | undefined } | undefined;
+        readonly deadline: number;
+      }
     | { readonly name: 'done'; readonly exitCode: number; readonly deadline: undefined }
   );
 
@@ -156,7 +175,9 @@ export type Event =
   | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: ElectionFailure }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'stopRequested'; readonly signal: NodeJS.Signals }
-  | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined };
+  | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined }
+  /** The resignation came to nothing, since the ledger could not be handed over: the term goes on. */
+  | { readonly kind: 'stayed'; readonly resignation: number };
 
 /** Somebody has started the tick; a later term writes the ledger; no answer; or the run was stopped before it was started. */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
@@ -199,12 +220,16 @@ export type Effect =
   /** Renew the lease now. Answered by `leaseRenewed`, `leaseUnconfirmed` or `leaseLost`. */
   | { readonly kind: 'renew'; readonly term: number }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }
-  /** Give up the lease if `term` is given, and with `leave` the place in the queue as well. Answered by `resigned`. */
+  /**
+   * Give up the lease if `term` is given, and with `leave` the place in the queue as well. With `orStay` the term goes on
+   * unless the ledger holds all that was started. Answered by `resigned` or `stayed`.
+   */
   | {
       readonly kind: 'resign';
       readonly resignation: number;
       readonly term: number | undefined;
       readonly leave: boolean;
+      readonly orStay: boolean;
     }
   | {
       readonly kind: 'note';

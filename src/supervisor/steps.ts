@@ -5,7 +5,7 @@ import { stopInstants } from '../election/lease.ts';
 import type { Plan } from './policy.ts';
 import { note } from './note.ts';
 import { leaseInstants, nextDeadline } from './runs.ts';
-import type { Candidacy, Counts, Effect, Leadership, Role, Run, Runs, Sequel, Step } from './state.ts';
+import type { Candidacy, Counts, Effect, In, LeaderRole, Leadership, Role, Run, Runs, Sequel, Step } from './state.ts';
 
 /** A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the lease's duration. */
 const RESIGN_LIMIT_MS = 15_000;
@@ -21,8 +21,7 @@ export function after(effects: readonly Effect[], step: Step): Step {
 
 /** Stands for election, anew. */
 export function stand(base: Counts, plan: Plan, now: number): Step {
-  const giveUpAt = plan.electionTimeout === undefined ? undefined : now + plan.electionTimeout;
-  return campaignNow(base, { campaign: 0, since: now, giveUpAt, failures: 0, placed: false });
+  return campaignNow(base, { campaign: 0, since: now, giveUpAt: giveUpAfter(now, plan), failures: 0, placed: false });
 }
 
 /** Starts the next campaign of a candidacy. */
@@ -44,8 +43,7 @@ export function campaignNow(base: Counts, candidacy: Candidacy): Step {
 export function standLater(base: Counts, plan: Plan, now: number, delay: number): Step {
   if (delay <= 0) return stand(base, plan, now);
   const due = now + delay;
-  const giveUpAt = plan.electionTimeout === undefined ? undefined : due + plan.electionTimeout;
-  const candidacy = { campaign: 0, since: due, giveUpAt, failures: 0, placed: false };
+  const candidacy = { campaign: 0, since: due, giveUpAt: giveUpAfter(due, plan), failures: 0, placed: false };
   return waitToCampaign(base, candidacy, due);
 }
 
@@ -110,7 +108,9 @@ export function runAt(base: Counts, intent: Intent, plan: Plan, now: number): St
   const { role, tick, due, confirmedSince } = intent;
   if (role.kind === 'deposed') return standLater(base, plan, now, due - now);
   if (now >= due && mayStart(role, confirmedSince, plan, now)) return spawn(base, role, tick, [], plan, now);
-  const deadline = now < due ? due : undefined;
+  // Under `stop` the lease is given up before it runs out, also while nothing runs.
+  const at = Math.min(now < due ? due : Infinity, leaseInstants(role, plan)?.termAt ?? Infinity);
+  const deadline = at === Infinity ? undefined : at;
   return {
     state: { ...counts(base), name: 'backingOff', next: { kind: 'spawn', role, tick }, due, confirmedSince, deadline },
     effects: [],
@@ -150,26 +150,36 @@ export function goOn(base: Counts, role: Role, alive: Runs, waiting: number | un
   return { state: { ...counts(base), name: 'running', role, alive, waiting, deadline }, effects: [] };
 }
 
-/** Goes on standing, with the campaign that is under way. */
-export function goOnStanding(base: Counts, candidacy: Candidacy): Step {
+/**
+ * Goes on standing, with the campaign that is under way, after the command has run without leadership. What
+ * `election-timeout` limits is standing without a command: it begins anew.
+ */
+export function goOnStanding(base: Counts, standing: Candidacy, plan: Plan, now: number): Step {
+  const candidacy = { ...standing, since: now, giveUpAt: giveUpAfter(now, plan) };
   return {
     state: { ...counts(base), name: 'campaigning', candidacy, deadline: candidacy.giveUpAt },
     effects: [],
   };
 }
 
-/** Contact is back, and it is the leader who serves the schedule: no more ticks without leadership. */
-export function serveNoMore(base: Counts, candidacy: Candidacy): Step {
-  const why = note('info', 'standing in the queue again: no more ticks are served without leadership');
-  return after([{ kind: 'unserve' }, why], goOnStanding(base, candidacy));
+/** When a candidate that stands without a command since `since` gives up; `undefined`: never. */
+function giveUpAfter(since: number, { electionTimeout }: Plan): number | undefined {
+  return electionTimeout === undefined ? undefined : since + electionTimeout;
 }
 
-/** Nothing runs until the next tick. Under `stop` the lease is given up before it runs out unrenewed. */
-export function waitForTick(base: Counts, role: Role, plan: Plan): Step {
-  return {
-    state: { ...counts(base), name: 'scheduled', role, deadline: leaseInstants(role, plan)?.termAt },
-    effects: [],
-  };
+/** Contact is back, and it is the leader who serves the schedule: no more ticks without leadership. */
+export function serveNoMore(base: Counts, candidacy: Candidacy, plan: Plan, now: number): Step {
+  const why = note('info', 'standing in the queue again: no more ticks are served without leadership');
+  return after([{ kind: 'unserve' }, why], goOnStanding(base, candidacy, plan, now));
+}
+
+/**
+ * Nothing runs until the next tick. Under `stop` the lease is given up before it runs out unrenewed. `handover`: it is
+ * given up as soon as it is renewed again.
+ */
+export function waitForTick(base: Counts, role: Role, plan: Plan, handover = false): Step {
+  const deadline = leaseInstants(role, plan)?.termAt;
+  return { state: { ...counts(base), name: 'scheduled', role, handover, deadline }, effects: [] };
 }
 
 /** Serves the schedule from now on, in this role. */
@@ -178,14 +188,32 @@ export function serve(base: Counts, role: Role, plan: Plan): Step {
   return after([{ kind: 'serve', term }], waitForTick(base, role, plan));
 }
 
-/** Gives up what is held, then `next`. */
-export function resign(base: Counts, leadership: Leadership | undefined, next: Sequel, now: number): Step {
+/** Gives up what is held, then `next`. `stays`: what goes on if nothing can be handed over. */
+export function resign(
+  base: Counts,
+  leadership: Leadership | undefined,
+  next: Sequel,
+  now: number,
+  stays?: In<'resigning'>['stays'],
+): Step {
   const resignations = base.resignations + 1;
+  const [leaving, orStay] = [next.kind === 'exit', stays !== undefined];
   const deadline = now + RESIGN_LIMIT_MS + 2 * (leadership?.leaseDuration ?? 0);
   return {
-    state: { ...counts(base), resignations, name: 'resigning', next, leaving: next.kind === 'exit', deadline },
-    effects: [{ kind: 'resign', resignation: resignations, term: leadership?.term, leave: next.kind === 'exit' }],
+    state: { ...counts(base), resignations, name: 'resigning', next, leaving, stays, deadline },
+    effects: [{ kind: 'resign', resignation: resignations, term: leadership?.term, leave: leaving, orStay }],
   };
+}
+
+/**
+ * Hands the leadership over after the run of a tick, and stands again. Under `keep` not while ZooKeeper does not answer:
+ * nobody could take over, and what was started and is not entered yet would be started again. The leader serves on, and
+ * hands over when its lease is renewed again and the ledger holds all that it has started.
+ */
+export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number): Step {
+  if (plan.onLeaseLoss === 'stop') return standAgain(base, role, plan, now, 0);
+  if (!role.leadership.confirmed) return waitForTick(base, role, plan, true);
+  return resign(base, role.leadership, { kind: 'stand', delay: 0 }, now, { role, tick: undefined });
 }
 
 /** Gives up the lease, if it is held, and stands again after `delay`. */

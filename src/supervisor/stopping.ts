@@ -3,10 +3,20 @@ import { ExitCode } from '../errors.ts';
 import { awaitAll, deposed, ended, notEntered, tooLate } from './conclusions.ts';
 import { note } from './note.ts';
 import type { Plan } from './policy.ts';
-import { electedRole, failedRole, renewedRole, stay, unconfirmed } from './roles.ts';
+import {
+  electedRole,
+  failedRole,
+  failureNote,
+  isTickOf,
+  leadershipOf,
+  lossNote,
+  renewedRole,
+  stay,
+  unconfirmed,
+} from './roles.ts';
 import { each, kill, press } from './runs.ts';
-import type { In, On, Role, Row, Step } from './state.ts';
-import { after, counts, leave, standLater } from './steps.ts';
+import type { Ending, In, LeaderRole, On, Role, Row, Step } from './state.ts';
+import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from './steps.ts';
 
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
 const STAND_BACK_MS = 20;
@@ -26,6 +36,20 @@ function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Pla
 function keepStopping(state: In<'stopping'>, role: Role | undefined, plan: Plan, now: number): Step {
   return role === undefined ? stay(state) : awaitAll(state, { ...state, role }, plan, now);
 }
+
+/** A campaign beside the runs that are being stopped has failed. After a bug this candidate does not stand again. */
+function electionFailed(state: In<'stopping'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
+  const failed = failedRole(state, state.role, event);
+  if (failed === undefined) return stay(state);
+  const { failure } = event;
+  const why = failureNote(event, 'the command is being stopped');
+  if (failure.kind !== 'bug')
+    return after([why, failed.effect], keepStopping({ ...state, campaigns: failed.campaigns }, failed.role, plan, now));
+  const ending = state.ending.kind === 'requested' ? state.ending : leavingWith(failure.exitCode);
+  return after([why], awaitAll(state, { ...state, ending }, plan, now));
+}
+
+const leavingWith = (exitCode: number): Ending => ({ kind: 'leaving', exitCode });
 
 function stillThere(state: In<'stopping'>, plan: Plan, now: number): Step {
   const { runs, effects } = each(state.alive, (run) => press(run, state.role, plan, now));
@@ -49,17 +73,39 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
   return after(failed, standLater(state, plan, now, Math.max(next.delay, STAND_BACK_MS)));
 }
 
+/** The term goes on until the ledger is handed over: its role changes meanwhile. */
+function whileHandingOver(state: In<'resigning'>, change: (role: LeaderRole) => LeaderRole | undefined): Step {
+  const role = state.stays && change(state.stays.role);
+  return role === undefined || state.stays === undefined
+    ? stay(state)
+    : stay({ ...state, stays: { ...state.stays, role } });
+}
+
+/** It is the next leader's, unless this one stays. */
+function tickWhileHandingOver(state: In<'resigning'>, event: On<'tick'>): Step {
+  const { stays } = state;
+  if (stays === undefined || !isTickOf(stays.role, event)) return stay(state);
+  return stay({ ...state, stays: { ...stays, tick: event.tick } });
+}
+
+/** The ledger does not answer: nobody is to lead who does not know what was started. */
+function stayed(state: In<'resigning'>, plan: Plan, now: number): Step {
+  const { next, stays } = state;
+  if (stays === undefined) return resigned(state, undefined, plan, now);
+  const { role, tick } = stays;
+  if (next.kind === 'exit') return leave(state, role, next.exitCode, now);
+  const why = note('warn', 'the ledger of runs does not answer; this leader stays, and hands over when it does');
+  const follows =
+    tick === undefined ? waitForTick(state, role, plan, true) : runAt(state, atOnce(role, tick, now), plan, now);
+  return after([why], follows);
+}
+
 export const stopping: Row<'stopping'> = {
   elected: (state, event, plan, now) => keepStopping(state, electedRole(state.role, event), plan, now),
   placed: stay,
-  electionFailed: (state, event, plan, now) => {
-    const failed = failedRole(state, state.role, event);
-    return failed === undefined
-      ? stay(state)
-      : after([failed.effect], keepStopping({ ...state, campaigns: failed.campaigns }, failed.role, plan, now));
-  },
+  electionFailed,
   leaseRenewed: (state, event, plan, now) => keepStopping(state, renewedRole(state.role, event), plan, now),
-  leaseUnconfirmed: (state, event, plan) => unconfirmed(state.role, state, event, plan),
+  leaseUnconfirmed: (state, event, plan) => unconfirmed(state, state.role, event, plan, (role) => ({ ...state, role })),
   leaseLost: deposed,
   commandEnded: stay,
   runEnded: ended,
@@ -71,21 +117,28 @@ export const stopping: Row<'stopping'> = {
   deadline: (state, _event, plan, now) => stillThere(state, plan, now),
   stopRequested: stopHarder,
   resigned: stay,
+  stayed: stay,
 };
 
 export const resigning: Row<'resigning'> = {
   elected: stay,
   placed: stay,
   electionFailed: stay,
-  leaseRenewed: stay,
-  leaseUnconfirmed: stay,
-  leaseLost: stay,
+  leaseRenewed: (state, event) => whileHandingOver(state, (role) => renewedRole(role, event)),
+  leaseUnconfirmed: (state, event, plan) =>
+    state.stays === undefined
+      ? stay(state)
+      : unconfirmed(state, state.stays.role, event, plan, (role) => ({ ...state, stays: { ...state.stays!, role } })),
+  leaseLost: (state, event) =>
+    state.stays === undefined || leadershipOf(state.stays.role, event) === undefined
+      ? stay(state)
+      : after([lossNote(event)], stay({ ...state, stays: undefined })),
   commandEnded: stay,
   runEnded: stay,
   runStarted: stay,
   notEntered: stay,
   tooLate: stay,
-  tick: stay,
+  tick: tickWhileHandingOver,
   ledgerFailed: stay,
   deadline: (state, _event, plan, now) => resigned(state, 'no answer in time', plan, now),
   stopRequested: (state, event, _plan, now) => {
@@ -97,6 +150,8 @@ export const resigning: Row<'resigning'> = {
   },
   resigned: (state, event, plan, now) =>
     event.resignation === state.resignations ? resigned(state, event.error, plan, now) : stay(state),
+  stayed: (state, event, plan, now) =>
+    event.resignation === state.resignations ? stayed(state, plan, now) : stay(state),
 };
 
 export const done: Row<'done'> = {
@@ -116,4 +171,5 @@ export const done: Row<'done'> = {
   deadline: stay,
   stopRequested: stay,
   resigned: stay,
+  stayed: stay,
 };

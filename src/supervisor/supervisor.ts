@@ -147,9 +147,7 @@ export class Supervisor {
       case 'signal':
         return this.#executions.signal(effect.run, effect.signal);
       case 'resign':
-        void this.#resign(effect.leave).then((error) => {
-          this.#dispatch({ kind: 'resigned', resignation: effect.resignation, error });
-        });
+        void this.#resign(effect).then((event) => this.#dispatch(event));
         return;
       case 'note':
         return this.#parts.logger[effect.level](effect.message, effect.fields);
@@ -185,7 +183,8 @@ export class Supervisor {
       this.#dispatch(termEvent(term, event));
     });
     const { fencingToken, deadline, leaseDuration } = term;
-    this.#dispatch({ kind: 'elected', campaign, leadership: { term: fencingToken, deadline, leaseDuration } });
+    const leadership = { term: fencingToken, deadline, leaseDuration, confirmed: true };
+    this.#dispatch({ kind: 'elected', campaign, leadership });
   }
 
   /** There is nothing to resign any more. */
@@ -213,18 +212,13 @@ export class Supervisor {
     });
   }
 
-  /** Gives up the lease, and with `leave` everything else too. Returns what went wrong. */
-  async #resign(leave: boolean): Promise<string | undefined> {
-    const { election, logger, cron } = this.#parts;
-    const term = this.#term;
-    this.#term = undefined;
-    this.#serving.abort();
+  /** Gives up the lease, and with `leave` everything else too. Never rejects. */
+  async #resign({ resignation, leave, orStay }: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
+    const { election } = this.#parts;
     let error: string | undefined;
     try {
       if (leave) this.#campaigning.abort();
-      // The next leader is to read what this one has left.
-      await term?.resign(cron && (() => cron.ledger.handOver(term.leaseDuration / 3)));
-      if (term !== undefined) logger.info('resigned', { term: term.fencingToken });
+      if (!(await this.#endTerm(orStay))) return { kind: 'stayed', resignation };
     } catch (thrown) {
       error = describe(thrown);
     }
@@ -233,7 +227,28 @@ export class Supervisor {
     } catch (thrown) {
       error ??= describe(thrown);
     }
-    return error;
+    return { kind: 'resigned', resignation, error };
+  }
+
+  /** Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on. */
+  async #endTerm(orStay: boolean): Promise<boolean> {
+    const { logger, cron } = this.#parts;
+    const term = this.#term;
+    const over = (): void => {
+      if (this.#term === term) this.#term = undefined;
+      this.#serving.abort();
+    };
+    if (!orStay) over();
+    if (term === undefined) return true;
+    const first = cron && (() => cron.ledger.handOver(term.leaseDuration / 3, orStay));
+    let stays = false;
+    try {
+      stays = (await term.resign({ first, orStay })) === 'stayed';
+    } finally {
+      if (!stays) over();
+    }
+    if (!stays) logger.info('resigned', { term: term.fencingToken });
+    return !stays;
   }
 }
 

@@ -60,9 +60,15 @@ export class WatchedElection implements Election {
           listener(event);
         }),
       renew: () => term.renew(),
-      resign: (first) => {
-        tenure.endedAt ??= this.#clock.time;
-        return term.resign(first);
+      resign: ({ first, orStay = false } = {}) => {
+        const end = (): void => void (tenure.endedAt ??= this.#clock.time);
+        if (!orStay) end();
+        const handOver = async (): Promise<boolean> => {
+          const done = (await first?.()) ?? true;
+          if (done) end();
+          return done;
+        };
+        return term.resign({ first: first && handOver, orStay });
       },
     };
   }

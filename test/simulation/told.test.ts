@@ -65,3 +65,89 @@ describe('a supervisor that stands still while a tick is being entered, beside a
     },
   );
 });
+
+describe('an outage of the whole ensemble under `keep`, `reelect` and `catch-up=once`', () => {
+  const serves = async (text: string, gap: number, outage: number, at: number, lasts: number): Promise<void> => {
+    const world = tell({
+      theme: 'outages',
+      ...cron({ text, schedule: scheduleOf(text), gap, catchUp: 'once' }, { onLeaseLoss: 'keep' }),
+      habits: { ...QUIET_SETTING.habits, lasts: [lasts, lasts] },
+    });
+    const { clock, hosts, ensemble, commands, ledger, problems } = world;
+    for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+    await clock.run(12_000 + at);
+    const terms = world.tenures.length;
+    const downAt = clock.time;
+    ensemble.goDown();
+    await clock.run(downAt + outage);
+    expect(world.tenures.length - terms, 'a term that begins in an outage').toBe(0);
+    ensemble.comeBack();
+    await clock.run(clock.time + 12_000);
+    await end(world, problems, false);
+    const away = { host: 'everybody', kind: 'network', from: downAt, to: downAt + outage } as const;
+    expect([...problems, ...judge(world, [away])]).toEqual([]);
+    const due = Math.floor(outage / gap) - 1;
+    const served = commands.launches.filter((launch) => launch.at > downAt && launch.at < downAt + outage);
+    expect(served.length).toBeGreaterThanOrEqual(due);
+    // What was started in the dark stands in the history, once; so does everything else.
+    const ticks = [...ledger.records().values()].map(({ tick }) => tick);
+    expect(ticks.length).toBe(new Set(ticks).size);
+    expect(ticks).toEqual(expect.arrayContaining(served.map(({ tick }) => tick)));
+    expect(world.tenures.length, 'the hosts take turns again').toBeGreaterThan(terms + 1);
+  };
+
+  it.each([0, 100, 250, 400, 550, 700, 850, 950])(
+    'that begins %i ms after a tick costs none, and repeats none',
+    async (at) => {
+      for (const lasts of [50, 300, 900]) await serves('@every 1s', 1000, 5_000, at, lasts);
+    },
+  );
+
+  it('of two and a half minutes is served in the role that it found', () =>
+    serves('@every 5s', 5000, 146_000, 300, 50));
+});
+
+describe('an outage', () => {
+  it('that falls into the pause before a rerun under `stop` is said to be one', async () => {
+    const plan = { ...QUIET_SETTING.plan, onChildSuccess: 'rerun', restartDelay: 5_000 } as const;
+    const world = tell({ plan, habits: { ...QUIET_SETTING.habits, lasts: [200, 200] } });
+    const { clock, hosts, ensemble, commands, trace, problems } = world;
+    hosts[0]?.start();
+    expect(await clock.run(10_000, () => commands.runs[0]?.endedAt !== undefined)).toBe(true);
+    await clock.run(clock.time + 300);
+    ensemble.goDown();
+    await clock.run(clock.time + 6_000);
+    ensemble.comeBack();
+    await clock.run(clock.time + 15_000, () => commands.runs.length > 1);
+    expect(commands.runs.length).toBeGreaterThan(1);
+    await end(world, problems, false);
+    expect([...problems, ...judge(world, [])]).toEqual([]);
+    expect(trace.toString()).toContain('the lease runs out without a renewal');
+    expect(trace.toString()).not.toContain('stood still');
+  });
+
+  it.each(['rerun', 'reelect'] as const)(
+    'is not counted as standing by a candidate that runs its command anyway (%s)',
+    async (policy) => {
+      const plan = {
+        ...QUIET_SETTING.plan,
+        onChildSuccess: policy,
+        onElectionFailure: 'run-anyway',
+        electionTimeout: 10_000,
+      } as const;
+      const world = tell({ theme: 'keep', plan, habits: { ...QUIET_SETTING.habits, lasts: [2_000, 2_000] } });
+      const { clock, hosts, ensemble, commands, problems } = world;
+      ensemble.goDown();
+      for (const host of hosts) host.start();
+      expect(await clock.run(8_000, () => commands.alive.length === hosts.length)).toBe(true);
+      await clock.run(30_000);
+      ensemble.comeBack();
+      await clock.run(clock.time + 5_000);
+      expect(hosts.flatMap(({ incarnations }) => incarnations.map(({ exitCode }) => exitCode))).toEqual(
+        hosts.map(() => undefined),
+      );
+      await end(world, problems, false);
+      expect(problems).toEqual([]);
+    },
+  );
+});

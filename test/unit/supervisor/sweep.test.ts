@@ -20,8 +20,8 @@ interface World {
   /** Fencing token of the term that is held, and until when. */
   readonly term: { readonly token: number; readonly deadline: number } | undefined;
   readonly terms: number;
-  /** The resignation that is under way; one that is overdue is given up for the next. */
-  readonly resigning: number | undefined;
+  /** The resignation that is under way; one that is overdue is given up for the next. `orStay`: the term is still held. */
+  readonly resigning: { readonly id: number; readonly orStay: boolean } | undefined;
   readonly finished: boolean;
   /** How it came to this, newest first. */
   readonly path: Path | undefined;
@@ -94,7 +94,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
   const { state, alive, campaign, term, now } = world;
   const events: { event: Event; after: number }[] = [];
   const add = (event: Event, after = 1): void => void events.push({ event, after });
-  const leadership = (token: number) => ({ term: token, deadline: now + LEASE, leaseDuration: LEASE });
+  const leadership = (token: number) => ({ term: token, deadline: now + LEASE, leaseDuration: LEASE, confirmed: true });
   if (campaign !== undefined) {
     add({ kind: 'elected', campaign, leadership: leadership(world.terms + 1) });
     add({ kind: 'placed', campaign });
@@ -134,12 +134,13 @@ function possible(world: World): { readonly event: Event; readonly after: number
   add({ kind: 'stopRequested', signal: 'SIGTERM' });
   add({ kind: 'stopRequested', signal: 'SIGINT' });
   if (world.resigning !== undefined)
-    for (const error of [undefined, 'no answer']) add({ kind: 'resigned', resignation: world.resigning, error });
+    for (const error of [undefined, 'no answer']) add({ kind: 'resigned', resignation: world.resigning.id, error });
+  if (world.resigning?.orStay === true) add({ kind: 'stayed', resignation: world.resigning.id });
   return events;
 }
 
 const stale: readonly Event[] = [
-  { kind: 'elected', campaign: -1, leadership: { term: -1, deadline: 1e9, leaseDuration: LEASE } },
+  { kind: 'elected', campaign: -1, leadership: { term: -1, deadline: 1e9, leaseDuration: LEASE, confirmed: true } },
   { kind: 'electionFailed', campaign: -1, failure: { kind: 'bug', message: '', exitCode: 70 }, jitter: 0 },
   { kind: 'placed', campaign: -1 },
   { kind: 'leaseRenewed', term: -1, deadline: 1e9 },
@@ -147,6 +148,7 @@ const stale: readonly Event[] = [
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
   { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 } },
   { kind: 'resigned', resignation: -1, error: 'why' },
+  { kind: 'stayed', resignation: -1 },
   { kind: 'runStarted', run: -1 },
   { kind: 'notEntered', run: -1, why: 'taken' },
   { kind: 'tooLate', run: -1 },
@@ -180,9 +182,18 @@ function follow(world: World, event: Event, after: number, plan: Plan): World {
   alive = alive.map((life) => (life.fresh ? { ...life, fresh: false } : life));
   if (event.kind === 'runEnded' || event.kind === 'notEntered' || event.kind === 'tooLate')
     alive = alive.filter(({ run }) => run !== event.run);
-  if (event.kind === 'resigned') resigning = undefined;
-  if (event.kind === 'deadline' && world.state.name === 'resigning') resigning = undefined;
+  const isGivenUp = event.kind === 'deadline' && world.state.name === 'resigning';
+  if (event.kind === 'resigned' || isGivenUp) [resigning, term, serving] = [undefined, undefined, undefined];
+  if (event.kind === 'stayed') resigning = undefined;
   const { state, effects } = transition(world.state, event, plan, now);
+  if (event.kind === 'electionFailed' && !effects.some(({ kind }) => kind === 'note'))
+    throw new Broken(`a failed election is passed over in silence\n${[...steps(path)].join('\n')}`);
+  if (
+    event.kind === 'electionFailed' &&
+    event.failure.kind === 'bug' &&
+    effects.some(({ kind }) => kind === 'campaign')
+  )
+    throw new Broken(`a bug is tried again\n${[...steps(path)].join('\n')}`);
   let next: World = { state, now, alive, serving, campaign, term, terms, resigning, finished: world.finished, path };
   for (const effect of effects) next = perform(next, effect, plan);
   return next;
@@ -243,11 +254,11 @@ function perform(world: World, effect: Effect, plan: Plan): World {
     case 'resign':
       check(world.alive.length === 0, 'no resignation while a run lives');
       check(world.resigning === undefined, 'one resignation at a time');
+      check(!effect.orStay || plan.onLeaseLoss === 'keep', 'who stops in time does not stay');
       return {
         ...world,
-        resigning: effect.resignation,
-        term: undefined,
-        serving: undefined,
+        resigning: { id: effect.resignation, orStay: effect.orStay },
+        ...(effect.orStay ? {} : { term: undefined, serving: undefined }),
         campaign: effect.leave ? undefined : world.campaign,
       };
     case 'renew':
@@ -271,13 +282,15 @@ function perform(world: World, effect: Effect, plan: Plan): World {
 const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'again', 'giveUpAt', 'startedAt', 'since', 'confirmedSince']);
 
 /** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
-function key({ state, now, alive, serving, campaign, term, resigning }: World): string {
+function key({ state, now, alive, serving, campaign, term, resigning }: World, plan: Plan): string {
   const current = { campaign, term: term?.token };
   const lives = alive.map(({ ended, entering, fresh }) => [ended, entering, fresh]);
   const serves = serving === term?.token ? 'term' : serving;
   return JSON.stringify(
-    [state, lives, serves, term && Math.sign(term.deadline - now), resigning !== undefined, campaign !== undefined],
+    [state, lives, serves, term && Math.sign(term.deadline - now), resigning?.orStay, campaign !== undefined],
     (name, value: unknown) => {
+      // Whether the last renewal was confirmed matters to whom may stay in role, and serves a schedule.
+      if (name === 'confirmed' && (plan.cron === undefined || plan.onLeaseLoss === 'stop')) return undefined;
       if (typeof value !== 'number') return value;
       if (name === 'campaigns' || name === 'runs' || name === 'resignations') return undefined;
       if (name === 'run') return alive.findIndex(({ run }) => run === value);
@@ -314,7 +327,7 @@ function explore(plan: Plan): World[] {
   const seen = new Map<string, World>();
   const todo = [begin(plan)];
   for (let world = todo.pop(); world !== undefined; world = todo.pop()) {
-    const id = key(world);
+    const id = key(world, plan);
     if (seen.has(id)) continue;
     seen.set(id, world);
     for (const { event, after } of possible(world)) todo.push(follow(world, event, after, plan));
@@ -337,7 +350,7 @@ function stop(world: World, plan: Plan): World {
       state.name === 'stopping' ? state.alive.find(({ stop: being }) => being?.phase === 'killing') : undefined;
     const killed = { outcome: { kind: 'signalled', signal: 'SIGKILL' }, exitCode: 137 } as const;
     if (resigning !== undefined)
-      end = follow(end, { kind: 'resigned', resignation: resigning, error: undefined }, 1, plan);
+      end = follow(end, { kind: 'resigned', resignation: resigning.id, error: undefined }, 1, plan);
     else if (state.name === 'stopping' && killing !== undefined)
       end = follow(end, { kind: 'runEnded', run: killing.run, ...killed }, 1, plan);
     else end = follow(end, { kind: 'deadline' }, Math.max(0, (state.deadline ?? now) - now), plan);
