@@ -45,8 +45,9 @@ export class Campaign {
     });
     try {
       for (;;) {
-        const children = await this.#ask((o) => session.children(this.#options.basePath, o));
-        const place = placeOf(children, proposal ?? '');
+        // Somebody may have deleted the base path by hand: every place in the queue went with it.
+        const children = await this.#unlessGone((o) => session.children(this.#options.basePath, o));
+        const place = placeOf(children ?? [], proposal ?? '');
         if (!place.present) return undefined;
         const claim = await this.#takeTurn(place.predecessors);
         if (claim !== undefined) return claim;
@@ -95,7 +96,9 @@ export class Campaign {
     // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before this candidate, and a vacant lease is its to claim.
     let nobodyBefore = predecessor === undefined;
     for (;;) {
-      const { node, watch } = await this.#ask((o) => this.#standing.session.getWatched(basePath, o));
+      const found = await this.#unlessGone((o) => this.#standing.session.getWatched(basePath, o));
+      if (found === undefined) return undefined;
+      const { node, watch } = found;
       try {
         // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here has deleted it.
         if (this.#standing.proposal === undefined) return undefined;
@@ -141,7 +144,7 @@ export class Campaign {
   }
 
   #claim(node: ZNode): Promise<Claim | undefined> {
-    return claimLease(this.#options, this.#standing, this.#timings, node.stat.version, this.#signal);
+    return claimLease(this.#options, this.#standing, this.#timings, node.stat, this.#signal);
   }
 
   #reportLease(lease: Lease, node: ZNode, mayExpire: boolean): void {
@@ -170,13 +173,9 @@ export class Campaign {
     this.#options.logger[level](message, fields);
   }
 
-  #ask<T>(request: (options: RequestOptions) => Promise<T>): Promise<T> {
-    return this.#standing.ask(this.#signal, request);
-  }
-
   async #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#ask(request);
+      return await this.#standing.ask(this.#signal, request);
     } catch (error) {
       if (error instanceof NoNodeError) return undefined;
       throw error;

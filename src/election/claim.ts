@@ -1,7 +1,7 @@
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError } from '../zookeeper/errors.ts';
-import type { ZNode } from '../zookeeper/port.ts';
+import type { Stat, ZNode } from '../zookeeper/port.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './context.ts';
 import type { Timings } from './lease.ts';
 import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
@@ -12,6 +12,8 @@ export interface Claim {
   readonly record: LeaseRecord;
   /** Version of the lease's znode after the acknowledged write. */
   readonly version: number;
+  /** The transaction that made the lease's znode. Another one means: another znode, whose versions begin anew. */
+  readonly czxid: number;
   /** The transaction that made the claim: it grows from term to term. */
   readonly fencingToken: number;
   /** Monotonic ms at which the acknowledged write was sent. */
@@ -19,7 +21,7 @@ export interface Claim {
 }
 
 /**
- * The conditional write that decides who leads. `version` is that of the lease as it was read. `undefined`: somebody else was first, look again.
+ * The conditional write that decides who leads. `seen`: the lease as it was read. `undefined`: somebody else was first, look again.
  *
  * A lost reply leaves the claim in doubt, and it may still be applied later. Then the lease is read: a claim that turns out to be ours is confirmed by one more
  * conditional write before it counts; an untouched lease is claimed again under the same version, which only one of the two writes can match.
@@ -29,10 +31,11 @@ export async function claimLease(
   options: ElectionOptions,
   standing: Standing,
   timings: Timings,
-  version: number,
+  seen: Stat,
   signal: AbortSignal,
 ): Promise<Claim | undefined> {
   const { clock, basePath } = options;
+  let { version } = seen;
   const { session } = standing;
   const record = leaseRecord(options, standing, timings);
   const timeout = timings.acknowledgeWithin;
@@ -47,7 +50,8 @@ export async function claimLease(
         version,
         { timeout },
       );
-      return { record, version: stat.version, fencingToken: token ?? stat.mzxid, sentAt };
+      if (stat.czxid !== seen.czxid) return await giveBack(options, standing, stat, timeout);
+      return { record, version: stat.version, czxid: stat.czxid, fencingToken: token ?? stat.mzxid, sentAt };
     } catch (error) {
       if (error instanceof NoNodeError) {
         await standing.ensureBasePath(signal);
@@ -63,12 +67,31 @@ export async function claimLease(
     }
     const node = await readLease(options, standing, record, timeout, signal);
     const lease = parseLease(node.data);
-    if (lease.kind === 'held' && sameClaim(lease.record, record)) {
+    const isOurs = lease.kind === 'held' && sameClaim(lease.record, record);
+    if (node.stat.czxid !== seen.czxid) return isOurs ? giveBack(options, standing, node.stat, timeout) : undefined;
+    if (isOurs) {
       // The first sight of it: later confirmations that were applied unseen would have moved the transaction on.
       token ??= node.stat.mzxid;
       version = node.stat.version;
     } else if (node.stat.version !== version) return undefined;
   }
+}
+
+/**
+ * The znode was deleted and made anew between our reading and our writing, and had come to the same version again: what was
+ * overwritten may be somebody's lease. Nobody is elected by that.
+ */
+async function giveBack(
+  { basePath, logger }: ElectionOptions,
+  { session }: Standing,
+  { version }: Stat,
+  timeout: number,
+): Promise<undefined> {
+  await session.set(basePath, Buffer.alloc(0), version, { timeout }).catch((error: unknown) => {
+    logger.debug('a claim on a znode made anew could not be given back; it runs out by itself', {
+      error: describe(error),
+    });
+  });
 }
 
 /** Reads until answered. When that is aborted, the claim that is in doubt is cleared: nobody would hold that lease. */

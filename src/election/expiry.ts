@@ -46,8 +46,9 @@ export class ExpiryWatch {
     const expiresAt = observation.since + duration;
     let serverExpiry = byServer ? await this.#serverExpiry(stat, duration) : Infinity;
     for (;;) {
-      // A break in contact takes the observation away; the watch has fired as interrupted too.
-      if (this.#observation !== observation) return 'reread';
+      // A break in contact takes the observation away; the watch has fired as interrupted too. Without a proposal there is
+      // no place in the queue, so nothing to claim with.
+      if (this.#observation !== observation || this.#standing.proposal === undefined) return 'reread';
       const now = clock.now();
       if (now >= expiresAt) return 'expired';
       if (now >= serverExpiry) {
@@ -84,8 +85,8 @@ export class ExpiryWatch {
     const timeout = duration / 5;
     const options = { timeout, signal: this.#signal };
     try {
-      await (mixedFleet ? session.exists(basePath, options) : this.#standing.refresh(options));
-      if (clock.now() - sentAt < timeout) return true;
+      const seen = await (mixedFleet ? session.exists(basePath, options) : this.#standing.refresh(options));
+      if (seen !== undefined && clock.now() - sentAt < timeout) return true;
     } catch (error) {
       this.#signal.throwIfAborted();
       if (!isUnanswered(error)) throw error;

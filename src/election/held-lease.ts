@@ -16,6 +16,7 @@ export class HeldLease {
   /** The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a write in doubt. */
   #claims: readonly [present: LeaseRecord, former: LeaseRecord];
   #version: number;
+  readonly #czxid: number;
   #doubtful = false;
 
   constructor(path: string, place: () => Standing, claim: Claim) {
@@ -23,6 +24,7 @@ export class HeldLease {
     this.#place = place;
     this.#claims = [claim.record, claim.record];
     this.#version = claim.version;
+    this.#czxid = claim.czxid;
   }
 
   get version(): number {
@@ -47,6 +49,8 @@ export class HeldLease {
   async #set(data: Buffer, timeout: number): Promise<Stat> {
     try {
       const stat = await this.#place().session.set(this.#path, data, this.#version, { timeout });
+      // Deleted and made anew by hand, and at the same version again: it is not the lease that was claimed.
+      if (stat.czxid !== this.#czxid) throw new NoNodeError(this.#path);
       this.#version = stat.version;
       this.#doubtful = false;
       return stat;
@@ -71,6 +75,7 @@ export class HeldLease {
    */
   async verify(timeout: number): Promise<'ours' | LossCause> {
     const node = await this.#place().session.get(this.#path, { timeout });
+    if (node.stat.czxid !== this.#czxid) return { kind: 'wiped' };
     const lease = parseLease(node.data);
     if (lease.kind !== 'held' || !this.#claims.some((claim) => sameClaim(lease.record, claim)))
       return lossOf(node.data);

@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts';
-import { NodeExistsError, NoNodeError, NotSentError } from '../zookeeper/errors.ts';
-import type { Register, RegisterState, RequestOptions, Session, ZNode } from '../zookeeper/port.ts';
+import { NodeExistsError, NoNodeError, NotSentError, OutcomeUnknownError } from '../zookeeper/errors.ts';
+import type { Register, RegisterState, RequestOptions, Session, Stat, ZNode } from '../zookeeper/port.ts';
 import { RETRY_PAUSE_MS, type ElectionOptions } from './context.ts';
 import type { Standing } from './standing.ts';
 
@@ -14,6 +14,8 @@ export class ElectionRegister implements Register {
   readonly #living: () => Standing | undefined;
   /** With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all its sessions. */
   #reader: Session | undefined;
+  /** Of the znode that was read. One made anew has the same versions again. */
+  #birth: string | undefined;
 
   /** `living`: the candidate's present place, if its session has not ended. */
   constructor(options: ElectionOptions, name: string, living: () => Standing | undefined) {
@@ -34,8 +36,9 @@ export class ElectionRegister implements Register {
       const node = await this.#read(standing, signal);
       if (node !== undefined) {
         this.#reader = standing.session;
-        const { version, mzxid, czxid, ctime } = node.stat;
-        return { data: node.data, version, mzxid, birth: `${czxid} at ${ctime}` };
+        const { version, mzxid } = node.stat;
+        this.#birth = birthOf(node.stat);
+        return { data: node.data, version, mzxid, birth: this.#birth };
       }
       // Made by now. A server that lags behind may go on saying that there is none.
       await sleep(clock, RETRY_PAUSE_MS, signal);
@@ -63,6 +66,10 @@ export class ElectionRegister implements Register {
     const session = this.#living()?.session;
     if (session === undefined) throw new NotSentError('set', this.#path, 'no session');
     if (session !== this.#reader) throw new NotSentError('set', this.#path, 'it was read with another session');
-    return (await session.set(this.#path, data, version, options)).version;
+    const stat = await session.set(this.#path, data, version, options);
+    if (birthOf(stat) === this.#birth) return stat.version;
+    throw new OutcomeUnknownError('set', this.#path, 'the znode was deleted and made anew since it was read');
   }
 }
+
+const birthOf = ({ czxid, ctime }: Stat): string => `${czxid} at ${ctime}`;

@@ -87,9 +87,9 @@ function window({ lease, sessionTimeout }: Setting): number {
   return 2 * lease + sessionTimeout + ATTACH_MS;
 }
 
-/** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose ensemble lost its memory. */
+/** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose lease is gone. */
 function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting): boolean {
-  if (impairment.kind === 'wiped') return true;
+  if (impairment.kind === 'wiped' || impairment.kind === 'tampered') return true;
   if (impairment.kind === 'spoiled') return false;
   if (impairment.host !== run.host && impairment.host !== 'everybody') return false;
   if (theme === 'keep') return true;
@@ -107,7 +107,7 @@ export function checkTenures(
 ): string[] {
   const problems: string[] = [];
   const wipedBetween = (from: number, to: number): boolean =>
-    impairments.some((it) => it.kind === 'wiped' && it.to > from && it.from < to);
+    impairments.some((it) => (it.kind === 'wiped' || it.kind === 'tampered') && it.to > from && it.from < to);
   for (const [index, tenure] of tenures.entries()) {
     for (const earlier of tenures.slice(0, index)) {
       const { electedAt } = tenure;

@@ -234,14 +234,14 @@ export class Ensemble {
     }
   }
 
-  /** Somebody else writes a znode, if it is there, without asking for its version; or deletes it. */
+  /** Somebody else writes a znode, if it is there, without asking for its version; or deletes it, with all under it. */
   tamper(path: string, data: Buffer | undefined): void {
-    const node = this.tree.get(path);
-    if (node === undefined || !this.#up) return;
+    if (this.tree.get(path) === undefined || !this.#up) return;
     const zxid = this.#zxid();
     this.#log('ensemble', `${path} is ${data === undefined ? 'deleted' : 'overwritten'} by somebody`);
-    const write = data === undefined ? ({ kind: 'delete' } as const) : ({ kind: 'set', data } as const);
-    this.#broadcast(this.tree.prepare({ ...write, path, version: -1 }, zxid, this.wall, '0').transaction);
+    if (data === undefined) return this.#broadcast(this.tree.prepareDeletions(this.tree.within(path).reverse(), zxid));
+    const write = { kind: 'set', path, data, version: -1 } as const;
+    this.#broadcast(this.tree.prepare(write, zxid, this.wall, '0').transaction);
   }
 
   /** Moves the leader's clock by `ms` under everybody's feet. */

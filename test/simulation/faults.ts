@@ -3,14 +3,14 @@ import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
 import type { Host } from './host.ts';
 import { faultsOf, STANDSTILLS, type Fault } from './fault-tables.ts';
-import { LEDGER } from './ledger-chronicle.ts';
+import { BASE, LEDGER } from './ledger-chronicle.ts';
 import type { Server } from './server.ts';
 import type { Setting } from './setting.ts';
 
 /** A time in which a candidate could not be expected to do its duty, or (`everybody`) nobody could. */
 export interface Impairment {
   readonly host: string | 'everybody';
-  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'spoiled' | 'dead';
+  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'tampered' | 'spoiled' | 'dead';
   readonly from: number;
   readonly to: number;
 }
@@ -208,6 +208,26 @@ export class Troubles {
     this.#impair('everybody', 'spoiled', 0);
     this.#ensemble.tamper(LEDGER, this.#random.chance(0.5) ? undefined : Buffer.from('what is this?'));
     this.onSpoilt();
+  }
+
+  /**
+   * An operator deletes or rewrites any znode of the election by hand. Who deletes or rewrites the lease takes the leader's
+   * proof away; a proposal, though it is a place in the queue, is no proof of anything.
+   */
+  meddle(): void {
+    const { tree } = this.#ensemble;
+    const paths = tree.within(BASE);
+    if (paths.length === 0 || !this.#ensemble.up) return;
+    const path = this.#random.pick(paths);
+    const other = tree.get(this.#random.pick(paths))?.data ?? Buffer.alloc(0);
+    const rewritten = this.#random.pick([Buffer.alloc(0), Buffer.from('what is this?'), other]);
+    const data = this.#random.chance(0.4) ? undefined : rewritten;
+    if (path === BASE) this.#impair('everybody', 'tampered', 0);
+    if (path === LEDGER || (path === BASE && data === undefined && tree.get(LEDGER) !== undefined)) {
+      this.#impair('everybody', 'spoiled', 0);
+      this.onSpoilt();
+    }
+    this.#ensemble.tamper(path, data);
   }
 
   /** To be called when a ledger is committed. */

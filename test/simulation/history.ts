@@ -18,7 +18,7 @@ import { Troubles, type Impairment } from './faults.ts';
 import { Host } from './host.ts';
 import type { Tenure } from './tenure.ts';
 import { checkLedger, checkRecords } from './ledger-checks.ts';
-import { LEDGER, LedgerChronicle } from './ledger-chronicle.ts';
+import { BASE, LEDGER, LedgerChronicle } from './ledger-chronicle.ts';
 import type { Parts } from './parts.ts';
 import { drawSetting, type Mode, type Setting, type Theme } from './setting.ts';
 import { checkTerms } from './term-checks.ts';
@@ -59,9 +59,6 @@ export async function runHistory(
     process.off('unhandledRejection', onRejection);
   }
 }
-
-/** Where every election of a history is held. */
-export const BASE = '/ballot/election';
 
 /** Everything that a history is made of. What goes wrong at one single moment is put into `problems`. */
 export function build(clock: VirtualClock, setting: Setting, trace: Trace, parts: Parts, problems: string[]) {

@@ -38,10 +38,13 @@ function checkChange(
   const isLaunched = ({ runId, tick, candidateId }: RunRecord): boolean =>
     launches.some((it) => it.runId === runId && it.tick === tick && it.host === candidateId && it.at <= at);
   if (before !== undefined) {
-    problems.push(...checkStep(before.ledger, ledger, isLaunched));
-    // A leader of before may have written down again what it knew: tokens are smaller now.
-    const elected = tenures.findLast(({ token, electedAt }) => token === before.ledger.fencingToken && electedAt <= at);
-    const isFenced = !wipes.some((wipe) => wipe > (elected?.electedAt ?? 0) && wipe < at);
+    // A leader of before may have written down again what it knew: tokens are smaller now, and a znode made anew has the
+    // versions again that it knows.
+    const tokens = [before.ledger.fencingToken, ledger.fencingToken];
+    const elected = tenures.filter(({ token, electedAt }) => tokens.includes(token) && electedAt <= at);
+    const since = Math.min(...elected.map(({ electedAt }) => electedAt));
+    const isFenced = !wipes.some((wipe) => wipe > since && wipe < at);
+    if (isFenced) problems.push(...checkStep(before.ledger, ledger, isLaunched));
     if (ledger.fencingToken < before.ledger.fencingToken && isFenced)
       problems.push(`is of term ${ledger.fencingToken}, after one of term ${before.ledger.fencingToken}`);
   }

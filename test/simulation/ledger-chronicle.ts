@@ -2,8 +2,9 @@ import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/led
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Launch } from './command.ts';
 
-/** Where the ledger of every history is. */
-export const LEDGER = '/ballot/election/runs';
+/** Where every election of a history is held, and where its ledger is. */
+export const BASE = '/ballot/election';
+export const LEDGER = `${BASE}/runs`;
 
 /** The ledger as it was committed at `at` (true time), by whoever wrote it. */
 export interface LedgerChange {

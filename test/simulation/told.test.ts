@@ -3,6 +3,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 import { overlaps } from './checks.ts';
 import { scheduleOf, type CronSetting } from './cron.ts';
 import { build, end, judge, type World } from './history.ts';
+import { BASE } from './ledger-chronicle.ts';
 import { QUIET_SETTING, type Setting } from './setting.ts';
 import { Trace } from './trace.ts';
 
@@ -147,6 +148,46 @@ describe('an outage', () => {
         hosts.map(() => undefined),
       );
       await end(world, problems, false);
+      expect(problems).toEqual([]);
+    },
+  );
+});
+
+describe('an operator', () => {
+  /** A leader whose host dies, and a standby that waits for the end of its lease. */
+  const afterCrash = async (wait: number): Promise<Told & { readonly standby: string }> => {
+    const world = tell({ candidates: 2, leaseDuration: 3000, lease: 3000 });
+    const { clock, hosts, commands, ensemble } = world;
+    hosts[0]?.start();
+    clock.schedule(500, () => hosts[1]?.start());
+    expect(await clock.run(5_000, () => commands.runs.length === 1 && ensemble.proposals(BASE).length === 2)).toBe(
+      true,
+    );
+    await clock.run(clock.time + 2_000);
+    hosts[0]?.crash();
+    await clock.run(clock.time + wait);
+    return { ...world, standby: ensemble.proposals(BASE).at(-1)?.path ?? '' };
+  };
+
+  it.each([0, 500, 1_000, 1_500, 2_000, 2_500, 2_900])(
+    'who deletes the proposal of a standby %i ms after its leader died does not end it',
+    async (wait) => {
+      const { clock, hosts, ensemble, commands, problems, standby, ...world } = await afterCrash(wait);
+      ensemble.tamper(standby, undefined);
+      expect(await clock.run(clock.time + 15_000, () => commands.runs.length === 2)).toBe(true);
+      expect(hosts[1]?.incarnations.map(({ exitCode }) => exitCode)).toEqual([undefined]);
+      await end({ ...world, clock, hosts, ensemble, commands }, problems, false);
+      expect(problems).toEqual([]);
+    },
+  );
+
+  it.each([0, 1_000, 2_500])(
+    'who deletes the base path %i ms after the leader died has a leader again',
+    async (wait) => {
+      const { clock, ensemble, commands, problems, ...world } = await afterCrash(wait);
+      ensemble.tamper(BASE, undefined);
+      expect(await clock.run(clock.time + 30_000, () => commands.runs.length === 2)).toBe(true);
+      await end({ ...world, clock, ensemble, commands }, problems, false);
       expect(problems).toEqual([]);
     },
   );

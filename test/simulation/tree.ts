@@ -77,6 +77,12 @@ export class Tree {
     return names;
   }
 
+  /** A znode and all under it, parents first. */
+  within(path: string): string[] {
+    if (this.get(path) === undefined) return [];
+    return [path, ...this.children(path).flatMap((name) => this.within(path === '/' ? `/${name}` : `${path}/${name}`))];
+  }
+
   stat(path: string, node: Znode): Stat {
     const { czxid, mzxid, ctime, mtime, version, owner, data } = node;
     const numChildren = this.children(path).length;
