@@ -232,7 +232,9 @@ export class LedgerWriter {
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
       // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it is; or from an ensemble that has lost its data, which has other leaders now.
-      if (fencingToken < this.token) await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
+      // Who is leaving does not ask: a term that leads may be writing.
+      if (fencingToken < this.token && this.#state === 'open')
+        await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
       if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);
     } else if (parsed.kind === 'unreadable') {
       logger.warn('somebody has overwritten the ledger of runs; it is written anew', {
