@@ -73,7 +73,7 @@ function stopRunning(state: In<'running'>, event: On<'stopRequested'>, plan: Pla
   const { signal } = event;
   const [oldest] = state.alive;
   const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(ageOf(oldest, now)) });
-  return after([stopping], stopAll(state, { kind: 'requested', signal }, plan, now));
+  return after([stopping], stopAll(state, { kind: 'requested', signal, at: now }, plan, now));
 }
 
 /** Its time begins to count. */

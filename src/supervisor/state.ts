@@ -73,7 +73,8 @@ export type StopReason =
 
 /** Why everything that runs is being stopped; it decides what follows when nothing is left. */
 export type Ending =
-  | { readonly kind: 'requested'; readonly signal: NodeJS.Signals }
+  /** `at`: the instant of the first request. */
+  | { readonly kind: 'requested'; readonly signal: NodeJS.Signals; readonly at: number }
   /** Somebody else holds the lease. */
   | { readonly kind: 'leaseLost' }
   /** The lease could not be renewed in time (`on-lease-loss=stop`). */

@@ -21,14 +21,28 @@ import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from './
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
 const STAND_BACK_MS = 20;
 
-/** The first stop request while everything is being stopped decides what follows; another one skips the grace. */
+/**
+ * A stop request that comes this long after the first one repeats it, ms. One decision often sends several signals at once: `SendSIGHUP`
+ * of systemd, a closed terminal, Ctrl-C under a wrapper that passes it on.
+ */
+const REPEATED_AFTER_MS = 1000;
+
+/** The first stop request while everything is being stopped decides what follows; one that repeats it skips the grace. */
 function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
-  if (state.ending.kind !== 'requested') return stay({ ...state, ending: { kind: 'requested', signal: event.signal } });
+  const { signal } = event;
+  if (state.ending.kind !== 'requested') {
+    const first = note('info', 'ballot ends when the command has stopped', { signal });
+    return after([first], stay({ ...state, ending: { kind: 'requested', signal, at: now } }));
+  }
+  // A terminal or a service manager sends SIGHUP beside another signal: nobody repeats a stop with it.
+  if (signal === 'SIGHUP' || now - state.ending.at < REPEATED_AFTER_MS) {
+    return after([note('debug', 'the stop is under way already; this signal changes nothing', { signal })], stay(state));
+  }
   const { runs, effects } = each(state.alive, (run) =>
     run.stop?.phase === 'terminating' ? kill(run, run.stop.reason, now) : { run, effects: [] },
   );
   if (runs === state.alive) return stay(state);
-  const second = note('warn', 'a second signal: killing the command', { signal: event.signal });
+  const second = note('warn', 'a second signal: killing the command', { signal });
   return after([second, ...effects], awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 

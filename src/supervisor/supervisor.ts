@@ -87,7 +87,7 @@ export class Supervisor {
     return this.#finished;
   }
 
-  /** Stops the command, resigns, ends. A second call skips the grace. */
+  /** Stops the command, resigns, ends. A call that comes at least a second after the first skips the grace, but for SIGHUP. */
   requestStop(signal: NodeJS.Signals): void {
     this.#dispatch({ kind: 'stopRequested', signal });
   }

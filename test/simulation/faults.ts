@@ -174,7 +174,7 @@ export class Troubles {
 
   stopHost(host = this.#host()): void {
     host.stop(this.#random.pick(['SIGTERM', 'SIGINT', 'SIGHUP'] as const));
-    if (this.#random.chance(0.3)) this.#clock.after(this.#random.between(0, 500), () => host.stop('SIGTERM'));
+    if (this.#random.chance(0.3)) this.#clock.after(this.#random.between(0, 2000), () => host.stop('SIGTERM'));
     this.#clock.after(this.#random.between(100, 20_000), () => host.start());
   }
 

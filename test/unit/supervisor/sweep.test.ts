@@ -48,6 +48,8 @@ function* steps(path: Path | undefined): Generator<string> {
 }
 
 const LEASE = 5000;
+/** A second signal counts from here on, ms after the first. */
+const REPEATED = 1000;
 const policies = ['rerun', 'reelect', 'exit', 'ignore'] as const;
 
 /** The latest runs of `allow` that are followed at once. */
@@ -133,6 +135,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
     for (const late of [0, 20_000]) add({ kind: 'deadline' }, Math.max(0, state.deadline - now) + late);
   add({ kind: 'stopRequested', signal: 'SIGTERM' });
   add({ kind: 'stopRequested', signal: 'SIGINT' });
+  if (state.name === 'stopping') add({ kind: 'stopRequested', signal: 'SIGTERM' }, REPEATED);
   if (world.resigning !== undefined)
     for (const error of [undefined, 'no answer']) add({ kind: 'resigned', resignation: world.resigning.id, error });
   if (world.resigning?.orStay === true) add({ kind: 'stayed', resignation: world.resigning.id });
@@ -298,6 +301,8 @@ function key({ state, now, alive, serving, campaign, term, resigning }: World, p
       if (name === 'tick' || name === 'waiting') return 0;
       if (name === 'skipped') return Math.min(value, 1);
       if (name === 'failedRuns' || name === 'failures') return Math.min(value, 2);
+      // Of the first stop request only this decides.
+      if (name === 'at') return now - value < REPEATED;
       // Past, present or to come: nothing else of an instant decides.
       if (INSTANTS.has(name)) return Math.sign(value - now);
       return value;
