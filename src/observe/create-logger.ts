@@ -38,6 +38,8 @@ class RootLog implements RootLogger {
   readonly #clock: Clock;
   readonly #debug: boolean;
   readonly #fd: number;
+  /** Opened when there is something to complain about, and then kept: each opening costs a descriptor. */
+  #complaints: LogWriter | undefined;
   #dropped = 0;
   #lostBytes = 0;
   #time = { at: Number.NaN, text: '' };
@@ -130,7 +132,8 @@ class RootLog implements RootLogger {
   #complain(message: string): void {
     if (this.#fd === 2) return;
     const silent = { closed: (): void => {}, lost: (): void => {}, idle: (): void => {} };
-    new LogWriter(openTransport(2, this.#clock), silent).writeOwn(`ballot: ${message}\n`);
+    this.#complaints ??= new LogWriter(openTransport(2, this.#clock), silent);
+    this.#complaints.writeOwn(`ballot: ${message}\n`);
   }
 
   /** RFC 3339 in UTC, to the millisecond. */
