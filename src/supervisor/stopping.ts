@@ -22,12 +22,14 @@ import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from './
 const STAND_BACK_MS = 20;
 
 /**
- * A stop request that comes this long after the first one repeats it, ms. One decision often sends several signals at once: `SendSIGHUP`
- * of systemd, a closed terminal, Ctrl-C under a wrapper that passes it on.
+ * A stop request that comes this long after the first one repeats it, ms. One decision often sends several signals at
+ * once: `SendSIGHUP` of systemd, a closed terminal, Ctrl-C under a wrapper that passes it on.
  */
 const REPEATED_AFTER_MS = 1000;
 
-/** The first stop request while everything is being stopped decides what follows; one that repeats it skips the grace. */
+/**
+ * The first stop request while everything is being stopped decides what follows; one that repeats it skips the grace.
+ */
 function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
   const { signal } = event;
   if (state.ending.kind !== 'requested') {
@@ -36,7 +38,10 @@ function stopHarder(state: In<'stopping'>, event: On<'stopRequested'>, plan: Pla
   }
   // A terminal or a service manager sends SIGHUP beside another signal: nobody repeats a stop with it.
   if (signal === 'SIGHUP' || now - state.ending.at < REPEATED_AFTER_MS) {
-    return after([note('debug', 'the stop is under way already; this signal changes nothing', { signal })], stay(state));
+    return after(
+      [note('debug', 'the stop is under way already; this signal changes nothing', { signal })],
+      stay(state),
+    );
   }
   const { runs, effects } = each(state.alive, (run) =>
     run.stop?.phase === 'terminating' ? kill(run, run.stop.reason, now) : { run, effects: [] },

@@ -87,7 +87,10 @@ export class Supervisor {
     return this.#finished;
   }
 
-  /** Stops the command, resigns, ends. A call that comes at least a second after the first skips the grace, but for SIGHUP. */
+  /**
+   * Stops the command, resigns, ends. A call that comes at least a second after the first skips the grace, but for
+   * SIGHUP.
+   */
   requestStop(signal: NodeJS.Signals): void {
     this.#dispatch({ kind: 'stopRequested', signal });
   }

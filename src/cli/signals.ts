@@ -1,0 +1,61 @@
+/** The signals to a ballot that supervises, from its first moment on: they can come before anything is there to answer them. */
+
+/** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
+
+/** These are the command's business. Without a handler SIGUSR1 opens Node's debugger, and SIGUSR2 ends the process. */
+const PASSED_ON = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+
+/** Who answers signals. */
+export interface SignalHandlers {
+  /** Whether SIGHUP stops ballot. */
+  readonly onHangup: 'stop' | 'ignore';
+  stop(signal: NodeJS.Signals): void;
+  passOn(signal: NodeJS.Signals): void;
+}
+
+/** Listens to signals from its construction on. */
+export class Signals {
+  readonly #end: (signal: NodeJS.Signals) => void;
+  #handlers: SignalHandlers | undefined;
+  #hungUp = false;
+
+  /** @param end ends the process at once: there is nothing yet that would have to be stopped or given up */
+  constructor(end: (signal: NodeJS.Signals) => void) {
+    this.#end = end;
+    for (const signal of STOPPING) process.on(signal, () => this.#stop(signal));
+    for (const signal of PASSED_ON) process.on(signal, () => this.#handlers?.passOn(signal));
+  }
+
+  /** From here on `handlers` answer. A SIGHUP that came before is answered now: only the configuration says what it means. */
+  answerWith(handlers: SignalHandlers): void {
+    this.#handlers = handlers;
+    if (this.#hungUp) this.#stop('SIGHUP');
+  }
+
+  /** From here on the stopping signals end the process at once, as they would any other; a SIGHUP that is to be ignored stays so. */
+  release(): void {
+    for (const signal of STOPPING)
+      if (signal !== 'SIGHUP' || this.#handlers?.onHangup !== 'ignore') process.removeAllListeners(signal);
+  }
+
+  #stop(signal: NodeJS.Signals): void {
+    if (signal === 'SIGHUP') {
+      this.#hungUp = true;
+      if (this.#handlers?.onHangup !== 'stop') return;
+    }
+    if (this.#handlers === undefined) this.#end(signal);
+    else this.#handlers.stop(signal);
+  }
+}
+
+/**
+ * Closes Node's debugger, which a SIGUSR1 opens that comes before any code of ballot's runs. One that was asked for stays. Loaded late: at
+ * start it would cost milliseconds.
+ */
+export async function closeStrayDebugger(): Promise<void> {
+  const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
+  if (/--inspect(-brk|-wait)?(=|\s|$)/.test(asked)) return;
+  const inspector = await import('node:inspector');
+  if (inspector.url() !== undefined) inspector.close();
+}
