@@ -1,8 +1,11 @@
 /**
- * Bundles src/ into dist/. `node scripts/build.mjs [--clean]`; `--clean` also removes what an earlier build left behind.
+ * Bundles src/ into dist/. `node scripts/build.mjs [--clean]`; `--clean` also removes what an earlier build left
+ * behind.
  *
- * Two programs: `main.js`, whose commands are chunks of their own so that each loads only what it needs, and
- * `zookeeper/keeper.js`, which shares nothing with it: the keeper has to stay small.
+ * Two processes: `main.js` with `program.mjs`, whose commands are chunks of their own so that each loads only what it
+ * needs, and `zookeeper/keeper.js`, which shares nothing with them: the keeper has to stay small. What a process begins
+ * with is CommonJS, which starts some 10 ms sooner than an ES module: that is on the way of every start and every
+ * replacement.
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
@@ -26,7 +29,8 @@ const common = {
   sourcemap: 'linked',
   // Stack traces name the sources' own functions.
   keepNames: true,
-  // `zookeeper` is native; `typescript` is asked for by cosmiconfig only when it meets a TypeScript config file, which ballot never offers it.
+  // `zookeeper` is native; `typescript` is asked for by cosmiconfig only when it meets a TypeScript config file, which
+  // ballot never offers it.
   external: ['zookeeper', 'typescript'],
   define: { BALLOT_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
@@ -38,23 +42,46 @@ const common = {
 const requireBanner =
   "import { createRequire as ballotCreateRequire } from 'node:module'; const require = ballotCreateRequire(import.meta.url);";
 
+/** A CommonJS file has no `import.meta`. */
+const urlBanner = "const ballotMainUrl = require('node:url').pathToFileURL(__filename).href;";
+
+/** `main.js` loads the program when it runs. @type {import('esbuild').Plugin} */
+const programApart = {
+  name: 'program-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/cli\/program\.ts$/ }, () => ({ path: './program.mjs', external: true }));
+  },
+};
+
 const programs = await Promise.all([
   build({
     ...common,
     entryPoints: { main: 'src/main.ts' },
+    format: 'cjs',
+    banner: { js: urlBanner },
+    define: { ...common.define, 'import.meta.url': 'ballotMainUrl' },
+    plugins: [programApart],
+  }),
+  build({
+    ...common,
+    entryPoints: { program: 'src/cli/program.ts' },
     splitting: true,
+    outExtension: { '.js': '.mjs' },
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: requireBanner },
   }),
   build({
     ...common,
     entryPoints: { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' },
-    // CommonJS starts some 10 ms sooner than an ES module, which is on the way of every start and every replacement.
     format: 'cjs',
   }),
 ]);
 
-/** Written beside its place and renamed: a program that starts during a build sees the old file or the new one. @param {string} path @param {Uint8Array} data */
+/**
+ * Written beside its place and renamed: a program that starts during a build sees the old file or the new one.
+ * @param {string} path
+ * @param {Uint8Array} data
+ */
 async function put(path, data) {
   if (existsSync(path) && Buffer.compare(await readFile(path), data) === 0) return;
   const draft = `${path}.${process.pid}.draft`;
@@ -87,8 +114,8 @@ const files = programs
   .flatMap(({ outputFiles }) => outputFiles)
   .sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
 for (const file of files) await put(file.path, file.contents);
-const keeperType = join(dist, 'zookeeper', 'package.json');
-await put(keeperType, Buffer.from('{ "type": "commonjs" }\n'));
+const moduleType = join(dist, 'package.json');
+await put(moduleType, Buffer.from('{ "type": "commonjs" }\n'));
 const noticesFile = join(dist, 'THIRD-PARTY-LICENSES.txt');
 await put(noticesFile, Buffer.from(await notices()));
 await chmod(join(dist, 'main.js'), 0o755);
@@ -98,14 +125,14 @@ const now = new Date();
 await utimes(join(dist, 'main.js'), now, now);
 
 if (process.argv.includes('--clean')) {
-  const built = new Set([noticesFile, keeperType, ...files.map((file) => file.path)]);
+  const built = new Set([noticesFile, moduleType, ...files.map((file) => file.path)]);
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && !built.has(path)) await rm(path);
   }
 }
 
-const bytes = files.filter((file) => file.path.endsWith('.js')).reduce((sum, file) => sum + file.contents.length, 0);
+const bytes = files.filter(({ path }) => /\.m?js$/.test(path)).reduce((sum, file) => sum + file.contents.length, 0);
 console.log(
   `built ${relative(process.cwd(), dist) || '.'}: ballot ${version}, ${files.length} files, ${Math.round(bytes / 1024)} KiB of code`,
 );

@@ -1,7 +1,16 @@
 #!/usr/bin/env node
-/** The `ballot` command: forks the keeper, runs the program, ends the process. The only place that sets an exit code. */
+/**
+ * The `ballot` command: forks the keeper, runs the program, ends the process. The only place that sets an exit code.
+ * The build makes it CommonJS: such a file is loaded without threads and some milliseconds sooner, so that its first
+ * lines stand early, whatever the limits.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { failure } from './cli/failure.ts';
+import { checkLimits } from './cli/limits.ts';
+import { Signals } from './cli/signals.ts';
 import { forkKeeper, type KeeperProcess } from './zookeeper/fork.ts';
 
 /** Set by the build. */
@@ -10,38 +19,82 @@ declare const BALLOT_VERSION: string;
 const argv = process.argv.slice(2);
 const keeperPath = fileURLToPath(new URL('./zookeeper/keeper.js', import.meta.url));
 
-// First thing, so that the ZooKeeper client loads and connects while this process loads its own code.
-const forked = wantsKeeper(argv) ? forkKeeper(keeperPath) : undefined;
+// First of all: a signal that comes before its handler would open Node's debugger, or end ballot without a word.
+let signals = names(['run']) ? listenToSignals() : undefined;
+// A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
+process.on('uncaughtException', (error) => end(error, { debug: true }));
+detachFromTerminal();
+try {
+  checkLimits();
+} catch (error) {
+  end(error, { debug: false });
+}
+// Before the rest is loaded, so that the ZooKeeper client loads and connects meanwhile.
+const forked = wantsKeeper() ? forkKeeper(keeperPath) : undefined;
 let taken = false;
 
-// A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
-process.on('uncaughtException', crash);
 // A reader that went away (`ballot info | head`) is no error of ballot's, and the command does not stop for it.
 process.stdout.on('error', reportBrokenOutput);
 process.stderr.on('error', () => undefined);
+void main();
 
-const { runProgram } = await import('./cli/program.ts');
-const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper });
-if (!taken) forked?.kill();
-await finish(exitCode);
+async function main(): Promise<void> {
+  const { runProgram } = await import('./cli/program.ts');
+  const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper, takeSignals });
+  if (!taken) forked?.kill();
+  await finish(exitCode);
+}
 
 function takeKeeper(): KeeperProcess {
   taken = true;
   return forked ?? forkKeeper(keeperPath);
 }
 
-/** A cheap guess, before anything is loaded: wrong costs a process that is ended unused, or one that is started later. */
-function wantsKeeper(args: readonly string[]): boolean {
-  const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
-  return (
-    own.some((word) => ['run', 'info', 'history'].includes(word)) &&
-    !own.some((word) => /^(-h|--help|--version)$/.test(word))
-  );
+function takeSignals(): Signals {
+  return (signals ??= listenToSignals());
 }
 
-function crash(error: unknown): void {
-  const { text, exitCode: code } = failure(error, { debug: true, version: BALLOT_VERSION, argv });
+function listenToSignals(): Signals {
+  return new Signals((signal) => process.exit(128 + constants.signals[signal]));
+}
+
+/** Whether one of the words stands before the command to run: a cheap guess, before anything is loaded. */
+function names(words: readonly string[]): boolean {
+  const dashes = argv.indexOf('--');
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  return own.some((word) => words.includes(word));
+}
+
+/** A wrong guess costs a process that is ended unused, or one that is started later. */
+function wantsKeeper(): boolean {
+  return names(['run', 'info', 'history']) && !names(['-h', '--help', '--version']);
+}
+
+/**
+ * Ballot reads nothing from stdin. And Node restores terminals when it ends, and crashes where one is gone meanwhile:
+ * so it finds /dev/null in their place.
+ */
+function detachFromTerminal(): void {
+  const outputs = [1, 2].filter((fd) => isatty(fd));
+  replace(0, 'r');
+  process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
+}
+
+/** Puts /dev/null in the place of one of the first three descriptors: open(2) takes the lowest that is free. */
+function replace(fd: number, flags: 'r' | 'w'): void {
+  try {
+    closeSync(openSync('/dev/null', flags));
+  } catch {
+    // Where there is no /dev/null the descriptor stays what it is: a free one would be taken by the next file that is
+    // opened.
+    return;
+  }
+  closeSync(fd);
+  openSync('/dev/null', flags);
+}
+
+function end(error: unknown, { debug }: { debug: boolean }): never {
+  const { text, exitCode: code } = failure(error, { debug, version: BALLOT_VERSION, argv });
   process.stderr.write(text);
   process.exit(code);
 }
@@ -51,12 +104,13 @@ function reportBrokenOutput(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * Ends the process when its output has been taken, and does not wait for anything else: a handle that somebody forgot must not keep a
- * ballot that has resigned. A reader that stopped reading holds it up, as it would any process; signals end it as usual from here on.
+ * Ends the process when its output has been taken, and does not wait for anything else: a handle that somebody forgot
+ * must not keep a ballot that has resigned. A reader that stopped reading holds it up, as it would any process; signals
+ * end it as usual from here on.
  */
 async function finish(code: number): Promise<void> {
   process.exitCode = code;
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']) process.removeAllListeners(signal);
+  signals?.release();
   await Promise.all([process.stdout, process.stderr].map(drained));
   process.exit();
 }

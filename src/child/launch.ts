@@ -35,6 +35,8 @@ export interface LaunchOptions {
   readonly command: readonly [string, ...string[]];
   /** The complete environment of the command. */
   readonly env: NodeJS.ProcessEnv;
+  /** Values of variables that are not UTF-8. */
+  readonly bytes?: ReadonlyMap<string, Buffer>;
   /** Log the output line by line, or let the command inherit ballot's stdout and stderr. */
   readonly wrap: boolean;
 }
@@ -116,14 +118,33 @@ function readers(
   return [...readStream(child.stdout, 'stdout', sink), ...readStream(child.stderr, 'stderr', sink)];
 }
 
+/** Node sets variables to text alone. A shell gives them other bytes, and becomes the command. */
+function throughShell({ command, env, bytes = new Map() }: LaunchOptions): Pick<LaunchOptions, 'command' | 'env'> {
+  if (bytes.size === 0) return { command, env };
+  const written: Record<string, string> = {};
+  for (const [name, value] of bytes) written[name] = value.toString('latin1').replace(/[^\w/:,.=-]/g, octal);
+  // `$(…)` drops newlines at the end: the dot guards them.
+  const decode = [...bytes.keys()].map((name) => `${name}=$(printf "$${name}."); export ${name}="\${${name}%.}"`);
+  return {
+    command: ['/bin/sh', '-c', `${decode.join('; ')}; exec "$@"`, 'sh', ...command],
+    env: { ...env, ...written },
+  };
+}
+
+/** A byte as printf(1) reads it. */
+function octal(byte: string): string {
+  return `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`;
+}
+
 function spawnCommand(options: LaunchOptions, pipes: Pipes | undefined): ChildProcess {
-  const [file, ...args] = options.command;
+  const { command, env } = throughShell(options);
+  const [file, ...args] = command;
   const wrapped =
     pipes === undefined ? (['pipe', 'pipe'] as const) : ([pipes.stdout.write, pipes.stderr.write] as const);
   const [stdout, stderr] = options.wrap ? wrapped : (['inherit', 'inherit'] as const);
   try {
     // `detached` is setsid(2): a session and process group of its own.
-    return spawn(file, args, { detached: true, env: options.env, stdio: ['ignore', stdout, stderr] });
+    return spawn(file, args, { detached: true, env, stdio: ['ignore', stdout, stderr] });
   } finally {
     if (pipes !== undefined) for (const pipe of [pipes.stdout, pipes.stderr]) closeSync(pipe.write);
   }

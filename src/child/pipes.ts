@@ -52,6 +52,9 @@ export async function preparePipes(): Promise<void> {
     if (stock.length >= 2) return;
     try {
       const names = chooseNames(base);
+      // The process may end while mkfifo is at work.
+      const forget = (): void => remove(names);
+      process.once('exit', forget);
       try {
         await new Promise<void>((resolve, reject) => {
           execFile('mkfifo', ['-m', '600', ...names.paths], { timeout: MKFIFO_TIMEOUT_MS }, (error) =>
@@ -60,6 +63,7 @@ export async function preparePipes(): Promise<void> {
         });
         collect(names);
       } finally {
+        process.off('exit', forget);
         remove(names);
       }
     } catch {

@@ -1,6 +1,7 @@
 /**
- * Arguments and variables that are not UTF-8. Node reads them with U+FFFD in the place of each byte that it does not understand, and can pass
- * on text alone. Where there is no /proc, nobody knows the bytes, and they are taken for that character.
+ * Arguments and variables that are not UTF-8. Node reads them with U+FFFD in the place of each byte that it does not
+ * understand, and can pass on text alone. Where there is no /proc, nobody knows the bytes, and they are taken for that
+ * character.
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
@@ -22,8 +23,8 @@ export function refuseBrokenArguments(argv: readonly string[]): void {
 }
 
 /**
- * The bytes of each variable whose value is not UTF-8, by its name; ballot's own variables are left out. Throws ConfigurationError for one that
- * cannot be passed on.
+ * The bytes of each variable whose value is not UTF-8, by its name; ballot's own variables are left out. Throws
+ * ConfigurationError for one that cannot be passed on.
  */
 export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Buffer> {
   const found = new Map<string, Buffer>();

@@ -16,6 +16,7 @@ import {
   timeoutFlag,
   type Flag,
 } from './flags.ts';
+import type { Signals } from './signals.ts';
 
 /** What a command is started with: the parsed command line, and what the process around it offers. */
 interface Invocation {
@@ -29,6 +30,8 @@ interface Invocation {
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
+  /** For a command that supervises. */
+  takeSignals(): Signals;
 }
 
 /** A command of `ballot`. */
@@ -51,11 +54,11 @@ export interface Command {
 
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(
-  { command, input, keeperPath, takeKeeper }: Invocation,
+  { command, input, keeperPath, takeKeeper, takeSignals }: Invocation,
   { config, warnings }: Loaded<C>,
 ): RunContext<C> {
   const line = command as [string, ...string[]];
-  return { config, warnings, command: line, keeper: takeKeeper(), keeperPath, env: input.env };
+  return { config, warnings, command: line, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [

@@ -4,6 +4,7 @@ import type { Loaded } from '../config/load.ts';
 import { mask } from '../config/mask.ts';
 import { fields, keyOf, optionOf, type Field } from '../config/options.ts';
 import { ExitCode } from '../errors.ts';
+import { print } from './print.ts';
 
 /** A key as it is shown: no value where the default is known at run time only. */
 interface Shown {
@@ -16,7 +17,7 @@ interface Shown {
 
 /**
  * `ballot config`: prints the effective configuration and what set each key. The YAML can be used as a file of ballot's: sources are
- * comments. Passwords are masked. Returns the exit code.
+ * comments. Passwords are masked. Resolves with the exit code; throws a BallotError when stdout cannot be written.
  */
 export async function showConfig(
   { config, sources, warnings }: Loaded<RunConfig>,
@@ -24,7 +25,7 @@ export async function showConfig(
 ): Promise<number> {
   for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
   const shown = fields.map((field) => show(field, config[field], sources[field]));
-  process.stdout.write(output === 'json' ? json(shown) : yaml(shown));
+  await print(output === 'json' ? json(shown) : yaml(shown));
   return ExitCode.ok;
 }
 

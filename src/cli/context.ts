@@ -1,5 +1,6 @@
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
+import type { Signals } from './signals.ts';
 
 export type OutputFormat = 'yaml' | 'json' | 'table';
 
@@ -20,6 +21,7 @@ export interface CliContext<C extends GlobalConfig = GlobalConfig> {
 export interface RunContext<C extends RunConfig = RunConfig> extends CliContext<C> {
   /** Program and arguments, verbatim. */
   readonly command: readonly [string, ...string[]];
+  readonly signals: Signals;
 }
 
 /** For the commands that print a report: `info(context: ReportContext): Promise<number>` in `info.ts`, and others. */

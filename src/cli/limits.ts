@@ -9,15 +9,18 @@ interface Need {
   readonly least: number;
 }
 
-/** Measured with Node 20: 38 of the supervisor with three runs at once, 21 of the keeper. The rest is for files that are open for a moment. */
+/**
+ * Measured with Node 20: 38 of the supervisor with three runs at once, 21 of the keeper. The rest is for files that are
+ * open for a moment.
+ */
 const FILES: Need = { name: 'Max open files', ulimit: 'ulimit -n', systemd: 'LimitNOFILE', least: 48 };
 
 /** Threads count. Measured with Node 20: 11 of the supervisor, 4 of the keeper, and the command's own. */
 const PROCESSES: Need = { name: 'Max processes', ulimit: 'ulimit -u', systemd: 'LimitNPROC', least: 20 };
 
 /**
- * Throws ConfigurationError where a limit of this process is too low for ballot: Node would crash at some later moment, without a reason
- * that anybody understands. Where limits cannot be read there is no check.
+ * Throws ConfigurationError where a limit of this process is too low for ballot: Node would crash at some later moment,
+ * without a reason that anybody understands. Where limits cannot be read there is no check.
  */
 export function checkLimits(): void {
   const limits = readLimits();

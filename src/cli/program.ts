@@ -4,9 +4,12 @@ import { configFolders } from '../config/files.ts';
 import { BallotError, ExitCode, UsageError } from '../errors.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
 import { ArgumentReader, type Arguments } from './arguments.ts';
+import { refuseBrokenArguments } from './bytes.ts';
 import { commands, type Command } from './commands.ts';
 import { failure } from './failure.ts';
 import { commonFlags, type Flag } from './flags.ts';
+import { print } from './print.ts';
+import type { Signals } from './signals.ts';
 
 /** What the process around the program offers. */
 export interface Surroundings {
@@ -15,6 +18,7 @@ export interface Surroundings {
   readonly version: string;
   readonly keeperPath: string;
   takeKeeper(): KeeperProcess;
+  takeSignals(): Signals;
 }
 
 /** Reads the command line, performs the command, and says on stderr what went wrong. Resolves with the exit code; never rejects. */
@@ -47,16 +51,15 @@ function wantsDebug(argv: readonly string[]): boolean {
 }
 
 async function perform(surroundings: Surroundings): Promise<number> {
-  const { argv, version, takeKeeper, keeperPath } = surroundings;
+  const { argv, version, takeKeeper, takeSignals, keeperPath } = surroundings;
+  refuseBrokenArguments(argv);
   const args = reader.read(argv);
-  if (asks(args, 'version')) return print(`${version}\n`);
-  if (asks(args, 'help')) return print(await help(args.words, version));
-  if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0) {
-    print(await help([], version));
-    return ExitCode.usage;
-  }
+  if (asks(args, 'version')) return show(`${version}\n`, ExitCode.ok);
+  if (asks(args, 'help')) return show(await help(args.words, version), ExitCode.ok);
+  if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0)
+    return show(await help([], version), ExitCode.usage);
   const { command, toRun, argument, own } = understand(args);
-  const cwd = process.cwd();
+  const cwd = workingDirectory();
   return command.perform({
     own,
     command: toRun,
@@ -64,7 +67,18 @@ async function perform(surroundings: Surroundings): Promise<number> {
     input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
     keeperPath,
     takeKeeper,
+    takeSignals,
   });
+}
+
+/** `undefined`: it has been deleted. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 function asks({ flags }: Arguments, name: string): boolean {
@@ -76,9 +90,9 @@ async function help(words: readonly string[], version: string): Promise<string> 
   return describeCommands(words, version);
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
-  return ExitCode.ok;
+async function show(text: string, exitCode: number): Promise<number> {
+  await print(text);
+  return exitCode;
 }
 
 interface Understood {

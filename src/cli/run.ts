@@ -1,5 +1,6 @@
 /** `ballot run once` and `ballot run cron`: put the parts together, and turn signals into requests. */
 import { hostname } from 'node:os';
+import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { launch } from '../child/launch.ts';
 import { preparePipes } from '../child/pipes.ts';
@@ -15,13 +16,9 @@ import type { Logger } from '../observe/logger.ts';
 import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../schedule/ledger.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
+import { variablesOfBytes } from './bytes.ts';
 import type { RunContext } from './context.ts';
-
-/** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
-const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
-
-/** These are the command's business. */
-const PASSED_ON = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
+import { closeStrayDebugger } from './signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 5_000;
@@ -56,6 +53,7 @@ async function supervise(
 ): Promise<number> {
   const { config, env } = context;
   refuseOwnElection(config, env);
+  const bytes = variablesOfBytes(env);
   // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and would compile them again when every millisecond counts
   // (measured with five candidates: 13.4 ms a handover with, 11.4 ms without).
   setFlagsFromString('--no-flush-bytecode');
@@ -69,6 +67,8 @@ async function supervise(
     env,
   });
   for (const warning of context.warnings) logger.warn(warning);
+  for (const variable of bytes.keys())
+    logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   const clock = systemClock;
   if (config.wrapChildLogs) void preparePipes();
   const sessions = zookeeperSessions({
@@ -96,7 +96,7 @@ async function supervise(
       election,
       launch: (identity) =>
         launch(
-          { command: context.command, env: commandEnvironment(context, identity), wrap: config.wrapChildLogs },
+          { command: context.command, env: commandEnvironment(context, identity), bytes, wrap: config.wrapChildLogs },
           logger,
           clock,
         ),
@@ -107,17 +107,33 @@ async function supervise(
     },
     { ...config, cron: cronParts && { concurrency: config.concurrency } },
   );
-  for (const signal of STOPPING) process.on(signal, () => supervisor.requestStop(signal));
-  for (const signal of PASSED_ON) process.on(signal, () => supervisor.passOn(signal));
+  const resizes = writesToTerminal(config);
+  context.signals.answerWith({
+    onHangup: config.onHangup,
+    stop: (signal) => supervisor.requestStop(signal),
+    passOn: (signal) => {
+      if (signal !== 'SIGWINCH' || resizes) supervisor.passOn(signal);
+    },
+  });
   logger.info('standing for election', {
     servers: formatServers(config.zookeeperServers),
     basePath: config.zookeeperBasePath,
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
-  const exitCode = await supervisor.run();
+  const over = supervisor.run();
+  await closeStrayDebugger();
+  const exitCode = await over;
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
+}
+
+/**
+ * Whether the command writes to a terminal of ballot's, whose size then matters to it. The command has no terminal
+ * otherwise, and SIGWINCH may mean something else to it: Apache ends.
+ */
+function writesToTerminal({ wrapChildLogs }: RunConfig): boolean {
+  return !wrapChildLogs && (isatty(1) || isatty(2));
 }
 
 /** Ballot's own environment, and what the command may need to know of its election and of this run. */

@@ -1,4 +1,7 @@
-/** The signals to a ballot that supervises, from its first moment on: they can come before anything is there to answer them. */
+/**
+ * The signals to a ballot that supervises, from its first moment on: they can come before anything is there to answer
+ * them.
+ */
 
 /** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
@@ -27,13 +30,19 @@ export class Signals {
     for (const signal of PASSED_ON) process.on(signal, () => this.#handlers?.passOn(signal));
   }
 
-  /** From here on `handlers` answer. A SIGHUP that came before is answered now: only the configuration says what it means. */
+  /**
+   * From here on `handlers` answer. A SIGHUP that came before is answered now: only the configuration says what it
+   * means.
+   */
   answerWith(handlers: SignalHandlers): void {
     this.#handlers = handlers;
     if (this.#hungUp) this.#stop('SIGHUP');
   }
 
-  /** From here on the stopping signals end the process at once, as they would any other; a SIGHUP that is to be ignored stays so. */
+  /**
+   * From here on the stopping signals end the process at once, as they would any other; a SIGHUP that is to be ignored
+   * stays so.
+   */
   release(): void {
     for (const signal of STOPPING)
       if (signal !== 'SIGHUP' || this.#handlers?.onHangup !== 'ignore') process.removeAllListeners(signal);
@@ -50,8 +59,8 @@ export class Signals {
 }
 
 /**
- * Closes Node's debugger, which a SIGUSR1 opens that comes before any code of ballot's runs. One that was asked for stays. Loaded late: at
- * start it would cost milliseconds.
+ * Closes Node's debugger, which a SIGUSR1 opens that comes before any code of ballot's runs. One that was asked for
+ * stays. Loaded late: at start it would cost milliseconds.
  */
 export async function closeStrayDebugger(): Promise<void> {
   const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');

@@ -2,6 +2,7 @@
 export type ChildPolicy = 'rerun' | 'reelect' | 'exit' | 'ignore';
 export type ElectionFailurePolicy = 'retry' | 'run-anyway' | 'exit';
 export type LeaseLossPolicy = 'keep' | 'stop';
+export type HangupPolicy = 'stop' | 'ignore';
 export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
 export type CatchUp = 'none' | 'once';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -32,6 +33,7 @@ export interface RunConfig extends GlobalConfig {
   readonly wrapChildLogs: boolean;
   readonly killAfter: number;
   readonly stopSignal: NodeJS.Signals;
+  readonly onHangup: HangupPolicy;
   /** `undefined`: the session timeout that the ensemble grants. */
   readonly leaseDuration: number | undefined;
   readonly electionTimeout: number | undefined;

@@ -15,13 +15,29 @@ export interface FileLayers {
 }
 
 /**
- * The folders that may hold `ballot.yaml` or `ballot.json`, in rising precedence: `/etc/ballot`, the user's, the working directory. A relative
- * XDG_CONFIG_HOME counts as unset, as the XDG Base Directory Specification says.
+ * The folders that may hold `ballot.yaml` or `ballot.json`, in rising precedence: `/etc/ballot`, the user's, the
+ * working directory. Those that are not known are left out. A relative XDG_CONFIG_HOME counts as unset, as the XDG Base
+ * Directory Specification says.
  */
-export function configFolders(env: NodeJS.ProcessEnv, cwd: string): readonly string[] {
+export function configFolders(env: NodeJS.ProcessEnv, cwd: string | undefined): readonly string[] {
+  const folders = ['/etc/ballot', userFolder(env), cwd].filter((folder) => folder !== undefined);
+  return [...new Set(folders.map((folder) => resolve(folder)))];
+}
+
+function userFolder(env: NodeJS.ProcessEnv): string | undefined {
   const xdg = env['XDG_CONFIG_HOME'];
-  const user = xdg && isAbsolute(xdg) ? xdg : join(env['HOME'] || homedir(), '.config');
-  return [...new Set(['/etc/ballot', join(user, 'ballot'), cwd].map((folder) => resolve(folder)))];
+  if (xdg && isAbsolute(xdg)) return join(xdg, 'ballot');
+  const home = env['HOME'] || homeOfUser();
+  return home === undefined ? undefined : join(home, '.config', 'ballot');
+}
+
+/** `undefined`: the system does not know the user, as in a container that runs as some number. */
+function homeOfUser(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
 }
 
 /** One file, which must exist. */
@@ -73,7 +89,8 @@ async function isThere(path: string): Promise<boolean | string> {
 }
 
 async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {
-  // Loaded only now: most hosts have no such file, and the search and the parser cost as much as all the rest of the start.
+  // Loaded only now: most hosts have no such file, and the search and the parser cost as much as all the rest of the
+  // start.
   const { openExplorer } = await import('./explorer.ts');
   const explorer = openExplorer(NAMES);
   try {

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
-import { readFolders, readNamedFile } from './files.ts';
+import { readFolders, readNamedFile, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { mask } from './mask.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
@@ -15,7 +15,8 @@ export interface LoadInput {
   readonly env: NodeJS.ProcessEnv;
   /** Folders that may hold a file, in rising precedence: `configFolders`. */
   readonly folders: readonly string[];
-  readonly cwd: string;
+  /** `undefined`: it has been deleted. */
+  readonly cwd: string | undefined;
   /** The default of `candidate-id`. */
   readonly hostname: string;
 }
@@ -90,11 +91,11 @@ async function load<C extends GlobalConfig>(
   const environment = environmentLayer(input.env);
   const flags = flagLayer(input.flags);
   const named = [...environment.settings, ...flags.settings].findLast(({ field }) => field === 'configFile');
-  const files = named?.text ? await readNamedFile(resolve(input.cwd, named.text)) : await readFolders(input.folders);
+  const files = named?.text ? await readNamed(named, input.cwd) : await readFolders(input.folders);
 
   const values = new Map(wanted.map((field) => [field, defaultValue(field, input)]));
   const problems: string[] = [];
-  const warnings = [...files.warnings];
+  const warnings = [...(named?.text ? [] : missingFolder(input)), ...files.warnings];
   for (const layer of [...files.layers, environment, flags]) apply(layer, values, problems, warnings);
 
   const entries = [...values];
@@ -110,6 +111,19 @@ async function load<C extends GlobalConfig>(
     });
   }
   return { config, sources, warnings: [...warnings, ...(rules.warnings?.(config, sources) ?? [])] };
+}
+
+/** A relative path needs the working directory. */
+async function readNamed({ text, source }: Setting, cwd: string | undefined): Promise<FileLayers> {
+  if (cwd !== undefined || isAbsolute(text)) return readNamedFile(resolve(cwd ?? '/', text));
+  throw new ConfigurationError([
+    `${source}: config-file ${quoted(text)}: a relative path needs the working directory, which has been deleted: ` +
+      'give the whole path, or change to another folder',
+  ]);
+}
+
+function missingFolder({ cwd }: LoadInput): string[] {
+  return cwd === undefined ? ['the working directory has been deleted: no ballot.yaml is looked for in it'] : [];
 }
 
 function defaultValue(field: Field, { hostname }: LoadInput): Value {

@@ -172,6 +172,13 @@ export const options: Table = {
     inGo: false,
     help: 'first signal of a stop',
   },
+  onHangup: {
+    scope: 'run',
+    kind: choice(['stop', 'ignore']),
+    default: 'stop',
+    inGo: false,
+    help: 'what SIGHUP does: stop, or nothing, so that ballot outlives its terminal under nohup',
+  },
   leaseDuration: {
     scope: 'run',
     kind: duration('500ms', '24h'),

@@ -73,6 +73,7 @@ const everything: Readonly<Record<string, string>> = {
   'wrap-child-logs': 'false',
   'kill-after': '3s',
   'stop-signal': 'SIGINT',
+  'on-hangup': 'ignore',
   'lease-duration': '1.5s',
   'election-timeout': '1m30s',
   'restart-delay': '200ms',

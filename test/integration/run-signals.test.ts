@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { expectNoOverlaps, Arena, electionAt, isAlive } from '../support/candidate.ts';
+import { expectNoOverlaps, Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -23,6 +24,19 @@ afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
+/** Does it ten times a second, until it is `done`. */
+function repeatedly(what: () => void): { done(): void } {
+  const timer = setInterval(what, 100);
+  return { done: () => clearInterval(timer) };
+}
+
+/** Waits until at least so many milliseconds have passed. */
+async function elapsed(ms: number): Promise<{ at: number }> {
+  const from = performance.now();
+  await poll(() => performance.now() - from > ms, { what: `${ms} ms`, timeout: ms + 10_000 });
+  return { at: performance.now() - from };
+}
+
 const numbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
 
 /** A grandchild in the same process group that writes down the signal it gets. */
@@ -89,9 +103,48 @@ describe('a stop', () => {
     await stage.journal.started();
     leader.signal('SIGTERM');
     await stage.journal.noted('asked');
-    leader.signal(second);
+    // Nobody but ballot's own clock says when a second has passed.
+    const { done } = repeatedly(() => leader.signal(second));
     expect(await leader.end()).toBe(137);
+    done();
+    expect(leader.said('a second signal')).toHaveLength(1);
     expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+  });
+
+  it.each([
+    ['SIGTERM', 'SIGHUP'],
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGINT'],
+    ['SIGHUP', 'SIGTERM'],
+  ] as const)('by %s and %s at once leaves the command its grace', async (first, second) => {
+    await using stage = arena();
+    const traps = "trap 'note asked; stay 0.3; note tidied; exit 4' TERM INT HUP";
+    const leader = stage.start({ flags: { 'kill-after': '1h' }, traps, script: 'note ready; stay; stay; stay' });
+    await stage.journal.noted('ready');
+    leader.signal(first);
+    leader.signal(second);
+    expect(await leader.end()).toBe(4);
+    await stage.journal.noted('tidied');
+    expect(leader.said('a second signal')).toEqual([]);
+  });
+
+  it('is never cut short by SIGHUP', async () => {
+    await using stage = arena();
+    const traps = "trap 'note asked' TERM; trap 'exit 5' USR1; trap '' HUP";
+    const leader = stage.start({
+      flags: { 'kill-after': '1h', 'log-level': 'debug' },
+      traps,
+      script: 'note ready; while :; do stay; done',
+    });
+    await stage.journal.noted('ready');
+    leader.signal('SIGTERM');
+    await stage.journal.noted('asked');
+    const { at } = await elapsed(1000);
+    expect(at).toBeGreaterThan(1000);
+    leader.signal('SIGHUP');
+    await leader.says('the stop is under way already');
+    leader.signal('SIGUSR1');
+    expect(await leader.end()).toBe(5);
   });
 
   it('begins with stop-signal', async () => {
@@ -131,7 +184,7 @@ describe('a stop', () => {
 });
 
 describe('signals for the command', () => {
-  it.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)('%s is passed on, and ballot goes on', async (signal) => {
+  it.each(['SIGUSR1', 'SIGUSR2'] as const)('%s is passed on, and ballot goes on', async (signal) => {
     await using stage = arena();
     const script = `trap 'note got-${signal}' ${signal.slice(3)}; note ready; while :; do stay; done`;
     const leader = stage.start({ script });
@@ -144,6 +197,40 @@ describe('signals for the command', () => {
     expect(await leader.end()).toBe(143);
   });
 
+  it('do not include SIGWINCH when the command writes to the log, whatever it may mean to it', async () => {
+    await using stage = arena();
+    const script = "trap 'note winch' WINCH; trap 'note usr2' USR2; note ready; while :; do stay; done";
+    const leader = stage.start({ script });
+    await stage.journal.noted('ready');
+    leader.signal('SIGWINCH');
+    leader.signal('SIGUSR2');
+    await stage.journal.noted('usr2');
+    expect(stage.journal.entries().map(({ event }) => event)).not.toContain('winch');
+  });
+
+  it('include SIGWINCH when the command writes to a terminal of ballot’s', async () => {
+    await using stage = arena();
+    const script = "trap 'note winch' WINCH; note ready; while :; do stay; done";
+    const flags = { 'wrap-child-logs': 'false', 'zookeeper-servers': zookeeper.connectString };
+    const all = Object.entries({ ...flags, 'zookeeper-base-path': stage.basePath }).map(
+      ([key, to]) => `--${key}=${to}`,
+    );
+    const words = [process.execPath, ballotPath, 'run', 'once', ...all, '--', ...stage.journal.command(script)];
+    const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const terminal = spawn('script', ['-qec', `exec ${line}`, '/dev/null'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = new Promise((resolve) => terminal.once('exit', resolve));
+    try {
+      await stage.journal.noted('ready');
+      const [ballot] = childrenOf(terminal.pid as number);
+      process.kill(ballot as number, 'SIGWINCH');
+      await stage.journal.noted('winch');
+      process.kill(ballot as number, 'SIGTERM');
+    } finally {
+      terminal.kill('SIGTERM');
+      await ended;
+    }
+  });
+
   it('find no command on a standby, and do not end it', async () => {
     await using stage = arena();
     await stage.stand();
@@ -153,6 +240,20 @@ describe('signals for the command', () => {
       Promise.race([standby.ended, new Promise((resolve) => setTimeout(resolve, 500, 'alive'))]),
     ).resolves.toBe('alive');
     expect(standby.stderr).toBe('');
+  });
+});
+
+describe('SIGHUP under on-hangup=ignore', () => {
+  it('changes nothing for a leader, and SIGTERM stops it as usual', async () => {
+    await using stage = arena();
+    const leader = stage.start({ flags: { 'on-hangup': 'ignore' } });
+    await stage.journal.started();
+    leader.signal('SIGHUP');
+    leader.signal('SIGHUP');
+    // Signals that are pending at the same time come in the order of their numbers: SIGHUP is the lowest.
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(143);
+    expect(leader.said('stopping the command').map(({ signal }) => signal)).toEqual(['SIGTERM']);
   });
 });
 
