@@ -32,6 +32,9 @@ const CONTROL = /\p{Cc}/u;
 /** Control characters, surrogates, private use and specials, as ZooKeeper's `PathUtils.validatePath` lists them. */
 const REFUSED_IN_PATHS = /[\p{Cc}\u{d800}-\u{f8ff}\u{fff0}-\u{10ffff}]/u;
 
+/** What ballot makes below the base path of an election: the ledger of its runs, and proposals. */
+const INSIDE_ELECTION = /^(\/.+)\/((runs)|proposal-(?:\d{10}|-\d{9,10}))$/;
+
 /** Free text without control characters. */
 export function text(placeholder: string, allowed: string, longest: number): Kind<string> {
   return {
@@ -42,6 +45,7 @@ export function text(placeholder: string, allowed: string, longest: number): Kin
     parse(value) {
       if (value.trim() === '') throw new ValueError(`must not be empty: ${allowed}`);
       if (CONTROL.test(value)) throw new ValueError(`must not hold control characters: ${allowed}`);
+      if (value.includes('\u{fffd}')) throw new ValueError(`must be UTF-8: ${allowed}`);
       if (value.length > longest) throw new ValueError(`is longer than ${longest} characters`);
       return value;
     },
@@ -155,6 +159,11 @@ export const znodePath: Kind<string> = {
     }
     if (path === '/zookeeper' || path.startsWith('/zookeeper/'))
       throw bad("cannot be in /zookeeper, which is ZooKeeper's own");
+    const inner = INSIDE_ELECTION.exec(path);
+    if (inner !== null) {
+      const what = inner[3] ? 'the ledger of runs' : 'a place in the queue';
+      throw bad(`cannot end with /${inner[2]}: it would be ${what} of the election ${inner[1]}`);
+    }
     return path;
   },
   format: (path) => path,

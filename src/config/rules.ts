@@ -21,6 +21,10 @@ interface Term {
 export function checkTogether(config: RunConfig, sources: Sources): string[] {
   const term = (field: Field, ms: number): Term => ({ name: keyOf(field), ms, from: sources[field] });
   const problems: string[] = [];
+  if (config.candidateId === '')
+    problems.push(
+      'candidate-id: this host has no name that could be its default: give this candidate a name (--candidate-id)',
+    );
   const atLeast = (left: Term, right: Term, why: string): void => {
     if (left.ms >= right.ms) return;
     const side = ({ name, ms, from }: Term): string => `${name} ${formatDuration(ms)} (${from})`;

@@ -48,7 +48,17 @@ describe('servers', () => {
 });
 
 describe('a base path', () => {
-  it.each(['/a', '/ballot/election', '/a/b.c/d-e_f', '/zookeeper-apps/x', '/ä/…'])('%s is taken', (path) => {
+  it.each([
+    '/runs',
+    '/a/runs/b',
+    '/a/overruns',
+    '/a/proposal-12',
+    '/a',
+    '/ballot/election',
+    '/a/b.c/d-e_f',
+    '/zookeeper-apps/x',
+    '/ä/…',
+  ])('%s is taken', (path) => {
     expect(znodePath.parse(path)).toBe(path);
   });
 
@@ -67,6 +77,9 @@ describe('a base path', () => {
     ['/a\ud83d\ude00', 'characters that ZooKeeper refuses'],
     ['/zookeeper', "ZooKeeper's own"],
     ['/zookeeper/quota', "ZooKeeper's own"],
+    ['/a/runs', 'cannot end with /runs: it would be the ledger of runs of the election /a'],
+    ['/a/b/proposal-0000000012', 'a place in the queue of the election /a/b'],
+    ['/a/proposal--2147483648', 'a place in the queue of the election /a'],
   ])('%j is refused: %s (defect 25: found at start, not inside the election)', (path, why) => {
     expect(() => znodePath.parse(path)).toThrow(why);
   });

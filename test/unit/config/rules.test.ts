@@ -36,6 +36,12 @@ describe('rules between fields', () => {
     ]);
   });
 
+  it('a candidate has a name, also on a host without one', () => {
+    expect(check({ candidateId: '' })).toEqual([
+      'candidate-id: this host has no name that could be its default: give this candidate a name (--candidate-id)',
+    ]);
+  });
+
   it('the longest pause is not shorter than the first', () => {
     expect(check({ restartDelay: 2_000, restartMaxDelay: 1_000 })).toEqual([
       'restart-max-delay 1s (from restartMaxDelay) must be at least restart-delay 2s (from restartDelay): ' +
