@@ -33,21 +33,56 @@ writeFileSync(3, JSON.stringify({ flushed, worst, peak }));
 process.exit(exitCode(outcome));
 `;
 
+/** Logs to a disk that is full every other time. Ends with the number of descriptors that it has opened meanwhile. */
+const complaints = `
+import { closeSync, openSync, readdirSync } from 'node:fs';
+import { createLogger } from './src/observe/create-logger.ts';
+const descriptors = () => readdirSync('/proc/self/fd').length;
+const fd = openSync('/dev/null', 'w');
+const replace = (path) => { closeSync(fd); if (openSync(path, 'w') !== fd) throw new Error('another descriptor'); };
+const log = createLogger({ level: 'info', format: 'json', hostname: 'h', candidateId: 'c', fd });
+const before = descriptors();
+for (let time = 0; time < 20; time += 1)
+  for (const path of ['/dev/full', '/dev/null']) {
+    replace(path);
+    log.info('line');
+    await log.flush(5000);
+  }
+process.exitCode = descriptors() - before;
+`;
+
 let folder: string;
 let program: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ballot-log-'));
-  program = join(folder, 'harness.mjs');
+  program = await built(harness, 'harness.mjs');
+});
+
+/** A program that uses the sources, and its path. */
+async function built(contents: string, name: string): Promise<string> {
+  const outfile = join(folder, name);
   await build({
-    stdin: { contents: harness, resolveDir: join(import.meta.dirname, '../..'), loader: 'ts' },
+    stdin: { contents, resolveDir: join(import.meta.dirname, '../..'), loader: 'ts' },
     bundle: true,
     platform: 'node',
     format: 'esm',
-    outfile: program,
+    outfile,
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
   });
-});
+  return outfile;
+}
+
+/** Runs a program of its own; `redirect` is bash. */
+async function runHarness(contents: string, redirect: string): Promise<{ code: number | null; stderr: string }> {
+  const child = spawn('bash', ['-c', `"$@" ${redirect}`, 'bash', process.execPath, await built(contents, 'own.mjs')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stderr };
+}
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Setting {
@@ -170,6 +205,13 @@ describe('the log of a wrapped command', () => {
     });
     expect(code).toBe(6);
     expect(stderr).toMatch(/^ballot: the log cannot be written \(ENOSPC\)[^\n]*\n$/);
+  });
+
+  it('complains of every full disk, through one descriptor', async () => {
+    const { stderr, code } = await runHarness(complaints, '2> >(cat >&2)');
+    expect(stderr.match(/^ballot: the log cannot be written \(ENOSPC\)/gm)).toHaveLength(20);
+    // The first complaint opens one.
+    expect(code).toBe(1);
   });
 
   it.each([true, false])(
