@@ -22,7 +22,7 @@ function afterEvents(...events: readonly (readonly [at: number, event: Event])[]
   let state: State = start(plan, 0).state;
   if (state.name !== 'campaigning') throw new Error(`begins as ${state.name}`);
   const { campaign } = state.candidacy;
-  const leadership = { term: 1, deadline: 1e9, leaseDuration: 5000 };
+  const leadership = { term: 1, deadline: 1e9, leaseDuration: 5000, confirmed: true };
   let effects: readonly Effect[] = [];
   for (const [at, event] of [[0, { kind: 'elected', campaign, leadership }] as const, ...events])
     ({ state, effects } = transition(state, event, plan, at));
