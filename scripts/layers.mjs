@@ -37,7 +37,7 @@ const COMPOSERS = {
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': ['schedule/grammar.ts', 'schedule/zone.ts', 'schedule/errors.ts'],
   // The keeper stops the command when its supervisor cannot.
-  'zookeeper/will.ts': ['child/group.ts'],
+  'zookeeper/will.ts': ['child/run-processes.ts', 'child/proc.ts'],
 };
 
 /** Anybody may import these. */

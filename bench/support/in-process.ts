@@ -49,7 +49,7 @@ export class InProcess implements AsyncDisposable {
       sessionTimeout,
       leaseDuration: undefined,
       mixedFleet: false,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
     });
     this.#campaigns = this.#campaign(sessionTimeout, () => onElected(this));
   }

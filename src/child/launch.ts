@@ -4,9 +4,9 @@ import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../clock.ts';
 import { ExitCode, describe } from '../errors.ts';
-import { type GroupIdentity, ProcessGroup } from './group.ts';
 import { OutputReader, type OutputSink, type OutputStream } from './output.ts';
 import { type Pipe, takePipes } from './pipes.ts';
+import { type GroupIdentity, type ProcessName, type Report, RunProcesses, markOf } from './run-processes.ts';
 
 /** How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot be told apart. */
 export type Outcome =
@@ -15,20 +15,22 @@ export type Outcome =
   /** The command could not be started: 127 not found, 126 not executable or any other reason. */
   | { readonly kind: 'notStarted'; readonly code: 126 | 127; readonly message: string };
 
-/** One execution of the command: the leader of a process group and session of its own. */
+/** One execution of the command: its leader has a process group and session of its own. `RunProcesses` says what belongs to it. */
 export interface RunningCommand {
   /** Process id of the leader, which is the id of the group and session; `undefined` when it could not be started. */
   readonly pid: number | undefined;
-  /** What tells its process group from a later one of the same number: for the keeper's will. `undefined` when it could not be started. */
+  /** What tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could not be started. */
   readonly group: GroupIdentity | undefined;
   /** Resolves when the leader has ended and was reaped. Never rejects. */
   readonly exited: Promise<Outcome>;
-  /** Resolves when nothing of the process group is left (a zombie counts as gone), not before `exited`. Never rejects. */
+  /** Resolves when nothing of the run is left (a zombie counts as gone), not before `exited`. Never rejects. */
   readonly gone: Promise<void>;
-  /** Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a process outside the group that keeps the pipe open. */
+  /** Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a process outside the run that keeps the pipe open. */
   readonly drained: Promise<void>;
-  /** Sends a signal to the whole process group, if it is still the one that was started; does nothing when it is gone. */
+  /** Sends a signal to the whole run; does nothing when it is gone. Who cannot be signalled is reported. */
   signal(signal: NodeJS.Signals): void;
+  /** The processes of the run that live, but its leader. */
+  followers(): readonly ProcessName[];
 }
 
 export interface LaunchOptions {
@@ -39,6 +41,8 @@ export interface LaunchOptions {
   readonly bytes?: ReadonlyMap<string, Buffer>;
   /** Log the output line by line, or let the command inherit ballot's stdout and stderr. */
   readonly wrap: boolean;
+  /** Takes what is to be said of the run's processes. */
+  readonly report: Report;
 }
 
 /** What a pipe holds by default: one read empties it. */
@@ -159,6 +163,7 @@ function failed(outcome: Outcome): RunningCommand {
     gone: done,
     drained: done,
     signal: () => {},
+    followers: () => [],
   };
 }
 
@@ -167,7 +172,7 @@ function failed(outcome: Outcome): RunningCommand {
  * stdin, stdout and stderr. Never throws: a command that cannot be started has the outcome `notStarted`.
  *
  * @param output takes the lines of a wrapped command
- * @param clock paces the wait for the end of the group, after its leader has ended
+ * @param clock paces the wait for the end of the run, after its leader has ended
  */
 export function launch(options: LaunchOptions, output: OutputSink, clock: Clock = systemClock): RunningCommand {
   const pipes = options.wrap ? takePipes() : undefined;
@@ -179,17 +184,19 @@ export function launch(options: LaunchOptions, output: OutputSink, clock: Clock 
     return failed(notStarted(options.command[0], options.env['PATH'], error));
   }
   const exited = outcomeOf(child, options);
-  const group = child.pid === undefined ? undefined : ProcessGroup.startedBy(child.pid);
+  const processes =
+    child.pid === undefined ? undefined : RunProcesses.startedAs(child.pid, markOf(options.env), options.report, clock);
   const streams = readers(child, pipes, options, output);
-  const gone = exited.then(() => group?.untilGone(clock));
+  const gone = exited.then(() => processes?.untilGone(clock));
   const drained = Promise.all(streams.map((stream) => stream.drained(gone))).then(() => {});
   return {
     pid: child.pid,
-    group: group?.identity,
+    group: processes?.identity,
     exited,
     gone,
     drained,
-    signal: (signal) => void group?.signal(signal),
+    signal: (signal) => void processes?.signal(signal),
+    followers: () => processes?.followers() ?? [],
   };
 }
 

@@ -4,6 +4,7 @@ import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { launch } from '../child/launch.ts';
 import { preparePipes } from '../child/pipes.ts';
+import { markOf } from '../child/run-processes.ts';
 import { systemClock } from '../clock.ts';
 import type { CronConfig, RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
@@ -89,14 +90,25 @@ async function supervise(
     sessionTimeout: config.zookeeperSessionTimeout,
     leaseDuration: config.leaseDuration,
     mixedFleet: config.mixedFleet,
-    stop: { onLeaseLoss: config.onLeaseLoss, stopSignal: config.stopSignal, killAfter: config.killAfter },
+    stop: {
+      onLeaseLoss: config.onLeaseLoss,
+      stopSignal: config.stopSignal,
+      killAfter: config.killAfter,
+      mark: (runId) => markOf({ ...electionEnvironment(config), BALLOT_RUN_ID: runId }),
+    },
   });
   const supervisor = new Supervisor(
     {
       election,
       launch: (identity) =>
         launch(
-          { command: context.command, env: commandEnvironment(context, identity), bytes, wrap: config.wrapChildLogs },
+          {
+            command: context.command,
+            env: commandEnvironment(context, identity),
+            bytes,
+            wrap: config.wrapChildLogs,
+            report: (message, fields) => logger.error(message, { runId: identity.runId, ...fields }),
+          },
           logger,
           clock,
         ),
@@ -143,12 +155,19 @@ function commandEnvironment({ config, env }: RunContext, identity: RunIdentity):
   const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
   return {
     ...inherited,
-    BALLOT_CANDIDATE_ID: config.candidateId,
-    BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
-    BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
+    ...electionEnvironment(config),
     BALLOT_RUN_ID: identity.runId,
     ...token,
     ...tick,
+  };
+}
+
+/** What every run of this candidate is told of its election. */
+function electionEnvironment(config: RunConfig): NodeJS.ProcessEnv {
+  return {
+    BALLOT_CANDIDATE_ID: config.candidateId,
+    BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
+    BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
   };
 }
 

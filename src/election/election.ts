@@ -57,7 +57,7 @@ export interface ResignOptions {
 /** A run of the command as those need to know it who may have to end it. */
 export interface CommandRun {
   readonly runId: string;
-  /** Process group, with the start time of its leader; `undefined` while it is being started. */
+  /** Process group and session, with the start time of the leader; `undefined` while it is being started. */
   readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
   /** The first signal of a stop has been sent. */
   readonly signalled: boolean;
@@ -69,6 +69,8 @@ export interface StopRules {
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */
   readonly killAfter: number;
+  /** Entries of the environment (`NAME=value`) that only the processes of this run carry all of. */
+  readonly mark: (runId: string) => readonly string[];
 }
 
 export interface CampaignOptions {

@@ -112,9 +112,9 @@ export class Testament {
   }
 
   #will(): Will {
-    const { killAfter, stopSignal } = this.#rules;
+    const { killAfter, stopSignal, mark } = this.#rules;
     const holding = this.#holding;
-    const commands = this.#runs.map((run) => ({ ...run, stopSignal, killAfter }));
+    const commands = this.#runs.map((run) => ({ ...run, mark: mark(run.runId), stopSignal, killAfter }));
     if (holding === undefined) {
       const overtime = commands.length === 0 ? undefined : this.#overtime;
       return { commands, ...(overtime && { instants: this.#instants(overtime) }) };

@@ -1,5 +1,6 @@
 import { exitCode } from '../child/exit.ts';
-import type { RunningCommand } from '../child/launch.ts';
+import type { Outcome, RunningCommand } from '../child/launch.ts';
+import { namesOf } from '../child/run-processes.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';
@@ -50,6 +51,9 @@ interface Execution {
 /** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
 const DRAIN_WITHIN_MS = 10_000;
 
+/** A command that ends by itself within this time with success, and leaves processes, has made a daemon of itself, ms. */
+const DAEMON_WITHIN_MS = 2_000;
+
 /** Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
 const SILENT_LEDGER_MS = 50;
 
@@ -63,6 +67,7 @@ export class Executions {
   readonly #draining = new Set<Promise<void>>();
   /** Ids of the runs that are in the ledger, or are to be, and have no end there yet. */
   readonly #entered = new Map<number, string>();
+  #saidForeground = false;
   /** Since when, in monotonic ms, no entry was answered, over all ticks. */
   #unansweredSince: number | undefined;
 
@@ -104,6 +109,8 @@ export class Executions {
     if (execution === undefined) return;
     if (execution.command === undefined) return execution.calledOff.abort();
     execution.command.signal(signal);
+    // A stopped process takes its signal only when it is continued.
+    if (signal !== 'SIGKILL') execution.command.signal('SIGCONT');
     execution.signalled = true;
     this.#bequeath();
   }
@@ -237,15 +244,33 @@ export class Executions {
   async #follow(execution: Execution, command: RunningCommand): Promise<void> {
     const { clock, dispatch } = this.#parts;
     const { run } = execution;
+    const startedAt = clock.now();
     const outcome = await command.exited;
+    const ranFor = clock.now() - startedAt;
     // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
-    const cancel = clock.at(clock.now() + 1, () => dispatch({ kind: 'commandEnded', run, outcome }));
+    const cancel = clock.at(clock.now() + 1, () => {
+      dispatch({ kind: 'commandEnded', run, outcome, left: namesOf(command.followers()) });
+      this.#hintAtForeground(outcome, ranFor);
+    });
     await command.gone;
     cancel();
     this.#alive.delete(run);
     dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
     // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was started meanwhile has said so.
     this.#bequeath();
+  }
+
+  /** Said once: a daemon does the same at each run. */
+  #hintAtForeground(outcome: Outcome, ranFor: number): void {
+    const succeeded = outcome.kind === 'exited' && outcome.code === 0;
+    if (this.#saidForeground || !succeeded || ranFor > DAEMON_WITHIN_MS) return;
+    this.#saidForeground = true;
+    this.#parts.logger.warn(
+      'the command ended at once and left processes: if it is a daemon that puts itself into the background, run it in the foreground',
+      {
+        hint: 'look for an option such as --foreground, --no-daemon or -D; ballot supervises what it has started itself',
+      },
+    );
   }
 }
 

@@ -64,7 +64,9 @@ function overdue(state: In<'running'>, plan: Plan, now: number): Step {
 function leftBehind(state: In<'running'>, event: On<'commandEnded'>, plan: Plan, now: number): Step {
   const run = runOf(state.alive, event);
   if (run === undefined || run.stop !== undefined) return stay(state);
-  const left = note('warn', 'the command has ended and left processes of its group behind; stopping them');
+  const left = note('warn', 'the command has ended and left processes behind; stopping them', {
+    processes: event.left,
+  });
   const step = stopRun(run, { kind: 'leftovers' }, state.role, plan, now);
   return after([left, ...step.effects], goOn(state, state.role, replaced(state.alive, step.run), state.waiting, plan));
 }

@@ -65,7 +65,7 @@ export type Stop =
 /** Why a run is being stopped: for itself, or with all the others. */
 export type StopReason =
   | { readonly kind: 'runTimeout' }
-  /** The command has ended and left members of its process group behind. */
+  /** The command has ended and left processes behind. */
   | { readonly kind: 'leftovers' }
   /** The next tick has come (`concurrency=replace`). */
   | { readonly kind: 'replaced' }
@@ -160,8 +160,8 @@ export type Event =
   | { readonly kind: 'leaseRenewed'; readonly term: number; readonly deadline: number }
   | { readonly kind: 'leaseUnconfirmed'; readonly term: number; readonly why: string }
   | { readonly kind: 'leaseLost'; readonly term: number; readonly cause: LossCause }
-  /** The command itself has ended, members of its process group live on. */
-  | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome }
+  /** The command itself has ended, other processes of its run live on: `left` names them. */
+  | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome; readonly left: string }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
   /** The tick of a run is entered, and its command was started. */

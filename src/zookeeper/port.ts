@@ -88,7 +88,7 @@ export interface Session {
 }
 
 /**
- * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's process groups, waits until
+ * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's runs, waits until
  * nothing of them is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
  * processes of a host.
  */
@@ -101,11 +101,12 @@ export interface Will {
   readonly lease?: { readonly path: string; readonly version: number };
 }
 
-/** One process group of the command. */
+/** One run of the command. */
 export interface WillCommand {
-  /** The command's environment carries it as BALLOT_RUN_ID. */
   readonly runId: string;
-  /** `undefined` while the command is being started: then it is looked for by its environment. */
+  /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. */
+  readonly mark: readonly string[];
+  /** The group and session that it was started in; `undefined` while it is being started: then its mark is looked for. */
   readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */

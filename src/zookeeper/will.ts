@@ -1,13 +1,14 @@
 /**
  * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { type GroupIdentity, ProcessGroup } from '../child/group.ts';
+import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
+import { environmentHolds, listProcesses, readStat } from '../child/proc.ts';
+import { type GroupIdentity, namesOf, type Report, RunProcesses } from '../child/run-processes.ts';
 import { sleep, sleepUntil, systemClock } from '../clock.ts';
 import type { Will, WillCommand } from './port.ts';
 import { actsAt } from './will-instants.ts';
 
-/** SIGKILL is repeated for as long as the group is there: a member may have forked in between, ms. */
+/** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;
 
 /** Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still has not read its messages yet. */
@@ -65,22 +66,35 @@ export class Executor {
 }
 
 async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<void> {
-  const identity = command.group ?? (await lookForGroup(command.runId));
-  if (identity === undefined) return;
-  const group = new ProcessGroup(identity);
+  const group = command.group ?? (await lookForGroup(command.mark));
+  if (group === undefined) return;
+  const report: Report = (message, fields) => say(`run ${command.runId}: ${message}`, fields);
+  const run = new RunProcesses({ group, mark: command.mark }, report);
+  sayLeftBehind(run, report);
   const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
-  if (!command.signalled && systemClock.now() < killAt) group.signal(command.stopSignal);
-  await goneBy(group, killAt);
-  while (group.isAlive()) {
-    group.signal('SIGKILL');
-    await goneBy(group, systemClock.now() + KILL_AGAIN_MS);
+  if (!command.signalled && systemClock.now() < killAt) {
+    run.signal(command.stopSignal);
+    // A stopped process takes its signal only when it is continued.
+    run.signal('SIGCONT');
+  }
+  await goneBy(run, killAt);
+  while (run.isAlive()) {
+    run.signal('SIGKILL');
+    await goneBy(run, systemClock.now() + KILL_AGAIN_MS);
   }
 }
 
-/** Resolves when the group is gone, or at `at`. */
-async function goneBy(group: ProcessGroup, at: number): Promise<void> {
+function sayLeftBehind(run: RunProcesses, report: Report): void {
+  if (run.leaderLives) return;
+  const left = run.followers();
+  if (left.length === 0) return;
+  report('the command has ended and left processes behind; stopping them', { processes: namesOf(left) });
+}
+
+/** Resolves when the run is gone, or at `at`. */
+async function goneBy(run: RunProcesses, at: number): Promise<void> {
   const over = new AbortController();
-  const gone = group.untilGone(systemClock, over.signal).catch(() => undefined);
+  const gone = run.untilGone(systemClock, over.signal).catch(() => undefined);
   const time = sleepUntil(systemClock, at, over.signal).catch(() => undefined);
   await Promise.race([gone, time]);
   over.abort();
@@ -89,31 +103,43 @@ async function goneBy(group: ProcessGroup, at: number): Promise<void> {
 /** How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still has its supervisor's environment. */
 const LOOKS = { times: 10, every: 20 };
 
-async function lookForGroup(runId: string): Promise<GroupIdentity | undefined> {
+async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {
   for (let look = 1; ; look++) {
-    const found = findGroup(runId);
+    const found = findGroup(mark);
     if (found !== undefined || look === LOOKS.times) return found;
     await sleep(systemClock, LOOKS.every);
   }
 }
 
 /**
- * The group of a command that was being started when its supervisor died: the leader of a session of its own whose environment carries the run's id.
- * `undefined`: it was not started any more.
+ * The session of a command that was being started when its supervisor died: the oldest process that carries the mark.
+ * `undefined`: it was not started any more, or there is no /proc to find it in.
  */
-function findGroup(runId: string): GroupIdentity | undefined {
-  const mark = `BALLOT_RUN_ID=${runId}`;
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      if (!readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(mark)) continue;
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // proc(5): state, ppid, pgrp, session follow the name in parentheses.
-      const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return { pgid: Number(session), startTime: undefined };
-    } catch {
-      // It ended while it was looked at, or belongs to somebody else: not ours.
-    }
+function findGroup(mark: readonly string[]): GroupIdentity | undefined {
+  for (const pid of listProcesses() ?? []) {
+    if (environmentHolds(pid, mark) !== true) continue;
+    const stat = readStat(pid);
+    if (typeof stat === 'string' || stat.dead) continue;
+    const leader = readStat(stat.session);
+    // Without its leader the age of the run is not known: whoever carries the mark belongs to it.
+    return { pgid: stat.session, startTime: typeof leader === 'string' ? undefined : leader.startTime };
   }
   return undefined;
+}
+
+/** A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is lost. */
+function say(message: string, fields: Readonly<Record<string, string>>): void {
+  const line = `ballot: ${message} (${Object.values(fields).join(', ')})\n`;
+  try {
+    // Opened anew, it does not block, and the description that the command may share stays as it is.
+    const file = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+    try {
+      writeSync(file, line);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // A socket cannot be opened. Another thread writes, and waits if it has to.
+    write(2, line, () => undefined);
+  }
 }

@@ -53,7 +53,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
       sessionTimeout: TIMEOUT_MS,
       leaseDuration,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
       mixedFleet: false,
     });
     open.push(() => election.close(500));

@@ -42,7 +42,7 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
       candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
       sessionTimeout: TIMEOUT_MS,
       leaseDuration: undefined,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
       mixedFleet: false,
     });
     open.push(() => election.close(500));

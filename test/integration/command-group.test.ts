@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { ProcessGroup } from '../../src/child/group.ts';
+import { type GroupIdentity, RunProcesses } from '../../src/child/run-processes.ts';
 import { Lines, alive, processStat, shell, start } from '../support/command.ts';
 import { poll } from '../support/poll.ts';
 
@@ -11,6 +11,8 @@ const line = async (lines: Lines, index = 0): Promise<string> => {
   await poll(() => lines.stdout.length > index);
   return lines.stdout[index]!;
 };
+/** The processes of a run that carry no mark: those of its session. */
+const processesOf = (group: GroupIdentity): RunProcesses => new RunProcesses({ group, mark: [] }, () => {});
 const pending = (promise: Promise<unknown>, ms: number): Promise<boolean> =>
   Promise.race([promise.then(() => false), new Promise<boolean>((resolve) => setTimeout(() => resolve(true), ms))]);
 
@@ -71,13 +73,13 @@ describe('the surroundings of a command', () => {
   });
 });
 
-describe('the process group of a command', () => {
+describe('the session of a command', () => {
   it('is gone at once with a command that leaves nobody', async () => {
     const run = shell('exit 0');
     await run.exited;
     let timers = 0;
     const clock = { ...systemClock, at: () => ((timers += 1), () => {}) };
-    await new ProcessGroup(run.group!).untilGone(clock);
+    await processesOf(run.group!).untilGone(clock);
     expect(timers).toBe(0);
     await run.gone;
   });
@@ -144,19 +146,19 @@ ctypes.CDLL(None).pthread_exit(None)`;
     const run = start(['python3', '-c', script], lines);
     await line(lines);
     await poll(() => processStat(run.pid!)?.state === 'Z');
-    expect(new ProcessGroup(run.group!).isAlive()).toBe(true);
+    expect(processesOf(run.group!).isAlive()).toBe(true);
     run.signal('SIGKILL');
     await run.gone;
   });
 
   it('is never taken for another one with the same number', async () => {
     const run = start(['sleep', '60']);
-    const earlier = new ProcessGroup({ pgid: run.pid!, startTime: '1' });
+    const earlier = processesOf({ pgid: run.pid!, startTime: '1' });
     expect(earlier.signal('SIGKILL')).toBe('gone');
     expect(earlier.isAlive()).toBe(false);
     await earlier.untilGone(systemClock);
     expect(alive(run.pid!)).toBe(true);
-    const copy = new ProcessGroup(JSON.parse(JSON.stringify(run.group)) as NonNullable<typeof run.group>);
+    const copy = processesOf(JSON.parse(JSON.stringify(run.group)) as GroupIdentity);
     expect(copy.signal('SIGKILL')).toBe('sent');
     await run.gone;
     expect(copy.signal('SIGKILL')).toBe('gone');
@@ -165,13 +167,13 @@ ctypes.CDLL(None).pthread_exit(None)`;
   it('does not include a process that only shares the number as a group of another session', async () => {
     const run = shell('exit 0');
     await run.gone;
-    expect(new ProcessGroup({ pgid: run.pid!, startTime: run.group!.startTime }).signal('SIGTERM')).toBe('gone');
+    expect(processesOf({ pgid: run.pid!, startTime: run.group!.startTime }).signal('SIGTERM')).toBe('gone');
   });
 
   it('ends the wait when it is aborted', async () => {
     const run = start(['sleep', '60']);
     const abort = new AbortController();
-    const wait = new ProcessGroup(run.group!).untilGone(systemClock, abort.signal);
+    const wait = processesOf(run.group!).untilGone(systemClock, abort.signal);
     abort.abort(new Error('enough'));
     await expect(wait).rejects.toThrow('enough');
     run.signal('SIGKILL');

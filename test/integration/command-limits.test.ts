@@ -18,7 +18,7 @@ const results = [];
 for (const free of steps) {
   for (let count = 0; count < Number(free); count += 1) closeSync(held.pop());
   let output = '';
-  const run = launch({ command: ['/bin/sh', '-c', script], env: process.env, wrap: true }, { output: ({ lines }) => void (output += lines.toString()) });
+  const run = launch({ command: ['/bin/sh', '-c', script], env: process.env, wrap: true, report: () => {} }, { output: ({ lines }) => void (output += lines.toString()) });
   const outcome = await run.exited;
   await run.gone;
   await run.drained;

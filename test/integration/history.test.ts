@@ -87,7 +87,7 @@ async function lead(base: string, candidateId: string): Promise<Leader> {
     sessionTimeout: 4000,
     leaseDuration: undefined,
     mixedFleet: false,
-    stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+    stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
   });
   elections.push(election);
   const signal = AbortSignal.timeout(10_000);

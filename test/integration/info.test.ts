@@ -165,7 +165,7 @@ describe('an election', () => {
       sessionTimeout: 4000,
       leaseDuration: undefined,
       mixedFleet: false,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000 },
+      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
     });
     elections.push(election);
     const term = await election.campaign({

@@ -90,6 +90,10 @@ export class NotStarted implements RunningCommand {
   readonly drained = Promise.resolve();
 
   signal(): void {}
+
+  followers(): [] {
+    return [];
+  }
 }
 
 /** One process group. */
@@ -164,6 +168,10 @@ export class SimulatedCommand implements RunningCommand {
         if (!this.#leavesBehind) this.#endGroup();
       });
     }
+  }
+
+  followers(): [] {
+    return [];
   }
 
   /** The machine is gone, and everything on it. */

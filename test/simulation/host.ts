@@ -64,7 +64,7 @@ class Incarnation {
       candidate: { candidateId: name, hostname: name, pid: String(generation) },
       sessionTimeout: setting.sessionTimeout,
       leaseDuration: setting.leaseDuration,
-      stop: setting.plan,
+      stop: { ...setting.plan, mark: () => [] },
       mixedFleet: setting.mixedFleet,
     });
     const watched = new WatchedElection(election, name, this.process, clock, tenures);

@@ -20,7 +20,7 @@ export function start(
   sink: OutputSink = new Lines(),
   options: Partial<LaunchOptions> = {},
 ): RunningCommand {
-  return launch({ command, env: process.env, wrap: true, ...options }, sink);
+  return launch({ command, env: process.env, wrap: true, report: () => {}, ...options }, sink);
 }
 
 export const shell = (script: string, sink?: OutputSink): RunningCommand => start(['sh', '-c', script], sink);

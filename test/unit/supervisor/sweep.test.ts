@@ -126,7 +126,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
       continue;
     }
     if (fresh) add({ kind: 'tooLate', run });
-    if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 } });
+    if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 }, left: '' });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
         add({ kind: 'runEnded', run, outcome: { kind: 'exited', code }, exitCode: code }, after);
@@ -149,7 +149,7 @@ const stale: readonly Event[] = [
   { kind: 'leaseRenewed', term: -1, deadline: 1e9 },
   { kind: 'leaseUnconfirmed', term: -1, why: '' },
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
-  { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 } },
+  { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 }, left: '' },
   { kind: 'resigned', resignation: -1, error: 'why' },
   { kind: 'stayed', resignation: -1 },
   { kind: 'runStarted', run: -1 },

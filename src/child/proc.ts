@@ -1,0 +1,159 @@
+/** Processes as Linux shows them in /proc (proc(5)), and signals to them. Without a /proc nothing is known of any. */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+
+export interface ProcessStat {
+  readonly pid: number;
+  /** Its name as the kernel has it (15 bytes), printable. */
+  readonly name: string;
+  readonly group: number;
+  readonly session: number;
+  /** Clock ticks from the boot to its start, as text. */
+  readonly startTime: string;
+  readonly dead: boolean;
+  /** It has no environment to read at this moment: it ends, or executes another program. */
+  readonly inTransit: boolean;
+}
+
+/** `'none'`: no such process. `'unknown'`: it could not be read for another reason (out of descriptors, say). */
+export type Reading = ProcessStat | 'none' | 'unknown';
+
+/** The system call's error code, such as ENOENT. */
+function errorCode(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}
+
+const SMALL_BYTES = 4096;
+const small = Buffer.allocUnsafeSlow(SMALL_BYTES);
+
+/** Reads a file that the kernel writes in one piece: half the cost of readFileSync, which counts at a handover. */
+function readSmall(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    return small.toString('latin1', 0, readSync(file, small, 0, SMALL_BYTES, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Whether this system has a /proc that shows this process. */
+export const hasProc = ((): boolean => {
+  try {
+    readSmall('/proc/self/stat');
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/** PF_KTHREAD of Linux: a thread of the kernel's own. */
+const KERNEL_THREAD = 0x0020_0000;
+
+/** Reads /proc/PID/stat. */
+export function readStat(pid: number): Reading {
+  let text: string;
+  try {
+    text = readSmall(`/proc/${pid}/stat`);
+  } catch (error) {
+    const code = errorCode(error);
+    return code === 'ENOENT' || code === 'ESRCH' ? 'none' : 'unknown';
+  }
+  // The name is in parentheses and may hold anything, so fields are counted from the last one. [0] is field 3.
+  const end = text.lastIndexOf(')');
+  const fields = text.slice(end + 2).split(' ');
+  const state = fields[0];
+  // A process whose main thread has ended while others go on shows as a zombie too, with more than one thread.
+  const dead = state === 'X' || state === 'x' || (state === 'Z' && Number(fields[17]) <= 1);
+  const isKernels = (Number(fields[6]) & KERNEL_THREAD) !== 0;
+  return {
+    pid,
+    name: text.slice(text.indexOf('(') + 1, end).replace(/[^\x20-\x7e]/g, '?'),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTime: fields[19] ?? '',
+    dead,
+    // Field 50: where the environment begins.
+    inTransit: !dead && !isKernels && fields[47] === '0',
+  };
+}
+
+/**
+ * Whether the environment of a process holds all of these `NAME=value` entries. `'unknown'`: it could not be seen at
+ * this moment. The environment of another user's process is not shown, and counts as one without them.
+ */
+export function environmentHolds(pid: number, entries: readonly string[]): boolean | 'unknown' {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch (error) {
+    return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '') ? false : 'unknown';
+  }
+  if (text !== '') {
+    const all = text.split('\0');
+    return entries.every((entry) => all.includes(entry));
+  }
+  const stat = readStat(pid);
+  return stat === 'unknown' || (stat !== 'none' && stat.inTransit) ? 'unknown' : false;
+}
+
+/** All processes that are shown, in ascending order; `undefined` when they cannot be listed. */
+export function listProcesses(): number[] | undefined {
+  try {
+    const pids = readdirSync('/proc').map(Number);
+    return pids.filter((pid) => pid > 0).toSorted((a, b) => a - b);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The numbers from `first` to `last` that name a process or a thread. */
+export function numbersInUse(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i).filter((pid) => existsSync(`/proc/${pid}`));
+}
+
+/** The process number that was given out last; `undefined` when that is not told. */
+export function lastProcess(): number | undefined {
+  try {
+    const last = Number(readSmall('/proc/loadavg').split(' ')[4]);
+    return last > 0 ? last : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How many processes and threads the machine has started since its boot; `undefined` when that is not told. */
+export function countStarts(): number | undefined {
+  try {
+    const [, count] = /^processes (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1')) ?? [];
+    return count === undefined ? undefined : Number(count);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Process numbers are given out in ascending order up to this one, then anew from 300; 0 when that is not told. */
+export function highestProcess(): number {
+  try {
+    return Number(readSmall('/proc/sys/kernel/pid_max'));
+  } catch {
+    return 0;
+  }
+}
+
+/** `refused`: the kernel does not let us signal it. */
+export type Delivery = 'sent' | 'gone' | 'refused';
+
+/** Sends a signal to a process, or to a group by its negative number. */
+export function send(target: number, signal: NodeJS.Signals | 0): Delivery {
+  try {
+    process.kill(target, signal);
+    return 'sent';
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ESRCH') return 'gone';
+    if (code === 'EPERM') return 'refused';
+    throw error;
+  }
+}
+
+/** Whether a process, or a group by its negative number, is known to the kernel, be it a zombie, and may be signalled. */
+export const ask = (target: number): Delivery => send(target, 0);

@@ -1,0 +1,296 @@
+/** What belongs to a run of the command: who it is, signals to all of it, and when nothing of it is left. */
+import { type Clock, sleep, systemClock } from '../clock.ts';
+import {
+  ask,
+  countStarts,
+  type Delivery,
+  environmentHolds,
+  hasProc,
+  highestProcess,
+  lastProcess,
+  listProcesses,
+  numbersInUse,
+  type ProcessStat,
+  readStat,
+  send,
+} from './proc.ts';
+
+/**
+ * The process that the command was started as: leader of a process group and session of its own. `startTime` is field
+ * 22 of `/proc/PID/stat` (clock ticks since boot, as text), which tells it from a later one with the same number;
+ * `undefined` where it cannot be known.
+ */
+export interface GroupIdentity {
+  readonly pgid: number;
+  readonly startTime: string | undefined;
+}
+
+/** What everybody who stops a run needs to know of it. Plain data: the supervisor hands it to the keeper. */
+export interface RunTraits {
+  readonly group: GroupIdentity;
+  /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. Empty: not to be used. */
+  readonly mark: readonly string[];
+}
+
+/** Says something of the run where it is read: in the supervisor's log, on the keeper's stderr. */
+export type Report = (message: string, fields: Readonly<Record<string, string>>) => void;
+
+export interface ProcessName {
+  readonly pid: number;
+  readonly name: string;
+}
+
+/** The wait for a run's end asks at intervals that grow from the first to the last of these, ms. */
+const POLL_MS = { first: 2, growth: 1.5, last: 50 } as const;
+
+/** How often it is said that processes cannot be signalled, ms. */
+const REFUSED_AGAIN_MS = 60_000;
+
+/** So many process numbers are asked one by one; for more it is cheaper to list all processes. */
+const ASKED_ONE_BY_ONE = 64;
+
+/** Numbers below are not given out a second time, and as many starts may go uncounted while a run is started. */
+const RESERVED_NUMBERS = 300;
+
+/** A process that shows no environment is looked at again so many times, for some 200 ms: executing a program takes less. */
+const LOOKS_IN_TRANSIT = 10;
+
+/** The variables by which the processes of a run are known. A run id alone may occur in two elections on one host. */
+const MARKS = [
+  'BALLOT_RUN_ID',
+  'BALLOT_ZOOKEEPER_BASE_PATH',
+  'BALLOT_ZOOKEEPER_SERVERS',
+  'BALLOT_CANDIDATE_ID',
+] as const;
+
+/** The entries of a command's environment that only its run's processes have. Empty without a BALLOT_RUN_ID. */
+export function markOf(env: NodeJS.ProcessEnv): string[] {
+  if (env[MARKS[0]] === undefined) return [];
+  return MARKS.filter((name) => env[name] !== undefined).map((name) => `${name}=${env[name]}`);
+}
+
+/** Processes as a log names them: `4711 sleep, 4712 job`. */
+export function namesOf(processes: readonly ProcessName[]): string {
+  const names = processes.slice(0, 10).map(({ pid, name }) => `${pid} ${name}`);
+  return [...names, ...(processes.length > 10 ? [`${processes.length - 10} more`] : [])].join(', ');
+}
+
+/**
+ * The processes of one run: every process of the session that the command was started in, whatever process group it
+ * has moved to; and every process that left the session but carries the run's mark in its environment, unless it is
+ * older than the command. Zombies count as gone, since in a container nobody may reap them.
+ *
+ * The session is told from a later one with the same number: the kernel does not give a number out again while it names
+ * a session with members, so another start time of its leader proves that the whole session is gone.
+ *
+ * Where there is no `/proc`, the number of the process group alone decides (`kill(-pgid, 0)`): then zombies count as
+ * alive until somebody reaps them, and a number that was used again between two looks is not noticed.
+ */
+export class RunProcesses {
+  readonly identity: GroupIdentity;
+  readonly #mark: readonly string[];
+  readonly #report: Report;
+  readonly #clock: Clock;
+  /** The machine's count of starts when the command was started; `undefined`: not known, so every process is looked at. */
+  readonly #startsBefore: number | undefined;
+  readonly #highest: number;
+  #gone = false;
+  /** Those that the last look saw alive: asking them again spares the next look. */
+  #members: readonly ProcessStat[] = [];
+  /** Process groups of the session that the last of these looks found. */
+  #groups: ReadonlySet<number> = new Set();
+  /** Looks in a row that could not see whether a process belongs to the run, for it was executing a program. */
+  #looksInTransit = 0;
+  /** The last look could not read something. */
+  #isBlind = false;
+  #refusedSaidAt = -Infinity;
+
+  constructor({ group, mark }: RunTraits, report: Report, clock: Clock = systemClock, startsBefore?: number) {
+    this.identity = group;
+    this.#mark = mark;
+    this.#report = report;
+    this.#clock = clock;
+    this.#startsBefore = startsBefore;
+    this.#highest = startsBefore === undefined ? 0 : highestProcess();
+  }
+
+  /** The processes of a run whose leader has just been started and cannot have been reaped yet. */
+  static startedAs(leader: number, mark: readonly string[], report: Report, clock: Clock): RunProcesses {
+    const stat = hasProc ? readStat(leader) : 'unknown';
+    const group = { pgid: leader, startTime: typeof stat === 'string' ? undefined : stat.startTime };
+    return new RunProcesses({ group, mark }, report, clock, countStarts());
+  }
+
+  /** Sends a signal to all of them. Never throws for a run that is gone. Those who cannot be signalled are reported. */
+  signal(signal: NodeJS.Signals): Delivery {
+    if (this.#gone) return 'gone';
+    if (!hasProc) return this.#signalGroup(signal);
+    this.#members = this.#look(this.#hasSession());
+    if (this.#members.length === 0 && !this.isAlive()) return 'gone';
+    // By group where that is safe: a process group lies within one session, and nobody in it can fork out of the way.
+    const groups = new Set(this.#members.filter((member) => this.#isInSession(member)).map(({ group }) => group));
+    for (const group of groups) send(-group, signal);
+    for (const member of this.#members) if (!this.#isInSession(member)) send(member.pid, signal);
+    const refused = this.#members.filter(({ pid }) => ask(pid) === 'refused');
+    const isHidden = this.#members.length === 0 && this.#isHidden(this.#hasSession());
+    if (refused.length === 0 && !isHidden) return 'sent';
+    this.#sayRefused(refused, signal);
+    return 'refused';
+  }
+
+  /** Whether anything of the run still lives. Once false, false for ever. */
+  isAlive(): boolean {
+    if (this.#gone) return false;
+    const alive = hasProc ? this.#anyAlive() : ask(-this.identity.pgid) !== 'gone';
+    if (!alive) this.#members = [];
+    this.#gone = !alive;
+    return alive;
+  }
+
+  /** Those that live, but the leader: what the command leaves behind when it has ended. */
+  followers(): ProcessName[] {
+    if (this.#gone || !hasProc) return [];
+    this.#members = this.#look(this.#hasSession());
+    return this.#members.filter(({ pid }) => pid !== this.identity.pgid);
+  }
+
+  /** Whether the command itself lives, not only what it has started. */
+  get leaderLives(): boolean {
+    if (this.#gone) return false;
+    return hasProc ? this.#leader() === 'alive' : ask(this.identity.pgid) !== 'gone';
+  }
+
+  /** Resolves when nothing is left: at once, without a timer, when that is so already. Rejects with the signal's reason. */
+  async untilGone(clock: Clock, signal?: AbortSignal): Promise<void> {
+    let interval: number = POLL_MS.first;
+    while (this.isAlive()) {
+      await sleep(clock, interval, signal);
+      interval = Math.min(interval * POLL_MS.growth, POLL_MS.last);
+    }
+  }
+
+  #anyAlive(): boolean {
+    const leader = this.#leader();
+    if (leader === 'alive') return true;
+    if (this.#members.some((member) => this.#stillLives(member))) return true;
+    const hasSession = leader !== 'replaced';
+    this.#members = this.#look(hasSession);
+    if (this.#members.length > 0 || this.#isBlind || this.#isHidden(hasSession)) return true;
+    return this.#looksInTransit > 0 && this.#looksInTransit <= LOOKS_IN_TRANSIT;
+  }
+
+  #hasSession(): boolean {
+    return this.#leader() !== 'replaced';
+  }
+
+  #isInSession({ session }: ProcessStat): boolean {
+    return session === this.identity.pgid;
+  }
+
+  /** Without /proc. */
+  #signalGroup(signal: NodeJS.Signals): Delivery {
+    const delivery = send(-this.identity.pgid, signal);
+    this.#gone = delivery === 'gone';
+    if (delivery === 'refused') this.#sayRefused([], signal);
+    return delivery;
+  }
+
+  /** `ended`: a zombie. `replaced`: its number names another process, so nothing of its session is left. */
+  #leader(): 'alive' | 'ended' | 'missing' | 'replaced' {
+    const stat = readStat(this.identity.pgid);
+    if (stat === 'none') return 'missing';
+    if (stat === 'unknown') return 'alive';
+    const { startTime } = this.identity;
+    if (startTime !== undefined && stat.startTime !== startTime) return 'replaced';
+    return stat.dead ? 'ended' : 'alive';
+  }
+
+  #stillLives({ pid, startTime }: ProcessStat): boolean {
+    const stat = readStat(pid);
+    // What cannot be read may live: better to wait than to start the command elsewhere too early.
+    return stat === 'unknown' || (stat !== 'none' && !stat.dead && stat.startTime === startTime);
+  }
+
+  /** Twice, if processes were started meanwhile: a member that forks and ends may put its child where was looked already. */
+  #look(hasSession: boolean): ProcessStat[] {
+    const before = lastProcess();
+    const found = this.#lookOnce(before, hasSession);
+    if (found.length > 0) return found;
+    const after = lastProcess();
+    return before !== undefined && before === after ? found : this.#lookOnce(after, hasSession);
+  }
+
+  #lookOnce(last: number | undefined, hasSession: boolean): ProcessStat[] {
+    this.#isBlind = false;
+    let inTransit = false;
+    const found: ProcessStat[] = [];
+    for (const pid of this.#candidates(last)) {
+      const stat = readStat(pid);
+      if (stat === 'unknown') this.#isBlind = true;
+      if (typeof stat === 'string' || stat.dead || this.#isOlder(stat)) continue;
+      const belongs = (hasSession && this.#isInSession(stat)) || this.#isMarked(pid);
+      inTransit ||= belongs === 'unknown';
+      if (belongs === true) found.push(stat);
+    }
+    this.#looksInTransit = inTransit ? this.#looksInTransit + 1 : 0;
+    if (found.length === 0) return found;
+    const members = withoutThreads(found);
+    this.#groups = new Set(members.filter((member) => this.#isInSession(member)).map(({ group }) => group));
+    return members;
+  }
+
+  #isOlder({ startTime }: ProcessStat): boolean {
+    return Number(startTime) < Number(this.identity.startTime ?? 0);
+  }
+
+  #isMarked(pid: number): boolean | 'unknown' {
+    return this.#mark.length > 0 && environmentHolds(pid, this.#mark);
+  }
+
+  /** Every number that may belong to the run, in ascending order: from the leader's to the last one given out. */
+  #candidates(last: number | undefined): readonly number[] {
+    const first = this.identity.pgid;
+    const ascends = last !== undefined && last >= first && this.#ascendSince(last);
+    if (ascends && last - first < ASKED_ONE_BY_ONE) return numbersInUse(first, last);
+    const all = listProcesses();
+    this.#isBlind ||= all === undefined;
+    return (ascends ? all?.filter((pid) => pid >= first && pid <= last) : all) ?? [];
+  }
+
+  /** Whether all process numbers that were given out since the start of the command lie between the leader's and `last`. */
+  #ascendSince(last: number): boolean {
+    const now = countStarts();
+    if (this.#startsBefore === undefined || now === undefined) return false;
+    const starts = now - this.#startsBefore + RESERVED_NUMBERS;
+    return starts < this.#highest - RESERVED_NUMBERS && last - this.identity.pgid <= starts;
+  }
+
+  /**
+   * Whether a process group of the run has members that we may not signal and that /proc does not show (`hidepid`): the
+   * kernel answers for them, though nothing is seen of them.
+   */
+  #isHidden(hasSession: boolean): boolean {
+    const groups = hasSession ? [this.identity.pgid, ...this.#groups] : [];
+    const refusing = groups.filter((group) => ask(-group) === 'refused');
+    if (refusing.length === 0) return false;
+    const shown = (listProcesses() ?? []).map(readStat).map((stat) => (typeof stat === 'string' ? 0 : stat.group));
+    return refusing.some((group) => !shown.includes(group));
+  }
+
+  #sayRefused(refused: readonly ProcessName[], signal: NodeJS.Signals): void {
+    const now = this.#clock.now();
+    if (now < this.#refusedSaidAt + REFUSED_AGAIN_MS) return;
+    this.#refusedSaidAt = now;
+    this.#report(
+      'processes of the command run as another user, and ballot may not signal them (EPERM): the run is not over before ' +
+        'they end. Stop them as that user; and run ballot as that user, or as root, instead of sudo or su in the command',
+      { signal, processes: refused.length === 0 ? `group ${this.identity.pgid}` : namesOf(refused) },
+    );
+  }
+}
+
+/** Without what is no process of its own: a thread's number can be asked for as well. */
+function withoutThreads(found: ProcessStat[]): ProcessStat[] {
+  const processes = new Set(listProcesses() ?? found.map(({ pid }) => pid));
+  return found.filter(({ pid }) => processes.has(pid));
+}

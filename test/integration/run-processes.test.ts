@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Arena, expectNoOverlaps, isAlive, type Candidate } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+let zookeeper: Ensemble;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+});
+afterAll(() => zookeeper?.close());
+afterEach(expectNoOverlaps);
+
+const arena = (): Arena => new Arena(zookeeper.connectString);
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Waits for the job of that name and returns its process id. It holds the journal's lock, as all of the command do. */
+function jobOf(candidate: Candidate, name = 'sleep'): Promise<number> {
+  return poll(() => candidate.descendants().find((pid) => nameOf(pid) === name), { what: `${name} of the command` });
+}
+
+describe.each([
+  ['in a process group that timeout has made', 'timeout 600 sleep 600'],
+  ['in a process group of job control', "bash -c 'set -m; sleep 600 & wait'"],
+  ['in a session of its own', 'setsid sleep 600 & wait'],
+])('a job of the command %s', (_, script) => {
+  it('ends with a stop by SIGTERM, before ballot resigns', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script });
+    await jobOf(leader);
+    const next = await stage.stand();
+    leader.signal('SIGTERM');
+    expect(await leader.end()).toBe(143);
+    expect(leader.descendants()).toEqual([]);
+    await stage.journal.started(1, { candidate: next.id });
+  });
+
+  it('ends by the will of a supervisor that was killed, before anybody else starts', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script });
+    await jobOf(leader);
+    const next = await stage.stand();
+    leader.signal('SIGKILL');
+    await stage.journal.started(1, { candidate: next.id });
+    expect(leader.descendants()).toEqual([]);
+  });
+});
+
+it('a command that is stopped (SIGSTOP) is continued, so that it gets its grace', async () => {
+  await using stage = arena();
+  const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
+  await stage.journal.started();
+  process.kill(leader.commandPid, 'SIGSTOP');
+  leader.signal('SIGTERM');
+  expect(await leader.end()).toBe(7);
+  expect(stage.journal.entries().map(({ event }) => event)).toContain('graceful');
+});
+
+it('a stopped command is continued by the will too', async () => {
+  await using stage = arena();
+  const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
+  await stage.journal.started();
+  process.kill(leader.commandPid, 'SIGSTOP');
+  leader.signal('SIGKILL');
+  await stage.journal.noted('graceful');
+});
+
+describe('what the command leaves behind', () => {
+  const leaves = 'setsid sleep 600 8>&- & until [ -e "$journal.open" ]; do stay 0.02; done; exit 5';
+
+  it('is named, by pid and name, and what is likely meant is said once', async () => {
+    await using stage = arena();
+    const daemon = { script: 'setsid sleep 600 & exit 0', flags: { 'on-child-success': 'rerun' } };
+    const leader = stage.start(daemon);
+    const { processes } = await leader.says('left processes behind');
+    expect(processes).toMatch(/^\d+ (sleep|setsid|bash)$/);
+    await leader.says('the run is over', { count: 3 });
+    expect(leader.said('run it in the foreground')).toHaveLength(1);
+  });
+
+  it('is named by the keeper', async () => {
+    await using stage = arena();
+    const leader = stage.start({ script: `trap '' TERM; ${leaves}`, flags: { 'kill-after': '60s' } });
+    const job = await jobOf(leader);
+    process.kill(leader.pid, 'SIGSTOP');
+    process.kill(leader.commandPid, 'SIGKILL');
+    await poll(() => !isAlive(leader.commandPid));
+    leader.signal('SIGKILL');
+    await poll(() => leader.stderr.includes(`left processes behind; stopping them (${job} sleep)`));
+    await poll(() => !isAlive(job) || undefined, { what: 'the end of the job' }).catch(() => undefined);
+  });
+});
