@@ -10,8 +10,8 @@ export interface ProcessStat {
   /** Clock ticks from the boot to its start, as text. */
   readonly startTime: string;
   readonly dead: boolean;
-  /** It has no environment to read at this moment: it ends, or executes another program. */
-  readonly inTransit: boolean;
+  /** Length of its environment; `undefined` while it has none to read: it ends, or executes another program. */
+  readonly environmentBytes: number | undefined;
 }
 
 /** `'none'`: no such process. `'unknown'`: it could not be read for another reason (out of descriptors, say). */
@@ -71,28 +71,39 @@ export function readStat(pid: number): Reading {
     session: Number(fields[3]),
     startTime: fields[19] ?? '',
     dead,
-    // Field 50: where the environment begins.
-    inTransit: !dead && !isKernels && fields[47] === '0',
+    environmentBytes: isKernels ? 0 : environmentBytes(fields),
   };
 }
 
+/** Fields 50 and 51 of stat are the addresses of its begin and end; field 26, the program's, is set after them. */
+function environmentBytes(fields: readonly string[]): number | undefined {
+  return fields[23] === '0' ? undefined : Number(fields[48]) - Number(fields[47]);
+}
+
+/** An environment that changes under our eyes is read so many times. */
+const READINGS = 3;
+
 /**
  * Whether the environment of a process holds all of these `NAME=value` entries. `'unknown'`: it could not be seen at
- * this moment. The environment of another user's process is not shown, and counts as one without them.
+ * this moment, for a program that is just being executed. The environment of another user's process is not shown, and
+ * counts as one without them.
  */
 export function environmentHolds(pid: number, entries: readonly string[]): boolean | 'unknown' {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
-  } catch (error) {
-    return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '') ? false : 'unknown';
+  for (let reading = 1; reading <= READINGS; reading++) {
+    let environment: Buffer;
+    try {
+      environment = readFileSync(`/proc/${pid}/environ`);
+    } catch (error) {
+      return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '') ? false : 'unknown';
+    }
+    const all = environment.toString().split('\0');
+    if (entries.every((entry) => all.includes(entry))) return true;
+    const stat = readStat(pid);
+    if (stat === 'unknown') return stat;
+    // What was read is all that there is.
+    if (stat === 'none' || stat.dead || stat.environmentBytes === environment.length) return false;
   }
-  if (text !== '') {
-    const all = text.split('\0');
-    return entries.every((entry) => all.includes(entry));
-  }
-  const stat = readStat(pid);
-  return stat === 'unknown' || (stat !== 'none' && stat.inTransit) ? 'unknown' : false;
+  return 'unknown';
 }
 
 /** All processes that are shown, in ascending order; `undefined` when they cannot be listed. */

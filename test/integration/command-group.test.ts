@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { type GroupIdentity, RunProcesses } from '../../src/child/run-processes.ts';
+import { countStarts } from '../../src/child/proc.ts';
+import { type GroupIdentity, markOf, RunProcesses } from '../../src/child/run-processes.ts';
 import { Lines, alive, processStat, shell, start } from '../support/command.ts';
 import { poll } from '../support/poll.ts';
 
@@ -177,6 +178,77 @@ ctypes.CDLL(None).pthread_exit(None)`;
     abort.abort(new Error('enough'));
     await expect(wait).rejects.toThrow('enough');
     run.signal('SIGKILL');
+    await run.gone;
+  });
+});
+
+describe('processes that left the session of a command', () => {
+  const marked = (basePath: string): NodeJS.ProcessEnv => ({
+    ...process.env,
+    BALLOT_RUN_ID: '7.1',
+    BALLOT_ZOOKEEPER_BASE_PATH: basePath,
+  });
+  const leaves = ['sh', '-c', 'setsid sh -c "echo \\$\\$; exec sleep 60" & wait'] as const;
+
+  it('belong to its run by their environment, not to one of the same id in another election', async () => {
+    const [one, other] = [new Lines(), new Lines()];
+    const run = start(leaves, one, { env: marked('/one') });
+    const beside = start(leaves, other, { env: marked('/other') });
+    const [stray, strayBeside] = [Number(await line(one)), Number(await line(other))];
+    run.signal('SIGKILL');
+    await run.gone;
+    expect(alive(stray)).toBe(false);
+    expect(alive(strayBeside)).toBe(true);
+    beside.signal('SIGKILL');
+    await beside.gone;
+    expect(alive(strayBeside)).toBe(false);
+  });
+
+  it('hold the end of the run up, and are named', async () => {
+    const lines = new Lines();
+    const run = start(['sh', '-c', 'setsid sh -c "echo \\$\\$; exec sleep 60" & exit 0'], lines, {
+      env: marked('/one'),
+    });
+    const stray = Number(await line(lines));
+    await run.exited;
+    await poll(() => run.followers().some(({ pid, name }) => pid === stray && name === 'sleep'));
+    expect(await pending(run.gone, 150)).toBe(true);
+    process.kill(stray, 'SIGKILL');
+    await run.gone;
+    expect(run.followers()).toEqual([]);
+  });
+
+  it('are its own only if they are no older than the command', async () => {
+    const older = spawn('sleep', ['60'], { env: marked('/one'), stdio: 'ignore' });
+    await once(older, 'spawn');
+    // Start times count in hundredths of a second.
+    const bornAt = performance.now();
+    await poll(() => performance.now() > bornAt + 50);
+    const run = start(['sleep', '60'], new Lines(), { env: marked('/one') });
+    run.signal('SIGKILL');
+    await run.gone;
+    // As the keeper sees it, which knows nothing of the numbers that were given out.
+    const processes = new RunProcesses({ group: run.group!, mark: markOf(marked('/one')) }, () => {});
+    expect(processes.isAlive()).toBe(false);
+    expect(alive(older.pid!)).toBe(true);
+    const exited = once(older, 'exit');
+    older.kill('SIGKILL');
+    await exited;
+  });
+
+  it('are not missed while they execute another program', async () => {
+    const lines = new Lines();
+    // It turns into itself without end, and has no environment to read at some of the moments.
+    const again = 'exec sh -c "$AGAIN"';
+    const env = { ...marked('/one'), AGAIN: again };
+    const run = start(['sh', '-c', `setsid sh -c 'echo $$; ${again}' & exit 0`], lines, { env });
+    const stray = Number(await line(lines));
+    await run.exited;
+    const traits = { group: run.group!, mark: markOf(env) };
+    const look = (): boolean => new RunProcesses(traits, () => {}, systemClock, countStarts()).isAlive();
+    const looks = Array.from({ length: 300 }, look);
+    expect(looks.filter((isAlive) => !isAlive)).toEqual([]);
+    process.kill(stray, 'SIGKILL');
     await run.gone;
   });
 });

@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, expectNoOverlaps, isAlive, type Candidate } from '../support/candidate.ts';
+import type { Session } from '../../src/zookeeper/port.ts';
+import { Arena, ballotPath, electionAt, expectNoOverlaps, isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
+import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
 let zookeeper: Ensemble;
+let observer: Session;
 
 beforeAll(async () => {
   zookeeper = await startZooKeeper();
+  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
 });
-afterAll(() => zookeeper?.close());
+afterAll(async () => {
+  await observer?.close(3000);
+  await zookeeper?.close();
+});
 afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
@@ -73,6 +80,20 @@ it('a stopped command is continued by the will too', async () => {
   await stage.journal.noted('graceful');
 });
 
+it('a ballot inside the command belongs to the run; its keeper does not, and its own command it stops itself', async () => {
+  await using stage = arena();
+  const inner = `${stage.basePath}/inner`;
+  const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
+  const script = `exec ${ballot} run once --zookeeper-base-path=${inner} -- sleep 600`;
+  const leader = stage.start({ script });
+  await jobOf(leader);
+  leader.signal('SIGTERM');
+  expect(await leader.end()).toBe(143);
+  expect(leader.wrote().filter((line) => line.includes('resigned'))).toHaveLength(1);
+  expect(leader.descendants()).toEqual([]);
+  expect(await electionAt(observer, inner)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
+});
+
 describe('what the command leaves behind', () => {
   const leaves = 'setsid sleep 600 8>&- & until [ -e "$journal.open" ]; do stay 0.02; done; exit 5';
 
@@ -95,6 +116,6 @@ describe('what the command leaves behind', () => {
     await poll(() => !isAlive(leader.commandPid));
     leader.signal('SIGKILL');
     await poll(() => leader.stderr.includes(`left processes behind; stopping them (${job} sleep)`));
-    await poll(() => !isAlive(job) || undefined, { what: 'the end of the job' }).catch(() => undefined);
+    await poll(() => !isAlive(job), { what: 'the end of the job' });
   });
 });
