@@ -6,7 +6,8 @@ import { type Clock, systemClock } from '../clock.ts';
 import { ExitCode, describe } from '../errors.ts';
 import { OutputReader, type OutputSink, type OutputStream } from './output.ts';
 import { type Pipe, takePipes } from './pipes.ts';
-import { type GroupIdentity, type ProcessName, type Report, RunProcesses, markOf } from './run-processes.ts';
+import type { ProcessName } from './proc.ts';
+import { type GroupIdentity, type Report, RunProcesses, markOf } from './run-processes.ts';
 
 /** How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot be told apart. */
 export type Outcome =

@@ -1,10 +1,13 @@
 /** Processes as Linux shows them in /proc (proc(5)), and signals to them. Without a /proc nothing is known of any. */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
-export interface ProcessStat {
+export interface ProcessName {
   readonly pid: number;
   /** Its name as the kernel has it (15 bytes), printable. */
   readonly name: string;
+}
+
+export interface ProcessStat extends ProcessName {
   readonly group: number;
   readonly session: number;
   /** Clock ticks from the boot to its start, as text. */
@@ -16,6 +19,12 @@ export interface ProcessStat {
 
 /** `'none'`: no such process. `'unknown'`: it could not be read for another reason (out of descriptors, say). */
 export type Reading = ProcessStat | 'none' | 'unknown';
+
+/** Processes as a log names them: `4711 sleep, 4712 job`. */
+export function namesOf(processes: readonly ProcessName[]): string {
+  const names = processes.slice(0, 10).map(({ pid, name }) => `${pid} ${name}`);
+  return [...names, ...(processes.length > 10 ? [`${processes.length - 10} more`] : [])].join(', ');
+}
 
 /** The system call's error code, such as ENOENT. */
 function errorCode(error: unknown): string | undefined {

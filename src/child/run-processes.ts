@@ -9,7 +9,9 @@ import {
   highestProcess,
   lastProcess,
   listProcesses,
+  namesOf,
   numbersInUse,
+  type ProcessName,
   type ProcessStat,
   readStat,
   send,
@@ -23,6 +25,8 @@ import {
 export interface GroupIdentity {
   readonly pgid: number;
   readonly startTime: string | undefined;
+  /** The machine's count of starts when it was started; `undefined`: not known, so every process has to be looked at. */
+  readonly startsBefore?: number | undefined;
 }
 
 /** What everybody who stops a run needs to know of it. Plain data: the supervisor hands it to the keeper. */
@@ -34,11 +38,6 @@ export interface RunTraits {
 
 /** Says something of the run where it is read: in the supervisor's log, on the keeper's stderr. */
 export type Report = (message: string, fields: Readonly<Record<string, string>>) => void;
-
-export interface ProcessName {
-  readonly pid: number;
-  readonly name: string;
-}
 
 /** The wait for a run's end asks at intervals that grow from the first to the last of these, ms. */
 const POLL_MS = { first: 2, growth: 1.5, last: 50 } as const;
@@ -53,7 +52,7 @@ const ASKED_ONE_BY_ONE = 64;
 const RESERVED_NUMBERS = 300;
 
 /** A process that shows no environment is looked at again so many times, for some 200 ms: executing a program takes less. */
-const LOOKS_IN_TRANSIT = 10;
+const LOOKS_IN_TRANSIT = 20;
 
 /** The variables by which the processes of a run are known. A run id alone may occur in two elections on one host. */
 const MARKS = [
@@ -67,12 +66,6 @@ const MARKS = [
 export function markOf(env: NodeJS.ProcessEnv): string[] {
   if (env[MARKS[0]] === undefined) return [];
   return MARKS.filter((name) => env[name] !== undefined).map((name) => `${name}=${env[name]}`);
-}
-
-/** Processes as a log names them: `4711 sleep, 4712 job`. */
-export function namesOf(processes: readonly ProcessName[]): string {
-  const names = processes.slice(0, 10).map(({ pid, name }) => `${pid} ${name}`);
-  return [...names, ...(processes.length > 10 ? [`${processes.length - 10} more`] : [])].join(', ');
 }
 
 /**
@@ -91,8 +84,6 @@ export class RunProcesses {
   readonly #mark: readonly string[];
   readonly #report: Report;
   readonly #clock: Clock;
-  /** The machine's count of starts when the command was started; `undefined`: not known, so every process is looked at. */
-  readonly #startsBefore: number | undefined;
   readonly #highest: number;
   #gone = false;
   /** Those that the last look saw alive: asking them again spares the next look. */
@@ -105,34 +96,37 @@ export class RunProcesses {
   #isBlind = false;
   #refusedSaidAt = -Infinity;
 
-  constructor({ group, mark }: RunTraits, report: Report, clock: Clock = systemClock, startsBefore?: number) {
+  constructor({ group, mark }: RunTraits, report: Report, clock: Clock = systemClock) {
     this.identity = group;
     this.#mark = mark;
     this.#report = report;
     this.#clock = clock;
-    this.#startsBefore = startsBefore;
-    this.#highest = startsBefore === undefined ? 0 : highestProcess();
+    this.#highest = group.startsBefore === undefined ? 0 : highestProcess();
   }
 
   /** The processes of a run whose leader has just been started and cannot have been reaped yet. */
   static startedAs(leader: number, mark: readonly string[], report: Report, clock: Clock): RunProcesses {
     const stat = hasProc ? readStat(leader) : 'unknown';
-    const group = { pgid: leader, startTime: typeof stat === 'string' ? undefined : stat.startTime };
-    return new RunProcesses({ group, mark }, report, clock, countStarts());
+    const startTime = typeof stat === 'string' ? undefined : stat.startTime;
+    return new RunProcesses({ group: { pgid: leader, startTime, startsBefore: countStarts() }, mark }, report, clock);
   }
 
   /** Sends a signal to all of them. Never throws for a run that is gone. Those who cannot be signalled are reported. */
   signal(signal: NodeJS.Signals): Delivery {
     if (this.#gone) return 'gone';
     if (!hasProc) return this.#signalGroup(signal);
-    this.#members = this.#look(this.#hasSession());
-    if (this.#members.length === 0 && !this.isAlive()) return 'gone';
-    // By group where that is safe: a process group lies within one session, and nobody in it can fork out of the way.
-    const groups = new Set(this.#members.filter((member) => this.#isInSession(member)).map(({ group }) => group));
-    for (const group of groups) send(-group, signal);
-    for (const member of this.#members) if (!this.#isInSession(member)) send(member.pid, signal);
+    const leader = this.#leader();
+    // Those who are known come first: a look at all processes of a large machine takes longer than a lease may have left.
+    const known = this.#members.map(({ pid, startTime }) => readLiving(pid, startTime));
+    const targets = new Set(known.flatMap((stat) => (stat === undefined ? [] : [this.#targetOf(stat)])));
+    if (leader === 'alive' || leader === 'ended') targets.add(-this.identity.pgid);
+    for (const target of targets) send(target, signal);
+    this.#members = this.#look(leader !== 'replaced');
+    if (targets.size === 0 && this.#members.length === 0 && !this.isAlive()) return 'gone';
+    const others = new Set(this.#members.map((member) => this.#targetOf(member)));
+    for (const target of others) if (!targets.has(target)) send(target, signal);
     const refused = this.#members.filter(({ pid }) => ask(pid) === 'refused');
-    const isHidden = this.#members.length === 0 && this.#isHidden(this.#hasSession());
+    const isHidden = this.#members.length === 0 && this.#isHidden(leader !== 'replaced');
     if (refused.length === 0 && !isHidden) return 'sent';
     this.#sayRefused(refused, signal);
     return 'refused';
@@ -150,7 +144,7 @@ export class RunProcesses {
   /** Those that live, but the leader: what the command leaves behind when it has ended. */
   followers(): ProcessName[] {
     if (this.#gone || !hasProc) return [];
-    this.#members = this.#look(this.#hasSession());
+    this.#members = this.#look(this.#leader() !== 'replaced');
     return this.#members.filter(({ pid }) => pid !== this.identity.pgid);
   }
 
@@ -172,19 +166,20 @@ export class RunProcesses {
   #anyAlive(): boolean {
     const leader = this.#leader();
     if (leader === 'alive') return true;
-    if (this.#members.some((member) => this.#stillLives(member))) return true;
+    if (this.#members.some(({ pid, startTime }) => mayLive(pid, startTime))) return true;
     const hasSession = leader !== 'replaced';
     this.#members = this.#look(hasSession);
     if (this.#members.length > 0 || this.#isBlind || this.#isHidden(hasSession)) return true;
     return this.#looksInTransit > 0 && this.#looksInTransit <= LOOKS_IN_TRANSIT;
   }
 
-  #hasSession(): boolean {
-    return this.#leader() !== 'replaced';
-  }
-
   #isInSession({ session }: ProcessStat): boolean {
     return session === this.identity.pgid;
+  }
+
+  /** By group where that is safe: a process group lies within one session, and nobody in it can fork out of the way. */
+  #targetOf(member: ProcessStat): number {
+    return this.#isInSession(member) ? -member.group : member.pid;
   }
 
   /** Without /proc. */
@@ -205,19 +200,15 @@ export class RunProcesses {
     return stat.dead ? 'ended' : 'alive';
   }
 
-  #stillLives({ pid, startTime }: ProcessStat): boolean {
-    const stat = readStat(pid);
-    // What cannot be read may live: better to wait than to start the command elsewhere too early.
-    return stat === 'unknown' || (stat !== 'none' && !stat.dead && stat.startTime === startTime);
-  }
-
-  /** Twice, if processes were started meanwhile: a member that forks and ends may put its child where was looked already. */
+  /**
+   * Looks again, once, if something may have been missed: a member that forks and ends may put its child where was looked
+   * already, and one that executes a program shows no environment.
+   */
   #look(hasSession: boolean): ProcessStat[] {
     const before = lastProcess();
     const found = this.#lookOnce(before, hasSession);
-    if (found.length > 0) return found;
-    const after = lastProcess();
-    return before !== undefined && before === after ? found : this.#lookOnce(after, hasSession);
+    const isAllSeen = found.length > 0 || (before !== undefined && before === lastProcess());
+    return isAllSeen && this.#looksInTransit === 0 ? found : this.#lookOnce(lastProcess(), hasSession);
   }
 
   #lookOnce(last: number | undefined, hasSession: boolean): ProcessStat[] {
@@ -259,9 +250,10 @@ export class RunProcesses {
 
   /** Whether all process numbers that were given out since the start of the command lie between the leader's and `last`. */
   #ascendSince(last: number): boolean {
-    const now = countStarts();
-    if (this.#startsBefore === undefined || now === undefined) return false;
-    const starts = now - this.#startsBefore + RESERVED_NUMBERS;
+    const { startsBefore } = this.identity;
+    const now = startsBefore === undefined ? undefined : countStarts();
+    if (startsBefore === undefined || now === undefined) return false;
+    const starts = now - startsBefore + RESERVED_NUMBERS;
     return starts < this.#highest - RESERVED_NUMBERS && last - this.identity.pgid <= starts;
   }
 
@@ -293,4 +285,15 @@ export class RunProcesses {
 function withoutThreads(found: ProcessStat[]): ProcessStat[] {
   const processes = new Set(listProcesses() ?? found.map(({ pid }) => pid));
   return found.filter(({ pid }) => processes.has(pid));
+}
+
+/** That process, if it lives and is still the same. */
+function readLiving(pid: number, startTime: string): ProcessStat | undefined {
+  const stat = readStat(pid);
+  return typeof stat === 'string' || stat.dead || stat.startTime !== startTime ? undefined : stat;
+}
+
+/** What cannot be read may live: better to wait than to start the command elsewhere too early. */
+function mayLive(pid: number, startTime: string): boolean {
+  return readStat(pid) === 'unknown' || readLiving(pid, startTime) !== undefined;
 }

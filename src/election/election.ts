@@ -58,7 +58,12 @@ export interface ResignOptions {
 export interface CommandRun {
   readonly runId: string;
   /** Process group and session, with the start time of the leader; `undefined` while it is being started. */
-  readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
+  readonly group?: {
+    readonly pgid: number;
+    readonly startTime: string | undefined;
+    /** The machine's count of started processes at that time, where it is known. */
+    readonly startsBefore?: number | undefined;
+  };
   /** The first signal of a stop has been sent. */
   readonly signalled: boolean;
 }

@@ -1,6 +1,6 @@
 import { exitCode } from '../child/exit.ts';
 import type { Outcome, RunningCommand } from '../child/launch.ts';
-import { namesOf } from '../child/run-processes.ts';
+import { namesOf } from '../child/proc.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';

@@ -107,7 +107,12 @@ export interface WillCommand {
   /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. */
   readonly mark: readonly string[];
   /** The group and session that it was started in; `undefined` while it is being started: then its mark is looked for. */
-  readonly group?: { readonly pgid: number; readonly startTime: string | undefined };
+  readonly group?: {
+    readonly pgid: number;
+    readonly startTime: string | undefined;
+    /** The machine's count of started processes at that time, where it is known. */
+    readonly startsBefore?: number | undefined;
+  };
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */
   readonly killAfter: number;

@@ -2,8 +2,8 @@
  * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
  */
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
-import { environmentHolds, listProcesses, readStat } from '../child/proc.ts';
-import { type GroupIdentity, namesOf, type Report, RunProcesses } from '../child/run-processes.ts';
+import { environmentHolds, listProcesses, namesOf, readStat } from '../child/proc.ts';
+import { type GroupIdentity, type Report, RunProcesses } from '../child/run-processes.ts';
 import { sleep, sleepUntil, systemClock } from '../clock.ts';
 import type { Will, WillCommand } from './port.ts';
 import { actsAt } from './will-instants.ts';

@@ -228,7 +228,10 @@ describe('processes that left the session of a command', () => {
     run.signal('SIGKILL');
     await run.gone;
     // As the keeper sees it, which knows nothing of the numbers that were given out.
-    const processes = new RunProcesses({ group: run.group!, mark: markOf(marked('/one')) }, () => {});
+    const processes = new RunProcesses(
+      { group: { ...run.group!, startsBefore: undefined }, mark: markOf(marked('/one')) },
+      () => {},
+    );
     expect(processes.isAlive()).toBe(false);
     expect(alive(older.pid!)).toBe(true);
     const exited = once(older, 'exit');
@@ -244,8 +247,8 @@ describe('processes that left the session of a command', () => {
     const run = start(['sh', '-c', `setsid sh -c 'echo $$; ${again}' & exit 0`], lines, { env });
     const stray = Number(await line(lines));
     await run.exited;
-    const traits = { group: run.group!, mark: markOf(env) };
-    const look = (): boolean => new RunProcesses(traits, () => {}, systemClock, countStarts()).isAlive();
+    const traits = { group: { ...run.group!, startsBefore: countStarts() }, mark: markOf(env) };
+    const look = (): boolean => new RunProcesses(traits, () => {}).isAlive();
     const looks = Array.from({ length: 300 }, look);
     expect(looks.filter((isAlive) => !isAlive)).toEqual([]);
     process.kill(stray, 'SIGKILL');

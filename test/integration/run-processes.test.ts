@@ -64,8 +64,7 @@ describe.each([
 it('a command that is stopped (SIGSTOP) is continued, so that it gets its grace', async () => {
   await using stage = arena();
   const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
-  await stage.journal.started();
-  process.kill(leader.commandPid, 'SIGSTOP');
+  process.kill((await stage.journal.started()).pid, 'SIGSTOP');
   leader.signal('SIGTERM');
   expect(await leader.end()).toBe(7);
   expect(stage.journal.entries().map(({ event }) => event)).toContain('graceful');
@@ -74,8 +73,7 @@ it('a command that is stopped (SIGSTOP) is continued, so that it gets its grace'
 it('a stopped command is continued by the will too', async () => {
   await using stage = arena();
   const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
-  await stage.journal.started();
-  process.kill(leader.commandPid, 'SIGSTOP');
+  process.kill((await stage.journal.started()).pid, 'SIGSTOP');
   leader.signal('SIGKILL');
   await stage.journal.noted('graceful');
 });
@@ -111,9 +109,10 @@ describe('what the command leaves behind', () => {
     await using stage = arena();
     const leader = stage.start({ script: `trap '' TERM; ${leaves}`, flags: { 'kill-after': '60s' } });
     const job = await jobOf(leader);
+    const command = (await stage.journal.started()).pid;
     process.kill(leader.pid, 'SIGSTOP');
-    process.kill(leader.commandPid, 'SIGKILL');
-    await poll(() => !isAlive(leader.commandPid));
+    process.kill(command, 'SIGKILL');
+    await poll(() => !isAlive(command));
     leader.signal('SIGKILL');
     await poll(() => leader.stderr.includes(`left processes behind; stopping them (${job} sleep)`));
     await poll(() => !isAlive(job), { what: 'the end of the job' });
