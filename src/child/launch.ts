@@ -16,17 +16,26 @@ export type Outcome =
   /** The command could not be started: 127 not found, 126 not executable or any other reason. */
   | { readonly kind: 'notStarted'; readonly code: 126 | 127; readonly message: string };
 
-/** One execution of the command: its leader has a process group and session of its own. `RunProcesses` says what belongs to it. */
+/**
+ * One execution of the command: its leader has a process group and session of its own. `RunProcesses` says what
+ * belongs to it.
+ */
 export interface RunningCommand {
   /** Process id of the leader, which is the id of the group and session; `undefined` when it could not be started. */
   readonly pid: number | undefined;
-  /** What tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could not be started. */
+  /**
+   * What tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could
+   * not be started.
+   */
   readonly group: GroupIdentity | undefined;
   /** Resolves when the leader has ended and was reaped. Never rejects. */
   readonly exited: Promise<Outcome>;
   /** Resolves when nothing of the run is left (a zombie counts as gone), not before `exited`. Never rejects. */
   readonly gone: Promise<void>;
-  /** Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a process outside the run that keeps the pipe open. */
+  /**
+   * Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a
+   * process outside the run that keeps the pipe open.
+   */
   readonly drained: Promise<void>;
   /** Sends a signal to the whole run; does nothing when it is gone. Who cannot be signalled is reported. */
   signal(signal: NodeJS.Signals): void;

@@ -84,6 +84,17 @@ export function readStat(pid: number): Reading {
   };
 }
 
+/** That process, if it lives and is still the same. */
+export function readLiving(pid: number, startTime: string): ProcessStat | undefined {
+  const stat = readStat(pid);
+  return typeof stat === 'string' || stat.dead || stat.startTime !== startTime ? undefined : stat;
+}
+
+/** What cannot be read may live: better to wait than to start the command elsewhere too early. */
+export function mayLive(pid: number, startTime: string): boolean {
+  return readStat(pid) === 'unknown' || readLiving(pid, startTime) !== undefined;
+}
+
 /** Fields 50 and 51 of stat are the addresses of its begin and end; field 26, the program's, is set after them. */
 function environmentBytes(fields: readonly string[]): number | undefined {
   return fields[23] === '0' ? undefined : Number(fields[48]) - Number(fields[47]);
@@ -175,5 +186,7 @@ export function send(target: number, signal: NodeJS.Signals | 0): Delivery {
   }
 }
 
-/** Whether a process, or a group by its negative number, is known to the kernel, be it a zombie, and may be signalled. */
+/**
+ * Whether a process, or a group by its negative number, is known to the kernel, be it a zombie, and may be signalled.
+ */
 export const ask = (target: number): Delivery => send(target, 0);

@@ -9,10 +9,12 @@ import {
   highestProcess,
   lastProcess,
   listProcesses,
+  mayLive,
   namesOf,
   numbersInUse,
   type ProcessName,
   type ProcessStat,
+  readLiving,
   readStat,
   send,
 } from './proc.ts';
@@ -25,7 +27,9 @@ import {
 export interface GroupIdentity {
   readonly pgid: number;
   readonly startTime: string | undefined;
-  /** The machine's count of starts when it was started; `undefined`: not known, so every process has to be looked at. */
+  /**
+   * The machine's count of starts when it was started; `undefined`: not known, so every process has to be looked at.
+   */
   readonly startsBefore?: number | undefined;
 }
 
@@ -51,7 +55,10 @@ const ASKED_ONE_BY_ONE = 64;
 /** Numbers below are not given out a second time, and as many starts may go uncounted while a run is started. */
 const RESERVED_NUMBERS = 300;
 
-/** A process that shows no environment is looked at again so many times, for some 200 ms: executing a program takes less. */
+/**
+ * A process that shows no environment is looked at again so many times, for some 200 ms: executing a program takes
+ * less.
+ */
 const LOOKS_IN_TRANSIT = 20;
 
 /** The variables by which the processes of a run are known. A run id alone may occur in two elections on one host. */
@@ -116,7 +123,8 @@ export class RunProcesses {
     if (this.#gone) return 'gone';
     if (!hasProc) return this.#signalGroup(signal);
     const leader = this.#leader();
-    // Those who are known come first: a look at all processes of a large machine takes longer than a lease may have left.
+    // Those who are known come first: a look at all processes of a large machine takes longer than a lease may have
+    // left.
     const known = this.#members.map(({ pid, startTime }) => readLiving(pid, startTime));
     const targets = new Set(known.flatMap((stat) => (stat === undefined ? [] : [this.#targetOf(stat)])));
     if (leader === 'alive' || leader === 'ended') targets.add(-this.identity.pgid);
@@ -154,7 +162,10 @@ export class RunProcesses {
     return hasProc ? this.#leader() === 'alive' : ask(this.identity.pgid) !== 'gone';
   }
 
-  /** Resolves when nothing is left: at once, without a timer, when that is so already. Rejects with the signal's reason. */
+  /**
+   * Resolves when nothing is left: at once, without a timer, when that is so already. Rejects with the signal's
+   * reason.
+   */
   async untilGone(clock: Clock, signal?: AbortSignal): Promise<void> {
     let interval: number = POLL_MS.first;
     while (this.isAlive()) {
@@ -201,7 +212,8 @@ export class RunProcesses {
   }
 
   /**
-   * Looks again, once, if something may have been missed: a member that forks and ends may put its child where was looked
+   * Looks again, once, if something may have been missed: a member that forks and ends may put its child where was
+   * looked
    * already, and one that executes a program shows no environment.
    */
   #look(hasSession: boolean): ProcessStat[] {
@@ -248,7 +260,10 @@ export class RunProcesses {
     return (ascends ? all?.filter((pid) => pid >= first && pid <= last) : all) ?? [];
   }
 
-  /** Whether all process numbers that were given out since the start of the command lie between the leader's and `last`. */
+  /**
+   * Whether all process numbers that were given out since the start of the command lie between the leader's and
+   * `last`.
+   */
   #ascendSince(last: number): boolean {
     const { startsBefore } = this.identity;
     const now = startsBefore === undefined ? undefined : countStarts();
@@ -274,8 +289,9 @@ export class RunProcesses {
     if (now < this.#refusedSaidAt + REFUSED_AGAIN_MS) return;
     this.#refusedSaidAt = now;
     this.#report(
-      'processes of the command run as another user, and ballot may not signal them (EPERM): the run is not over before ' +
-        'they end. Stop them as that user; and run ballot as that user, or as root, instead of sudo or su in the command',
+      'processes of the command run as another user, and ballot may not signal them (EPERM): ' +
+        'the run is not over before they end. Stop them as that user; ' +
+        'and run ballot as that user, or as root, instead of sudo or su in the command',
       { signal, processes: refused.length === 0 ? `group ${this.identity.pgid}` : namesOf(refused) },
     );
   }
@@ -285,15 +301,4 @@ export class RunProcesses {
 function withoutThreads(found: ProcessStat[]): ProcessStat[] {
   const processes = new Set(listProcesses() ?? found.map(({ pid }) => pid));
   return found.filter(({ pid }) => processes.has(pid));
-}
-
-/** That process, if it lives and is still the same. */
-function readLiving(pid: number, startTime: string): ProcessStat | undefined {
-  const stat = readStat(pid);
-  return typeof stat === 'string' || stat.dead || stat.startTime !== startTime ? undefined : stat;
-}
-
-/** What cannot be read may live: better to wait than to start the command elsewhere too early. */
-function mayLive(pid: number, startTime: string): boolean {
-  return readStat(pid) === 'unknown' || readLiving(pid, startTime) !== undefined;
 }

@@ -51,7 +51,9 @@ interface Execution {
 /** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
 const DRAIN_WITHIN_MS = 10_000;
 
-/** A command that ends by itself within this time with success, and leaves processes, has made a daemon of itself, ms. */
+/**
+ * A command that ends by itself within this time with success, and leaves processes, has made a daemon of itself, ms.
+ */
 const DAEMON_WITHIN_MS = 2_000;
 
 /** Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
@@ -266,9 +268,10 @@ export class Executions {
     if (this.#saidForeground || !succeeded || ranFor > DAEMON_WITHIN_MS) return;
     this.#saidForeground = true;
     this.#parts.logger.warn(
-      'the command ended at once and left processes: if it is a daemon that puts itself into the background, run it in the foreground',
+      'the command ended at once and left processes: ' +
+        'if it is a daemon that puts itself into the background, run it in the foreground',
       {
-        hint: 'look for an option such as --foreground, --no-daemon or -D; ballot supervises what it has started itself',
+        hint: 'look for an option such as --foreground, --no-daemon or -D',
       },
     );
   }

@@ -88,7 +88,8 @@ export interface Session {
 }
 
 /**
- * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops the command's runs, waits until
+ * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops
+ * the command's runs, waits until
  * nothing of them is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
  * processes of a host.
  */
@@ -106,7 +107,9 @@ export interface WillCommand {
   readonly runId: string;
   /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. */
   readonly mark: readonly string[];
-  /** The group and session that it was started in; `undefined` while it is being started: then its mark is looked for. */
+  /**
+   * The group and session that it was started in; `undefined` while it is being started: then its mark is looked for.
+   */
   readonly group?: {
     readonly pgid: number;
     readonly startTime: string | undefined;

@@ -127,7 +127,10 @@ function findGroup(mark: readonly string[]): GroupIdentity | undefined {
   return undefined;
 }
 
-/** A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is lost. */
+/**
+ * A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is
+ * lost.
+ */
 function say(message: string, fields: Readonly<Record<string, string>>): void {
   const line = `ballot: ${message} (${Object.values(fields).join(', ')})\n`;
   try {

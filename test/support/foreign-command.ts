@@ -1,5 +1,6 @@
 /**
- * A program of its own, for root: starts a command that changes to another user, drops its own rights, tries to stop it,
+ * A program of its own, for root: starts a command that changes to another user, drops its own rights, tries to stop
+ * it,
  * and prints what came of it as JSON. `node scripts/run-ts.mjs test/support/foreign-command.ts`
  */
 import { systemClock } from '../../src/clock.ts';
