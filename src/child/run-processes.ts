@@ -55,10 +55,7 @@ const ASKED_ONE_BY_ONE = 64;
 /** Numbers below are not given out a second time, and as many starts may go uncounted while a run is started. */
 const RESERVED_NUMBERS = 300;
 
-/**
- * A process that shows no environment is looked at again so many times, for some 200 ms: executing a program takes
- * less.
- */
+/** So many looks in a row, in some 200 ms, wait for a program that is being executed. */
 const LOOKS_IN_TRANSIT = 20;
 
 /** The variables by which the processes of a run are known. A run id alone may occur in two elections on one host. */
@@ -162,10 +159,7 @@ export class RunProcesses {
     return hasProc ? this.#leader() === 'alive' : ask(this.identity.pgid) !== 'gone';
   }
 
-  /**
-   * Resolves when nothing is left: at once, without a timer, when that is so already. Rejects with the signal's
-   * reason.
-   */
+  /** Resolves when nothing is left: at once when that is so already. Rejects with the reason of an abort. */
   async untilGone(clock: Clock, signal?: AbortSignal): Promise<void> {
     let interval: number = POLL_MS.first;
     while (this.isAlive()) {
@@ -260,10 +254,7 @@ export class RunProcesses {
     return (ascends ? all?.filter((pid) => pid >= first && pid <= last) : all) ?? [];
   }
 
-  /**
-   * Whether all process numbers that were given out since the start of the command lie between the leader's and
-   * `last`.
-   */
+  /** Whether all numbers given out since the start of the command lie between the leader's and `last`. */
   #ascendSince(last: number): boolean {
     const { startsBefore } = this.identity;
     const now = startsBefore === undefined ? undefined : countStarts();
