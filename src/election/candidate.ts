@@ -29,6 +29,7 @@ class ZooKeeperElection implements Election, TermHost {
   #known: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -42,6 +43,10 @@ class ZooKeeperElection implements Election, TermHost {
   register(name: string): Register {
     const living = (): Standing | undefined => (this.#standing?.session.ended.aborted ? undefined : this.#standing);
     return new ElectionRegister(this.#options, name, living);
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   get standing(): Standing {
@@ -152,6 +157,7 @@ class ZooKeeperElection implements Election, TermHost {
 
   async close(timeout: number): Promise<void> {
     const { clock } = this.#options;
+    this.#closing.abort(new Error('the candidate leaves the election'));
     const over = new AbortController();
     const endAt = clock.now() + timeout;
     // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.

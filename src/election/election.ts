@@ -10,7 +10,9 @@ import type { Register } from '../zookeeper/port.ts';
 export type LossCause =
   | { readonly kind: 'claimed'; readonly by: string }
   | { readonly kind: 'wiped' }
-  | { readonly kind: 'released'; readonly by: string };
+  | { readonly kind: 'released'; readonly by: string }
+  /** This process, or its whole host, stood still for `ms`: its keeper may have given the lease up, others may lead. */
+  | { readonly kind: 'stoodStill'; readonly ms: number };
 
 /** What happens to a term while it lasts. Instants are monotonic ms. */
 export type TermEvent =

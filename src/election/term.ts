@@ -17,6 +17,8 @@ import { firstOf } from './watches.ts';
 export interface TermHost {
   readonly standing: Standing;
   readonly testament: Testament;
+  /** Aborted when the candidate leaves the election. */
+  readonly closing: AbortSignal;
   /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
   reopen(signal: AbortSignal): Promise<void>;
 }
@@ -24,7 +26,11 @@ export interface TermHost {
 /** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
 const FIRST_BEAT_AFTER_MS = 10;
 
-const STOOD_STILL: LossCause = { kind: 'released', by: 'the keeper, since this process stood still for too long' };
+/** How long it is asked who leads after a standstill, ms: a new session may have to be opened for that. */
+const ASK_WITHIN_MS = 15_000;
+
+/** Between two of these questions, ms. */
+const ASK_EVERY_MS = 200;
 
 /** Made once: an AbortController without a reason makes an exception with a stack, which a handover would wait for. */
 const ENDED = new Error('the term is being ended');
@@ -44,6 +50,8 @@ export class LeaseTerm implements Term {
   #putOff: () => void = () => undefined;
   #sentAt: number;
   #confirmed = true;
+  /** When this process last did anything for the term, monotonic ms. */
+  #awakeAt: number;
   #proposing: Promise<void> | undefined;
   /** Aborted when the next heartbeat is not to be waited for. */
   #hurry = new AbortController();
@@ -58,6 +66,7 @@ export class LeaseTerm implements Term {
     this.fencingToken = claim.fencingToken;
     this.lease = new HeldLease(options.basePath, () => host.standing, claim);
     this.#sentAt = claim.sentAt;
+    this.#awakeAt = options.clock.now();
     this.host.testament.prepare(this.#holding());
     this.#watchOver(this.#patience);
     this.#beating = this.#beat(this.#stop.signal);
@@ -155,7 +164,8 @@ export class LeaseTerm implements Term {
     this.#putOff();
     if (this.#stop.signal.aborted) return;
     this.#putOff = clock.at(clock.now() + after, () => {
-      if (testament.overdue) return this.#lose(STOOD_STILL);
+      if (testament.overdue) return this.#stoodStill();
+      this.#awakeAt = clock.now();
       if (!this.#confirmed) testament.beat();
       this.#watchOver(this.timings.acknowledgeWithin);
     });
@@ -225,7 +235,8 @@ export class LeaseTerm implements Term {
 
   #acknowledged(sentAt: number, signal: AbortSignal): void {
     // The answer may have waited here while this process stood still, and its keeper acted.
-    if (this.host.testament.overdue) return this.#lose(STOOD_STILL);
+    if (this.host.testament.overdue) return this.#stoodStill();
+    this.#awakeAt = this.options.clock.now();
     if (!this.#confirmed) {
       const unconfirmedFor = formatDuration(Math.round(sentAt - this.#sentAt));
       this.options.logger.info('the lease is renewed again', { term: this.fencingToken, unconfirmedFor });
@@ -256,6 +267,38 @@ export class LeaseTerm implements Term {
     this.#confirmed = false;
     this.host.testament.beat();
     this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
+  }
+
+  /** An instant of the keeper's has passed while this process did not run. */
+  #stoodStill(): void {
+    if (this.#lost !== undefined) return;
+    const ms = Math.round(this.options.clock.now() - this.#awakeAt);
+    this.#lose({ kind: 'stoodStill', ms });
+    void this.#sayWhoLeads(ms);
+  }
+
+  /**
+   * Looks who leads after a standstill. If the keeper stood still as well, the command was not stopped in time, and the
+   * new leader's may have run beside it.
+   */
+  async #sayWhoLeads(ms: number): Promise<void> {
+    const { clock, logger } = this.options;
+    const until = clock.now() + ASK_WITHIN_MS;
+    const stoodStill = formatDuration(ms);
+    while (clock.now() < until && !this.host.closing.aborted) {
+      try {
+        const found = await this.lease.verify(this.timings.acknowledgeWithin);
+        if (found !== 'ours' && found.kind === 'claimed')
+          logger.warn(
+            'another candidate has led since this host stood still: its command and the one here may have overlapped',
+            { leader: found.by, stoodStill, term: this.fencingToken },
+          );
+        return;
+      } catch (error) {
+        logger.debug('it is not known yet who leads', { error: describe(error) });
+        await sleep(clock, ASK_EVERY_MS, this.host.closing).catch(() => undefined);
+      }
+    }
   }
 
   #lose(cause: LossCause): void {

@@ -2,7 +2,8 @@
  * What events do to the role in which the command runs: leader, standby that runs anyway, deposed. Pure.
  */
 import { formatInstant } from '../schedule/ledger.ts';
-import { note } from './note.ts';
+import type { LossCause } from '../election/election.ts';
+import { note, seconds } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
 import type { Candidacy, Effect, LeaderRole, Leadership, On, Role, State, Step } from './state.ts';
 
@@ -64,9 +65,19 @@ export function ledgerNote({ term, failure }: On<'ledgerFailed'>): Effect {
 }
 
 export function lossNote(event: On<'leaseLost'>): Effect {
-  const { cause } = event;
-  const why = cause.kind === 'wiped' ? 'its znode is gone' : `${cause.kind} by ${cause.by}`;
-  return note('error', 'the lease is lost', { term: event.term, why });
+  return note('error', 'the lease is lost', { term: event.term, why: reasonOf(event.cause) });
+}
+
+function reasonOf(cause: LossCause): string {
+  switch (cause.kind) {
+    case 'wiped':
+      return 'its znode is gone';
+    case 'stoodStill':
+      return `this process, or its host, stood still for ${seconds(cause.ms)}: its keeper may have given the lease up`;
+    case 'claimed':
+    case 'released':
+      return `${cause.kind} by ${cause.by}`;
+  }
 }
 
 /** The role of a run whose campaign has found its place; `undefined`: nothing changes. */

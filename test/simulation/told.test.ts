@@ -192,3 +192,27 @@ describe('an operator', () => {
     },
   );
 });
+
+describe('a host that freezes as a whole, with keeper and command', () => {
+  it('says afterwards for how long, who leads, and that commands may have overlapped', async () => {
+    const world = tell({ theme: 'freezes', candidates: 2 });
+    const { clock, hosts, commands, trace, problems } = world;
+    hosts[0]?.start();
+    clock.schedule(500, () => hosts[1]?.start());
+    expect(await clock.run(5_000, () => commands.runs.length === 1)).toBe(true);
+    await clock.run(clock.time + 3_000);
+    const goOn = hosts[0]?.pause(true);
+    await clock.run(clock.time + 11_700);
+    expect(commands.runs.map(({ host }) => host)).toEqual(['h1', 'h2']);
+    goOn?.();
+    await clock.run(clock.time + 5_000);
+    const said = trace
+      .toString()
+      .split('\n')
+      .filter((line) => / h1 +(error|warn):/.test(line));
+    expect(said.join('\n')).toMatch(/the lease is lost .*stood still for 1[12]\.\ds/);
+    expect(said.join('\n')).toMatch(/may have overlapped leader=h2/);
+    await end(world, problems, false);
+    expect(problems).toEqual([]);
+  });
+});
