@@ -34,8 +34,15 @@ const COMPOSERS = {
   'cli/history.ts': ['election', 'schedule'],
   'cli/runs.ts': ['schedule'],
   'cli/schedule.ts': ['schedule'],
+  'cli/schedules.ts': ['election', 'schedule'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
-  'config/schedule.ts': ['schedule/grammar.ts', 'schedule/zone.ts', 'schedule/errors.ts'],
+  'config/schedule.ts': [
+    'schedule/grammar.ts',
+    'schedule/host-zone.ts',
+    'schedule/zone.ts',
+    'schedule/zone-names.ts',
+    'schedule/errors.ts',
+  ],
   // The keeper stops the command when its supervisor cannot.
   'zookeeper/will.ts': ['child/run-processes.ts', 'child/proc.ts'],
 };

@@ -1,4 +1,5 @@
 import { systemClock } from '../clock.ts';
+import { instant } from '../config/kinds.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
@@ -6,6 +7,7 @@ import type { ReportContext, RunContext } from './context.ts';
 import {
   configOutput,
   countFlag,
+  fromFlag,
   reportOutput,
   reportTimeout,
   optionFlag,
@@ -138,13 +140,14 @@ export const commands: readonly Command[] = [
     path: ['schedule'],
     summary: 'the next ticks of a schedule, without ZooKeeper',
     usage: '[SPEC] [options]',
-    flags: [outputFlag(scheduleOutput, 'text'), countFlag, optionFlag('timezone'), ...optionFlags('global')],
+    flags: [outputFlag(scheduleOutput, 'text'), countFlag, fromFlag, optionFlag('timezone'), ...optionFlags('global')],
     takesCommand: false,
     argument: 'SPEC',
     argumentOptional: true,
     examples: [
       ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
       ["ballot schedule 'CRON_TZ=Europe/Paris @daily' -n 3 -o json", 'for scripts'],
+      ["ballot schedule '30 2 * * *' --from 2027-03-27T00:00:00Z -n 3", 'around a change of the clocks'],
       ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'when that election would run it'],
       ['ballot schedule', 'the schedule that is configured'],
     ],
@@ -154,12 +157,13 @@ export const commands: readonly Command[] = [
         loadedSchedule(input, argument),
       ]);
       for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+      const from = own.get('from');
       return showSchedule({
         given: argument,
         config,
         count: scheduleCount.parse(own.get('count') ?? '10'),
         output: scheduleOutput.parse(own.get('output') ?? 'text'),
-        now: systemClock.wall(),
+        now: from === undefined ? systemClock.wall() : instant.parse(from),
       });
     },
   },

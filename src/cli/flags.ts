@@ -1,4 +1,4 @@
-import { boolean, choice, duration, wholeNumber, type Kind } from '../config/kinds.ts';
+import { boolean, choice, duration, instant, wholeNumber, type Kind } from '../config/kinds.ts';
 import { defaultOf, fields, keyOf, optionOf, type Field, type Scope } from '../config/options.ts';
 
 /** A flag of the command line, `--<name>`. */
@@ -57,5 +57,13 @@ export const countFlag: Flag = {
   kind: scheduleCount,
   help: 'how many ticks',
   default: '10',
+  group: 'Options:',
+};
+
+export const fromFlag: Flag = {
+  name: 'from',
+  kind: instant,
+  help: 'show the ticks after this instant, as if it were now',
+  default: 'now',
   group: 'Options:',
 };

@@ -8,6 +8,7 @@ import type { ReportContext } from './context.ts';
 import { look, report } from './look.ts';
 import { render } from './render.ts';
 import { leadingTerm, runDocuments } from './runs.ts';
+import { servedSchedule, withScheduleNotes } from './schedules.ts';
 
 /** How many of the last runs are shown; `ballot history` has them all. */
 const LAST_RUNS = 3;
@@ -25,10 +26,12 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
   const [snapshot, data] = await look(context, logger, systemClock, (inspection) =>
     Promise.all([inspect(inspection), readRegister(inspection, LEDGER)]),
   );
-  const election = electionReport(snapshot);
+  const election = withScheduleNotes(electionReport(snapshot));
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });
-  const runs = parsed.kind === 'ledger' ? parsed.ledger.runs.slice(-LAST_RUNS) : [];
-  return render(election, context.output, runDocuments(runs, leadingTerm(election)));
+  const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
+  const runs = runDocuments(ledger?.runs.slice(-LAST_RUNS) ?? [], leadingTerm(election));
+  const looked = { now: systemClock.wall(), seed: context.config.zookeeperBasePath };
+  return render(election, context.output, runs, await servedSchedule(election, ledger, looked));
 }

@@ -4,6 +4,7 @@ import { UNSAFE, escapeChar } from './unsafe.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../election/status.ts';
 import type { OutputFormat } from './context.ts';
 import { runsLine, type RunDocument } from './runs.ts';
+import type { ScheduleDocument } from './schedules.ts';
 import { align, printable } from './table.ts';
 
 /** The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
@@ -11,36 +12,41 @@ export async function render(
   report: ElectionReport,
   format: OutputFormat,
   runs: readonly RunDocument[] = [],
+  schedule?: ScheduleDocument,
 ): Promise<string> {
   switch (format) {
     case 'yaml':
-      return yaml(report, runs);
+      return yaml(report, runs, schedule);
     case 'json':
-      return `${JSON.stringify(jsonDocument(report, runs), null, 4).replace(UNSAFE, escapeChar)}\n`;
+      return `${JSON.stringify(jsonDocument(report, runs, schedule), null, 4).replace(UNSAFE, escapeChar)}\n`;
     case 'table':
-      return table(report, runs);
+      return table(report, runs, schedule);
   }
 }
 
 type Document = Record<string, unknown>;
 
-async function yaml(report: ElectionReport, runs: readonly RunDocument[]): Promise<string> {
+type Served = ScheduleDocument | undefined;
+
+async function yaml(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Promise<string> {
   const { stringifyYaml } = await import('./yaml.ts');
   const document = withoutEmpty({
     leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
     allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
     lease: report.lease && leaseDocument(report.lease),
     runs,
+    schedule,
   });
   return stringifyYaml(document);
 }
 
-function jsonDocument(report: ElectionReport, runs: readonly RunDocument[]): Document {
+function jsonDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
   return {
     leader: report.leader === undefined ? {} : withoutEmpty(candidateDocument(report.leader, JSON_KEYS)),
     candidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, JSON_KEYS))),
     ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
     ...(runs.length === 0 ? {} : { runs }),
+    ...(schedule === undefined ? {} : { schedule }),
   };
 }
 
@@ -57,6 +63,8 @@ function candidateDocument(candidate: CandidateReport | LeaderReport, keys: type
     sessionTimeout: candidate.sessionTimeout,
     notes: candidate.notes,
     ...('lastSeenTime' in candidate ? { lastSeenTime: candidate.lastSeenTime } : {}),
+    schedule: candidate.schedule,
+    timezone: candidate.timezone,
   };
 }
 
@@ -90,8 +98,11 @@ function withoutEmpty(document: Document): Document {
 
 const COLUMNS = ['', 'CANDIDATE', 'HOST', 'PID', 'PROPOSAL', 'NOTES'];
 
-function table(report: ElectionReport, runs: readonly RunDocument[]): string {
-  const last = runs.length === 0 ? [] : [runsLine(runs)];
+function table(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): string {
+  const last = [
+    ...(runs.length === 0 ? [] : [runsLine(runs)]),
+    ...(schedule === undefined ? [] : [scheduleLine(schedule)]),
+  ];
   if (report.lease === undefined) return ['nobody leads, nobody stands', ...last, ''].join('\n');
   const { leader } = report;
   const stands = report.candidates.some(({ proposalNode }) => proposalNode === leader?.proposalNode);
@@ -99,6 +110,10 @@ function table(report: ElectionReport, runs: readonly RunDocument[]): string {
   const rows = people.map((person) => row(person, leader));
   const cells = report.candidates.length === 0 && leader === undefined ? [] : [COLUMNS, ...rows];
   return [leaseLine(report.lease), ...last, ...align(cells), ''].join('\n');
+}
+
+function scheduleLine({ schedule, timezone, nextTick }: ScheduleDocument): string {
+  return printable(`schedule: ${schedule} in ${timezone}, next tick ${nextTick ?? 'not known'}`);
 }
 
 /** The leader's row says what the lease says of it and what its proposal says. */

@@ -14,8 +14,10 @@ import type { Election } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { ParsedSchedule } from '../schedule/expression.ts';
 import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../schedule/ledger.ts';
+import type { ScheduleRecord } from '../schedule/service.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import { variablesOfBytes } from './bytes.ts';
 import type { RunContext } from './context.ts';
@@ -39,17 +41,33 @@ export async function runCron(context: RunContext<CronConfig>): Promise<number> 
     import('../schedule/run-ledger.ts'),
   ]);
   const { config } = context;
-  const { schedule } = parseSchedule(config.schedule, { timezone: config.timezone, seed: config.zookeeperBasePath });
-  return supervise(context, (election, logger) => ({
-    schedule,
-    ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger }),
-    candidateId: config.candidateId,
-    rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
-  }));
+  const parsed = parseSchedule(config.schedule, { timezone: config.timezone, seed: config.zookeeperBasePath });
+  const { schedule, record } = parsed;
+  return supervise(context, record, (election, logger) => {
+    announce(parsed, logger);
+    const service = { ...record, candidateId: config.candidateId, hostname: hostname() };
+    return {
+      schedule,
+      ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger, service }),
+      candidateId: config.candidateId,
+      rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
+    };
+  });
+}
+
+/** Says what is going to be served, so that a wrong zone is seen before its first tick is missed. */
+function announce({ schedule, record, zoneFrom }: ParsedSchedule, logger: Logger): void {
+  const next = schedule.next(systemClock.wall());
+  logger.info('the schedule to serve', {
+    ...record,
+    from: zoneFrom,
+    next: next === undefined ? 'never' : formatInstant(next),
+  });
 }
 
 async function supervise(
   context: RunContext,
+  served?: ScheduleRecord,
   cronParts?: (election: Election, logger: Logger) => CronParts,
 ): Promise<number> {
   const { config, env } = context;
@@ -86,7 +104,7 @@ async function supervise(
     clock,
     logger,
     basePath: config.zookeeperBasePath,
-    candidate: { candidateId: config.candidateId, hostname: hostname(), pid: String(process.pid) },
+    candidate: { candidateId: config.candidateId, hostname: hostname(), pid: String(process.pid), ...served },
     sessionTimeout: config.zookeeperSessionTimeout,
     leaseDuration: config.leaseDuration,
     mixedFleet: config.mixedFleet,

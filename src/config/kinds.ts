@@ -113,6 +113,25 @@ export function wholeNumber(least: number, most: number): Kind<number> {
   };
 }
 
+const INSTANT = /^(\d{4}-\d\d-\d\d)[Tt ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|z|[+-]\d\d:\d\d)$/;
+
+/** An instant, ms since the Unix epoch. Local times are none: whose zone would count? */
+export const instant: Kind<number> = {
+  placeholder: 'INSTANT',
+  allowed: 'a date and time with its offset, such as 2026-11-21T03:00:00Z or 2026-11-21T04:00+01:00',
+  native: 'text',
+  schema: { type: 'string', format: 'date-time' },
+  parse(value) {
+    const day = INSTANT.exec(value)?.[1];
+    const ms = day === undefined ? NaN : Date.parse(value.replace(' ', 'T').toUpperCase());
+    // A day that the month does not have rolls over into the next one.
+    if (Number.isNaN(ms) || !new Date(`${day}T00:00Z`).toISOString().startsWith(day ?? ''))
+      throw new ValueError(`must be ${instant.allowed}`);
+    return ms;
+  },
+  format: (ms) => new Date(ms).toISOString(),
+};
+
 /** A duration in whole milliseconds between two bounds, both allowed. With `none`, that word stands for "no limit". */
 export function duration(least: string, most: string): Kind<number>;
 export function duration(least: string, most: string, none: 'none'): Kind<number | undefined>;

@@ -149,8 +149,14 @@ function parse({ field, text, source }: Setting): Value | { problem: string } {
     return { value: optionOf(field).kind.parse(text), source };
   } catch (error) {
     if (!(error instanceof BallotError)) throw error;
-    return { problem: `${source}: ${keyOf(field)} ${quoted(text)}: ${mask(error.message)}` };
+    return { problem: `${source}: ${keyOf(field)} ${quoted(text)}: ${mask(error.message)}${hintAtQuotes(text)}` };
   }
+}
+
+/** A shell takes quotes away. An env file of Docker, or YAML with two pairs of them, does not. */
+function hintAtQuotes(text: string): string {
+  const isQuoted = /^\s*(["'`]).*\1\s*$/s.test(text);
+  return isQuoted ? '; the quotes are part of the value: write it without them (an env file keeps quotes)' : '';
 }
 
 /** Longer values are cut in messages, characters. */

@@ -1,7 +1,9 @@
 /** What `schedule/` has to say about values of the configuration, so that a bad one is found where it stands. */
 import { ScheduleError } from '../schedule/errors.ts';
 import { readSchedule } from '../schedule/grammar.ts';
-import { hostZone, openZone, ZONE_FORM } from '../schedule/zone.ts';
+import { chosenZone, hostZone, REMEDY, type ChosenZone } from '../schedule/host-zone.ts';
+import { openZone, ZONE_FORM } from '../schedule/zone.ts';
+import { ianaName, suggestedZone } from '../schedule/zone-names.ts';
 import type { ScheduleConfig } from './config.ts';
 import { ValueError, type Kind } from './kinds.ts';
 
@@ -31,7 +33,10 @@ export const timezone: Kind<string | undefined> = {
   parse(name) {
     judged(
       () => openZone(name, 'timezone'),
-      () => `unknown: ${ZONE_FORM}`,
+      () => {
+        const meant = suggestedZone(name);
+        return `unknown${meant === undefined ? '' : ` (did you mean ${meant}?)`}: ${ZONE_FORM}`;
+      },
     );
     return name;
   },
@@ -51,11 +56,25 @@ function judged(judge: () => unknown, inWords: (error: ScheduleError) => string)
 export function findZone(spec: string, zone: string | undefined): string[] {
   if ((readSchedule(spec, '').zone ?? zone ?? 'Local') !== 'Local') return [];
   try {
-    openZone(hostZone(), "the host's zone (TZ)");
+    hostZone();
     return [];
   } catch (error) {
     if (!(error instanceof ScheduleError)) throw error;
-    return [`${error.message}: set timezone, or TZ, to ${ZONE_FORM}`];
+    return [`${error.message}: ${REMEDY}`];
+  }
+}
+
+/** The zone that counts, or why there is none. */
+export function effectiveZone({
+  schedule: text,
+  timezone: zone,
+}: Pick<ScheduleConfig, 'schedule' | 'timezone'>): ChosenZone | { readonly problem: string } {
+  try {
+    const { name, from } = chosenZone(text === undefined ? undefined : readSchedule(text, '').zone, zone);
+    return { name: ianaName(name) ?? name, from };
+  } catch (error) {
+    if (!(error instanceof ScheduleError)) throw error;
+    return { problem: error.message };
   }
 }
 
@@ -75,8 +94,9 @@ export function doubtSchedule(config: ScheduleConfig, sources: { schedule: strin
   doubts.push(...beyondGo(extensions).map((doubt) => `${about}: ${doubt}`));
   if (zone === undefined && config.timezone !== undefined) {
     const where = `${sources.timezone}: timezone ${JSON.stringify(config.timezone)}`;
+    const name = ianaName(config.timezone) ?? config.timezone;
     doubts.push(
-      `${where}: Go's ballot does not know this key, its candidates of this mixed fleet take their hosts' zones: begin the schedule with CRON_TZ=${config.timezone}`,
+      `${where}: Go's ballot does not know this key, its candidates of this mixed fleet take their hosts' zones: begin the schedule with CRON_TZ=${name}`,
     );
   }
   return doubts;

@@ -13,6 +13,9 @@ export interface Candidate {
   readonly hostname: string;
   /** Text, never a number: Go's reader refuses the whole record otherwise. */
   readonly pid: string;
+  /** What a candidate of `run cron` serves when it leads: the schedule without its zone, and the zone's IANA name. */
+  readonly schedule?: string;
+  readonly timezone?: string;
 }
 
 /** Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go does. */
@@ -69,6 +72,8 @@ const FIELDS = {
   leaseDuration: 'string',
   fencingToken: 'number',
   runId: 'string',
+  schedule: 'string',
+  timezone: 'string',
 } as const;
 
 const TEXT_FIELDS = ['hostname', 'pid', 'proposalTime', 'sessionTimeout'] as const;

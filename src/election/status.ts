@@ -4,7 +4,7 @@
  */
 import { formatDuration } from '../duration.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './reading.ts';
-import type { Lease } from './record.ts';
+import type { Candidate, Lease } from './record.ts';
 
 /** One candidate as its proposal names it; an empty text was not there to be read. */
 export interface CandidateReport {
@@ -17,6 +17,9 @@ export interface CandidateReport {
   readonly proposalNode: string;
   readonly sessionTimeout: string;
   readonly notes: readonly string[];
+  /** What a candidate of `run cron` serves when it leads, and its zone. */
+  readonly schedule?: string;
+  readonly timezone?: string;
 }
 
 /** The leader as the lease names it. */
@@ -83,7 +86,12 @@ function leaderReport(reading: Reading, snapshot: Snapshot): LeaderReport | unde
   }
   const beat = leaseDrift(reading);
   if (isNotable(beat)) notes.push(`time drift of ${inWords(beat)} between heartbeat and zookeeper write`);
-  return { candidateId, hostname, pid, proposalTime, proposalNode, sessionTimeout, notes, lastSeenTime };
+  const person = { candidateId, hostname, pid, proposalTime, proposalNode, sessionTimeout, notes, lastSeenTime };
+  return { ...person, ...scheduleOf(lease.record) };
+}
+
+function scheduleOf({ schedule, timezone }: Partial<Candidate>): Pick<CandidateReport, 'schedule' | 'timezone'> {
+  return { ...(schedule === undefined ? {} : { schedule }), ...(timezone === undefined ? {} : { timezone }) };
 }
 
 function candidateReport(reading: Reading, index: number): CandidateReport {
@@ -98,6 +106,7 @@ function candidateReport(reading: Reading, index: number): CandidateReport {
     proposalNode: own.path,
     sessionTimeout: record?.sessionTimeout ?? '',
     notes: [...claimNotes(reading, index), ...proposalNotes(reading, index)],
+    ...scheduleOf(record ?? {}),
   };
 }
 

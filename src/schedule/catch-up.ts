@@ -17,6 +17,8 @@ export interface Past {
   readonly through: number | undefined;
   /** When the leader before resigned in order; `undefined`: it did not. */
   readonly handedOver: number | undefined;
+  /** `through` holds for another schedule, or another zone: it says nothing of this one's ticks. */
+  readonly isOfAnother: boolean;
 }
 
 export interface Reckoning {
@@ -41,13 +43,16 @@ export function isMadeUp(tick: number, now: number, { catchUp, startDeadline, mi
   return catchUp === 'once' && !mixedFleet && now - tick <= (startDeadline ?? Infinity);
 }
 
-/** Decides about the ticks that have passed until `now`. Of several, the latest alone is ever started. */
+/**
+ * Decides about the ticks that have passed until `now`. Of several, the latest alone is ever started. Of a schedule
+ * that has just been changed none is: everything up to now belongs to the schedule before.
+ */
 export function reckon(schedule: Schedule, past: Past, now: number, rules: CatchUpRules): Reckoning {
-  const known = past.through ?? now;
+  const known = past.isOfAnother ? Math.max(past.through ?? now, now) : (past.through ?? now);
   const latest = schedule.latest(known, now);
   if (latest === undefined) return { through: known, start: undefined, why: undefined, givenUp: undefined };
   const { handedOver } = past;
-  // A tick that waited for a long run may be older than the resignation that left it.
+  // A resignation settles what came before it, but for a tick that waits. That may be old; it is as new as the resignation.
   const onTime = handedOver !== undefined && !rules.mixedFleet && now - Math.max(latest, handedOver) <= HANDOVER_MS;
   const why = onTime ? 'handed over' : isMadeUp(latest, now, rules) ? 'made up' : undefined;
   if (why === undefined) return { through: latest, start: undefined, why, givenUp: latest };

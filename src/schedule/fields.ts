@@ -123,14 +123,22 @@ function parseRange(item: string, bounds: Bounds): Item {
   }
   if (moreHyphens.length > 0) throw refusal(bounds, item, 'more than one -');
   const from = parseValue(first, item, bounds);
-  const to = last === undefined ? from : parseValue(last, item, bounds);
+  const to = last === undefined ? from : rangeEnd(from, last, item, bounds);
   if (from > to)
     throw refusal(bounds, item, `the range ends before it begins: write ${turned(first, last ?? '', bounds)}`);
-  const extension = to > bounds.max ? '7 for Sunday' : undefined;
+  const sunday = NUMBER.test(last ?? first) ? '7 for Sunday' : 'a range that ends with sun';
+  const extension = to > bounds.max ? sunday : undefined;
   if (last !== undefined) return { ...stepped(from, to, step, bounds, item), interval: false, extension };
   if (stepText === undefined) return { values: [from % (bounds.max + 1)], extension };
   // 7 is Sunday, from where the week goes on.
   return { ...stepped(from > bounds.max ? bounds.min : from, bounds.max, step, bounds, item), extension };
+}
+
+/** `mon-sun` is `1-7`: by name, the week goes on to the Sunday at its end. */
+function rangeEnd(from: number, last: string, item: string, bounds: Bounds): number {
+  const to = parseValue(last, item, bounds);
+  const isSundayAtEnd = bounds.highest > bounds.max && to === bounds.min && from > to && !NUMBER.test(last);
+  return isSundayAtEnd ? bounds.highest : to;
 }
 
 /** Every `step`th value from `from` to `to`. */

@@ -2,11 +2,14 @@ import { DurationError, formatDuration, parseDuration } from '../duration.ts';
 import { ScheduleError } from './errors.ts';
 import { BOUNDS, everFires, parseField, type Field, type Fields } from './fields.ts';
 import { openZone } from './zone.ts';
+import { ianaName } from './zone-names.ts';
 
 /** A schedule as it is written: the same on every host. */
 export interface Reading {
   /** The name of the zone in front. `Local` is the host's. `undefined`: the schedule names none. */
   readonly zone: string | undefined;
+  /** The schedule without its zone, one space between two words. */
+  readonly text: string;
   /** Local times, or an interval in ms. */
   readonly rule: { readonly fields: Fields } | { readonly every: number };
   /** What was accepted, but is hardly what was meant, or means less than it says. */
@@ -37,7 +40,13 @@ const FORMS =
 export function readSchedule(text: string, seed: string): Reading {
   const { zone, rest, warnings } = splitZone(text.trim());
   const read = rest.startsWith('@') ? readDescriptor(rest, seed) : readFields(rest, seed);
-  return { zone, ...read, warnings: [...warnings, ...read.warnings] };
+  return {
+    zone,
+    text: rest.replace(/\s+/g, ' '),
+    rule: read.rule,
+    warnings: [...warnings, ...read.warnings],
+    extensions: [...unlikeGo(zone), ...read.extensions],
+  };
 }
 
 function splitZone(text: string): { zone: string | undefined; rest: string; warnings: string[] } {
@@ -51,7 +60,14 @@ function splitZone(text: string): { zone: string | undefined; rest: string; warn
   return { zone, rest, warnings: [] };
 }
 
-type Rule = Omit<Reading, 'zone'>;
+/** Go looks for a zone's file, whose name has to be spelled as IANA does. */
+function unlikeGo(zone: string | undefined): string[] {
+  if (zone === undefined || zone === 'Local') return [];
+  const spelled = ianaName(zone);
+  return spelled === zone ? [] : [`the zone name ${zone} (IANA's is ${spelled})`];
+}
+
+type Rule = Omit<Reading, 'zone' | 'text'>;
 
 function readDescriptor(text: string, seed: string): Rule {
   const fields = DESCRIPTORS.get(text);

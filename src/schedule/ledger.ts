@@ -3,6 +3,7 @@
  * is then made once.
  */
 import { excerptOf } from '../zookeeper/excerpt.ts';
+import type { Service } from './service.ts';
 
 export type RunOutcome =
   | 'succeeded'
@@ -48,6 +49,12 @@ export interface Ledger {
   readonly through?: number;
   /** When the term that wrote it last resigned in order. */
   readonly handedOver?: number;
+  /** What that term serves: `through` holds for this schedule in this zone. Not there in ledgers of older ballots. */
+  readonly schedule?: string;
+  readonly timezone?: string;
+  /** Who that is. */
+  readonly candidateId?: string;
+  readonly hostname?: string;
   /** Oldest first. */
   readonly runs: readonly RunRecord[];
   readonly unknownFields?: Readonly<Record<string, unknown>>;
@@ -76,9 +83,10 @@ export function isOpen(run: RunRecord): boolean {
 }
 
 /** Takes the ledger over for a later term: `through` never goes back, runs that other terms left open are lost, and it is not handed over any more. */
-export function opened(ledger: Ledger, token: number, through: number): Ledger {
+export function opened(ledger: Ledger, token: number, through: number, service: Service): Ledger {
   const runs = ledger.runs.map((run) => (isOpen(run) && run.fencingToken !== token ? lose(run) : run));
-  return { ...without(ledger, 'handedOver'), fencingToken: token, through: later(ledger.through, through), runs };
+  const settled = later(ledger.through, through);
+  return { ...without(ledger, 'handedOver'), fencingToken: token, through: settled, ...service, runs };
 }
 
 function lose(run: RunRecord): RunRecord {
@@ -120,9 +128,9 @@ export function skipped(ledger: Ledger, through: number): Ledger {
   return ledger.through !== undefined && through <= ledger.through ? ledger : { ...ledger, through };
 }
 
-/** The term that writes it resigns in order. */
-export function handedOver(ledger: Ledger, at: number): Ledger {
-  return { ...ledger, handedOver: at };
+/** The term that writes it resigns in order; ticks up to `through` are settled with that. */
+export function handedOver(ledger: Ledger, at: number, through: number): Ledger {
+  return { ...skipped(ledger, through), handedOver: at };
 }
 
 /** The term that was about to resign goes on. */
@@ -191,7 +199,15 @@ const instant: Form = {
 };
 
 /** In the order of writing, `runs` last. */
-const LEDGER_FIELDS: Readonly<Record<string, Form>> = { fencingToken: whole, through: instant, handedOver: instant };
+const LEDGER_FIELDS: Readonly<Record<string, Form>> = {
+  fencingToken: whole,
+  through: instant,
+  handedOver: instant,
+  schedule: text,
+  timezone: text,
+  candidateId: text,
+  hostname: text,
+};
 
 const RUN_FIELDS: Readonly<Record<string, Form>> = {
   runId: text,

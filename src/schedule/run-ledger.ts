@@ -19,6 +19,7 @@ import {
   type RunRecord,
 } from './ledger.ts';
 import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './ledger-writer.ts';
+import { serviceOf, type Service } from './service.ts';
 
 export { FencedError } from './errors.ts';
 
@@ -31,8 +32,15 @@ export interface Found {
   readonly through: number | undefined;
   /** When the last term resigned in order; `undefined` when it did not. Wall ms by its own clock. */
   readonly handedOver: number | undefined;
+  /** What the last term served, and who that was: `through` holds for that. `undefined`: the ledger does not say. */
+  readonly service: Service | undefined;
   /** Runs that earlier terms left open, closed as `lost` by this opening. */
   readonly lost: readonly RunRecord[];
+}
+
+export interface RunLedgerParts extends LedgerParts {
+  /** What this candidate serves when it leads. */
+  readonly service: Service;
 }
 
 /**
@@ -43,14 +51,19 @@ export interface Found {
  * writer's own, or, when it opens, a lower one: of two terms that write, the earlier is refused, and told why when it reads again.
  */
 export class RunLedger {
-  readonly #parts: LedgerParts;
+  readonly #parts: RunLedgerParts;
   /** The present term, or the last one. */
   #term: LedgerWriter | undefined;
   /** What `through` was before each open run of the present term was entered. */
   readonly #before = new Map<string, number | undefined>();
 
-  constructor(parts: LedgerParts) {
+  constructor(parts: RunLedgerParts) {
     this.#parts = parts;
+  }
+
+  /** What this candidate serves when it leads. */
+  get service(): Service {
+    return this.#parts.service;
   }
 
   /**
@@ -72,7 +85,7 @@ export class RunLedger {
         const base = this.#base(read, token);
         // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
         if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
-        const next = limited(opened(base, token, settle(found)));
+        const next = limited(opened(base, token, settle(found), this.service));
         const options = { timeout: REQUEST_TIMEOUT_MS, signal };
         const after = await register.write(encodeLedger(next), read.version, options);
         this.#term = new LedgerWriter(this.#parts, { token, ledger: next, version: after, birth: read.birth });
@@ -119,6 +132,11 @@ export class RunLedger {
     return this.#term?.acknowledgedAt ?? -Infinity;
   }
 
+  /** Up to where ticks are settled, as far as the present term, or the last one, knows. `undefined` before that. */
+  get through(): number | undefined {
+    return this.#term?.ledger.through;
+  }
+
   /**
    * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
    * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.
@@ -158,14 +176,15 @@ export class RunLedger {
   }
 
   /**
-   * Marks the ledger as handed over and waits until all changes are written, `timeout` ms at most. Nothing of this term is
-   * sent after that. To be called when no run lives and none will be entered, while the lease is still held. Resolves to
-   * whether it is written, or is no longer this term's to write. With `orStay` the term goes on if it is not.
+   * Marks the ledger as handed over, and ticks up to `through` as settled. Waits until all changes are written,
+   * `timeout` ms at most. Nothing of this term is sent after that. To be called when no run lives and none will be
+   * entered, while the lease is still held. Resolves to whether it is written, or is no longer this term's to write. With
+   * `orStay` the term goes on if it is not.
    */
-  async handOver(timeout: number, orStay = false): Promise<boolean> {
+  async handOver(through: number, timeout: number, orStay = false): Promise<boolean> {
     const term = this.#term;
     if (term === undefined || term.state !== 'open') return true;
-    term.change((present) => handedOver(present, this.#parts.clock.wall()));
+    term.change((present) => handedOver(present, this.#parts.clock.wall(), through));
     const answer = await term.written(timeout);
     const stays = orStay && answer === 'unanswered';
     if (stays) term.change(resumed);
@@ -187,5 +206,6 @@ export class RunLedger {
 }
 
 function foundIn(base: Ledger, token: number): Found {
-  return { through: base.through, handedOver: base.handedOver, lost: lostRuns(base, token) };
+  const { through, handedOver: at } = base;
+  return { through, handedOver: at, service: serviceOf(base), lost: lostRuns(base, token) };
 }

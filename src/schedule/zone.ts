@@ -1,7 +1,7 @@
 /** Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node carries (`Intl`). */
 
-import { existsSync, realpathSync } from 'node:fs';
 import { ScheduleError } from './errors.ts';
+import { ianaName, unknownZone } from './zone-names.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -10,17 +10,18 @@ const CHUNK_DAYS = 64;
 
 /** A time zone. Instants are ms since the Unix epoch; an offset is local time less UTC, ms. */
 export class Zone {
-  /** The name as it was asked for. */
+  /** As IANA spells it. */
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
   readonly #chunks = new Map<number, readonly number[]>();
 
-  /** Throws RangeError when there is no such zone. Only names of the IANA data are taken, no bare offsets, which not every Node knows. */
+  /** Throws RangeError when IANA has no such name: abbreviations and bare offsets are none. */
   constructor(name: string) {
-    if (!/^[A-Za-z]/.test(name)) throw new RangeError(`no name of a time zone: ${name}`);
-    this.name = name;
+    const spelled = ianaName(name);
+    if (spelled === undefined) throw new RangeError(`no name of a time zone: ${name}`);
+    this.name = spelled;
     this.#format = new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
+      timeZone: spelled,
       calendar: 'gregory',
       numberingSystem: 'latn',
       hourCycle: 'h23',
@@ -92,7 +93,7 @@ export function openZone(name: string, key: string): Zone {
     return new Zone(name);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ScheduleError(`unknown time zone ${JSON.stringify(name)}`, { key, hint: ZONE_FORM });
+    throw new ScheduleError(unknownZone(name), { key, hint: ZONE_FORM });
   }
 }
 
@@ -101,21 +102,4 @@ export const ZONE_FORM = 'an IANA name such as Europe/Paris, or UTC';
 
 function chunkOf(instant: number): number {
   return Math.floor(instant / (CHUNK_DAYS * DAY_MS));
-}
-
-/**
- * Name of the host's zone: `TZ`, else what the system is set to. `TZ` is read as Go and the C library do (empty is UTC, a colon is passed
- * over, a path is a file of the IANA data), because Node has no name for some of these. The name may be none that is known.
- */
-export function hostZone(environment: NodeJS.ProcessEnv = process.env): string {
-  const wish = environment['TZ']?.replace(/^:/, '');
-  if (wish === '') return 'UTC';
-  if (wish === undefined) return new Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return wish.startsWith('/') ? nameOfFile(wish) : wish;
-}
-
-/** `/etc/localtime`, a link to `/usr/share/zoneinfo/Europe/Paris`, is `Europe/Paris`. */
-function nameOfFile(path: string): string {
-  const name = (file: string): string | undefined => /\/zoneinfo\/(?:posix\/)?(.+)$/.exec(file)?.[1];
-  return name(path) ?? name(existsSync(path) ? realpathSync(path) : path) ?? path;
 }

@@ -235,7 +235,8 @@ export class Supervisor {
 
   /** Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on. */
   async #endTerm(orStay: boolean): Promise<boolean> {
-    const { logger, cron } = this.#parts;
+    const { logger } = this.#parts;
+    const timetable = this.#timetable;
     const term = this.#term;
     const over = (): void => {
       if (this.#term === term) this.#term = undefined;
@@ -243,7 +244,7 @@ export class Supervisor {
     };
     if (!orStay) over();
     if (term === undefined) return true;
-    const first = cron && (() => cron.ledger.handOver(term.leaseDuration / 3, orStay));
+    const first = timetable && (() => timetable.handOver(term.leaseDuration / 3, orStay));
     let stays = false;
     try {
       stays = (await term.resign({ first, orStay })) === 'stayed';

@@ -3,8 +3,9 @@ import { formatDuration } from '../duration.ts';
 import type { Logger } from '../observe/logger.ts';
 import { isMadeUp, reckon, type CatchUpRules, type Past, type Reckoning } from '../schedule/catch-up.ts';
 import { formatInstant } from '../schedule/ledger.ts';
-import type { RunLedger } from '../schedule/run-ledger.ts';
+import type { Found, RunLedger } from '../schedule/run-ledger.ts';
 import type { Schedule } from '../schedule/schedule.ts';
+import { describeService, hasSameTicks, type Service } from '../schedule/service.ts';
 import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../schedule/ticks.ts';
 
 export interface TimetableParts {
@@ -23,6 +24,8 @@ export class Timetable {
   readonly #parts: TimetableParts;
   /** The latest tick that was started or passed over here, also without the ledger: it is not served again. */
   #settled = -Infinity;
+  /** The latest tick that was reported. It may still wait. */
+  #reported: number | undefined;
 
   constructor(parts: TimetableParts) {
     this.#parts = parts;
@@ -35,7 +38,9 @@ export class Timetable {
   async serve(term: number | undefined, onTick: (tick: number) => void, signal: AbortSignal): Promise<void> {
     const { schedule, clock } = this.#parts;
     const report = (tick: number): void => {
-      if (!signal.aborted) onTick(tick);
+      if (signal.aborted) return;
+      this.#reported = tick;
+      onTick(tick);
     };
     const reckoning = term === undefined ? this.#fromNow() : await this.#open(term, signal);
     if (reckoning === undefined || signal.aborted) return;
@@ -56,6 +61,24 @@ export class Timetable {
     this.#settled = Math.max(this.#settled, tick);
   }
 
+  /**
+   * Hands the ledger over, within `timeout` ms: everything up to now is settled, but for a tick that waits. That one is
+   * the next leader's. With `orStay` the term goes on if that fails. Resolves to whether it is done.
+   */
+  handOver(timeout: number, orStay: boolean): Promise<boolean> {
+    const { ledger, clock } = this.#parts;
+    return ledger.handOver(this.#settledBy(clock.wall()), timeout, orStay);
+  }
+
+  #settledBy(now: number): number {
+    const { schedule, ledger, rules } = this.#parts;
+    const left = schedule.latest(laterOf(ledger.through, this.#settled) ?? now, now);
+    if (left === undefined) return now;
+    // One that has not been reported yet has just become due, unless the clock was set forward over it.
+    const waits = left === this.#reported || now - left <= ON_TIME_MS || isMadeUp(left, now, rules);
+    return waits ? left - 1 : now;
+  }
+
   #fromNow(): Reckoning {
     const through = Math.max(this.#settled, this.#parts.clock.wall());
     return { through, start: undefined, why: undefined, givenUp: undefined };
@@ -66,11 +89,15 @@ export class Timetable {
     const { schedule, ledger, rules, clock, logger } = this.#parts;
     let said: (() => void) | undefined;
     let reckoning: Reckoning | undefined;
-    const settle = (found: Past): number => {
+    const settle = ({ through, handedOver, service }: Found): number => {
       const now = clock.wall();
-      const past = { ...found, through: laterOf(found.through, this.#settled) };
+      const isOfAnother = service !== undefined && !hasSameTicks(service, ledger.service);
+      const past = { through: laterOf(through, this.#settled), handedOver, isOfAnother };
       const decided = reckon(schedule, past, now, rules);
-      said = () => this.#say(past, decided, now);
+      said = () => {
+        if (isOfAnother) this.#sayChange(service, decided);
+        this.#say(past, decided, now);
+      };
       reckoning = decided;
       return decided.through;
     };
@@ -89,6 +116,23 @@ export class Timetable {
       if (signal.aborted) return undefined;
       throw error;
     }
+  }
+
+  #sayChange(before: Service, { through }: Reckoning): void {
+    const { ledger, logger } = this.#parts;
+    logger.warn('another schedule is served from now on; nothing that passed before is started', {
+      before: describeService(before),
+      now: describeService(ledger.service),
+      settled: formatInstant(through),
+      next: this.#nextAfter(through),
+      hint: 'if nobody has changed it, give all candidates of this election the same schedule and timezone',
+    });
+  }
+
+  /** The tick before which nothing is started. */
+  #nextAfter(settled: number): string {
+    const next = this.#parts.schedule.next(settled);
+    return next === undefined ? 'never' : formatInstant(next);
   }
 
   #say({ through, handedOver }: Past, { start, why, givenUp, ...reckoning }: Reckoning, now: number): void {
@@ -116,6 +160,7 @@ export class Timetable {
         {
           ledger: formatInstant(reckoning.through),
           clock: formatInstant(now),
+          next: this.#nextAfter(reckoning.through),
           hint: 'set the clock right; if the ledger is wrong, stop all candidates, delete its znode (runs, under the base path), start them',
         },
       );
@@ -129,6 +174,7 @@ export class Timetable {
       case 'set-back':
         logger.warn('the clock was set back; ticks that it shows again are not served again', {
           by: formatDuration(Math.round(event.by)),
+          next: this.#nextAfter(laterOf(ledger.through, this.#settled) ?? clock.wall()),
         });
         return;
       case 'missed': {
@@ -140,6 +186,7 @@ export class Timetable {
           latest: formatInstant(latest),
           count: count === MOST_COUNTED ? `${count} or more` : count,
           ...(makeUp ? { madeUp: formatInstant(latest) } : {}),
+          next: this.#nextAfter(latest),
         });
         if (makeUp) return report(latest);
         this.settle(latest);

@@ -92,7 +92,8 @@ async function lead(base: string, candidateId: string): Promise<Leader> {
   elections.push(election);
   const signal = AbortSignal.timeout(10_000);
   const term = await election.campaign({ signal, patience: { opening: 5000, standing: 5000 } });
-  const ledger = new RunLedger({ register: election.register('runs'), clock: systemClock, logger });
+  const service = { schedule: '* * * * *', timezone: 'UTC', candidateId, hostname: hostname() };
+  const ledger = new RunLedger({ register: election.register('runs'), clock: systemClock, logger, service });
   await ledger.open(term.fencingToken, ({ through = NOON }) => through, signal);
   const enter = async (n: number): Promise<RunRecord> => {
     const { fencingToken } = term;

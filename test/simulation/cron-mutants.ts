@@ -83,7 +83,7 @@ export const cronMutants = {
     theme: 'keep',
     parts: ledgersWith((real) => ({
       open: (token, settle, signal) => {
-        const found = { through: undefined, handedOver: undefined, lost: [] };
+        const found = { through: undefined, handedOver: undefined, service: undefined, lost: [] };
         settle(found);
         real.open(token, settle, signal).catch(() => undefined);
         return Promise.resolve(found);

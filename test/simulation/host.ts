@@ -105,8 +105,9 @@ function cronParts(
 ): Pick<SupervisorParts, 'cron'> {
   const { cron, mixedFleet } = setting;
   if (cron === undefined) return {};
-  const ledger = new RunLedger({ register: election.register('runs'), clock, logger: trace.logger(name) });
-  const { schedule, catchUp, startDeadline } = cron;
+  const { text, schedule, catchUp, startDeadline } = cron;
+  const service = { schedule: text, timezone: schedule.timezone, candidateId: name, hostname: name };
+  const ledger = new RunLedger({ register: election.register('runs'), clock, logger: trace.logger(name), service });
   const rules = { catchUp, startDeadline, mixedFleet };
   return { cron: { schedule, ledger: parts.ledger?.(ledger) ?? ledger, candidateId: name, rules } };
 }

@@ -182,8 +182,16 @@ describe('a time zone', () => {
     expect(timezone.parse(name)).toBe(name);
   });
 
-  it.each(['', 'Nowhere', 'Europe/Berlln', '+05:00', 'Local'])('%j is not', (name) => {
+  it.each(['', 'Nowhere', 'Europe/Xyz', '+05:00', 'Local'])('%j is not', (name) => {
     expect(() => timezone.parse(name)).toThrow(/^unknown: an IANA name such as Europe\/Paris, or UTC$/);
+  });
+
+  it.each([
+    ['Europe/Berlln', 'Europe/Berlin'],
+    ['BST', 'Europe/London'],
+    ['IST', 'Asia/Kolkata'],
+  ])('%j is not; %s may have been meant', (name, meant) => {
+    expect(() => timezone.parse(name)).toThrow(`unknown (did you mean ${meant}?): an IANA name`);
   });
 });
 

@@ -93,7 +93,7 @@ describe('rules of run cron', () => {
     process.env['TZ'] = 'Nowhere/Else';
     try {
       expect(findZone(text, zone)).toEqual([
-        'the host\'s zone (TZ): unknown time zone "Nowhere/Else": set timezone, or TZ, to an IANA name such as Europe/Paris, or UTC',
+        'the host\'s zone (TZ): unknown time zone "Nowhere/Else": set --timezone (key timezone), or TZ, to an IANA name such as Europe/Paris, or UTC',
       ]);
       expect(findZone('@daily', 'UTC')).toEqual([]);
       expect(findZone('TZ=UTC @daily', undefined)).toEqual([]);
@@ -124,6 +124,9 @@ describe('rules of run cron', () => {
     ['0 0 * * 5L,7L', 'L'],
     ['0 0 * * 7#1', '#'],
     ['H H * * *', 'H'],
+    ['0 0 * * mon-sun', 'a range that ends with sun'],
+    ['TZ=europe/paris @daily', "the zone name europe/paris (IANA's is Europe/Paris)"],
+    ['CRON_TZ=utc 0 0 * * 7', "the zone name utc (IANA's is UTC), 7 for Sunday"],
     ['0 H/2 * * * mon#1', 'a seconds field, H, #'],
   ])("doubt %s in a mixed fleet: Go's ballot does not know %s", (text, extensions) => {
     expect(doubts({ schedule: text })).toEqual([]);
@@ -146,6 +149,7 @@ describe('rules of run cron', () => {
       'from timezone: timezone "Asia/Tokyo": Go\'s ballot does not know this key, its candidates of this mixed fleet take their hosts\' zones: begin the schedule with CRON_TZ=Asia/Tokyo',
     ]);
     expect(doubts({ ...mixed, schedule: 'TZ=UTC @daily' })).toEqual([]);
+    expect(doubts({ ...mixed, timezone: 'asia/tokyo', schedule: '@daily' })[0]).toMatch(/CRON_TZ=Asia\/Tokyo$/);
     expect(doubts({ ...mixed, schedule: '@daily', mixedFleet: false })).toEqual([]);
   });
 });

@@ -11,8 +11,9 @@ const at = (hour: number, minutes = 0, ms = 0): number => hour * HOUR + minutes 
 
 const NONE: CatchUpRules = { catchUp: 'none', startDeadline: undefined, mixedFleet: false };
 const ONCE: CatchUpRules = { ...NONE, catchUp: 'once' };
-const crashed = (through: number | undefined): Past => ({ through, handedOver: undefined });
-const inOrder = (through: number, handedOver: number): Past => ({ through, handedOver });
+const crashed = (through: number | undefined): Past => ({ through, handedOver: undefined, isOfAnother: false });
+const inOrder = (through: number, handedOver: number): Past => ({ through, handedOver, isOfAnother: false });
+const changed = (past: Past): Past => ({ ...past, isOfAnother: true });
 
 const CASES: readonly [
   what: string,
@@ -97,6 +98,21 @@ const CASES: readonly [
     { ...ONCE, mixedFleet: true },
     { through: at(6), givenUp: at(6) },
   ],
+  [
+    'another schedule before, crash, once: nothing of the past',
+    changed(crashed(at(5))),
+    at(6, 1),
+    ONCE,
+    { through: at(6, 1) },
+  ],
+  [
+    'another schedule before, handed over just now: nothing of the past',
+    changed(inOrder(at(5), at(5, 59, 59_990))),
+    at(6, 0, 30),
+    NONE,
+    { through: at(6, 0, 30) },
+  ],
+  ['another schedule before, ahead of this clock', changed(crashed(at(7))), at(6, 1), ONCE, { through: at(7) }],
   ['a ledger that is ahead of this clock', crashed(at(7)), at(6, 1), ONCE, { through: at(7) }],
 ];
 

@@ -31,6 +31,8 @@ const run = (n: number, changes: Partial<RunRecord> = {}): RunRecord => ({
 const ended = (n: number, changes: Partial<RunRecord> = {}): RunRecord =>
   run(n, { end: NOON + n * MINUTE + 900, outcome: 'succeeded', exitCode: 0, ...changes });
 
+const SERVICE = { schedule: '* * * * *', timezone: 'UTC', candidateId: 'b', hostname: 'host-b' };
+
 const full: Ledger = {
   fencingToken: 9,
   through: NOON + 3 * MINUTE,
@@ -101,7 +103,16 @@ describe('the wire format of the ledger', () => {
     expect(JSON.parse(String(encodeLedger(ledger)))).toEqual(JSON.parse(wire));
     const changed = closed(entered(ledger, run(30)), '7.30', { end: NOON, outcome: 'failed' });
     expect(String(encodeLedger(changed))).toContain('"cost":{"eur":2}');
-    expect(String(encodeLedger(opened(changed, 5, NOON)))).toContain('"unknownFields":[1]');
+    expect(String(encodeLedger(opened(changed, 5, NOON, SERVICE)))).toContain('"unknownFields":[1]');
+  });
+
+  it('says what its leader serves, after the fields of older ballots, which keep what they do not know', () => {
+    const served = opened({ fencingToken: 0, runs: [] }, 1, NOON, SERVICE);
+    const text =
+      '{"fencingToken":1,"through":"2026-11-21T12:00:00Z","schedule":"* * * * *","timezone":"UTC","candidateId":"b","hostname":"host-b","runs":[]}';
+    expect(String(encodeLedger(served))).toBe(text);
+    expect(read(text)).toEqual(served);
+    expect(whyNot('{"fencingToken":1,"schedule":5,"runs":[]}')).toBe('schedule is not text');
   });
 
   it('takes an empty znode for one that has no ledger', () => {
@@ -165,10 +176,11 @@ describe('the wire format of the ledger', () => {
 
 describe('opening', () => {
   it('closes what other terms left open as lost, takes the handing over back, and keeps what has ended', () => {
-    const after = opened(full, 12, NOON);
+    const after = opened(full, 12, NOON, SERVICE);
     expect(after).toEqual({
       fencingToken: 12,
       through: NOON + 3 * MINUTE,
+      ...SERVICE,
       runs: [full.runs[0], full.runs[1], { ...full.runs[2], outcome: 'lost' }],
     });
     expect(lostRuns(full, 12)).toEqual([after.runs[2]]);
@@ -176,9 +188,22 @@ describe('opening', () => {
   });
 
   it('leaves runs of its own open, and never settles less than was settled', () => {
-    expect(opened(full, 9, NOON + 9 * MINUTE)).toMatchObject({ through: NOON + 9 * MINUTE, runs: full.runs });
-    expect(opened({ fencingToken: 0, runs: [] }, 1, 5)).toEqual({ fencingToken: 1, through: 5, runs: [] });
+    expect(opened(full, 9, NOON + 9 * MINUTE, SERVICE)).toMatchObject({ through: NOON + 9 * MINUTE, runs: full.runs });
+    expect(opened({ fencingToken: 0, runs: [] }, 1, 5, SERVICE)).toEqual({
+      fencingToken: 1,
+      through: 5,
+      ...SERVICE,
+      runs: [],
+    });
     expect(lostRuns(full, 9)).toEqual([]);
+  });
+});
+
+describe('handing over', () => {
+  it('settles what came before it, and nothing that is settled comes back', () => {
+    const { handedOver: _, ...open } = full;
+    expect(handedOver(open, NOON + 4 * MINUTE, NOON + 4 * MINUTE)).toEqual({ ...full, through: NOON + 4 * MINUTE });
+    expect(handedOver(open, NOON + 4 * MINUTE, NOON)).toEqual(full);
   });
 });
 
@@ -277,12 +302,12 @@ describe('every change', () => {
   const SEEDS = 1_000;
   type Change = (ledger: Ledger) => Ledger;
   const kinds: Readonly<Record<string, (at: number, runId: string) => Change>> = {
-    opened: (at) => (ledger) => opened(ledger, 9, at),
+    opened: (at) => (ledger) => opened(ledger, 9, at, SERVICE),
     entered: (at) => (ledger) => entered(ledger, run(99, { tick: at })),
     withdrawn: (at, runId) => (ledger) => withdrawn(ledger, runId, at - MINUTE),
     closed: (at, runId) => (ledger) => closed(ledger, runId, { end: at, outcome: 'failed', exitCode: 2 }),
     skipped: (at) => (ledger) => skipped(ledger, at),
-    handedOver: (at) => (ledger) => handedOver(ledger, at),
+    handedOver: (at) => (ledger) => handedOver(ledger, at, at - MINUTE),
     limited: () => limited,
   };
   const some = (seed: number, kind: string): { ledger: Ledger; change: Change } => {

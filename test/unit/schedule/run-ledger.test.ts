@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../../src/errors.ts';
 import { parseLedger, type Ledger, type RunRecord } from '../../../src/schedule/ledger.ts';
 import { FencedError, RunLedger, type Found } from '../../../src/schedule/run-ledger.ts';
+import type { Service } from '../../../src/schedule/service.ts';
 import { ZooKeeperError } from '../../../src/zookeeper/errors.ts';
 import { FakeRegister, FakeZnode, type Fate, type Weather } from '../../support/fake-register.ts';
 import { Random } from '../../support/random.ts';
@@ -11,6 +12,11 @@ import { recorder, type LogLine } from '../../support/sessions.ts';
 const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 const never = new AbortController().signal;
+
+/** What each candidate serves, as the ledger says it. */
+const SERVED = { schedule: '* * * * *', timezone: 'UTC' };
+
+const serviceOn = (name: string): Service => ({ ...SERVED, candidateId: name, hostname: `host-${name}` });
 
 interface Host {
   readonly process: VirtualProcess;
@@ -27,7 +33,12 @@ class World {
     const process = this.clock.process();
     const register = new FakeRegister(name, this.znode, process, weather);
     const { lines, logger } = recorder();
-    return { process, register, lines, ledger: new RunLedger({ register, clock: process, logger }) };
+    return {
+      process,
+      register,
+      lines,
+      ledger: new RunLedger({ register, clock: process, logger, service: serviceOn(name) }),
+    };
   }
 
   /** A leader with a ledger of its own, opened. */
@@ -89,8 +100,8 @@ describe('opening the ledger', () => {
   it('of an election that has none makes it', async () => {
     const world = new World();
     const { found, token } = await world.leader('a', NOON);
-    expect(found).toEqual({ through: undefined, handedOver: undefined, lost: [] });
-    expect(world.stored).toEqual({ fencingToken: token, through: NOON, runs: [] });
+    expect(found).toEqual({ through: undefined, handedOver: undefined, service: undefined, lost: [] });
+    expect(world.stored).toEqual({ fencingToken: token, through: NOON, ...serviceOn('a'), runs: [] });
   });
 
   it('tells what is settled, what was lost, and who handed over; and takes it over', async () => {
@@ -102,16 +113,18 @@ describe('opening the ledger', () => {
     await world.clock.wait(a.ledger.enter(two, 1000));
     a.ledger.close(one.runId, ending);
     const handedOver = a.process.wall();
-    await world.clock.wait(a.ledger.handOver(1000));
+    await world.clock.wait(a.ledger.handOver(NOON, 1000));
     const b = await world.leader('b', NOON);
     expect(b.found).toEqual({
       through: two.tick,
       handedOver: expect.closeTo(handedOver, -2) as number,
+      service: serviceOn('a'),
       lost: [{ ...two, outcome: 'lost' }],
     });
     expect(world.stored).toEqual({
       fencingToken: b.token,
       through: two.tick,
+      ...serviceOn('b'),
       runs: [
         { ...one, ...ending },
         { ...two, outcome: 'lost' },
@@ -152,8 +165,8 @@ describe('opening the ledger', () => {
     const world = new World();
     world.write(text);
     const a = await world.leader('a', NOON);
-    expect(a.found).toEqual({ through: undefined, handedOver: undefined, lost: [] });
-    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, runs: [] });
+    expect(a.found).toEqual({ through: undefined, handedOver: undefined, service: undefined, lost: [] });
+    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, ...serviceOn('a'), runs: [] });
     expect(a.lines.filter(({ level }) => level === 'warn')).toMatchObject([
       { fields: { excerpt: expect.stringContaining(text.slice(0, 7)) as unknown } },
     ]);
@@ -173,7 +186,7 @@ describe('opening the ledger', () => {
       const world = new World();
       const a = await world.leader('a');
       await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
-      await world.clock.wait(a.ledger.handOver(1000));
+      await world.clock.wait(a.ledger.handOver(NOON, 1000));
       const b = world.host('b', fates(fate, fate));
       const settled: number[] = [];
       const found = await world.open(b, 5000, ({ through = 0 }) => {
@@ -245,11 +258,11 @@ describe('entering a tick', () => {
     const { writes } = a.register;
     a.ledger.close(`${a.token}.1`, ending);
     a.ledger.skip(NOON + 30 * MINUTE);
-    await world.clock.wait(a.ledger.handOver(1000));
+    await world.clock.wait(a.ledger.handOver(NOON, 1000));
     expect(await a.ledger.enter(record(`${a.token}.2`, 2), 1000)).toBe('fenced');
     await world.pass(5000);
     expect(a.register.writes).toBe(writes);
-    expect(world.stored).toEqual({ fencingToken: b.token, through: NOON, runs: [] });
+    expect(world.stored).toEqual({ fencingToken: b.token, through: NOON, ...serviceOn('b'), runs: [] });
     expect(await world.clock.wait(b.ledger.enter(record(`${b.token}.1`, 1), 1000))).toBe('entered');
   });
 
@@ -299,7 +312,7 @@ describe('entering a tick', () => {
     expect(await entering).toBe('fenced');
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     const found = await world.open(a, world.znode.nextTransaction());
-    expect(found).toEqual({ through: NOON, handedOver: undefined, lost: [] });
+    expect(found).toEqual({ through: NOON, handedOver: undefined, service: expect.anything() as unknown, lost: [] });
   });
 
   it('is refused to nobody by a server that lags behind', async () => {
@@ -367,7 +380,7 @@ describe('an entry that is withdrawn', () => {
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 2))).toBe('unanswered');
     a.ledger.withdraw(`${a.token}.1`);
     await world.pass(2000);
-    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, runs: [] });
+    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, ...serviceOn('a'), runs: [] });
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.2`, 1), 1000))).toBe('entered');
     a.ledger.withdraw(`${a.token}.1`);
     await world.pass(1000);
@@ -379,7 +392,7 @@ describe('an entry that is withdrawn', () => {
     const a = await world.leader('a');
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000))).toBe('entered');
     a.ledger.withdraw(`${a.token}.1`);
-    await world.clock.wait(a.ledger.handOver(1000));
+    await world.clock.wait(a.ledger.handOver(NOON, 1000));
     const b = await world.leader('b');
     expect(b.found).toMatchObject({ through: NOON, lost: [] });
     expect(await world.clock.wait(b.ledger.enter(record(`${b.token}.1`, 1), 1000))).toBe('entered');
@@ -419,12 +432,13 @@ describe('handing over', () => {
     await world.pass(10);
     a.ledger.close(`${a.token}.1`, ending);
     a.ledger.skip(NOON + 7 * MINUTE);
-    await world.clock.wait(a.ledger.handOver(5000));
+    await world.clock.wait(a.ledger.handOver(NOON, 5000));
     expect(await entering).toBe('entered');
     expect(world.stored).toEqual({
       fencingToken: a.token,
       through: NOON + 7 * MINUTE,
       handedOver: expect.any(Number) as number,
+      ...serviceOn('a'),
       runs: [{ ...record(`${a.token}.1`, 1), ...ending }],
     });
   });
@@ -435,7 +449,7 @@ describe('handing over', () => {
     a.register.weather = { ...a.register.weather, fate: () => ({ late: 400 }) };
     void a.ledger.enter(record(`${a.token}.1`, 1), 5000);
     const before = a.process.now();
-    await world.clock.wait(a.ledger.handOver(300));
+    await world.clock.wait(a.ledger.handOver(NOON, 300));
     expect(a.process.now() - before).toBeCloseTo(300, 0);
     const { writes, reads } = a.register;
     await world.pass(30_000);
@@ -451,7 +465,7 @@ describe('handing over', () => {
       a.register.weather = { ...a.register.weather, fate: () => ({ late }) };
       const entering = a.ledger.enter(record(`${a.token}.1`, 1), 20);
       a.ledger.withdraw(`${a.token}.1`);
-      await world.clock.wait(Promise.all([entering, a.ledger.handOver(10)]));
+      await world.clock.wait(Promise.all([entering, a.ledger.handOver(NOON, 10)]));
       const b = await world.leader('b', NOON, { latency: () => 5 });
       const outcome = await world.clock.wait(b.ledger.enter(record(`${b.token}.1`, 1), 1000));
       const lost = b.found.lost.length > 0;
@@ -520,7 +534,12 @@ describe('what a term has not written when it ends', () => {
   it('is written by the next term of the same process, if nobody has led between', async () => {
     const { world, a } = await givenUp();
     const found = await world.open(a, 7000);
-    expect(found).toEqual({ through: NOON + 2 * MINUTE, handedOver: undefined, lost: [] });
+    expect(found).toEqual({
+      through: NOON + 2 * MINUTE,
+      handedOver: undefined,
+      service: expect.anything() as unknown,
+      lost: [],
+    });
     expect(world.stored.runs).toEqual([1, 2].map((n) => ({ ...record(`${a.token}.${n}`, n), ...ending })));
   });
 
@@ -529,7 +548,12 @@ describe('what a term has not written when it ends', () => {
     const b = await world.leader('b');
     expect(b.found.lost.map(({ runId }) => runId)).toEqual([`${a.token}.1`]);
     const found = await world.open(a, 7000);
-    expect(found).toEqual({ through: NOON + MINUTE, handedOver: undefined, lost: [] });
+    expect(found).toEqual({
+      through: NOON + MINUTE,
+      handedOver: undefined,
+      service: expect.anything() as unknown,
+      lost: [],
+    });
     expect(world.stored.runs).toEqual([{ ...record(`${a.token}.1`, 1), outcome: 'lost' }]);
     expect(a.lines.filter(({ message }) => message.includes('is dropped'))).toHaveLength(1);
   });
@@ -554,7 +578,7 @@ async function wholeTerm(world: World, host: Host, token: number): Promise<void>
   await enter(7);
   ledger.close(`${token}.2`, ending);
   ledger.close(`${token}.7`, ending);
-  await world.clock.wait(ledger.handOver(20_000));
+  await world.clock.wait(ledger.handOver(NOON, 20_000));
 }
 
 describe('a term of which one reply is lost', () => {
@@ -628,7 +652,7 @@ describe('terms that race', () => {
         try {
           await host.ledger.open(token, ({ through = NOON }) => through, gone.signal);
           await this.#lead(host, token, gone.signal);
-          if (random.chance(0.5)) await host.ledger.handOver(random.between(0, 200));
+          if (random.chance(0.5)) await host.ledger.handOver(NOON, random.between(0, 200));
         } catch (error) {
           if (!(error instanceof FencedError) && !gone.signal.aborted) throw error;
         }
