@@ -140,6 +140,33 @@ describe('three ways to say the same', () => {
   });
 });
 
+describe('the zone that counts', () => {
+  const zone = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<unknown> =>
+    (await configured(args, env))['timezone'];
+
+  it("is the host's where none is set, and it is said where that comes from", async () => {
+    expect(await zone([], { TZ: ':Asia/Tokyo' })).toEqual({
+      value: null,
+      source: 'default',
+      effective: { value: 'Asia/Tokyo', source: 'host: TZ' },
+    });
+    const { stdout } = await ballot(['config'], { TZ: 'Asia/Tokyo' });
+    expect(stdout).toMatch(/^# timezone: Asia\/Tokyo +# host: TZ$/m);
+    expect(await zone([], { TZ: 'BST' })).toMatchObject({
+      effective: { value: null, source: expect.stringContaining('unknown time zone "BST"') as string },
+    });
+  });
+
+  it('is the one that is set, unless the schedule begins with another', async () => {
+    const set = { value: 'Europe/Paris', source: 'flag --timezone' };
+    expect(await zone(['--timezone', 'Europe/Paris'])).toEqual(set);
+    const args = ['--timezone', 'Europe/Paris', '--schedule', 'CRON_TZ=UTC @daily'];
+    expect(await zone(args)).toEqual({ ...set, effective: { value: 'UTC', source: 'schedule: flag --schedule' } });
+    const { stdout } = await ballot(['config', ...args]);
+    expect(stdout).toMatch(/^timezone: Europe\/Paris +# flag --timezone; UTC counts, schedule: flag --schedule$/m);
+  });
+});
+
 describe('layers', () => {
   it('later ones win, key by key', async () => {
     const user = await put(
@@ -376,6 +403,16 @@ describe('what is wrong is said, all at once, with exit code 78', () => {
     ]);
   });
 
+  it('a value in the quotes of an env file, whatever its key', async () => {
+    const env = { BALLOT_SCHEDULE: '"0 3 * * *"', BALLOT_KILL_AFTER: "'5s'", BALLOT_LOG_LEVEL: 'loud' };
+    const quotes = '; the quotes are part of the value: write it without them (an env file keeps quotes)';
+    const found = await problems([], env);
+    expect(found.filter((line) => line.endsWith(quotes)).map((line) => line.split(':')[0])).toEqual([
+      'environment BALLOT_KILL_AFTER',
+      'environment BALLOT_SCHEDULE',
+    ]);
+  });
+
   it('what a mixed fleet cannot do, and with what is wrong what was passed over', async () => {
     const env = { BALLOT_MIXED_FLEET: 'true', DEBUG: '*' };
     expect((await problems(['--catch-up', 'once'], env)).slice(0, 2)).toEqual([
@@ -587,7 +624,7 @@ describe('ballot run cron', () => {
     expect(code).toBe(78);
     expect(stderr.split('\n').slice(0, 2)).toEqual([
       expect.stringMatching(/^ballot: catch-up once \(flag --catch-up\) cannot go with mixed-fleet true/),
-      'ballot: the host\'s zone (TZ): unknown time zone "Nowhere": set timezone, or TZ, to an IANA name such as Europe/Paris, or UTC',
+      'ballot: the host\'s zone (TZ): unknown time zone "Nowhere": set --timezone (key timezone), or TZ, to an IANA name such as Europe/Paris, or UTC',
     ]);
     const own = await cron(['--schedule', 'TZ=UTC @daily', '--catch-up=once', '--mixed-fleet'], { TZ: 'Nowhere' });
     expect(own.stderr).not.toContain('zone');

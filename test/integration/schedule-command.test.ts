@@ -95,6 +95,35 @@ describe('ballot schedule', () => {
     expect(stderr).toMatch(/^ballot: the host's zone \(TZ\): unknown time zone "Nowhere\/Else"\n/);
   });
 
+  it('looks from another instant, as if it were now', async () => {
+    const { ticks } = await report('30 2 * * *', '--timezone=Europe/Paris', '--from=2027-03-27T00:00:00Z', '-n', '3');
+    expect(ticks).toEqual([
+      { tick: '2027-03-27T01:30:00Z', local: '2027-03-27T02:30:00+01:00', inSeconds: 5400 },
+      { tick: '2027-03-28T01:00:00Z', local: '2027-03-28T03:00:00+02:00', inSeconds: 90_000 },
+      { tick: '2027-03-29T00:30:00Z', local: '2027-03-29T02:30:00+02:00', inSeconds: 174_600 },
+    ]);
+    expect(await ballot(['schedule', '@daily', '--from', '2027-03-27'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(
+        /^ballot: flag --from: "2027-03-27": must be a date and time with its offset/,
+      ) as string,
+    });
+  });
+
+  it.each([
+    [
+      ['--timezone', 'BST'],
+      {},
+      'ballot: flag --timezone: timezone "BST": unknown (did you mean Europe/London?): an IANA',
+    ],
+    [[], { TZ: 'IST' }, 'ballot: the host\'s zone (TZ): unknown time zone "IST" (did you mean Asia/Kolkata?)\n'],
+    [[], { BALLOT_TIMEZONE: '"UTC"' }, 'the quotes are part of the value: write it without them'],
+  ])('refuses what is no IANA name (%j, %j)', async (flags, env, why) => {
+    const ended = await ballot(['schedule', '@daily', ...flags], env as NodeJS.ProcessEnv);
+    expect(ended).toMatchObject({ code: 78, stdout: '' });
+    expect(ended.stderr).toContain(why);
+  });
+
   it('takes words without quotes for one schedule', async () => {
     expect((await report('0', '6', '1', '1', '?', '--count=1')).schedule).toBe('0 6 1 1 ?');
   });
@@ -169,6 +198,11 @@ describe('ballot schedule', () => {
       ['schedule', '@daily', '--timezone', 'Nowhere'],
       78,
       /^ballot: flag --timezone: timezone "Nowhere": unknown: an IANA name such as Europe\/Paris, or UTC\nballot: hint: /,
+    ],
+    [
+      ['schedule', 'CRON_TZ=AST @daily'],
+      78,
+      /^ballot: schedule: unknown time zone "AST" \(did you mean America\/Halifax\?\)\nballot: hint: an IANA name/,
     ],
     [['schedule', ''], 78, /^ballot: schedule: "" is empty, not 5 or 6 fields\n/],
     [['schedule'], 64, /^ballot: ballot schedule needs SPEC: no schedule is configured either\nballot: hint: /],

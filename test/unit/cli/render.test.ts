@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { render } from '../../../src/cli/render.ts';
+import { servedSchedule, withScheduleNotes } from '../../../src/cli/schedules.ts';
 import { electionReport, type ElectionReport } from '../../../src/election/status.ts';
-import { lease, proposal, snapshot, znode } from '../../support/snapshots.ts';
+import { BASE, lease, NOW, proposal, snapshot, znode } from '../../support/snapshots.ts';
 
 const nobody = electionReport(snapshot({}));
 const held = electionReport(
@@ -100,6 +101,73 @@ describe('json', () => {
       leader: {},
       lease: { state: 'unreadable', why: 'not JSON', excerpt: '.]0;x' },
     });
+  });
+});
+
+describe('schedules', () => {
+  const served = { schedule: '0 3 * * *', timezone: 'UTC' };
+  const report = (leads: Partial<typeof served>, ...others: Partial<typeof served>[]): ElectionReport =>
+    withScheduleNotes(
+      electionReport(
+        snapshot({
+          base: lease(3, 'a', { record: { fencingToken: 77, ...leads } }),
+          proposals: [
+            proposal(3, 'a', { record: leads }),
+            ...others.map((record, n) => proposal(4 + n, 'b', { record })),
+          ],
+        }),
+      ),
+    );
+  const lastNotes = ({ candidates }: ElectionReport): (string | undefined)[] =>
+    candidates.map(({ notes }) => notes.at(-1));
+  const CREATED = 'proposal node created 1m0s ago';
+
+  it('are noted, after all others, where they differ from the leader’s', () => {
+    const others = [
+      { ...served, schedule: '30 3 * * *' },
+      { ...served, timezone: 'Europe/Paris' },
+      {},
+      { ...served, timezone: 'Zulu' },
+    ];
+    const note = 'schedule differs from that of the leader a on host-a: 0 3 * * * in UTC';
+    expect(lastNotes(report(served, ...others))).toEqual([CREATED, note, note, CREATED, CREATED]);
+    expect(lastNotes(report({}, { ...served, timezone: 'Asia/Tokyo' }, served))).toEqual([
+      CREATED,
+      CREATED,
+      'schedule differs from that of b on host-b: 0 3 * * * in Asia/Tokyo',
+    ]);
+  });
+
+  it('have a next tick: of the leader, after what is settled', async () => {
+    const looked = { now: NOW, seed: BASE };
+    const next = { ...served, nextTick: '2026-11-22T03:00:00Z' };
+    expect(await servedSchedule(report(served), undefined, looked)).toEqual(next);
+    const ledger = { fencingToken: 1, runs: [], ...served, candidateId: 'a', hostname: 'h' };
+    expect(await servedSchedule(report(served), { ...ledger, through: NOW + 86_400_000 }, looked)).toEqual({
+      ...next,
+      nextTick: '2026-11-23T03:00:00Z',
+    });
+    expect(await servedSchedule(report({ ...served, schedule: '@reboot' }), ledger, looked)).toEqual({
+      schedule: '@reboot',
+      timezone: 'UTC',
+    });
+    expect(await servedSchedule(nobody, ledger, looked)).toEqual(next);
+    expect(await servedSchedule(nobody, undefined, looked)).toBeUndefined();
+  });
+
+  it('come after what was there before', async () => {
+    const next = { ...served, nextTick: '2026-11-22T03:00:00Z' };
+    const text = await render(report(served), 'yaml', [], next);
+    expect(text).toMatch(/lastSeenTime: .*\n {2}schedule: 0 3 \* \* \*\n {2}timezone: UTC\nallCandidates:/);
+    expect(text).toMatch(
+      /\nschedule:\n {2}schedule: 0 3 \* \* \*\n {2}timezone: UTC\n {2}nextTick: "2026-11-22T03:00:00Z"\n$/,
+    );
+    const document = JSON.parse(await render(report(served), 'json', [], next)) as { leader: object };
+    expect(Object.keys(document)).toEqual(['leader', 'candidates', 'lease', 'schedule']);
+    expect(Object.keys(document.leader).slice(-3)).toEqual(['lastSeenTime', 'schedule', 'timezone']);
+    expect(await render(report(served), 'table', [], next)).toContain(
+      '\nschedule: 0 3 * * * in UTC, next tick 2026-11-22T03:00:00Z\n',
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { boolean, choice, duration, servers, znodePath } from '../../../src/config/kinds.ts';
+import { boolean, choice, duration, instant, servers, znodePath } from '../../../src/config/kinds.ts';
 import { schedule, timezone } from '../../../src/config/schedule.ts';
 import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
 
@@ -44,6 +44,30 @@ describe('servers', () => {
   it('never repeats a password', () => {
     expect(() => servers.parse('zk1,me:secret@zk2')).toThrow('do not belong in a server address');
     expect(() => servers.parse('zk1,me:secret@zk2')).not.toThrow('secret');
+  });
+});
+
+describe('an instant', () => {
+  it.each([
+    ['2026-11-21T03:00:00Z', '2026-11-21T03:00:00.000Z'],
+    ['2026-11-21T04:00+01:00', '2026-11-21T03:00:00.000Z'],
+    ['2026-11-21 03:00:00.5z', '2026-11-21T03:00:00.500Z'],
+    ['2024-02-29T00:00:00-12:00', '2024-02-29T12:00:00.000Z'],
+  ])('%s is %s', (text, iso) => {
+    expect(instant.format(instant.parse(text))).toBe(iso);
+  });
+
+  it.each([
+    '',
+    'now',
+    '1763694000',
+    '2026-11-21',
+    '2026-11-21T03:00:00',
+    '2026-13-01T00:00:00Z',
+    '2026-02-29T00:00:00Z',
+    '2026-11-21T24:30:00Z',
+  ])('%j is refused', (text) => {
+    expect(() => instant.parse(text)).toThrow(/^must be a date and time with its offset, such as /);
   });
 });
 

@@ -85,6 +85,15 @@ describe('records that we write', () => {
     );
   });
 
+  it('say what a candidate with a schedule serves, after all others; the reader of Go passes over it', () => {
+    const { proposalNode: _, fencingToken: __, runId: ___, ...proposal } = ours;
+    const served = { ...proposal, schedule: '0 3 * * *', timezone: 'Europe/Paris' };
+    const bytes = encodeProposal(served);
+    expect(String(bytes)).toMatch(/,"schedule":"0 3 \* \* \*","timezone":"Europe\/Paris"\}$/);
+    expect(parseProposal(bytes)).toEqual({ kind: 'readable', record: served });
+    expect(readAsGo(bytes)).toMatchObject({ candidateId: 'c' });
+  });
+
   it('are accepted by the reader of Go', () => {
     expect(readAsGo(encodeLease(ours))).toMatchObject({ candidateId: 'c', pid: '1743', sessionTimeout: '5s' });
     const { proposalNode: _, fencingToken: __, runId: ___, ...proposal } = ours;
