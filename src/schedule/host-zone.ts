@@ -90,7 +90,7 @@ function nameOfContent(path: string, { zoneinfo }: ZoneFiles): string | undefine
   if (content === undefined) return undefined;
   // The rule for all time to come, at the end of the file. No folder is needed to read this one.
   if (content.subarray(0, 4).toString() === 'TZif' && content.toString('latin1').endsWith('\nUTC0\n')) return 'UTC';
-  for (const folder of zoneinfo.filter((folder) => sizeOf(folder) !== undefined))
+  for (const folder of zoneinfo.filter((data) => sizeOf(data) !== undefined))
     for (const name of ianaNames()) {
       const file = join(folder, name);
       if (sizeOf(file) === content.length && contentOf(file)?.equals(content) === true) return name;

@@ -145,12 +145,12 @@ interface Names {
   readonly zones: ReadonlyMap<string, string>;
 }
 
-let known: Names | undefined;
+let cached: Names | undefined;
 
 /** Made when the first name is asked for: most starts of ballot ask for none. */
 function names(): Names {
-  known ??= readNames();
-  return known;
+  cached ??= readNames();
+  return cached;
 }
 
 function readNames(): Names {

@@ -119,7 +119,7 @@ describe('ballot schedule', () => {
     [[], { TZ: 'IST' }, 'ballot: the host\'s zone (TZ): unknown time zone "IST" (did you mean Asia/Kolkata?)\n'],
     [[], { BALLOT_TIMEZONE: '"UTC"' }, 'the quotes are part of the value: write it without them'],
   ])('refuses what is no IANA name (%j, %j)', async (flags, env, why) => {
-    const ended = await ballot(['schedule', '@daily', ...flags], env as NodeJS.ProcessEnv);
+    const ended = await ballot(['schedule', '@daily', ...flags], env);
     expect(ended).toMatchObject({ code: 78, stdout: '' });
     expect(ended.stderr).toContain(why);
   });
