@@ -231,7 +231,7 @@ describe('ballot info', () => {
   });
   const ledger: Ledger = { fencingToken: 7, through: NOON, runs: [1, 2, 3, 4, 5].map(run) };
 
-  it("has the last three runs after everything else; the ledger is nobody's place in the queue", async () => {
+  it("has the last three runs, and what was served, after everything else; the ledger is nobody's place in the queue", async () => {
     const base = await ledgerWith(encodeLedger(ledger));
     const { term } = await lead(base, 'b');
     const path = (await session.children(base, within)).find((name) => name.startsWith('proposal-'));
@@ -241,12 +241,12 @@ describe('ballot info', () => {
       lease: { fencingToken: number };
       runs: { runId: string }[];
     };
-    expect(Object.keys(json)).toEqual(['leader', 'candidates', 'lease', 'runs']);
+    expect(Object.keys(json)).toEqual(['leader', 'candidates', 'lease', 'runs', 'schedule']);
     expect(json.candidates.map(({ proposalNode }) => proposalNode)).toEqual([`${base}/${path}`]);
     expect(json.lease.fencingToken).toBe(term.fencingToken);
     expect(json.runs.map(({ runId }) => runId)).toEqual(['7.3', '7.4', '7.5']);
     const yaml = parse((await ballot('info', ...at(base))).stdout) as object;
-    expect(Object.keys(yaml)).toEqual(['leader', 'allCandidates', 'lease', 'runs']);
+    expect(Object.keys(yaml)).toEqual(['leader', 'allCandidates', 'lease', 'runs', 'schedule']);
     const table = (await ballot('info', ...at(base), '-o', 'table')).stdout.split('\n');
     expect(table[1]).toMatch(/^last runs: 2026-11-21T12:03:00Z succeeded on a, .*12:05:00Z succeeded on a$/);
   });
