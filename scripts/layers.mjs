@@ -38,8 +38,8 @@ const COMPOSERS = {
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': [
     'schedule/grammar.ts',
-    'schedule/host-zone.ts',
     'schedule/zone.ts',
+    'schedule/host-zone.ts',
     'schedule/zone-names.ts',
     'schedule/errors.ts',
   ],

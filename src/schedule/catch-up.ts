@@ -52,7 +52,7 @@ export function reckon(schedule: Schedule, past: Past, now: number, rules: Catch
   const latest = schedule.latest(known, now);
   if (latest === undefined) return { through: known, start: undefined, why: undefined, givenUp: undefined };
   const { handedOver } = past;
-  // A resignation settles what came before it, but for a tick that waits. That may be old; it is as new as the resignation.
+  // A resignation settles what came before it, but for a tick that waits: one that is old, and counts from then on.
   const onTime = handedOver !== undefined && !rules.mixedFleet && now - Math.max(latest, handedOver) <= HANDOVER_MS;
   const why = onTime ? 'handed over' : isMadeUp(latest, now, rules) ? 'made up' : undefined;
   if (why === undefined) return { through: latest, start: undefined, why, givenUp: latest };

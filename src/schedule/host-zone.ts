@@ -36,8 +36,8 @@ export function chosenZone(named: string | undefined, timezone: string | undefin
 
 /**
  * The host's zone, found as the C library and Go find it: `TZ` (empty is UTC, a colon in front is passed over, a path
- * is a file of the IANA data), else `/etc/localtime` by its link or its content, else UTC. Node is not asked: it names a
- * wrong zone, or UTC, where the file is no link. Throws ScheduleError when there is no IANA name.
+ * is a file of the IANA data), else `/etc/localtime` by its link or its content, else UTC. Node is not asked: it names
+ * a wrong zone, or UTC, where the file is no link. Throws ScheduleError when there is no IANA name.
  */
 export function hostZone(environment: NodeJS.ProcessEnv = process.env, files: ZoneFiles = SYSTEM): ChosenZone {
   const wish = environment['TZ']?.replace(/^:/, '');

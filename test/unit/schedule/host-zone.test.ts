@@ -46,11 +46,15 @@ describe('TZ', () => {
     expect(found(TZ)).toEqual({ name, from: 'host: TZ' });
   });
 
-  it.each(['Nowhere', 'BST', 'CET-1CEST', '/no/such/file', '+01:00'])('%j is refused with the remedy', (TZ) => {
+  it.each(['Nowhere', 'XYZ', 'CET-1CEST', '/no/such/file', '+01:00'])('%j is refused with the remedy', (TZ) => {
     expect(refusal(TZ)).toMatchObject({
       message: `the host's zone (TZ): unknown time zone "${TZ}"`,
       hint: expect.stringContaining('set --timezone') as string,
     });
+  });
+
+  it('that is an abbreviation is refused with a suggestion', () => {
+    expect(refusal('BST').message).toBe('the host\'s zone (TZ): unknown time zone "BST" (did you mean Europe/London?)');
   });
 
   it('as a path is read as /etc/localtime is: by its link', () => {
