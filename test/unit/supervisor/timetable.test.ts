@@ -58,7 +58,7 @@ class World {
 
   async handOver({ timetable, serving }: Candidate): Promise<void> {
     serving.abort();
-    await this.clock.wait(timetable.handOver(1000));
+    await this.clock.wait(timetable.handOver(1000, false));
   }
 
   crash({ serving, ledger }: Candidate): void {
