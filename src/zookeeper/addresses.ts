@@ -89,11 +89,17 @@ export class Addresses {
 /** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
 const STATUS_TIMEOUT_MS = 150;
 
+/** Some servers of another kind answer after two ends of line only. ZooKeeper would not read them: they are sent to a silent one, ms after the word. */
+const NUDGE_AFTER_MS = 75;
+
 /** What `probe` says of a server that accepts connections and tells nothing: it was stopped, swaps, or does not know the word. */
 export const SILENT = 'accepts connections, but is silent';
 
+/** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
+export const CLOSES = 'closes connections without a word';
+
 /**
- * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` among them. Cheap, and it says what the ZooKeeper
+ * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES` among them. Cheap, and it says what the ZooKeeper
  * client never tells: who refuses connections, and which server accepts them but has no quorum, by the four-letter word `srvr`.
  * A server that refuses the word gets the benefit of the doubt. Rejects with the signal's reason when aborted.
  *
@@ -110,7 +116,8 @@ export async function probe(
   try {
     const accepted = await within(clock, timeout, signal, () => connected(socket, endpoint));
     if (!('value' in accepted)) return accepted.problem;
-    const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr'));
+    const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
+    const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr')).finally(cancel);
     return 'value' in status ? unfit(status.value) : SILENT;
   } finally {
     socket.destroy();
@@ -133,8 +140,11 @@ function answerTo(socket: Socket, word: string): Promise<string> {
   });
 }
 
-/** The words of ZooKeeper's `NopCommand` and `StatCommand`. */
+/** The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of HTTP. */
 function unfit(status: string): string | undefined {
+  if (status === '') return CLOSES;
+  if (status.startsWith('\x15\x03')) return 'speaks TLS: this is not the port for plain connections (clientPort)';
+  if (/^HTTP\/\d/.test(status)) return 'speaks HTTP: this is no ZooKeeper port (its own web page is the AdminServer)';
   if (status.includes('not currently serving requests')) return 'serves no requests (it is starting, or has no quorum)';
   if (/^Mode: read-only$/m.test(status)) return 'is read-only (it has no quorum)';
   return undefined;

@@ -2,18 +2,19 @@ import { sleep } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { RefusedError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
-import { probe, SILENT } from './addresses.ts';
+import { CLOSES, probe, SILENT } from './addresses.ts';
 import type { Addresses, Endpoint } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from './fork.ts';
+import type { Keepers } from './keepers.ts';
 import { Link } from './link.ts';
 import type { LinkEnd } from './link.ts';
 import type { Grant } from './protocol.ts';
+import { AUTHENTICATION_WANTED, EXPIRED } from './result-codes.ts';
 
 export interface AttachContext {
   readonly addresses: Addresses;
-  /** A keeper that nobody uses. */
-  readonly keeper: () => KeeperProcess;
+  readonly keepers: Keepers;
   /** What to ask for, ms. */
   readonly sessionTimeout: number;
   readonly debug: boolean;
@@ -35,21 +36,20 @@ export interface Over {
 
 /** Waits in ms: first one, and the longest. They double from round to round through the addresses. */
 const BACKOFF = { first: 50, longest: 500 };
+/** Where a session was granted and cut: each try costs a process here, and a session there. */
+const CUT_BACKOFF = { first: 50, longest: 4000 };
 const PROBE = { first: 500, longest: 4000 };
 /** A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the handshake. */
 const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
 /** Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new session would do better. */
 const REFUSALS = 3;
 
-const EXPIRED = -112;
-const AUTHENTICATION_FAILED = -113;
-
 /**
  * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap TCP probe goes first, so
  * that a keeper is only spent on a server that accepts connections; it is started at once, though, and ready by then.
  *
- * A server that drops the handshake of this session for ever, but would grant a new one, keeps nobody waiting: that ends the session once its own timeout
- * has passed without contact.
+ * A server that drops the handshake of this session for ever, but would grant a new one (or say that it wants clients to
+ * authenticate), keeps nobody waiting: that ends the session once its own timeout has passed without contact.
  *
  * @param session the session to take over; a new one otherwise
  * @param signal ends the search: rejects with its reason
@@ -62,6 +62,8 @@ export async function attach(
   signal: AbortSignal,
   answers = new Map<string, string>(),
 ): Promise<Attached | Over> {
+  // The session of a keeper that executes its will is in use: that keeper gives up what the session holds.
+  if (session !== undefined) await context.keepers.executed(signal);
   const search = new Search(context, session, signal);
   try {
     for (;;) {
@@ -88,27 +90,33 @@ class Search {
   #attempts = 0;
   #round = 0;
   #failedHandshakes = 0;
+  /** A session was granted and cut in this round. */
+  #cut = false;
 
   constructor(context: AttachContext, session: Grant | undefined, signal: AbortSignal) {
     this.#context = context;
     this.#session = session;
     this.#signal = signal;
     this.#since = context.clock.now();
-    this.#spare = context.keeper();
+    this.#spare = context.keepers.next();
   }
 
   /** What came of it; in words when another address is to be tried. */
   async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
     const { clock } = this.#context;
-    const silence = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
-    if (silence !== undefined && !(silence === SILENT && this.#mayTrySilent(endpoint))) return silence;
+    const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
+    const isOpen = found === undefined || found === CLOSES || (found === SILENT && this.#mayTrySilent(endpoint));
+    if (!isOpen) return found;
     this.#accepting.add(endpoint.name);
     const { link, outcome } = await this.#handshake(endpoint, this.#session);
     if ('id' in outcome) return this.#granted(link, outcome);
     if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
-    if (outcome.kind === 'ended') return this.#refused(endpoint, outcome.code);
+    const wantsMore = outcome.kind === 'ended' && this.#session !== undefined && wantsAuthentication(outcome);
+    if (outcome.kind === 'ended' && !wantsMore) return this.#refused(endpoint, outcome.code);
     this.#failedHandshakes++;
-    return (await this.#newSessionWouldDo(endpoint)) ? this.#lastTry(endpoint) : outcome.why;
+    this.#cut ||= link.granted;
+    if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
+    return outcome.kind === 'ended' ? reasonOf(outcome.code) : outcome.why + (found === CLOSES ? CLOSES_HINT : '');
   }
 
   /** A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to fail. */
@@ -129,8 +137,9 @@ class Search {
   /** Before the next round through the addresses. */
   async pause(): Promise<void> {
     if (++this.#attempts % this.#context.addresses.size !== 0) return;
-    const wait = this.#grown(BACKOFF);
+    const wait = this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF);
     this.#round++;
+    this.#cut = false;
     await sleep(this.#context.clock, wait, this.#signal);
   }
 
@@ -139,12 +148,13 @@ class Search {
   }
 
   async #handshake(endpoint: Endpoint, session: Grant | undefined): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
-    const { clock, sessionTimeout, debug, keeper } = this.#context;
-    const process = this.#spare?.end === undefined ? (this.#spare ?? keeper()) : keeper();
+    const { clock, sessionTimeout, debug, keepers } = this.#context;
+    const process = this.#spare?.end === undefined ? (this.#spare ?? keepers.next()) : keepers.next();
     this.#spare = undefined;
     const link = new Link(process, endpoint, clock);
-    const first = Math.max(HANDSHAKE.least, Math.min(sessionTimeout / 3, HANDSHAKE.first));
-    // The client gives up by itself after two thirds of the session timeout, and does not say why.
+    const granted = session?.timeout ?? sessionTimeout;
+    const first = Math.max(HANDSHAKE.least, Math.min(granted / 3, HANDSHAKE.first));
+    // The client gives up by itself after two thirds of the session timeout that it asks for, and does not say why.
     const patience = Math.min(this.#grown({ first, longest: HANDSHAKE.longest }), 0.6 * sessionTimeout);
     const outcome = await link.connect(
       {
@@ -165,9 +175,9 @@ class Search {
   }
 
   #refused(endpoint: Endpoint, code: number): Over | string {
-    if (code === AUTHENTICATION_FAILED && this.#session === undefined) {
-      throw new RefusedError(`${endpoint.name}: authentication failed`, {
-        hint: 'the ensemble wants clients to authenticate, which ballot cannot; allow its address by an ACL instead',
+    if (this.#session === undefined && AUTHENTICATION_WANTED.includes(code)) {
+      throw new RefusedError(`${endpoint.name}: ${reasonOf(code)}`, {
+        hint: 'ballot cannot authenticate: let these clients in without (enforce.auth.enabled and its like on the servers), or choose another ensemble',
       });
     }
     const why = reasonOf(code);
@@ -186,7 +196,7 @@ class Search {
     if (without < this.#session.timeout || this.#failedHandshakes < REFUSALS * this.#accepting.size) return false;
     this.#failedHandshakes = 0;
     const { link, outcome } = await this.#handshake(endpoint, undefined);
-    if (!('id' in outcome)) return false;
+    if (!('id' in outcome)) return wantsAuthentication(outcome);
     await link.close(HANDSHAKE.least);
     return true;
   }
@@ -196,7 +206,16 @@ class Search {
   }
 }
 
+/** Hints, no more: several things look like this from here. */
+const CLOSES_HINT = ` and ${CLOSES} (maxClientCnxns of this server may be reached, or its port want TLS: its log says)`;
+
+function wantsAuthentication(end: LinkEnd): boolean {
+  return end.kind === 'ended' && AUTHENTICATION_WANTED.includes(end.code);
+}
+
 function reasonOf(code: number): string {
   if (code === EXPIRED) return 'expired';
-  return code === AUTHENTICATION_FAILED ? 'authentication failed' : `result code ${code}`;
+  return AUTHENTICATION_WANTED.includes(code)
+    ? `ZooKeeper wants clients to authenticate (${code})`
+    : `result code ${code}`;
 }

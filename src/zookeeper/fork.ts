@@ -1,26 +1,38 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
 import { systemClock } from '../clock.ts';
+import type { Will } from './port.ts';
 import type { Command, Report } from './protocol.ts';
+import { actsAt } from './will-instants.ts';
 
 /** A running keeper process, and the only tie to it. */
 export interface KeeperProcess {
   readonly pid: number | undefined;
-  /** Undefined while it runs, then how it ended. */
+  /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
   readonly end: string | undefined;
-  /** Sends a command. What cannot be delivered is dropped: `onEnd` tells. */
+  /** It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just killed. */
+  readonly executes: boolean;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
   send(command: Command): void;
   /** One listener at a time: whoever uses the keeper. */
   listen(listener: KeeperListener): void;
-  /** SIGKILL: the session stays. */
+  /**
+   * SIGKILL: the session stays. A keeper that executes its will is left to it, however silent it is: killed half-way,
+   * it would leave a run that nobody stops, in a session that is taken over as if nothing ran. One whose will is due
+   * gets a moment to say that it executes it.
+   */
   kill(): void;
+  /** SIGKILL, whatever it does. */
+  destroy(): void;
   /** Whether the keeper holds this process's event loop. A new one does not. */
   hold(held: boolean): void;
 }
 
 export interface KeeperListener {
   report(report: Report): void;
-  /** The process is gone; `how` in words. */
+  /** It obeys no more; `how` in words. */
   end(how: string): void;
 }
 
@@ -59,24 +71,36 @@ function start(path: string): ChildProcess {
 }
 
 class ForkedKeeper implements KeeperProcess {
+  readonly gone: Promise<void>;
   readonly #child: ChildProcess;
   #listener: KeeperListener | undefined;
   #end: string | undefined;
   #outbox: Command[] = [];
+  #will: Will = { commands: [] };
+  /** An instant of a will that it had has passed. */
+  #due = false;
+  /** It is killed unless it is found to execute its will. */
+  #killing = false;
 
   constructor(child: ChildProcess) {
     this.#child = child;
     child.on('message', (batch) => {
       for (const report of batch as Report[]) this.#listener?.report(report);
     });
-    child.on('error', (error) => this.#ended(`cannot be started: ${error.message}`));
-    // A keeper that executes its will obeys no more, though it may live on for seconds: whoever is alive needs another one. One that has died says how at the same time.
+    // A keeper that executes its will closes the channel first. So does one that has died, which says how soon after.
     child.on('disconnect', () => {
       systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended('executes its will and obeys no more'));
     });
-    child.on('exit', (code, signal) =>
-      this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`),
-    );
+    this.gone = new Promise((resolve) => {
+      child.on('error', (error) => {
+        this.#ended(`cannot be started: ${error.message}`);
+        if (child.pid === undefined) resolve();
+      });
+      child.on('exit', (code, signal) => {
+        this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
+        resolve();
+      });
+    });
   }
 
   get pid(): number | undefined {
@@ -87,8 +111,22 @@ class ForkedKeeper implements KeeperProcess {
     return this.#end;
   }
 
+  get executes(): boolean {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
+    return !this.#child.connected || this.#killing;
+  }
+
+  #isDue(): boolean {
+    this.#due ||= systemClock.now() >= (actsAt(this.#will) ?? Infinity);
+    return this.#due;
+  }
+
   /** What is sent in one turn travels in one message: a heartbeat wakes the keeper once. */
   send(command: Command): void {
+    if (command.kind === 'will') {
+      this.#isDue();
+      this.#will = command.will;
+    }
     this.#outbox.push(command);
     if (isUrgent(command)) this.#flush();
     else if (this.#outbox.length === 1) queueMicrotask(() => this.#flush());
@@ -107,6 +145,16 @@ class ForkedKeeper implements KeeperProcess {
   }
 
   kill(): void {
+    if (this.executes) return;
+    // This process may have stood still, and not have read yet that the keeper has closed the channel.
+    if (!this.#isDue()) return this.destroy();
+    this.#killing = true;
+    systemClock.at(systemClock.now() + CONFESSION_MS, () => {
+      if (this.#child.connected) this.destroy();
+    });
+  }
+
+  destroy(): void {
     this.#child.kill('SIGKILL');
   }
 
@@ -130,10 +178,14 @@ function isUrgent(command: Command): boolean {
 /** Between the end of the channel and the news of the exit of a keeper that has died, ms. */
 const EXIT_FOLLOWS_MS = 20;
 
+/** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
+const CONFESSION_MS = 1_000;
+
 /** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
 function neverStarted(end: string): KeeperProcess {
   const nothing = (): void => undefined;
-  return { pid: undefined, end, send: nothing, listen: nothing, kill: nothing, hold: nothing };
+  const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };
+  return { pid: undefined, end, executes: false, gone: Promise.resolve(), ...methods };
 }
 
 /** The dynamic linker may need its path to start this very Node. One malloc arena suffices for one thread. */

@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent } from './protocol.ts';
+import { AUTHENTICATION_WANTED } from './result-codes.ts';
 import type { Stat, Will } from './port.ts';
 import { Executor } from './will.ts';
 
@@ -134,11 +135,25 @@ function onClientEvent(native: NativeClient, event: string, value: unknown, take
   }
 }
 
+/**
+ * A grant is not contact: a server that wants clients to authenticate cuts the session at the first request. So one
+ * request has to be answered first.
+ */
 function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
   setInterval(() => executor.checkSupervisor(), native.timeout / 2);
+  report({ kind: 'granted' });
   // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
   if (takenOver) native.a_sync('/', () => undefined);
+  native.a_exists('/', false, (rc) => onFirstAnswer(native, rc));
+}
+
+/** ZCONNECTIONLOSS, ZOPERATIONTIMEOUT, ZINVALIDSTATE, ZSESSIONEXPIRED, ZCLOSING: no answer. An event, or the supervisor's deadline, says what follows. */
+const UNANSWERED: readonly number[] = [-4, -7, -9, -112, -116];
+
+function onFirstAnswer(native: NativeClient, rc: number): void {
+  if (client !== native || UNANSWERED.includes(rc)) return;
+  if (AUTHENTICATION_WANTED.includes(rc)) return report({ kind: 'ended', code: rc });
   report({
     kind: 'connected',
     grant: { id: native.client_id, password: native.client_password, timeout: native.timeout },
@@ -210,11 +225,13 @@ function close(): void {
   flush(() => process.exit(0));
 }
 
-const executor = new Executor((will) => {
-  // A supervisor that wakes up finds its keeper gone.
+// Silence alone would look like a keeper that hangs, which is killed.
+const executor = new Executor(sayGoodbye, release);
+
+/** The closed channel tells a supervisor that is awake, or wakes up, that the will is executed. */
+function sayGoodbye(): void {
   if (process.connected) process.disconnect();
-  return release(will);
-});
+}
 
 /** How long the ensemble is waited for when a will is executed, ms: the lease runs out by itself. */
 const RELEASE_WITHIN_MS = 2_000;

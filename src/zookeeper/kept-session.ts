@@ -1,3 +1,4 @@
+import { sleep } from '../clock.ts';
 import { attach } from './attach.ts';
 import type { AttachContext, Attached } from './attach.ts';
 import { NoNodeError, SessionEndedError } from './errors.ts';
@@ -23,13 +24,18 @@ export class KeptSession implements Session {
   #restored: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #uncheck: () => void = () => undefined;
+  #attachedAt: number;
+  /** Connections in a row that the server cut soon after it had granted them. */
+  #cuts = 0;
+  #cancelProbation: () => void = () => undefined;
 
   constructor(context: AttachContext, { link, grant }: Attached) {
     this.#context = context;
     this.#requests = new Requests(context.clock);
     this.#grant = grant;
     this.id = grant.id;
-    this.#contact = { up: true, since: context.clock.now(), address: link.endpoint.name };
+    this.#attachedAt = context.clock.now();
+    this.#contact = { up: true, since: this.#attachedAt, address: link.endpoint.name };
     this.#use(link);
   }
 
@@ -115,13 +121,19 @@ export class KeptSession implements Session {
 
   #use(link: Link): void {
     this.#link = link;
+    this.#attachedAt = this.#context.clock.now();
     this.#check(link);
     this.#requests.resume(link);
     link.listen({
-      answer: (answer) => this.#requests.answer(answer),
+      answer: (answer) => this.#answered(link, answer),
       event: (event, path) => this.#watches.fire(event, path),
-      end: (end) => this.#lost(link, inWords(end)),
+      end: (end) => this.#lost(link, end),
     });
+  }
+
+  #answered(link: Link, answer: Answer): void {
+    const operation = this.#requests.answer(answer);
+    if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(link);
   }
 
   /** Looks after the keeper twice a session timeout: a standby whose keeper hangs is back soon after its session has expired. */
@@ -136,21 +148,37 @@ export class KeptSession implements Session {
   }
 
   /** Also when the client says that the session has expired: it may err, the handshake of the next keeper does not. */
-  #lost(link: Link, why: string): void {
+  #lost(link: Link, end: LinkEnd): void {
     const { clock, logger } = this.#context;
+    const [now, address, why] = [clock.now(), link.endpoint.name, inWords(end)];
     this.#link = undefined;
-    this.#setContact({ up: false, since: clock.now(), why: `${link.endpoint.name}: ${why}` });
-    logger.warn('lost contact with ZooKeeper', { address: link.endpoint.name, why });
+    this.#cancelProbation();
+    this.#cuts = end.kind === 'cut' && now - this.#attachedAt < this.timeout / 3 ? this.#cuts + 1 : 0;
+    if (this.#contact.up) {
+      this.#setContact({ up: false, since: now, why: `${address}: ${why}` });
+      logger.warn('lost contact with ZooKeeper', { address, why });
+    } else this.#contact = { ...this.#contact, why: `${address}: ${why}` };
+    if (this.#cuts === CUTS_TO_DISTRUST) {
+      logger.warn(
+        'ZooKeeper cuts each connection soon after it has granted it: contact counts from an answered write',
+        {
+          address,
+          hint: 'look into the log of this server; a jute.maxbuffer that is too small for a request looks like this',
+        },
+      );
+    }
     this.#requests.interrupt(why);
     this.#watches.interrupt();
-    this.#restored = this.#restore(clock.now());
+    this.#restored = this.#restore();
   }
 
   /** Never rejects. */
-  async #restore(since: number): Promise<void> {
+  async #restore(): Promise<void> {
     const { clock, logger } = this.#context;
+    const { signal } = this.#given;
     try {
-      const attached = await attach(this.#context, this.#grant, this.#given.signal);
+      if (this.#cuts > 0) await sleep(clock, this.#pauseAfterCut(), signal);
+      const attached = await attach(this.#context, this.#grant, signal);
       if (attached.kind === 'over') return this.#end(new SessionEndedError(attached.why));
       if (attached.grant.timeout !== this.timeout) {
         logger.info('ZooKeeper grants another session timeout than before: the new one counts', {
@@ -160,13 +188,38 @@ export class KeptSession implements Session {
       }
       this.#grant = attached.grant;
       if (this.#ended.signal.aborted) return void (this.#link = attached.link);
-      const address = attached.link.endpoint.name;
-      logger.info('regained contact with ZooKeeper', { address, afterMs: Math.round(clock.now() - since) });
-      this.#setContact({ up: true, since: clock.now(), address });
+      if (this.#cuts < CUTS_TO_DISTRUST) this.#regained(attached.link);
+      else this.#beginProbation(attached.link);
       this.#use(attached.link);
     } catch (error) {
-      if (!this.#given.signal.aborted) this.#end(new SessionEndedError('it cannot be taken over', { cause: error }));
+      if (!signal.aborted) this.#end(new SessionEndedError('it cannot be taken over', { cause: error }));
     }
+  }
+
+  /** Doubles from cut to cut, ms. A third of the session timeout at the longest: a leader has to renew in between. */
+  #pauseAfterCut(): number {
+    const { first, longest } = CUT_PAUSE;
+    return Math.min(first * 2 ** Math.min(this.#cuts - 1, 10), Math.max(longest, this.timeout / 3));
+  }
+
+  /** Requests are sent meanwhile: an answered write ends it, or a third of the session timeout without a cut. */
+  #beginProbation(link: Link): void {
+    const { clock } = this.#context;
+    this.#cancelProbation = clock.at(clock.now() + this.timeout / 3, () => this.#trust(link));
+  }
+
+  #trust(link: Link): void {
+    if (this.#link !== link || this.#ended.signal.aborted) return;
+    this.#cuts = 0;
+    this.#cancelProbation();
+    if (!this.#contact.up) this.#regained(link);
+  }
+
+  #regained(link: Link): void {
+    const { clock, logger } = this.#context;
+    const address = link.endpoint.name;
+    logger.info('regained contact with ZooKeeper', { address, afterMs: Math.round(clock.now() - this.#contact.since) });
+    this.#setContact({ up: true, since: clock.now(), address });
   }
 
   #setContact(contact: Contact): void {
@@ -178,6 +231,7 @@ export class KeptSession implements Session {
     if (this.#ended.signal.aborted) return;
     this.#context.logger.debug(reason.message, { session: `0x${this.id}` });
     this.#uncheck();
+    this.#cancelProbation();
     this.#ended.abort(reason);
     this.#requests.end(reason);
     this.#watches.interrupt();
@@ -204,6 +258,15 @@ export class KeptSession implements Session {
   }
 }
 
+/** After so many cuts in a row a grant is not taken for contact any more. One is what a restarted server does. */
+const CUTS_TO_DISTRUST = 2;
+
+/** Before the session is taken over again, ms. */
+const CUT_PAUSE = { first: 50, longest: 500 };
+
+/** A server that cuts requests for their size answers small ones, so reads prove nothing of it. */
+const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete'];
+
 /** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
 const EPHEMERAL_SEQUENTIAL = 3;
 
@@ -221,6 +284,6 @@ function statOf({ stat }: Answer): Stat {
 }
 
 function inWords(end: LinkEnd): string {
-  if (end.kind === 'broken') return end.why;
+  if (end.kind === 'broken' || end.kind === 'cut') return end.why;
   return end.kind === 'ended' ? `the client says that the session is over (${end.code})` : end.message;
 }

@@ -10,6 +10,8 @@ const START_TIMEOUT_MS = 10_000;
 export type LinkEnd =
   /** The connection or its keeper is gone; the session may well live on. */
   | { readonly kind: 'broken'; readonly why: string }
+  /** The same, and it was the server that closed the connection, or was silent. */
+  | { readonly kind: 'cut'; readonly why: string }
   /** The ensemble refused or ended the session. */
   | { readonly kind: 'ended'; readonly code: number }
   /** No keeper will ever work: its native module cannot be loaded. */
@@ -18,7 +20,7 @@ export type LinkEnd =
 export interface LinkListener {
   answer(answer: Answer): void;
   event(event: ZNodeEvent, path: string): void;
-  /** The last call. The keeper is dead by then. */
+  /** The last call. The keeper is dead by then, or executes its will. */
   end(end: LinkEnd): void;
 }
 
@@ -36,6 +38,7 @@ export class Link {
   #onConnecting: (() => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
   #end: LinkEnd | undefined;
+  #granted = false;
   #onClosed: (() => void) | undefined;
 
   constructor(keeper: KeeperProcess, endpoint: Endpoint, clock: Clock) {
@@ -45,7 +48,7 @@ export class Link {
   }
 
   /**
-   * Connects: a grant, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
+   * Connects: a grant once a request was answered, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
    *
    * @param timeout ms for the server to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
    */
@@ -85,6 +88,11 @@ export class Link {
         return this.#finish({ kind: 'broken', why: `the keeper process ${this.#keeper.end}` });
       this.#keeper.send({ ...command, kind: 'connect', address: `${this.endpoint.ip}:${this.endpoint.port}` });
     });
+  }
+
+  /** Whether the server has granted a session, which it may have cut since. */
+  get granted(): boolean {
+    return this.#granted;
   }
 
   listen(listener: LinkListener): void {
@@ -144,14 +152,15 @@ export class Link {
         return this.#onConnecting?.();
       case 'alive':
         return;
+      case 'granted':
+        this.#granted = true;
+        return;
       case 'connected':
         return this.#onGrant?.(report.grant);
       case 'closed':
         return this.#onClosed?.();
       case 'disconnected':
-        return this.kill(
-          this.#onGrant ? 'drops the handshake' : 'the server closed the connection, or was silent for too long',
-        );
+        return this.#finish({ kind: 'cut', why: this.#howCut() });
       case 'ended':
         return this.#finish({ kind: 'ended', code: report.code });
       case 'broken':
@@ -161,6 +170,11 @@ export class Link {
             : { kind: 'broken', why: `the keeper process failed: ${report.message}` },
         );
     }
+  }
+
+  #howCut(): string {
+    if (this.#onGrant === undefined) return 'the server closed the connection, or was silent for too long';
+    return this.#granted ? 'grants a session, and cuts it at the first request' : 'drops the handshake';
   }
 
   #finish(end: LinkEnd): void {

@@ -64,6 +64,9 @@ export type Report =
   | Answer
   /** The client is loaded and has begun to connect. */
   | { readonly kind: 'connecting' }
+  /** A server has granted the session. It may still cut it at the first request. */
+  | { readonly kind: 'granted' }
+  /** A server has granted the session, and answered a request. */
   | { readonly kind: 'connected'; readonly grant: Grant }
   | { readonly kind: 'alive' }
   | { readonly kind: 'disconnected' }

@@ -67,9 +67,11 @@ export class Requests {
     for (const [id, pending] of this.#pending) this.#send(id, pending);
   }
 
-  /** An answer that comes after its request has ended is dropped. */
-  answer(answer: Answer): void {
-    this.#pending.get(answer.id)?.answer(answer);
+  /** Returns what was answered. An answer that comes after its request has ended is dropped. */
+  answer(answer: Answer): Operation | undefined {
+    const pending = this.#pending.get(answer.id);
+    pending?.answer(answer);
+    return pending?.operation;
   }
 
   /** No contact: whatever was sent has an unknown outcome, the rest waits. */

@@ -9,7 +9,8 @@ import { SessionEndedError } from './errors.ts';
 import { forkKeeper } from './fork.ts';
 import type { KeeperProcess } from './fork.ts';
 import { KeptSession } from './kept-session.ts';
-import type { RequestOptions, Session, SessionOpener, Will } from './port.ts';
+import { Keepers } from './keepers.ts';
+import type { RequestOptions, Session, SessionOpener } from './port.ts';
 
 export interface SessionsOptions {
   readonly servers: readonly ServerAddress[];
@@ -26,21 +27,11 @@ export interface SessionsOptions {
 
 /** Sessions on a ZooKeeper ensemble, each held by a keeper process of its own. */
 export function zookeeperSessions(options: SessionsOptions): SessionOpener {
-  const { servers, sessionTimeout, keeperPath, clock, logger, debug } = options;
-  let { firstKeeper } = options;
-  let present: Will = { commands: [] };
-  const keepers = new Set<KeeperProcess>();
-  const keeper = (): KeeperProcess => {
-    const ready = firstKeeper;
-    firstKeeper = undefined;
-    const next = ready !== undefined && ready.end === undefined ? ready : forkKeeper(keeperPath);
-    next.send({ kind: 'will', will: present });
-    keepers.add(next);
-    return next;
-  };
+  const { servers, sessionTimeout, keeperPath, firstKeeper, clock, logger, debug } = options;
+  const keepers = new Keepers(() => forkKeeper(keeperPath), clock, firstKeeper);
   const context: AttachContext = {
     addresses: new Addresses(servers, clock),
-    keeper,
+    keepers,
     sessionTimeout,
     debug,
     clock,
@@ -48,13 +39,7 @@ export function zookeeperSessions(options: SessionsOptions): SessionOpener {
   };
   return {
     open: (request) => open(context, request),
-    bequeath(will) {
-      present = will;
-      for (const holder of keepers) {
-        if (holder.end === undefined) holder.send({ kind: 'will', will });
-        else keepers.delete(holder);
-      }
-    },
+    bequeath: (will) => keepers.bequeath(will),
   };
 }
 

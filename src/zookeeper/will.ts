@@ -16,14 +16,16 @@ const SILENT_CHECKS = 3;
 
 /** Holds the present will, and executes it once: when told to, or when its instant has passed. */
 export class Executor {
+  readonly #begin: () => void;
   readonly #release: (will: Will) => Promise<void>;
   #will: Will = { commands: [] };
   #disarm: (() => void) | undefined;
   #executing = false;
   #silentChecks = 0;
 
-  /** `release` gives up what the will holds and ends the keeper. */
-  constructor(release: (will: Will) => Promise<void>) {
+  /** `begin` tells that the keeper obeys no more; `release` gives up what the will holds and ends the keeper. */
+  constructor(begin: () => void, release: (will: Will) => Promise<void>) {
+    this.#begin = begin;
     this.#release = release;
   }
 
@@ -60,6 +62,7 @@ export class Executor {
     this.#executing = true;
     this.#disarm?.();
     const will = this.#will;
+    this.#begin();
     await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
     await this.#release(will);
   }

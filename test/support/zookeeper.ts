@@ -34,6 +34,8 @@ export interface ZooKeeperOptions {
   readonly members?: 1 | 3;
   /** More lines for `zoo.cfg`. */
   readonly config?: Readonly<Record<string, string | number>>;
+  /** Java system properties: what `zoo.cfg` cannot say, such as `jute.maxbuffer`. */
+  readonly properties?: Readonly<Record<string, string | number>>;
 }
 
 export interface RestartOptions {
@@ -50,9 +52,11 @@ export class Member {
   readonly address: string;
   readonly #folder: string;
   readonly #myid: number;
+  readonly #flags: readonly string[];
   #process: ChildProcess | undefined;
 
-  constructor(folder: string, myid: number, port: number, config: string) {
+  constructor(folder: string, myid: number, port: number, config: string, flags: readonly string[]) {
+    this.#flags = flags;
     this.port = port;
     this.address = `127.0.0.1:${port}`;
     this.#folder = folder;
@@ -76,7 +80,7 @@ export class Member {
   launch(): void {
     if (this.#process !== undefined) throw new Error(`the ZooKeeper server on port ${this.port} runs already`);
     const log = openSync(join(this.#folder, 'log'), 'a');
-    const [file, args] = javaCommand(join(this.#folder, 'zoo.cfg'));
+    const [file, args] = javaCommand(join(this.#folder, 'zoo.cfg'), this.#flags);
     const child = spawn(file, args, { stdio: ['ignore', log, log], cwd: this.#folder });
     closeSync(log);
     this.#process = child;
@@ -271,7 +275,12 @@ export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<En
   }
 }
 
-async function prepare({ tickTime = 500, members = 1, config = {} }: ZooKeeperOptions): Promise<Ensemble> {
+async function prepare({
+  tickTime = 500,
+  members = 1,
+  config = {},
+  properties = {},
+}: ZooKeeperOptions): Promise<Ensemble> {
   const ports = await freePorts(members * 3);
   const portOf = (index: number, use: 0 | 1 | 2): number => ports[index * 3 + use] as number;
   const numbers = Array.from({ length: members }, (_, index) => index);
@@ -296,12 +305,13 @@ async function prepare({ tickTime = 500, members = 1, config = {} }: ZooKeeperOp
       ...config,
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
-    return new Member(folder, index + 1, portOf(index, 0), lines.join(''));
+    const flags = Object.entries(properties).map(([key, value]) => `-D${key}=${value}`);
+    return new Member(folder, index + 1, portOf(index, 0), lines.join(''), flags);
   };
   return new Ensemble(root, numbers.map(build));
 }
 
-function javaCommand(configFile: string): [string, string[]] {
+function javaCommand(configFile: string, more: readonly string[]): [string, string[]] {
   const java = findJava();
   const classPath = findZooKeeper();
   if (java === undefined || classPath === undefined)
@@ -312,6 +322,7 @@ function javaCommand(configFile: string): [string, string[]] {
     '-XX:TieredStopAtLevel=1',
     '-Xshare:auto',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    ...more,
   ];
   const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
   const command = [java, ...flags, '-cp', [dirname(configFile), classPath].join(delimiter), main, configFile];

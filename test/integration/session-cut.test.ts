@@ -1,0 +1,120 @@
+/** Servers that grant a session and then cut it: a grant is not contact. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/errors.ts';
+import { Arena, isAlive } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
+import { Proxy } from '../support/proxy.ts';
+import { contact, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+  await poll(() => keepers().length === 0, { what: 'no keeper left' });
+});
+
+async function ensemble(options: ZooKeeperOptions): Promise<Ensemble> {
+  const started = await startZooKeeper(options);
+  cleanUp.push(() => started.close());
+  return started;
+}
+
+const ENFORCED = { config: { 'enforce.auth.enabled': 'true', 'enforce.auth.schemes': 'digest' } };
+/** A handshake and small requests fit; a proposal does not. */
+const TINY_REQUESTS = { properties: { 'jute.maxbuffer': 200 } };
+
+describe('a server that wants clients to authenticate', () => {
+  it('refuses a session, and says why', async () => {
+    const { opener } = sessionsAt(serversOf(await ensemble(ENFORCED)));
+    const error: unknown = await opener.open({ timeout: 10_000 }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(String(error)).toMatch(/^RefusedError: 127\.0\.0\.1:\d+: ZooKeeper wants clients to authenticate \(-124\)$/);
+    expect((error as RefusedError).hint).toContain('enforce.auth.enabled');
+  });
+
+  it('ends ballot with 77, whatever on-election-failure says', async () => {
+    const zookeeper = await ensemble(ENFORCED);
+    await using stage = new Arena(zookeeper.connectString);
+    const candidates = ['retry', 'exit', 'run-anyway'].map((policy) =>
+      stage.start({ flags: { 'on-election-failure': policy } }),
+    );
+    // Without leadership the command runs for as long as it likes: only what is tried again could end it.
+    const [retries, exits, runsAnyway] = candidates;
+    expect(await retries?.end()).toBe(77);
+    expect(await exits?.end()).toBe(77);
+    expect(retries?.said('the election failed')[0]?.['why']).toContain('wants clients to authenticate');
+    await runsAnyway?.says('running the command without leadership');
+  });
+});
+
+describe('a server that cuts a session at each request of some size', () => {
+  it('on-election-failure=exit: 69 once the patience has passed, with few attempts and lines', async () => {
+    const zookeeper = await ensemble(TINY_REQUESTS);
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    await using stage = new Arena(proxy.address);
+    const candidate = stage.start({ flags: { 'on-election-failure': 'exit', 'zookeeper-session-timeout': '3s' } });
+    expect(await candidate.end(30_000)).toBe(69);
+    expect(candidate.said('the election failed')[0]?.['why']).toContain('no contact to ZooKeeper for');
+    expect(candidate.said('cuts each connection soon after it has granted it')).toHaveLength(1);
+    expect(candidate.said('lost contact').length).toBeLessThanOrEqual(2);
+    // Each attempt is two connections: a probe, and the session's.
+    expect(proxy.accepted).toBeLessThan(40);
+  });
+
+  it('on-election-failure=run-anyway: the command runs', async () => {
+    const zookeeper = await ensemble(TINY_REQUESTS);
+    await using stage = new Arena(zookeeper.connectString);
+    const flags = { 'on-election-failure': 'run-anyway', 'zookeeper-session-timeout': '3s' };
+    const candidate = stage.start({ flags });
+    const { pid, token } = await stage.journal.started(1, { timeout: 30_000 });
+    expect(token).toBe('-');
+    expect(isAlive(pid)).toBe(true);
+    candidate.signal('SIGTERM');
+    expect(await candidate.end()).toBe(143);
+  });
+
+  it('on-election-failure=retry: the attempts become rare', async () => {
+    const zookeeper = await ensemble(TINY_REQUESTS);
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    await using stage = new Arena(proxy.address);
+    const candidate = stage.start({ flags: { 'zookeeper-session-timeout': '10s' } });
+    await candidate.says('cuts each connection soon after it has granted it');
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    expect(proxy.accepted).toBeLessThan(24);
+    expect(candidate.log.length).toBeLessThan(10);
+  });
+});
+
+describe('a server that works', () => {
+  it('is believed at once when it has cut a connection once, just after it was granted', async () => {
+    const zookeeper = await ensemble({});
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(1000));
+    proxy.cut();
+    await contact(zk, false);
+    const start = performance.now();
+    await contact(zk, true);
+    // A third of the session timeout would be a probation.
+    expect(performance.now() - start).toBeLessThan(2500);
+  });
+
+  it('is believed again at the first answered write when it has cut several', async () => {
+    const zookeeper = await ensemble({});
+    await using proxy = await Proxy.start(zookeeper.server.port);
+    const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(1000));
+    for (let cut = 1; cut <= 3; cut++) {
+      const accepted = proxy.accepted;
+      proxy.cut();
+      await poll(() => proxy.accepted >= accepted + 2, { what: 'another try' });
+      await zk.exists('/', { timeout: 10_000 });
+    }
+    expect(zk.contact.up).toBe(false);
+    const path = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', { timeout: 10_000 });
+    expect(path).toMatch(/^\/own-/);
+    expect(zk.contact.up).toBe(true);
+  });
+});

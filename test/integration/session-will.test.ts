@@ -1,0 +1,178 @@
+/** A keeper that executes its will while its supervisor is awake: it is left to it, and its session with it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { SessionEndedError } from '../../src/zookeeper/errors.ts';
+import { forkKeeper, type KeeperProcess } from '../../src/zookeeper/fork.ts';
+import type { Will } from '../../src/zookeeper/port.ts';
+import { poll } from '../support/poll.ts';
+import { contact, endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
+import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+
+const within = { timeout: 5000 };
+const cleanUp: (() => unknown)[] = [];
+let zookeeper: Ensemble;
+
+beforeAll(async () => {
+  zookeeper = await startZooKeeper();
+});
+afterAll(() => zookeeper.close());
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+  await poll(() => keepers().length === 0, { what: 'no keeper left' });
+});
+
+/** A command that does not listen to SIGTERM. */
+async function deaf(): Promise<ChildProcess> {
+  const child = spawn('bash', ['-c', "trap '' TERM; echo; sleep 100"], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  cleanUp.push(() => {
+    if (lives(child)) process.kill(-(child.pid as number), 'SIGKILL');
+  });
+  await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+  return child;
+}
+
+const lives = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+
+/** Resolves when the keeper process has loaded its code. */
+async function started(keeper: KeeperProcess): Promise<void> {
+  let answers = 0;
+  keeper.listen({ report: () => void answers++, end: () => undefined });
+  keeper.send({ kind: 'ping' });
+  await poll(() => answers > 0, { what: 'an answer of the keeper' });
+}
+
+/** As a process that was stopped, or starved. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** The will of a leader whose instants have passed: the command is to be stopped by now, and has until `killAt`. */
+function overdue(child: ChildProcess, killAfter: number, lease?: Will['lease']): Will {
+  const pgid = child.pid as number;
+  const now = systemClock.now();
+  return {
+    commands: [
+      {
+        runId: '1.1',
+        group: { pgid, startTime: undefined },
+        stopSignal: 'SIGTERM',
+        killAfter,
+        signalled: false,
+      },
+    ],
+    instants: { termAt: now - 100, killAt: now + killAfter },
+    ...(lease && { lease }),
+  };
+}
+
+describe('a keeper that executes its will', () => {
+  it('cannot be killed by its supervisor before it has ended what it began', async () => {
+    const command = await deaf();
+    const keeper = forkKeeper(keeperPath);
+    keeper.send({ kind: 'will', will: overdue(command, 1500) });
+    await poll(() => keeper.end !== undefined, { what: 'the keeper closes its channel' });
+    expect(keeper.end).toBe('executes its will and obeys no more');
+    expect(lives(command)).toBe(true);
+    keeper.kill();
+    await keeper.gone;
+    await poll(() => !lives(command), { what: 'the end of the command' });
+    expect(command.signalCode).toBe('SIGKILL');
+  });
+
+  it('cannot be killed either by a supervisor that wakes up and has not read yet that it began', async () => {
+    const command = await deaf();
+    const keeper = forkKeeper(keeperPath);
+    await started(keeper);
+    keeper.send({ kind: 'will', will: overdue(command, 1500) });
+    await new Promise((resolve) => setImmediate(resolve));
+    standStill(500);
+    expect(keeper.end).toBeUndefined();
+    keeper.kill();
+    keeper.send({ kind: 'will', will: { commands: [] } });
+    await poll(() => !lives(command), { what: 'the end of the command' });
+    expect(command.signalCode).toBe('SIGKILL');
+    await keeper.gone;
+  });
+
+  it('is killed all the same when its will was due and it has not begun after a moment', async () => {
+    const keeper = forkKeeper(keeperPath);
+    await started(keeper);
+    process.kill(keeper.pid as number, 'SIGSTOP');
+    const now = systemClock.now();
+    keeper.send({ kind: 'will', will: { commands: [], instants: { termAt: now - 100, killAt: now - 50 } } });
+    keeper.kill();
+    expect(keeper.executes).toBe(true);
+    await keeper.gone;
+    expect(keeper.end).toBe('was ended by SIGKILL');
+  });
+
+  it('keeps the session until it has stopped the command and cleared the lease', async () => {
+    const { opener } = sessionsAt(serversOf(zookeeper));
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(500));
+    const keeper = theKeeper();
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    cleanUp.push(() => other.close(1000));
+    await zk.create('/lease', Buffer.from('held'), 'persistent', within);
+    const own = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', within);
+    const command = await deaf();
+    opener.bequeath(overdue(command, 2500, { path: '/lease', version: 0 }));
+    await contact(zk, false);
+    expect(zk.contact).toMatchObject({ why: expect.stringContaining('executes its will') });
+    zk.reattach('a heartbeat was not acknowledged');
+    // What the supervisor says from now on is for keepers to come.
+    opener.bequeath({ commands: [] });
+    expect((await other.get('/lease', within)).data.toString()).toBe('held');
+    expect(lives(command)).toBe(true);
+    expect(keepers()).toContain(keeper);
+
+    const reason = await endOf(zk);
+    expect(reason).toBeInstanceOf(SessionEndedError);
+    expect(lives(command)).toBe(false);
+    expect((await other.get('/lease', within)).data.toString()).toBe('');
+    expect(await other.exists(own, within)).toBeUndefined();
+    expect(keepers()).not.toContain(keeper);
+    await other.delete('/lease', -1, within);
+  });
+
+  it('a supervisor that is awake lets the release finish: lease cleared, session closed', async () => {
+    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(500));
+    await zk.create('/lease', Buffer.from('held'), 'persistent', within);
+    // The release has to wait for the ensemble, for longer than the news of an exit takes.
+    const now = systemClock.now();
+    zookeeper.server.pause();
+    opener.bequeath({
+      commands: [],
+      instants: { termAt: now - 100, killAt: now - 50 },
+      lease: { path: '/lease', version: 0 },
+    });
+    await contact(zk, false);
+    opener.bequeath({ commands: [] });
+    zookeeper.server.resume();
+    expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    cleanUp.push(() => other.close(1000));
+    expect((await other.get('/lease', within)).data.toString()).toBe('');
+    await other.delete('/lease', -1, within);
+  });
+});
+
+describe('a keeper that hangs', () => {
+  it('and has no will to execute is killed and replaced, as ever', async () => {
+    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 2000 });
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(1000));
+    const hung = theKeeper();
+    process.kill(hung, 'SIGSTOP');
+    await contact(zk, false);
+    await contact(zk, true);
+    expect(keepers()).not.toContain(hung);
+  });
+});

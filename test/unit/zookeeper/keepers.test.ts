@@ -1,0 +1,171 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/clock.ts';
+import { Addresses } from '../../../src/zookeeper/addresses.ts';
+import { attach } from '../../../src/zookeeper/attach.ts';
+import type { KeeperListener, KeeperProcess } from '../../../src/zookeeper/fork.ts';
+import { Keepers } from '../../../src/zookeeper/keepers.ts';
+import type { Will } from '../../../src/zookeeper/port.ts';
+import type { Command } from '../../../src/zookeeper/protocol.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+/** A keeper whose process is the test's. */
+class FakeKeeper implements KeeperProcess {
+  readonly pid = 1;
+  readonly received: Command[] = [];
+  readonly gone: Promise<void>;
+  executes = false;
+  end: string | undefined;
+  #listener: KeeperListener | undefined;
+  #leave: () => void = () => undefined;
+
+  constructor() {
+    this.gone = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
+  }
+
+  send(command: Command): void {
+    this.received.push(command);
+    if (command.kind !== 'connect') return;
+    queueMicrotask(() => {
+      this.#listener?.report({ kind: 'connecting' });
+      this.#listener?.report({ kind: 'disconnected' });
+    });
+  }
+
+  listen(listener: KeeperListener): void {
+    this.#listener = listener;
+  }
+
+  kill(): void {
+    if (!this.executes) this.destroy();
+  }
+
+  destroy(): void {
+    this.end = 'was ended by SIGKILL';
+    this.executes = false;
+    this.#leave();
+  }
+
+  hold(): void {}
+}
+
+const never = new AbortController().signal;
+const RUNNING: Will = { commands: [{ runId: '1.1', stopSignal: 'SIGTERM', killAfter: 1000, signalled: false }] };
+const IDLE: Will = { commands: [] };
+
+describe('the keepers of a process', () => {
+  it(
+    'cost nothing once they are dead: 10,000 tries to connect that fail leave none behind',
+    { timeout: 120_000 },
+    async () => {
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc') as () => void;
+      const server = createServer((socket) => void socket.on('error', () => undefined).resetAndDestroy());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const forked: WeakRef<FakeKeeper>[] = [];
+      const fork = (): FakeKeeper => {
+        const keeper = new FakeKeeper();
+        forked.push(new WeakRef(keeper));
+        return keeper;
+      };
+      let failed = (): void => undefined;
+      const nothing = (): void => undefined;
+      const context = {
+        addresses: new Addresses([{ host: '127.0.0.1', port }], systemClock),
+        keepers: new Keepers(fork, systemClock, undefined),
+        sessionTimeout: 5000,
+        debug: false,
+        clock: systemClock,
+        logger: { trace: nothing, debug: () => failed(), info: nothing, warn: nothing, error: nothing, fatal: nothing },
+      };
+      const tryOnce = async (): Promise<void> => {
+        const search = new AbortController();
+        failed = () => search.abort(new Error('one try is enough'));
+        await expect(attach(context, undefined, search.signal)).rejects.toThrow('one try is enough');
+      };
+      try {
+        for (let i = 0; i < 10_000; i++) await tryOnce();
+      } finally {
+        server.close();
+      }
+      // The references of this turn are kept until it ends.
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+      expect(forked).toHaveLength(10_000);
+      expect(forked.filter((keeper) => keeper.deref() !== undefined).length).toBeLessThan(10);
+    },
+  );
+
+  it('have the present will first of all, and every later one while they live', async () => {
+    const made: FakeKeeper[] = [];
+    const fork = (): FakeKeeper => made[made.push(new FakeKeeper()) - 1] as FakeKeeper;
+    const keepers = new Keepers(fork, systemClock, undefined);
+    keepers.bequeath(RUNNING);
+    keepers.next();
+    keepers.next();
+    made[0]?.kill();
+    await made[0]?.gone;
+    keepers.bequeath(IDLE);
+    expect(made.map(({ received }) => received.length)).toEqual([1, 2]);
+    expect(made[1]?.received).toEqual([RUNNING, IDLE].map((will) => ({ kind: 'will', will })));
+  });
+});
+
+describe('a session whose keeper executes its will', () => {
+  /** One keeper that executes this will, and what has become of the wait for it. */
+  function executing(will: Will) {
+    const clock = new VirtualClock(1);
+    const keeper = new FakeKeeper();
+    const keepers = new Keepers(() => keeper, clock.process(), undefined);
+    keepers.bequeath(will);
+    keepers.next();
+    keeper.executes = true;
+    const outcome = { free: false };
+    return { clock, keeper, keepers, outcome };
+  }
+  const wait = ({ keepers, outcome }: ReturnType<typeof executing>, signal = never): Promise<void> =>
+    keepers.executed(signal).then(() => void (outcome.free = true));
+
+  it('is free at once when none does', async () => {
+    const world = executing(IDLE);
+    world.keeper.executes = false;
+    await world.clock.wait(wait(world));
+    expect(world.keeper.end).toBeUndefined();
+  });
+
+  it('is not free while the command lives, however long that takes', async () => {
+    const world = executing(RUNNING);
+    const waiting = wait(world);
+    await world.clock.run(3_600_000);
+    expect(world.outcome.free).toBe(false);
+    expect(world.keeper.end).toBeUndefined();
+    world.keeper.destroy();
+    await world.clock.wait(waiting);
+  });
+
+  it('is free when nothing lives any more and the keeper has hung for ten seconds: it is killed', async () => {
+    const world = executing(RUNNING);
+    const waiting = wait(world);
+    await world.clock.run(60_000);
+    world.keepers.bequeath(IDLE);
+    await world.clock.run(69_000);
+    expect(world.keeper.end).toBeUndefined();
+    await world.clock.run(81_000);
+    await world.clock.wait(waiting);
+    expect(world.keeper.end).toBe('was ended by SIGKILL');
+  });
+
+  it('is not waited for any longer when nobody wants it', async () => {
+    const world = executing(RUNNING);
+    const stop = new AbortController();
+    const waiting = wait(world, stop.signal);
+    stop.abort(new Error('not wanted'));
+    await expect(waiting).rejects.toThrow('not wanted');
+    expect(world.keeper.end).toBeUndefined();
+  });
+});
