@@ -20,8 +20,8 @@ export class Standing {
   readonly session: Session;
   readonly #options: ElectionOptions;
   #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
-  /** A creation has an unknown outcome: there may be a proposal that nobody here knows the name of. */
-  #inDoubt = false;
+  /** Creations of unknown outcome: there may be as many proposals that nobody here knows the names of. */
+  #doubtful = 0;
 
   /**
    * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that loses contact: whoever has just arrived has lived through no outage.
@@ -90,7 +90,7 @@ export class Standing {
     };
     for (;;) {
       signal.throwIfAborted();
-      if (this.#inDoubt && (await this.#adopt(record, signal))) return;
+      if (this.#doubtful > 0 && (await this.#adopt(record, signal))) return;
       if (await this.#create(record, signal)) return;
     }
   }
@@ -100,8 +100,8 @@ export class Standing {
     const { clock, basePath } = this.#options;
     const timeout = this.session.timeout / 3;
     const sentAt = clock.now();
-    const wasInDoubt = this.#inDoubt;
-    this.#inDoubt = true;
+    const doubtful = this.#doubtful;
+    this.#doubtful++;
     try {
       const data = encodeProposal(record);
       const path = await this.session.create(`${basePath}/proposal-`, data, 'ephemeral-sequential', {
@@ -109,12 +109,13 @@ export class Standing {
         signal,
       });
       this.#proposal = { name: path.slice(basePath.length + 1), record };
-      if (wasInDoubt) await this.#deleteOthers(signal);
-      this.#inDoubt = false;
+      this.#doubtful = doubtful;
+      if (doubtful > 0) await this.#deleteOthers(signal);
+      this.#doubtful = 0;
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      if (!isUnanswered(error)) this.#inDoubt = wasInDoubt;
+      if (!isUnanswered(error)) this.#doubtful = doubtful;
       if (error instanceof NoNodeError) await this.ensureBasePath(signal);
       else if (!isUnanswered(error)) throw error;
       suspectIfSilent(clock, this.session, error, sentAt, timeout);
@@ -129,11 +130,14 @@ export class Standing {
     for (const other of others) await this.#delete(other, signal);
     if (name === undefined) return false;
     this.#proposal = { name, record };
-    this.#inDoubt = false;
+    this.#doubtful = 0;
     return true;
   }
 
-  /** Proposals that belong to this session, in queue order. The newest are asked first: a lost one is among them. */
+  /**
+   * Proposals that belong to this session, in queue order. One is asked for at a time, the newest first, until there can
+   * be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
+   */
   async #owned(signal: AbortSignal): Promise<string[]> {
     let children: string[];
     try {
@@ -143,13 +147,14 @@ export class Standing {
       if (error instanceof NoNodeError) return [];
       throw error;
     }
-    const stats = await Promise.all(
-      sortProposals(children).map(async (name) => ({
-        name,
-        stat: await this.ask(signal, (o) => this.session.exists(this.#path(name), o)),
-      })),
-    );
-    return stats.filter(({ stat }) => stat?.ephemeralOwner === this.session.id).map(({ name }) => name);
+    const most = this.#doubtful + (this.#proposal === undefined ? 0 : 1);
+    const owned: string[] = [];
+    for (const name of sortProposals(children).toReversed()) {
+      if (owned.length >= most) break;
+      const stat = await this.ask(signal, (o) => this.session.exists(this.#path(name), o));
+      if (stat?.ephemeralOwner === this.session.id) owned.unshift(name);
+    }
+    return owned;
   }
 
   async #deleteOthers(signal: AbortSignal): Promise<void> {
@@ -166,7 +171,7 @@ export class Standing {
 
   /** Gives the place up, if there is one, and whatever else this session may have in the queue. */
   async abandon(signal: AbortSignal): Promise<void> {
-    if (this.#inDoubt) for (const name of await this.#owned(signal)) await this.#delete(name, signal);
+    if (this.#doubtful > 0) for (const name of await this.#owned(signal)) await this.#delete(name, signal);
     if (this.#proposal === undefined) return;
     await this.#delete(this.#proposal.name, signal);
     this.#proposal = undefined;
