@@ -15,6 +15,12 @@ import { Testament } from './testament.ts';
 /** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
 const REOPEN_PAUSE_MS = 100;
 
+/** A refusal does not pass as soon as an outage may: the pause doubles up to this, ms. */
+const LONGEST_REOPEN_PAUSE_MS = 5_000;
+
+/** Of the time that an end may take, this share is kept for closing the session. */
+const SHARE_TO_CLOSE = 0.25;
+
 /** A candidate's part in an election on ZooKeeper. Nothing is opened before the first campaign. */
 export function createElection(options: ElectionOptions): Election {
   return new ZooKeeperElection(options);
@@ -138,7 +144,7 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   async reopen(signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let pause = REOPEN_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_REOPEN_PAUSE_MS)) {
       try {
         const session = await this.#options.sessions.open({ timeout: this.#options.sessionTimeout, signal });
         this.#standing = new Standing(session, this.#options, false);
@@ -146,7 +152,8 @@ class ZooKeeperElection implements Election, TermHost {
       } catch (error) {
         signal.throwIfAborted();
         this.#options.logger.debug('no new session yet', { error: describe(error) });
-        await sleep(this.#options.clock, REOPEN_PAUSE_MS, signal);
+        if (error instanceof UnavailableError) pause = REOPEN_PAUSE_MS;
+        await sleep(this.#options.clock, pause, signal);
       }
     }
   }
@@ -156,16 +163,20 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   async close(timeout: number): Promise<void> {
-    const { clock } = this.#options;
     this.#closing.abort(new Error('the candidate leaves the election'));
-    const over = new AbortController();
-    const endAt = clock.now() + timeout;
+    const endAt = this.#options.clock.now() + timeout;
     // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
     const settled = Promise.all([this.#campaigning, this.#term?.settle()]);
-    await Promise.race([settled, sleepUntil(clock, endAt, over.signal).catch(noop)]);
+    await this.#by(endAt - timeout * SHARE_TO_CLOSE, settled);
+    // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it already, with more patience.
+    await this.#by(endAt, this.#standing?.session.close(Math.max(0, endAt - this.#options.clock.now())));
+  }
+
+  /** Resolves with the promise, at `at` at the latest. */
+  async #by(at: number, promise: Promise<unknown> | undefined): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([promise, sleepUntil(this.#options.clock, at, over.signal).catch(noop)]);
     over.abort();
-    // The place is kept: whatever of the term is still under way finds its session ended.
-    await this.#standing?.session.close(Math.max(0, endAt - clock.now()));
   }
 }
 

@@ -44,7 +44,7 @@ export interface Term {
    * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's
    * command is left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out
    * meanwhile; `stayed` when it came to nothing, and the term goes on (see `orStay`). Throws UnavailableError when
-   * neither is known after the lease's duration. Idempotent.
+   * neither is known after `within` ms. Idempotent.
    */
   resign(options?: ResignOptions): Promise<'resigned' | 'stayed'>;
 }
@@ -54,6 +54,8 @@ export interface ResignOptions {
   readonly first?: (() => Promise<boolean>) | undefined;
   /** The lease is renewed until `first` is done; the term goes on if it cannot be done. */
   readonly orStay?: boolean;
+  /** How long the coordinator is asked, ms; the lease's duration unless told otherwise. */
+  readonly within?: number | undefined;
 }
 
 /** A run of the command as those need to know it who may have to end it. */

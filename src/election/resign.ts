@@ -6,15 +6,15 @@ import type { LeaseTerm } from './term.ts';
 
 /**
  * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in that order, so that the next
- * in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the lease is somebody else's; after the lease's duration, throws
+ * in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the lease is somebody else's; after `within` ms, throws
  * UnavailableError: the lease then runs out by itself.
  */
-export async function resignLease(term: LeaseTerm): Promise<void> {
+export async function resignLease(term: LeaseTerm, within: number): Promise<void> {
   const { clock } = term.options;
-  const giveUpAt = clock.now() + term.leaseDuration;
-  const timeout = term.timings.acknowledgeWithin;
+  const giveUpAt = clock.now() + within;
   for (let verify = false; !term.isLost;) {
     const sentAt = clock.now();
+    const timeout = Math.max(1, Math.min(term.timings.acknowledgeWithin, giveUpAt - sentAt));
     try {
       if (verify && (await term.lease.verify(timeout)) !== 'ours') return;
       const cleared = term.lease.clear(timeout);
@@ -30,9 +30,9 @@ export async function resignLease(term: LeaseTerm): Promise<void> {
       // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading says so as well.
       if (error instanceof BadVersionError) verify = true;
       else if (error instanceof SessionEndedError || !isUnanswered(error) || clock.now() >= giveUpAt) {
-        throw new UnavailableError(`the lease in ${term.options.basePath} could not be cleared`, {
+        const lease = `the lease in ${term.options.basePath}`;
+        throw new UnavailableError(`${lease} could not be cleared, it runs out by itself: until then nobody leads`, {
           cause: error,
-          hint: 'it runs out by itself; until then nobody else leads',
         });
       }
       suspectIfSilent(clock, term.host.standing.session, error, sentAt, timeout);

@@ -103,13 +103,13 @@ export class LeaseTerm implements Term {
     this.#hurry.abort(ENDED);
   }
 
-  async resign({ first, orStay = false }: ResignOptions = {}): Promise<'resigned' | 'stayed'> {
+  async resign({ first, orStay = false, within = this.leaseDuration }: ResignOptions = {}): Promise<'resigned' | 'stayed'> {
     const isDone = orStay ? await first?.() : undefined;
     if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';
     this.host.testament.resigns();
     this.#resigned ??= this.settle()
       .then(isDone === undefined ? first : undefined)
-      .then(() => resignLease(this))
+      .then(() => resignLease(this, within))
       .finally(() => this.host.testament.holdsNothing());
     await this.#resigned;
     return 'resigned';

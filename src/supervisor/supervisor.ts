@@ -33,8 +33,11 @@ export interface CronParts {
   readonly rules: CatchUpRules;
 }
 
-/** How long leaving the queue may take at the end, ms. */
-const WITHDRAW_WITHIN_MS = 3_000;
+/**
+ * How long it may take at the end to give up lease and place, ms. Whoever stops ballot waits for it, also while ZooKeeper is
+ * away; the lease runs out by itself then. In parts: the ledger's hand-over, the lease, and what is always left for the session.
+ */
+const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
 
 /**
  * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present state's deadline is armed on entry and cleared on exit.
@@ -217,16 +220,17 @@ export class Supervisor {
 
   /** Gives up the lease, and with `leave` everything else too. Never rejects. */
   async #resign({ resignation, leave, orStay }: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
-    const { election } = this.#parts;
+    const { clock, election } = this.#parts;
+    const leaveUntil = clock.now() + LEAVE_WITHIN.handOver + LEAVE_WITHIN.lease + LEAVE_WITHIN.session;
     let error: string | undefined;
     try {
       if (leave) this.#campaigning.abort();
-      if (!(await this.#endTerm(orStay))) return { kind: 'stayed', resignation };
+      if (!(await this.#endTerm(leave, orStay))) return { kind: 'stayed', resignation };
     } catch (thrown) {
       error = describe(thrown);
     }
     try {
-      if (leave) await election.withdraw(WITHDRAW_WITHIN_MS);
+      if (leave) await election.withdraw(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
     } catch (thrown) {
       error ??= describe(thrown);
     }
@@ -234,7 +238,7 @@ export class Supervisor {
   }
 
   /** Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on. */
-  async #endTerm(orStay: boolean): Promise<boolean> {
+  async #endTerm(leave: boolean, orStay: boolean): Promise<boolean> {
     const { logger } = this.#parts;
     const timetable = this.#timetable;
     const term = this.#term;
@@ -244,10 +248,12 @@ export class Supervisor {
     };
     if (!orStay) over();
     if (term === undefined) return true;
-    const first = timetable && (() => timetable.handOver(term.leaseDuration / 3, orStay));
+    const handOverWithin = Math.min(term.leaseDuration / 3, leave ? LEAVE_WITHIN.handOver : Infinity);
+    const first = timetable && (() => timetable.handOver(handOverWithin, orStay));
+    const within = leave ? LEAVE_WITHIN.lease : undefined;
     let stays = false;
     try {
-      stays = (await term.resign({ first, orStay })) === 'stayed';
+      stays = (await term.resign({ first, orStay, within })) === 'stayed';
     } finally {
       if (!stays) over();
     }

@@ -218,6 +218,23 @@ describe('a stop while the server is away', () => {
     }
   });
 
+  it('ends within three seconds of the command, however long the lease lasts, and says that it runs out by itself', async () => {
+    await using stage = arena();
+    const [leader, standby] = await two(stage, { 'zookeeper-session-timeout': '10s' });
+    await zookeeper.server.stop();
+    await Promise.all([leader, standby].map((candidate) => candidate.says('lost contact')));
+    for (const candidate of [leader, standby]) candidate.signal('SIGTERM');
+    expect([await leader.end(), await standby.end()]).toEqual([143, 0]);
+    const timeOf = (candidate: Candidate, text: string): number =>
+      Date.parse(String(candidate.said(text)[0]?.['time']));
+    // A busy machine may take another moment; a lease or a session would take ten seconds.
+    expect(timeOf(leader, 'ballot ends') - timeOf(leader, 'the run is over')).toBeLessThan(5_000);
+    expect(timeOf(standby, 'ballot ends') - timeOf(standby, 'stopping')).toBeLessThan(5_000);
+    const [failure, ...others] = leader.said('resigning failed');
+    expect(failure?.['why']).toContain('it runs out by itself');
+    expect(others).toEqual([]);
+  });
+
   it('ends a standby with 0', async () => {
     await using stage = arena();
     const [, standby] = await two(stage);

@@ -60,6 +60,7 @@ function overdue(child: ChildProcess, killAfter: number, lease?: Will['lease']):
       {
         runId: '1.1',
         group: { pgid, startTime: undefined },
+        mark: [],
         stopSignal: 'SIGTERM',
         killAfter,
         signalled: false,

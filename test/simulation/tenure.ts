@@ -60,7 +60,7 @@ export class WatchedElection implements Election {
           listener(event);
         }),
       renew: () => term.renew(),
-      resign: ({ first, orStay = false } = {}) => {
+      resign: ({ first, orStay = false, within } = {}) => {
         const end = (): void => void (tenure.endedAt ??= this.#clock.time);
         if (!orStay) end();
         const handOver = async (): Promise<boolean> => {
@@ -68,7 +68,7 @@ export class WatchedElection implements Election {
           if (done) end();
           return done;
         };
-        return term.resign({ first: first && handOver, orStay });
+        return term.resign({ first: first && handOver, orStay, within });
       },
     };
   }

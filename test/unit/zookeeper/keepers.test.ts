@@ -54,7 +54,9 @@ class FakeKeeper implements KeeperProcess {
 }
 
 const never = new AbortController().signal;
-const RUNNING: Will = { commands: [{ runId: '1.1', stopSignal: 'SIGTERM', killAfter: 1000, signalled: false }] };
+const RUNNING: Will = {
+  commands: [{ runId: '1.1', mark: [], stopSignal: 'SIGTERM', killAfter: 1000, signalled: false }],
+};
 const IDLE: Will = { commands: [] };
 
 describe('the keepers of a process', () => {
