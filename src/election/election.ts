@@ -29,6 +29,8 @@ export interface Term {
   readonly fencingToken: number;
   /** How long others wait after the last renewal, ms. */
   readonly leaseDuration: number;
+  /** From one renewal to the next, ms: it follows the session timeout that was granted, and the lease's duration. */
+  readonly heartbeat: number;
   /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
   readonly deadline: number;
   /**

@@ -76,6 +76,10 @@ export class LeaseTerm implements Term {
     return this.timings.leaseDuration;
   }
 
+  get heartbeat(): number {
+    return this.timings.heartbeat;
+  }
+
   get deadline(): number {
     return this.#sentAt + this.timings.leaseDuration;
   }

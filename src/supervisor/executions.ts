@@ -24,8 +24,6 @@ export interface ExecutionParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onLeaseLoss: LeaseLossPolicy;
-  /** As it was asked for, ms. */
-  readonly sessionTimeout: number;
   /** Where ticks are entered, and under which name. */
   readonly book: { readonly ledger: RunLedger; readonly candidateId: string } | undefined;
   /** A tick was started here. */
@@ -176,13 +174,13 @@ export class Executions {
   }
 
   /** How long an entry is waited for, ms. Under `keep` a heartbeat, from the first one that was not answered. */
-  #patience(ledger: RunLedger, { leaseDuration }: Term): number {
-    const { clock, onLeaseLoss, sessionTimeout } = this.#parts;
+  #patience(ledger: RunLedger, { leaseDuration, heartbeat }: Term): number {
+    const { clock, onLeaseLoss } = this.#parts;
     if (onLeaseLoss === 'stop') return leaseDuration;
     const now = clock.now();
     if (this.#unansweredSince === undefined || ledger.acknowledgedAt > this.#unansweredSince)
       this.#unansweredSince = now;
-    return Math.max(SILENT_LEDGER_MS, this.#unansweredSince + Math.min(sessionTimeout, leaseDuration) / 3 - now);
+    return Math.max(SILENT_LEDGER_MS, this.#unansweredSince + heartbeat - now);
   }
 
   #notEntered({ run }: Execution, why: NotEntered): void {

@@ -74,7 +74,6 @@ export class Supervisor {
       clock,
       logger,
       onLeaseLoss: plan.onLeaseLoss,
-      sessionTimeout: parts.patience,
       book: cron,
       onTick: (tick) => this.#timetable?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),

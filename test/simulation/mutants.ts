@@ -34,6 +34,7 @@ const deadlinesWith = (
         return {
           fencingToken: term.fencingToken,
           leaseDuration: term.leaseDuration,
+          heartbeat: term.heartbeat,
           get deadline() {
             return moved(term.deadline);
           },
@@ -43,7 +44,7 @@ const deadlinesWith = (
               listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
             ),
           renew: () => term.renew(),
-          resign: (first) => term.resign(first),
+          resign: (first, within) => term.resign(first, within),
         };
       },
     }),

@@ -47,6 +47,7 @@ export class WatchedElection implements Election {
     return {
       fencingToken: term.fencingToken,
       leaseDuration: term.leaseDuration,
+      heartbeat: term.heartbeat,
       get deadline() {
         return term.deadline;
       },
