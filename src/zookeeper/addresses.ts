@@ -98,6 +98,8 @@ export const SILENT = 'accepts connections, but is silent';
 /** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
 export const CLOSES = 'closes connections without a word';
 
+const TLS = 'speaks TLS: this is not the port for plain connections (clientPort)';
+
 /**
  * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES` among them. Cheap, and it says what the ZooKeeper
  * client never tells: who refuses connections, and which server accepts them but has no quorum, by the four-letter word `srvr`.
@@ -118,7 +120,12 @@ export async function probe(
     if (!('value' in accepted)) return accepted.problem;
     const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
     const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr')).finally(cancel);
-    return 'value' in status ? unfit(status.value) : SILENT;
+    if (!('value' in status)) return SILENT;
+    const problem = unfit(status.value);
+    if (problem !== CLOSES) return problem;
+    // What wants TLS closes a plain connection. So does a server that has too many.
+    const answered = await within(clock, STATUS_TIMEOUT_MS, signal, () => speaksTls(endpoint));
+    return 'value' in answered && answered.value ? TLS : CLOSES;
   } finally {
     socket.destroy();
   }
@@ -140,10 +147,26 @@ function answerTo(socket: Socket, word: string): Promise<string> {
   });
 }
 
+/** Nothing is entrusted to the connection: only whether it comes about is of interest, or an alert of the other side. */
+async function speaksTls({ ip, port }: Endpoint): Promise<boolean> {
+  const tls = await import('node:tls');
+  return new Promise((resolve) => {
+    const socket = tls.connect({ host: ip, port, rejectUnauthorized: false });
+    const settle = (speaks: boolean): void => {
+      socket.destroy();
+      resolve(speaks);
+    };
+    socket.once('secureConnect', () => settle(true));
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(/^ERR_SSL_.*ALERT/.test(error.code ?? '')));
+    socket.once('close', () => settle(false));
+    socket.setTimeout(STATUS_TIMEOUT_MS, () => settle(false));
+  });
+}
+
 /** The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of HTTP. */
 function unfit(status: string): string | undefined {
   if (status === '') return CLOSES;
-  if (status.startsWith('\x15\x03')) return 'speaks TLS: this is not the port for plain connections (clientPort)';
+  if (status.startsWith('\x15\x03')) return TLS;
   if (/^HTTP\/\d/.test(status)) return 'speaks HTTP: this is no ZooKeeper port (its own web page is the AdminServer)';
   if (status.includes('not currently serving requests')) return 'serves no requests (it is starting, or has no quorum)';
   if (/^Mode: read-only$/m.test(status)) return 'is read-only (it has no quorum)';

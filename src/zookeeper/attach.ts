@@ -207,7 +207,7 @@ class Search {
 }
 
 /** Hints, no more: several things look like this from here. */
-const CLOSES_HINT = ` and ${CLOSES} (maxClientCnxns of this server may be reached, or its port want TLS: its log says)`;
+const CLOSES_HINT = ` and ${CLOSES} (its maxClientCnxns may be reached: its log says)`;
 
 function wantsAuthentication(end: LinkEnd): boolean {
   return end.kind === 'ended' && AUTHENTICATION_WANTED.includes(end.code);

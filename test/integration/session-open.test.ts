@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
 import { ClientMissingError, SessionEndedError } from '../../src/zookeeper/errors.ts';
@@ -93,6 +95,46 @@ describe('opening a session', () => {
     await poll(async () => (await ensemble.member(2).mode()) === undefined);
     const error = await failure(sessionsAt([local(ensemble.member(2).port)]).opener, 1000);
     expect(error.message).toContain('serves no requests (it is starting, or has no quorum)');
+  });
+
+  it('knows a port that speaks HTTP, and one that speaks TLS, without spending a keeper on them', async () => {
+    const http = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1');
+    const tls = createTlsServer(() => undefined).listen(0, '127.0.0.1');
+    tls.on('tlsClientError', () => undefined);
+    cleanUp.push(
+      () => http.close(),
+      () => tls.close(),
+    );
+    await poll(() => http.listening && tls.listening);
+    const ports = [http, tls].map((server) => (server.address() as AddressInfo).port);
+    const error = await failure(sessionsAt(ports.map(local)).opener, 3000);
+    expect(error.message).toContain(`127.0.0.1:${ports[0]}: speaks HTTP: this is no ZooKeeper port`);
+    expect(error.message).toContain(`127.0.0.1:${ports[1]}: speaks TLS: this is not the port for plain connections`);
+  });
+
+  it('knows a web server that answers whole lines only', async () => {
+    const server = createServer((socket) => {
+      let read = '';
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        if ((read += String(data)).includes('\r\n\r\n')) socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    cleanUp.push(() => server.close());
+    await poll(() => server.listening);
+    const error = await failure(sessionsAt([local((server.address() as AddressInfo).port)]).opener, 3000);
+    expect(error.message).toContain('speaks HTTP');
+  });
+
+  it('hints at maxClientCnxns where a server closes connections without a word', async () => {
+    const crowded = await startZooKeeper({ config: { maxClientCnxns: 1 } });
+    cleanUp.push(() => crowded.close());
+    const only = await sessionsAt(serversOf(crowded)).opener.open({ timeout: 5000 });
+    cleanUp.push(() => only.close(1000));
+    const error = await failure(sessionsAt(serversOf(crowded)).opener, 2000);
+    expect(error.message).toMatch(/drops the handshake and closes connections without a word \(its maxClientCnxns may/);
+    expect(crowded.server.log()).toContain('Too many connections from');
   });
 
   it('ends with the reason of its signal', async () => {
