@@ -98,7 +98,7 @@ export const SILENT = 'accepts connections, but is silent';
 /** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
 export const CLOSES = 'closes connections without a word';
 
-const TLS = 'speaks TLS: this is not the port for plain connections (clientPort)';
+export const TLS = 'speaks TLS: this is not the port for plain connections (clientPort)';
 
 /**
  * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES` among them. Cheap, and it says what the ZooKeeper
@@ -120,12 +120,7 @@ export async function probe(
     if (!('value' in accepted)) return accepted.problem;
     const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
     const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr')).finally(cancel);
-    if (!('value' in status)) return SILENT;
-    const problem = unfit(status.value);
-    if (problem !== CLOSES) return problem;
-    // What wants TLS closes a plain connection. So does a server that has too many.
-    const answered = await within(clock, STATUS_TIMEOUT_MS, signal, () => speaksTls(endpoint));
-    return 'value' in answered && answered.value ? TLS : CLOSES;
+    return 'value' in status ? unfit(status.value) : SILENT;
   } finally {
     socket.destroy();
   }
@@ -147,8 +142,17 @@ function answerTo(socket: Socket, word: string): Promise<string> {
   });
 }
 
-/** Nothing is entrusted to the connection: only whether it comes about is of interest, or an alert of the other side. */
-async function speaksTls({ ip, port }: Endpoint): Promise<boolean> {
+/**
+ * Whether a server that closes plain connections, or is silent on them, wants TLS. Rejects with the signal's reason when
+ * aborted.
+ */
+export async function wantsTls(endpoint: Endpoint, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  const answered = await within(clock, STATUS_TIMEOUT_MS, signal, () => answersTls(endpoint));
+  return 'value' in answered && answered.value;
+}
+
+/** Nothing is entrusted to the connection: of interest is only whether it comes about, or an alert of the other side. */
+async function answersTls({ ip, port }: Endpoint): Promise<boolean> {
   const tls = await import('node:tls');
   return new Promise((resolve) => {
     const socket = tls.connect({ host: ip, port, rejectUnauthorized: false });

@@ -2,7 +2,7 @@ import { sleep } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { RefusedError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
-import { CLOSES, probe, SILENT } from './addresses.ts';
+import { CLOSES, probe, SILENT, TLS, wantsTls } from './addresses.ts';
 import type { Addresses, Endpoint } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from './fork.ts';
@@ -116,7 +116,14 @@ class Search {
     this.#failedHandshakes++;
     this.#cut ||= link.granted;
     if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
-    return outcome.kind === 'ended' ? reasonOf(outcome.code) : outcome.why + (found === CLOSES ? CLOSES_HINT : '');
+    if (outcome.kind === 'ended') return reasonOf(outcome.code);
+    return link.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
+  }
+
+  /** What a server may be that said nothing to the probe, and let the handshake fail. */
+  async #suspect(endpoint: Endpoint, found: string, why: string): Promise<string> {
+    if (await wantsTls(endpoint, this.#context.clock, this.#signal)) return TLS;
+    return found === CLOSES ? `${why}${CLOSES_HINT}` : why;
   }
 
   /** A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to fail. */

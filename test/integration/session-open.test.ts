@@ -97,7 +97,7 @@ describe('opening a session', () => {
     expect(error.message).toContain('serves no requests (it is starting, or has no quorum)');
   });
 
-  it('knows a port that speaks HTTP, and one that speaks TLS, without spending a keeper on them', async () => {
+  it('knows a port that speaks HTTP, and one that speaks TLS', async () => {
     const http = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1');
     const tls = createTlsServer(() => undefined).listen(0, '127.0.0.1');
     tls.on('tlsClientError', () => undefined);
