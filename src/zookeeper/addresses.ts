@@ -146,25 +146,22 @@ function answerTo(socket: Socket, word: string): Promise<string> {
  * Whether a server that closes plain connections, or is silent on them, wants TLS. Rejects with the signal's reason when
  * aborted.
  */
-export async function wantsTls(endpoint: Endpoint, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  const answered = await within(clock, STATUS_TIMEOUT_MS, signal, () => answersTls(endpoint));
-  return 'value' in answered && answered.value;
-}
-
-/** Nothing is entrusted to the connection: of interest is only whether it comes about, or an alert of the other side. */
-async function answersTls({ ip, port }: Endpoint): Promise<boolean> {
-  const tls = await import('node:tls');
-  return new Promise((resolve) => {
-    const socket = tls.connect({ host: ip, port, rejectUnauthorized: false });
-    const settle = (speaks: boolean): void => {
-      socket.destroy();
-      resolve(speaks);
-    };
-    socket.once('secureConnect', () => settle(true));
-    socket.on('error', (error: NodeJS.ErrnoException) => settle(/^ERR_SSL_.*ALERT/.test(error.code ?? '')));
-    socket.once('close', () => settle(false));
-    socket.setTimeout(STATUS_TIMEOUT_MS, () => settle(false));
+export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  const { connect } = await import('node:tls');
+  signal.throwIfAborted();
+  // Nothing is entrusted to the connection: of interest is only whether it comes about, or an alert of the other side.
+  const socket = connect({ host: ip, port, rejectUnauthorized: false });
+  const answered = new Promise<boolean>((resolve) => {
+    socket.once('secureConnect', () => resolve(true));
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(/^ERR_SSL_.*ALERT/.test(error.code ?? '')));
+    socket.once('close', () => resolve(false));
   });
+  try {
+    const found = await within(clock, STATUS_TIMEOUT_MS, signal, () => answered);
+    return 'value' in found && found.value;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of HTTP. */

@@ -32,7 +32,7 @@ async function deaf(): Promise<ChildProcess> {
   cleanUp.push(() => {
     if (lives(child)) process.kill(-(child.pid as number), 'SIGKILL');
   });
-  await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+  await once(child.stdout, 'data');
   return child;
 }
 

@@ -44,7 +44,7 @@ const deadlinesWith = (
               listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
             ),
           renew: () => term.renew(),
-          resign: (first, within) => term.resign(first, within),
+          resign: (how) => term.resign(how),
         };
       },
     }),
