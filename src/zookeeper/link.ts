@@ -35,7 +35,8 @@ export class Link {
   /** How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since the last check. */
   #asked = -1;
   #listener: LinkListener | undefined;
-  #onConnecting: (() => void) | undefined;
+  /** Another step towards a session is done: the next may take as long. */
+  #onStep: ((problem: string) => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
   #end: LinkEnd | undefined;
   #granted = false;
@@ -50,7 +51,7 @@ export class Link {
   /**
    * Connects: a grant once a request was answered, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
    *
-   * @param timeout ms for the server to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
+   * @param timeout ms for the server to grant, and then to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
    */
   connect(
     command: Omit<ConnectCommand, 'kind' | 'address'>,
@@ -60,7 +61,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         this.#onGrant = undefined;
-        this.#onConnecting = undefined;
+        this.#onStep = undefined;
         cancel();
         signal.removeEventListener('abort', onAbort);
         finish();
@@ -72,9 +73,9 @@ export class Link {
       const within = (ms: number, problem: string): (() => void) =>
         this.#clock.at(this.#clock.now() + ms, () => this.kill(`${problem} within ${Math.round(ms)} ms`));
       let cancel = within(START_TIMEOUT_MS, 'the keeper process did not start');
-      this.#onConnecting = () => {
+      this.#onStep = (problem) => {
         cancel();
-        cancel = within(timeout, 'accepts connections, but does not answer');
+        cancel = within(timeout, problem);
       };
       this.#onGrant = (outcome) => settle(() => resolve(outcome));
       if (signal.aborted) return onAbort();
@@ -149,12 +150,12 @@ export class Link {
       case 'event':
         return this.#listener?.event(report.event, report.path);
       case 'connecting':
-        return this.#onConnecting?.();
+        return this.#onStep?.('accepts connections, but does not answer');
       case 'alive':
         return;
       case 'granted':
         this.#granted = true;
-        return;
+        return this.#onStep?.('grants a session, but does not answer');
       case 'connected':
         return this.#onGrant?.(report.grant);
       case 'closed':
