@@ -117,7 +117,8 @@ export async function probe(
   socket.on('error', () => undefined); // each step below listens for its own
   try {
     const accepted = await within(clock, timeout, signal, () => connected(socket, endpoint));
-    if (!('value' in accepted)) return accepted.problem;
+    // A server that has too many connections may reset one so early that it never seemed to be there.
+    if (!('value' in accepted)) return accepted.problem === PROBLEMS['ECONNRESET'] ? CLOSES : accepted.problem;
     const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
     const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr')).finally(cancel);
     return 'value' in status ? unfit(status.value) : SILENT;

@@ -132,7 +132,7 @@ describe('opening a session', () => {
     cleanUp.push(() => crowded.close());
     const only = await sessionsAt(serversOf(crowded)).opener.open({ timeout: 5000 });
     cleanUp.push(() => only.close(1000));
-    const error = await failure(sessionsAt(serversOf(crowded)).opener, 2000);
+    const error = await failure(sessionsAt(serversOf(crowded)).opener, 6000);
     expect(error.message).toMatch(/drops the handshake and closes connections without a word \(its maxClientCnxns may/);
     expect(crowded.server.log()).toContain('Too many connections from');
   });
