@@ -205,6 +205,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'connection timed out',
   ECONNRESET: 'connection reset',
+  EPIPE: 'connection reset',
   EMFILE: 'too many open files',
 };
 
