@@ -7,7 +7,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Longer files do two things. */
-const MAX_LINES = 300;
+const MAX_LINES = 600;
 
 /** What the code of a folder may import, besides its own folder and the foundation. From the top down. @type {Record<string, string[]>} */
 const LAYERS = {

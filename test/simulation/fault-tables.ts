@@ -21,7 +21,7 @@ const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
   [3, (t) => t.crashHost()],
   [2, (t) => t.stopHost()],
   [1, (t) => t.stepWall()],
-  [10, (t) => t.meddle()],
+  [2, (t) => t.meddle()],
 ];
 
 const PAUSES: typeof ORDINARY = [

@@ -4,6 +4,7 @@ import type { Grant } from './ensemble.ts';
 import type { ClientEnd, Connection, Reply, Request, Server } from './server.ts';
 import type { Happening } from './tree.ts';
 import type { Client } from './sessions.ts';
+import { actsAt } from '../../src/zookeeper/will-instants.ts';
 import { WillExecutor } from './will.ts';
 
 /** What a keeper tells its supervisor. `ended` is its last word. */
@@ -26,6 +27,9 @@ const RELEASE_WITHIN_MS = 2_000;
 /** Of the keeper's own requests; the supervisor's count from zero. */
 const RELEASE_XID = -1;
 
+/** How long a keeper may take to say that it executes a will that is due, ms. */
+const CONFESSION_MS = 1_000;
+
 /** Over the IPC channel, ms. */
 const IPC_MS = 0.15;
 
@@ -43,6 +47,14 @@ export class Keeper implements ClientEnd {
   #timeout: number;
   #lastHeard = 0;
   #over = false;
+  /** The last will that its supervisor gave it, and whether an instant of any has passed, by what the supervisor knows. */
+  #given: Will;
+  #due = false;
+  /** The supervisor has read that it executes its will. */
+  #hasConfessed = false;
+  /** Its supervisor waits whether it says so. */
+  #killing = false;
+  readonly #onGone: (() => void)[] = [];
   /** The connection is gone. */
   #lost = false;
   /** What waits for the process to have started; `undefined` once it has. */
@@ -55,9 +67,15 @@ export class Keeper implements ClientEnd {
     const { clock, random } = client.ensemble;
     this.#client = client;
     this.#timeout = timeout;
+    this.#given = client.will();
     this.#reports = reports;
     this.process = clock.process({ machineOf: client.process, runsPromises: false });
-    this.#executor = new WillExecutor(this.process, client.machine, (will) => this.#release(will));
+    this.#executor = new WillExecutor(
+      this.process,
+      client.machine,
+      () => this.#confess(),
+      (will) => this.#release(will),
+    );
     this.#after(random.between(...START_MS), () => {
       const waiting = this.#starting ?? [];
       this.#starting = undefined;
@@ -108,6 +126,43 @@ export class Keeper implements ClientEnd {
     else this.#starting.push(callback);
   }
 
+  /** It executes its will and lives, or it is not known yet whether it does. */
+  get executes(): boolean {
+    return !this.#over && (this.#hasConfessed || this.#killing);
+  }
+
+  /** Called when the process is gone. */
+  onceGone(listener: () => void): void {
+    if (this.#over) listener();
+    else this.#onGone.push(listener);
+  }
+
+  /** The supervisor gives it up. One that executes its will is left to it; one whose will is due may say that it does. */
+  dismiss(): void {
+    if (this.executes) return;
+    if (!this.#isDue()) return this.kill();
+    this.#killing = true;
+    const { process } = this.#client;
+    process.at(process.now() + CONFESSION_MS, () => {
+      if (!this.#hasConfessed) this.kill();
+    });
+  }
+
+  #isDue(): boolean {
+    this.#due ||= this.#client.process.now() >= (actsAt(this.#given) ?? Infinity);
+    return this.#due;
+  }
+
+  /** Closes the channel: its supervisor learns that it obeys no more. */
+  #confess(): void {
+    this.#client.ensemble.clock.after(IPC_MS, () =>
+      this.#client.process.deliver(() => {
+        this.#hasConfessed = true;
+        if (!this.#over) this.#reports.ended('the keeper process executes its will and obeys no more', false);
+      }),
+    );
+  }
+
   /** A request from the supervisor. */
   send(xid: number, request: Request): void {
     this.#after(IPC_MS, () => {
@@ -117,6 +172,8 @@ export class Keeper implements ClientEnd {
 
   /** The last will of the supervisor, until the next. */
   bequeath(will: Will): void {
+    this.#isDue();
+    this.#given = will;
     if (this.#starting === undefined) this.#after(IPC_MS, () => this.#executor.accept(will));
   }
 
@@ -130,9 +187,12 @@ export class Keeper implements ClientEnd {
 
   /** SIGKILL: the session stays. Its socket closes unless the machine itself is gone. */
   kill(withMachine = false): void {
+    if (this.#over) return;
     this.#over = true;
     this.process.kill();
     if (!withMachine) this.#connection?.abandon();
+    const { clock } = this.#client.ensemble;
+    for (const listener of this.#onGone) clock.after(IPC_MS, () => this.#client.process.deliver(listener));
   }
 
   /** It dies by itself; its supervisor sees that. */
@@ -193,7 +253,6 @@ export class Keeper implements ClientEnd {
     if (this.#over) return;
     this.#connection?.send(RELEASE_XID, { kind: 'close', path: '/' });
     this.kill();
-    this.#tell(() => this.#reports.ended('the keeper process exited with code 0', false));
   }
 
   /** Without a connection there is nothing left to do but to wait for the supervisor, which kills it, or for the will. */

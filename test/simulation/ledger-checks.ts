@@ -53,7 +53,7 @@ function checkChange(
 
 function checkStep(before: Ledger, after: Ledger, isLaunched: (run: RunRecord) => boolean): string[] {
   const problems: string[] = [];
-  const withdrawn = before.runs.filter((run) => isMissing(run, after));
+  const withdrawn = before.runs.filter((run) => isMissing(run, before, after));
   for (const run of withdrawn) {
     const { runId, outcome } = run;
     if (isLaunched(run)) problems.push(`has lost run ${runId}, which was started`);
@@ -70,9 +70,10 @@ function checkStep(before: Ledger, after: Ledger, isLaunched: (run: RunRecord) =
   return problems;
 }
 
-/** Gone, and not pushed out by newer ones. */
-function isMissing(run: RunRecord, { runs }: Ledger): boolean {
-  return runs.length < MOST_RUNS && !runs.some((other) => isSame(run, other));
+/** Gone, and not pushed out by newer ones, of which one may have been taken back in the same write. */
+function isMissing(run: RunRecord, before: Ledger, { runs }: Ledger): boolean {
+  const isFull = runs.length >= MOST_RUNS || before.runs.length >= MOST_RUNS;
+  return !isFull && !runs.some((other) => isSame(run, other));
 }
 
 /** An ensemble that has lost its data gives tokens out again, and run ids with them. */

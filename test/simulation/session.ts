@@ -28,6 +28,7 @@ export class FakeSession implements Session {
   #timeout: number;
   #contact: Contact;
   #keeper: Keeper | undefined;
+  #former: readonly Keeper[] = [];
   #cancelAttempt: () => void = () => undefined;
   #onClosed: (() => void) | undefined;
   #closed: Promise<void> = Promise.resolve();
@@ -58,6 +59,11 @@ export class FakeSession implements Session {
 
   get keeper(): Keeper | undefined {
     return this.#keeper;
+  }
+
+  /** Those that execute their wills too. */
+  get keepers(): readonly Keeper[] {
+    return [...this.#former, ...(this.#keeper === undefined ? [] : [this.#keeper])];
   }
 
   onContact(listener: (contact: Contact) => void): () => void {
@@ -143,19 +149,34 @@ export class FakeSession implements Session {
   giveUp(): void {
     this.#end('not granted in time');
     this.#cancelAttempt();
-    this.#keeper?.kill();
+    this.#dismiss();
   }
 
   /** Tries the next address, and goes on until it is attached or over. */
   attach(): void {
     const server = this.#servers[this.#turn % this.#servers.length] as Server;
     this.#turn += 1;
+    // A keeper that executes its will has the session for itself until it is gone.
+    const executing = this.#id === undefined ? undefined : this.#former.find((keeper) => keeper.executes);
+    if (executing !== undefined) return executing.onceGone(() => this.#resume());
     this.#keeper ??= this.#fork();
     this.#keeper.connect(server, this.#id);
     const { process } = this.#client;
     this.#cancelAttempt = process.at(process.now() + ATTEMPT_MS, () =>
       this.#broken(`${server.name}: no answer within ${ATTEMPT_MS} ms`),
     );
+  }
+
+  /** Somebody still wants the session. */
+  #resume(): void {
+    if (!this.#ended.signal.aborted || this.#onClosed !== undefined) this.attach();
+  }
+
+  #dismiss(): void {
+    if (this.#keeper === undefined) return;
+    this.#keeper.dismiss();
+    this.#former = [...this.#former, this.#keeper].filter((keeper) => keeper.executes);
+    this.#keeper = undefined;
   }
 
   #fork(): Keeper {
@@ -181,7 +202,7 @@ export class FakeSession implements Session {
       ended: (why, expired) => {
         if (!isPresent()) return;
         if (!expired) return this.#broken(why);
-        keeper.kill();
+        this.#dismiss();
         if (this.#onClosed === undefined) this.#end('expired');
         else this.#onClosed();
       },
@@ -199,8 +220,7 @@ export class FakeSession implements Session {
 
   /** The connection is gone, and its keeper with it: what was sent has an unknown outcome, watches may have missed something. */
   #broken(why: string): void {
-    this.#keeper?.kill();
-    this.#keeper = undefined;
+    this.#dismiss();
     this.#tryNext(why);
   }
 

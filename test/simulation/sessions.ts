@@ -42,7 +42,7 @@ export class FakeSessions implements SessionOpener {
 
   /** Every keeper that lives, those of sessions that are being closed too. */
   get keepers(): Keeper[] {
-    return this.#opened.flatMap(({ keeper }) => (keeper?.process.state === 'killed' || !keeper ? [] : [keeper]));
+    return this.#opened.flatMap(({ keepers }) => keepers.filter(({ process }) => process.state !== 'killed'));
   }
 
   /** Id of the session at work, `"0"` before it is granted. */

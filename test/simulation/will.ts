@@ -23,6 +23,7 @@ const LOOK_EVERY_MS = 10;
 export class WillExecutor {
   readonly #process: VirtualProcess;
   readonly #machine: Machine;
+  readonly #begin: () => void;
   readonly #release: (will: Will) => void;
   #will: Will = { commands: [] };
   #disarm: (() => void) | undefined;
@@ -30,9 +31,10 @@ export class WillExecutor {
   /** Groups that are still there, and one for the execution itself until it has seen them all. */
   #left = 0;
 
-  constructor(process: VirtualProcess, machine: Machine, release: (will: Will) => void) {
+  constructor(process: VirtualProcess, machine: Machine, begin: () => void, release: (will: Will) => void) {
     this.#process = process;
     this.#machine = machine;
+    this.#begin = begin;
     this.#release = release;
   }
 
@@ -52,6 +54,7 @@ export class WillExecutor {
     if (this.#executing) return;
     this.#executing = true;
     this.#disarm?.();
+    this.#begin();
     const { commands, instants } = this.#will;
     this.#left = 1;
     for (const command of commands) {

@@ -127,7 +127,7 @@ describe('the layer rule', () => {
   });
 
   it('refuses what is too long, missing or outside', () => {
-    expect(check('child/a.ts', '\n'.repeat(301))).toEqual([expect.stringContaining('301 lines, at most 300')]);
+    expect(check('child/a.ts', '\n'.repeat(601))).toEqual([expect.stringContaining('601 lines, at most 600')]);
     expect(check('child/a.ts', "import './b.ts';\nimport '../../test/x.ts';\n")).toEqual([
       'child/a.ts:1: ./b.ts does not exist',
       'child/a.ts:2: ../../test/x.ts is outside of src',
