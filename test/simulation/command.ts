@@ -154,7 +154,8 @@ export class SimulatedCommand implements RunningCommand {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#run.endedAt !== undefined) return;
+    // Nothing is stopped here that could go on.
+    if (this.#run.endedAt !== undefined || signal === 'SIGCONT') return;
     this.#log(this.#run.host, `${signal} to run ${this.#run.runId}`);
     if (signal === 'SIGKILL') {
       // Nothing holds SIGKILL up, not even SIGSTOP; a frozen machine does.

@@ -197,8 +197,8 @@ export class Host {
     incarnation.run(clock, () => {
       trace.log(this.name, `ballot ends with ${incarnation.exitCode}`);
       this.#endTenures();
-      // The policy `exit`: the service manager starts it again.
-      if (this.wall && incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
+      // By a policy: the service manager starts it again.
+      if (incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
     });
   }
 

@@ -109,12 +109,11 @@ function scheduled(random: Random, setting: Setting): Setting {
   const steady = theme === 'outages';
   const cron = drawCron(random, steady, mixedFleet);
   const policies = steady
-    ? (['rerun', 'ignore'] as const)
+    ? (['reelect', 'rerun', 'ignore'] as const)
     : (['reelect', 'reelect', 'reelect', 'rerun', 'ignore', 'exit'] as const);
   const habits = drawJobs(random);
   const [onChildSuccess, onChildError] = [random.pick(policies), random.pick(policies)];
   const lasts = Math.min(random.between(4, 12) * Math.max(lease, sessionTimeout, cron.gap), CRON_TROUBLES_MS);
-  const anyway = theme === 'keep' && random.chance(0.2);
   return {
     ...setting,
     cron,
@@ -123,7 +122,6 @@ function scheduled(random: Random, setting: Setting): Setting {
       ...plan,
       onChildSuccess,
       onChildError,
-      onElectionFailure: anyway ? 'run-anyway' : 'retry',
       cron: { concurrency: cron.concurrency },
     },
     troubles: lasts,
@@ -173,18 +171,21 @@ function drawService(random: Random, mode: Mode, about?: Theme): Setting {
 }
 
 function drawPlan(random: Random, keep: boolean, lease: number, theme: Theme): Plan {
-  const policies = ['reelect', 'reelect', 'rerun'] as const;
+  const steady = theme === 'outages';
+  const policies = ['reelect', 'reelect', 'reelect', 'rerun', 'rerun', 'rerun', 'exit', 'ignore'] as const;
+  // Who runs anyway may run beside the leader: nothing but `keep` goes with that.
+  const failing = theme === 'keep' ? (['retry', 'retry', 'run-anyway', 'exit'] as const) : (['retry', 'exit'] as const);
   return {
     onChildSuccess: random.pick(policies),
     onChildError: random.pick(policies),
-    onElectionFailure: 'retry',
+    onElectionFailure: steady ? 'retry' : random.pick(failing),
     onLeaseLoss: keep ? 'keep' : 'stop',
     killAfter: Math.max(margin(lease), random.pick([200, 1000, 10_000])),
-    stopSignal: 'SIGTERM',
-    electionTimeout: undefined,
-    runTimeout: random.chance(0.2) && theme !== 'outages' ? random.between(500, 20_000) : undefined,
-    restartDelay: 100,
-    restartMaxDelay: 2000,
+    stopSignal: random.pick(['SIGTERM', 'SIGTERM', 'SIGINT', 'SIGUSR1']),
+    electionTimeout: random.chance(0.2) && !steady ? random.between(2, 20) * lease : undefined,
+    runTimeout: random.chance(0.2) && !steady ? random.between(500, 20_000) : undefined,
+    restartDelay: random.pick([1, 100, 100, 1000]),
+    restartMaxDelay: random.pick([1000, 2000, 5000]),
     cron: undefined,
   };
 }

@@ -44,7 +44,8 @@ export function checkTicks(world: TickWorld, cron: CronSetting): string[] {
 
 /** Nobody starts what it has started before, nor what it could know of by the ledger: only who started a tick without the ledger is not known of. */
 function mayRepeat(world: TickWorld, earlier: Served, later: Served): boolean {
-  if (earlier.parent === later.parent) return false;
+  // Nobody was cut off: who served without the ledger still leads when it is back, and writes down what it owes.
+  if (earlier.parent === later.parent || world.setting.theme === 'outages') return false;
   const isForgotten = ({ kind, from, to }: Impairment): boolean =>
     (kind === 'wiped' || kind === 'spoiled') && to > earlier.at && from < later.at;
   if (world.impairments.some(isForgotten)) return true;
