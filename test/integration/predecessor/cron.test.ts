@@ -118,10 +118,11 @@ describe.concurrent.each([
     expect(candidate.isRunning).toBe(true);
   });
 
+  // Under `keep` the leader stays in role while ZooKeeper is away: it does not resign, so that cannot fail.
   it('reelect, and resigning fails: ends with an error under on-election-failure=exit', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     await using stage = arena();
-    const flags = { ...SHORT, [after]: 'reelect', 'on-election-failure': 'exit' };
+    const flags = { ...SHORT, [after]: 'reelect', 'on-election-failure': 'exit', 'on-lease-loss': 'stop' };
     const traps = `trap 'exit ${code}' USR1`;
     const candidate = startCron(stage, { schedule, flags, traps, servers: proxy.address });
     await stage.journal.started();

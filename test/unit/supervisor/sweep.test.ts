@@ -376,7 +376,7 @@ const names: readonly State['name'][] = [
 describe('state machine, swept', () => {
   it(
     'keeps its promises in every reachable state, on every event, under every policy, and ends when it is asked to',
-    { timeout: 240_000 },
+    { timeout: 800_000 },
     () => {
       const reached = new Set<string>();
       let worlds = 0;
