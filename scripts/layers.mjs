@@ -44,7 +44,7 @@ const COMPOSERS = {
     'schedule/errors.ts',
   ],
   // The keeper stops the command when its supervisor cannot.
-  'zookeeper/will.ts': ['child/run-processes.ts', 'child/proc.ts'],
+  'zookeeper/will.ts': ['child/cgroup.ts', 'child/run-processes.ts', 'child/proc.ts'],
 };
 
 /** Anybody may import these. */

@@ -7,7 +7,9 @@ import { ExitCode, describe } from '../errors.ts';
 import { OutputReader, type OutputSink, type OutputStream } from './output.ts';
 import { type Pipe, takePipes } from './pipes.ts';
 import type { ProcessName } from './proc.ts';
-import { type GroupIdentity, type Report, RunProcesses, markOf } from './run-processes.ts';
+import { markOf } from './mark.ts';
+import type { RunCgroup, RunCgroups } from './run-cgroups.ts';
+import { type GroupIdentity, type Report, RunProcesses } from './run-processes.ts';
 
 /** How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot be told apart. */
 export type Outcome =
@@ -51,6 +53,8 @@ export interface LaunchOptions {
   readonly bytes?: ReadonlyMap<string, Buffer>;
   /** Log the output line by line, or let the command inherit ballot's stdout and stderr. */
   readonly wrap: boolean;
+  /** Gives the run a cgroup of its own, where there are any. */
+  readonly cgroups?: Pick<RunCgroups, 'take'>;
   /** Takes what is to be said of the run's processes. */
   readonly report: Report;
 }
@@ -194,10 +198,10 @@ export function launch(options: LaunchOptions, output: OutputSink, clock: Clock 
     return failed(notStarted(options.command[0], options.env['PATH'], error));
   }
   const exited = outcomeOf(child, options);
-  const processes =
-    child.pid === undefined ? undefined : RunProcesses.startedAs(child.pid, markOf(options.env), options.report, clock);
+  const cgroup = child.pid === undefined ? undefined : options.cgroups?.take();
+  const processes = child.pid === undefined ? undefined : processesOf(child.pid, options, cgroup, clock);
   const streams = readers(child, pipes, options, output);
-  const gone = exited.then(() => processes?.untilGone(clock));
+  const gone = exited.then(() => processes?.untilGone(clock)).then(() => cgroup?.leave());
   const drained = Promise.all(streams.map((stream) => stream.drained(gone))).then(() => {});
   return {
     pid: child.pid,
@@ -208,6 +212,18 @@ export function launch(options: LaunchOptions, output: OutputSink, clock: Clock 
     signal: (signal) => void processes?.signal(signal),
     followers: () => processes?.followers() ?? [],
   };
+}
+
+/** The processes of a run whose leader has just been started, and is moved into its cgroup in the background. */
+function processesOf(
+  leader: number,
+  { env, report }: LaunchOptions,
+  cgroup: RunCgroup | undefined,
+  clock: Clock,
+): RunProcesses {
+  const processes = RunProcesses.startedAs(leader, { mark: markOf(env), cgroup: cgroup?.path }, report, clock);
+  cgroup?.admit(leader, () => processes.followers().map(({ pid }) => pid));
+  return processes;
 }
 
 function discard(pipe: Pipe): void {

@@ -8,6 +8,7 @@ export interface ProcessName {
 }
 
 export interface ProcessStat extends ProcessName {
+  readonly parent: number;
   readonly group: number;
   readonly session: number;
   /** Clock ticks from the boot to its start, as text. */
@@ -27,7 +28,7 @@ export function namesOf(processes: readonly ProcessName[]): string {
 }
 
 /** The system call's error code, such as ENOENT. */
-function errorCode(error: unknown): string | undefined {
+export function errorCode(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | null)?.code;
 }
 
@@ -76,6 +77,7 @@ export function readStat(pid: number): Reading {
   return {
     pid,
     name: text.slice(text.indexOf('(') + 1, end).replace(/[^\x20-\x7e]/g, '?'),
+    parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
     startTime: fields[19] ?? '',
@@ -124,6 +126,17 @@ export function environmentHolds(pid: number, entries: readonly string[]): boole
     if (stat === 'none' || stat.dead || stat.environmentBytes === environment.length) return false;
   }
   return 'unknown';
+}
+
+/** The value of a variable in the environment that a process was started with; `undefined` without it, or when not shown. */
+export function environmentValue(pid: number, name: string): string | undefined {
+  try {
+    const entries = readFileSync(`/proc/${pid}/environ`).toString().split('\0');
+    return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+  } catch {
+    // It has ended, or is another user's.
+    return undefined;
+  }
 }
 
 /** All processes that are shown, in ascending order; `undefined` when they cannot be listed. */

@@ -6,18 +6,19 @@ import {
   type Delivery,
   environmentHolds,
   hasProc,
-  highestProcess,
   lastProcess,
   listProcesses,
   mayLive,
   namesOf,
-  numbersInUse,
   type ProcessName,
   type ProcessStat,
   readLiving,
   readStat,
   send,
 } from './proc.ts';
+import { isPopulated, killAll, membersOf } from './cgroup.ts';
+import { carriesAnotherMark } from './mark.ts';
+import { ProcessNumbers } from './process-numbers.ts';
 
 /**
  * The process that the command was started as: leader of a process group and session of its own. `startTime` is field
@@ -31,6 +32,8 @@ export interface GroupIdentity {
    * The machine's count of starts when it was started; `undefined`: not known, so every process has to be looked at.
    */
   readonly startsBefore?: number | undefined;
+  /** The folder of the cgroup that is this run's alone. It may be empty, or not be there. */
+  readonly cgroup?: string | undefined;
 }
 
 /** What everybody who stops a run needs to know of it. Plain data: the supervisor hands it to the keeper. */
@@ -49,33 +52,13 @@ const POLL_MS = { first: 2, growth: 1.5, last: 50 } as const;
 /** How often it is said that processes cannot be signalled, ms. */
 const REFUSED_AGAIN_MS = 60_000;
 
-/** So many process numbers are asked one by one; for more it is cheaper to list all processes. */
-const ASKED_ONE_BY_ONE = 64;
-
-/** Numbers below are not given out a second time, and as many starts may go uncounted while a run is started. */
-const RESERVED_NUMBERS = 300;
-
 /** So many looks in a row, in some 200 ms, wait for a program that is being executed. */
 const LOOKS_IN_TRANSIT = 20;
-
-/** The variables by which the processes of a run are known. A run id alone may occur in two elections on one host. */
-const MARKS = [
-  'BALLOT_RUN_ID',
-  'BALLOT_ZOOKEEPER_BASE_PATH',
-  'BALLOT_ZOOKEEPER_SERVERS',
-  'BALLOT_CANDIDATE_ID',
-] as const;
-
-/** The entries of a command's environment that only its run's processes have. Empty without a BALLOT_RUN_ID. */
-export function markOf(env: NodeJS.ProcessEnv): string[] {
-  if (env[MARKS[0]] === undefined) return [];
-  return MARKS.filter((name) => env[name] !== undefined).map((name) => `${name}=${env[name]}`);
-}
 
 /**
  * The processes of one run: every process of the session that the command was started in, whatever process group it
  * has moved to; and every process that left the session but carries the run's mark in its environment, unless it is
- * older than the command. Zombies count as gone, since in a container nobody may reap them.
+ * older than the command; and, where the run has a cgroup of its own, all that is in it. Zombies count as gone, since in a container nobody may reap them.
  *
  * The session is told from a later one with the same number: the kernel does not give a number out again while it names
  * a session with members, so another start time of its leader proves that the whole session is gone.
@@ -88,7 +71,7 @@ export class RunProcesses {
   readonly #mark: readonly string[];
   readonly #report: Report;
   readonly #clock: Clock;
-  readonly #highest: number;
+  readonly #numbers: ProcessNumbers;
   #gone = false;
   /** Those that the last look saw alive: asking them again spares the next look. */
   #members: readonly ProcessStat[] = [];
@@ -105,14 +88,20 @@ export class RunProcesses {
     this.#mark = mark;
     this.#report = report;
     this.#clock = clock;
-    this.#highest = group.startsBefore === undefined ? 0 : highestProcess();
+    this.#numbers = new ProcessNumbers(group.pgid, group.startsBefore);
   }
 
   /** The processes of a run whose leader has just been started and cannot have been reaped yet. */
-  static startedAs(leader: number, mark: readonly string[], report: Report, clock: Clock): RunProcesses {
+  static startedAs(
+    leader: number,
+    { mark, cgroup }: { readonly mark: readonly string[]; readonly cgroup?: string | undefined },
+    report: Report,
+    clock: Clock,
+  ): RunProcesses {
     const stat = hasProc ? readStat(leader) : 'unknown';
     const startTime = typeof stat === 'string' ? undefined : stat.startTime;
-    return new RunProcesses({ group: { pgid: leader, startTime, startsBefore: countStarts() }, mark }, report, clock);
+    const group = { pgid: leader, startTime, startsBefore: countStarts(), ...(cgroup !== undefined && { cgroup }) };
+    return new RunProcesses({ group, mark }, report, clock);
   }
 
   /** Sends a signal to all of them. Never throws for a run that is gone. Those who cannot be signalled are reported. */
@@ -123,13 +112,17 @@ export class RunProcesses {
     // Those who are known come first: a look at all processes of a large machine takes longer than a lease may have
     // left.
     const known = this.#members.map(({ pid, startTime }) => readLiving(pid, startTime));
-    const targets = new Set(known.flatMap((stat) => (stat === undefined ? [] : [this.#targetOf(stat)])));
+    const targets = this.#targetsOf(
+      known.filter((stat) => stat !== undefined),
+      signal,
+    );
     if (leader === 'alive' || leader === 'ended') targets.add(-this.identity.pgid);
     for (const target of targets) send(target, signal);
+    const { cgroup } = this.identity;
+    if (signal === 'SIGKILL' && cgroup !== undefined) killAll(cgroup);
     this.#members = this.#look(leader !== 'replaced');
     if (targets.size === 0 && this.#members.length === 0 && !this.isAlive()) return 'gone';
-    const others = new Set(this.#members.map((member) => this.#targetOf(member)));
-    for (const target of others) if (!targets.has(target)) send(target, signal);
+    for (const target of this.#targetsOf(this.#members, signal)) if (!targets.has(target)) send(target, signal);
     const refused = this.#members.filter(({ pid }) => ask(pid) === 'refused');
     const isHidden = this.#members.length === 0 && this.#isHidden(leader !== 'replaced');
     if (refused.length === 0 && !isHidden) return 'sent';
@@ -172,6 +165,8 @@ export class RunProcesses {
     const leader = this.#leader();
     if (leader === 'alive') return true;
     if (this.#members.some(({ pid, startTime }) => mayLive(pid, startTime))) return true;
+    const { cgroup } = this.identity;
+    if (cgroup !== undefined && isPopulated(cgroup)) return true;
     const hasSession = leader !== 'replaced';
     this.#members = this.#look(hasSession);
     if (this.#members.length > 0 || this.#isBlind || this.#isHidden(hasSession)) return true;
@@ -180,6 +175,17 @@ export class RunProcesses {
 
   #isInSession({ session }: ProcessStat): boolean {
     return session === this.identity.pgid;
+  }
+
+  /**
+   * Whom to send a signal that all of these are to get. A ballot inside the command stops its own command, with its own
+   * grace: that one stands in the cgroup as well, and is left to it until SIGKILL.
+   */
+  #targetsOf(members: readonly ProcessStat[], signal: NodeJS.Signals): Set<number> {
+    const all = signal === 'SIGKILL' || this.identity.cgroup === undefined;
+    const isLeft = (member: ProcessStat): boolean =>
+      !all && !this.#isInSession(member) && carriesAnotherMark(member.pid, this.#mark);
+    return new Set(members.filter((member) => !isLeft(member)).map((member) => this.#targetOf(member)));
   }
 
   /** By group where that is safe: a process group lies within one session, and nobody in it can fork out of the way. */
@@ -221,7 +227,9 @@ export class RunProcesses {
     this.#isBlind = false;
     let inTransit = false;
     const found: ProcessStat[] = [];
-    for (const pid of this.#candidates(last)) {
+    const numbers = this.#numbers.upTo(last);
+    if (numbers === undefined) this.#isBlind = true;
+    for (const pid of numbers ?? []) {
       const stat = readStat(pid);
       if (stat === 'unknown') this.#isBlind = true;
       if (typeof stat === 'string' || stat.dead || this.#isOlder(stat)) continue;
@@ -230,10 +238,19 @@ export class RunProcesses {
       if (belongs === true) found.push(stat);
     }
     this.#looksInTransit = inTransit ? this.#looksInTransit + 1 : 0;
+    found.push(...this.#othersInCgroup(found));
     if (found.length === 0) return found;
     const members = withoutThreads(found);
     this.#groups = new Set(members.filter((member) => this.#isInSession(member)).map(({ group }) => group));
     return members;
+  }
+
+  /** Those in the run's cgroup that neither session nor mark has shown. */
+  #othersInCgroup(found: readonly ProcessStat[]): ProcessStat[] {
+    const { cgroup } = this.identity;
+    if (cgroup === undefined) return [];
+    const unseen = membersOf(cgroup).filter((pid) => !found.some((member) => member.pid === pid));
+    return unseen.map(readStat).filter((stat): stat is ProcessStat => typeof stat !== 'string' && !stat.dead);
   }
 
   #isOlder({ startTime }: ProcessStat): boolean {
@@ -242,25 +259,6 @@ export class RunProcesses {
 
   #isMarked(pid: number): boolean | 'unknown' {
     return this.#mark.length > 0 && environmentHolds(pid, this.#mark);
-  }
-
-  /** Every number that may belong to the run, in ascending order: from the leader's to the last one given out. */
-  #candidates(last: number | undefined): readonly number[] {
-    const first = this.identity.pgid;
-    const ascends = last !== undefined && last >= first && this.#ascendSince(last);
-    if (ascends && last - first < ASKED_ONE_BY_ONE) return numbersInUse(first, last);
-    const all = listProcesses();
-    this.#isBlind ||= all === undefined;
-    return (ascends ? all?.filter((pid) => pid >= first && pid <= last) : all) ?? [];
-  }
-
-  /** Whether all numbers given out since the start of the command lie between the leader's and `last`. */
-  #ascendSince(last: number): boolean {
-    const { startsBefore } = this.identity;
-    const now = startsBefore === undefined ? undefined : countStarts();
-    if (startsBefore === undefined || now === undefined) return false;
-    const starts = now - startsBefore + RESERVED_NUMBERS;
-    return starts < this.#highest - RESERVED_NUMBERS && last - this.identity.pgid <= starts;
   }
 
   /**

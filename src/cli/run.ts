@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { launch } from '../child/launch.ts';
+import { markOf } from '../child/mark.ts';
 import { preparePipes } from '../child/pipes.ts';
-import { markOf } from '../child/run-processes.ts';
+import { RunCgroups } from '../child/run-cgroups.ts';
 import { systemClock } from '../clock.ts';
 import type { CronConfig, RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
@@ -90,6 +91,7 @@ async function supervise(
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   const clock = systemClock;
   if (config.wrapChildLogs) void preparePipes();
+  const cgroups = new RunCgroups(logger);
   const sessions = zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,
@@ -125,6 +127,7 @@ async function supervise(
             env: commandEnvironment(context, identity),
             bytes,
             wrap: config.wrapChildLogs,
+            cgroups,
             report: (message, fields) => logger.error(message, { runId: identity.runId, ...fields }),
           },
           logger,
@@ -153,6 +156,7 @@ async function supervise(
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
+  await cgroups.close();
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;

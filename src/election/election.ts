@@ -69,6 +69,8 @@ export interface CommandRun {
     readonly startTime: string | undefined;
     /** The machine's count of started processes at that time, where it is known. */
     readonly startsBefore?: number | undefined;
+    /** The folder of the cgroup that is its own, where it has one. */
+    readonly cgroup?: string | undefined;
   };
   /** The first signal of a stop has been sent. */
   readonly signalled: boolean;

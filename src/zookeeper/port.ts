@@ -115,6 +115,8 @@ export interface WillCommand {
     readonly startTime: string | undefined;
     /** The machine's count of started processes at that time, where it is known. */
     readonly startsBefore?: number | undefined;
+    /** The folder of the cgroup that is its own, where it has one. */
+    readonly cgroup?: string | undefined;
   };
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */

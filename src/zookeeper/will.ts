@@ -2,6 +2,7 @@
  * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
  */
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
+import { removeCgroup } from '../child/cgroup.ts';
 import { environmentHolds, listProcesses, namesOf, readStat } from '../child/proc.ts';
 import { type GroupIdentity, type Report, RunProcesses } from '../child/run-processes.ts';
 import { sleep, sleepUntil, systemClock } from '../clock.ts';
@@ -85,6 +86,8 @@ async function stopCommand(command: WillCommand, instants: Will['instants']): Pr
     run.signal('SIGKILL');
     await goneBy(run, systemClock.now() + KILL_AGAIN_MS);
   }
+  // The release does not wait for it. What is left is removed by the next ballot that starts here.
+  if (group.cgroup !== undefined) void removeCgroup(group.cgroup).catch(() => undefined);
 }
 
 function sayLeftBehind(run: RunProcesses, report: Report): void {

@@ -121,6 +121,8 @@ export interface CandidateOptions {
   readonly command: readonly string[];
   /** More of the environment. Of the test's own environment it has PATH alone. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder of a cgroup to start it in. */
+  readonly cgroup?: string;
   /** Do not read its stdout: `output` is to be read by the test. */
   readonly unread?: boolean;
 }
@@ -129,6 +131,11 @@ export interface Ending {
   /** As a shell counts: 128 + n when signal n ended ballot itself, which it never should unless by SIGKILL. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+/** A command that moves itself to a cgroup first. */
+export function startedIn(cgroup: string, command: readonly string[]): readonly [string, ...string[]] {
+  return ['sh', '-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', cgroup, ...command];
 }
 
 let candidates = 0;
@@ -160,6 +167,7 @@ export class Candidate implements AsyncDisposable {
     flags = {},
     command,
     env = {},
+    cgroup,
     unread = false,
   }: CandidateOptions) {
     this.id = id ?? `c${++candidates}`;
@@ -173,7 +181,9 @@ export class Candidate implements AsyncDisposable {
     };
     const args = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
     const [name, value] = this.#mark.split('=') as [string, string];
-    this.#child = spawn(process.execPath, [ballotPath, 'run', mode, ...args, '--', ...command], {
+    const ballot = [process.execPath, ballotPath, 'run', mode, ...args, '--', ...command] as const;
+    const [file, ...rest] = cgroup === undefined ? ballot : startedIn(cgroup, ballot);
+    this.#child = spawn(file, rest, {
       cwd: this.#folder,
       env: { PATH: process.env['PATH'], HOME: this.#folder, [name]: value, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

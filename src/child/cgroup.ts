@@ -1,0 +1,77 @@
+/** A cgroup (version 2) of one run, as supervisor and keeper see it: who is in it, its end, its removal. */
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { readdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from './proc.ts';
+
+/** ENODEV: it was removed while one of its files was read. */
+const GONE = ['ENOENT', 'ENODEV'];
+
+/**
+ * Process ids of all that live in it and in the cgroups below it. What cannot be read is left out: `isPopulated` says
+ * whether somebody lives there.
+ */
+export function membersOf(cgroup: string): number[] {
+  try {
+    return [...directMembersOf(cgroup), ...foldersIn(cgroup).flatMap(membersOf)];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Process ids of those in this very cgroup. A process of another pid namespace is listed as 0: it has no number here.
+ * Throws when it cannot be read.
+ */
+export function directMembersOf(cgroup: string): number[] {
+  const text = readFileSync(join(cgroup, 'cgroup.procs'), 'latin1');
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+function foldersIn(cgroup: string): string[] {
+  const entries = readdirSync(cgroup, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroup, name));
+}
+
+/**
+ * Whether a process lives in it or below it. What cannot be read may be populated: better to wait than to start the
+ * command elsewhere too early.
+ */
+export function isPopulated(cgroup: string): boolean {
+  try {
+    return /^populated 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'latin1'));
+  } catch (error) {
+    return !GONE.includes(errorCode(error) ?? '');
+  }
+}
+
+/**
+ * SIGKILL for all that is in it and below it, at one instant: nobody can fork out of the way. Does nothing where the
+ * kernel has no `cgroup.kill` (before 5.14): its members are then signalled one by one.
+ */
+export function killAll(cgroup: string): void {
+  try {
+    const file = openSync(join(cgroup, 'cgroup.kill'), constants.O_WRONLY);
+    try {
+      writeSync(file, '1');
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // The caller signals each member as well.
+  }
+}
+
+/** Removes it with all that is below it. Throws while somebody lives in it. */
+export async function removeCgroup(cgroup: string): Promise<void> {
+  try {
+    const entries = await readdir(cgroup, { withFileTypes: true });
+    for (const entry of entries) if (entry.isDirectory()) await removeCgroup(join(cgroup, entry.name));
+    await rmdir(cgroup);
+  } catch (error) {
+    if (!GONE.includes(errorCode(error) ?? '')) throw error;
+  }
+}
