@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { isPopulated, killAll, membersOf } from '../../src/child/cgroup.ts';
 import type { Session } from '../../src/zookeeper/port.ts';
 import { Arena, ballotPath, electionAt, expectNoOverlaps, isAlive, startedIn } from '../support/candidate.ts';
 import { findCgroupHome, TestCgroup } from '../support/cgroups.ts';
@@ -27,7 +28,7 @@ const home = findCgroupHome();
 const debug = { 'log-level': 'debug' };
 
 /** Waits until the command stands in its cgroup: what it starts from then on stands there too. */
-const MOVED = String.raw`until read -r line </proc/$$/cgroup && [[ $(grep ^0:: /proc/$$/cgroup) == */run-* ]]; do stay 0.02; done`;
+const MOVED = String.raw`until [[ $(grep ^0:: /proc/$$/cgroup) == */run-* ]]; do stay 0.02; done`;
 
 /** Nothing tells whose this process is: a session of its own, an environment without anything, an adoptive parent. */
 const hidden = (job = 'exec sleep 600'): string =>
@@ -105,6 +106,20 @@ function tests(parent: string): void {
       leader.signal('SIGKILL');
       await poll(() => leader.stderr.includes(`left processes behind; stopping them (${job} `));
       await poll(() => !isAlive(job), { what: 'the end of the job' });
+    });
+
+    it('gets SIGKILL in a cgroup of its own below that of the run too, which is removed with it', async () => {
+      await using cgroup = new TestCgroup(parent);
+      await using stage = arena();
+      const deaf = `trap "" TERM; while :; do sleep 0.1; done`;
+      const below = `mkdir "$2/below" && echo $$ >"$2/below/cgroup.procs" && echo $$ >"$1.hidden"; ${deaf}`;
+      const script = `${MOVED}; (setsid env -i PATH="$PATH" bash -c '${below}' sh "$journal" ${cgroup.path}/run-*/ &); stay`;
+      const leader = stage.start({ cgroup: cgroup.path, script, flags: { 'kill-after': '500ms' } });
+      const job = await hiddenOf(stage);
+      leader.signal('SIGTERM');
+      await leader.end();
+      expect(isAlive(job)).toBe(false);
+      expect(cgroup.runs()).toEqual([]);
     });
 
     it('belongs to the run too if a child of the command has started it that is older than the cgroup', async () => {
@@ -214,6 +229,18 @@ function tests(parent: string): void {
       expect(leader.descendants()).toEqual([]);
       expect(cgroup.runs()).toEqual([]);
     });
+  });
+
+  it('all that is in a cgroup is killed at one instant', async () => {
+    await using cgroup = new TestCgroup(parent);
+    const jobs = Array.from({ length: 3 }, () => {
+      const [file, ...args] = startedIn(cgroup.path, ['sleep', '600']);
+      return spawn(file, args, { stdio: 'ignore' });
+    });
+    await poll(() => membersOf(cgroup.path).length === jobs.length);
+    killAll(cgroup.path);
+    await poll(() => jobs.every(({ signalCode }) => signalCode === 'SIGKILL'));
+    expect(isPopulated(cgroup.path)).toBe(false);
   });
 
   it('a cgroup that a dead ballot has left is removed, one of a living process is not', async () => {
