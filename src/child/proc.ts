@@ -128,7 +128,7 @@ export function environmentHolds(pid: number, entries: readonly string[]): boole
   return 'unknown';
 }
 
-/** The value of a variable in the environment that a process was started with; `undefined` without it, or when not shown. */
+/** A variable of the environment that a process was started with; `undefined` without it, or when that is not shown. */
 export function environmentValue(pid: number, name: string): string | undefined {
   try {
     const entries = readFileSync(`/proc/${pid}/environ`).toString().split('\0');

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sleep, type Clock } from '../clock.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import { directMembersOf, isPopulated, removeCgroup } from './cgroup.ts';
@@ -33,6 +34,9 @@ const NAME = /^run-(\d+)-\d+$/;
 /** So many times those are looked for who were forked before a move. */
 const ADMISSIONS = 3;
 
+/** How long the end of ballot waits for the kernel, ms. */
+const CLOSE_WITHIN_MS = 1_000;
+
 /**
  * The supervisor's cgroups. Whether there are any is found out in the background: a run that starts earlier has none.
  * Nothing but processes is ever moved: no controller is enabled, so no limit of anybody changes.
@@ -47,6 +51,8 @@ export class RunCgroups {
   #count = 0;
   /** Those that could not be removed yet. */
   readonly #left = new Set<string>();
+  /** One after the other. */
+  #removals: Promise<void> = Promise.resolve();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -55,28 +61,41 @@ export class RunCgroups {
 
   /** A cgroup for a run that has just been started; `undefined` where there are none. */
   take(): RunCgroup | undefined {
-    const taken = this.#next;
-    if (taken === undefined || this.#own === undefined) return undefined;
-    this.#next = this.#make(this.#own);
+    if (this.#own === undefined) return undefined;
+    const taken = this.#next ?? this.#make(this.#own);
+    this.#next = undefined;
     let admitted: Promise<void> = Promise.resolve();
     return {
       path: taken.path,
       admit: (leader, others) => void (admitted = this.#admit(taken, leader, others)),
-      leave: () => void admitted.then(() => this.#remove(taken.path)),
+      leave: () => void (this.#removals = this.#removals.then(() => admitted).then(() => this.#remove(taken.path))),
     };
   }
 
-  /** Removes what no run needs any more. No run can be given a cgroup afterwards. */
-  async close(): Promise<void> {
+  /** After the start of a run, which would have to share its processor. */
+  #refill(): void {
+    if (this.#own !== undefined) this.#next ??= this.#make(this.#own);
+  }
+
+  /**
+   * Removes what no run needs any more, or leaves it to the next ballot that starts here. No run can be given a cgroup
+   * afterwards.
+   */
+  async close(clock: Clock): Promise<void> {
+    const over = new AbortController();
+    const late = sleep(clock, CLOSE_WITHIN_MS, over.signal).catch(() => undefined);
+    await Promise.race([this.#removeAll(), late]);
+    over.abort();
+  }
+
+  async #removeAll(): Promise<void> {
     await this.#opened;
     const unused = this.#next;
     this.#own = undefined;
     this.#next = undefined;
-    if (unused !== undefined) {
-      await unused.ready.catch(() => undefined);
-      this.#left.add(unused.path);
-    }
-    await this.#removeLeft();
+    await this.#removals;
+    await unused?.ready.catch(() => undefined);
+    if (unused !== undefined) await this.#remove(unused.path);
   }
 
   async #open(): Promise<void> {
@@ -115,20 +134,18 @@ export class RunCgroups {
     } catch (error) {
       this.#logger.debug('this run has no cgroup of its own', { cgroup: path, why: describe(error) });
     }
+    this.#refill();
   }
 
+  /** Removes it, and what could not be removed earlier. Never rejects. */
   async #remove(path: string): Promise<void> {
     this.#left.add(path);
-    await this.#removeLeft();
-  }
-
-  async #removeLeft(): Promise<void> {
-    for (const path of this.#left) {
+    for (const cgroup of this.#left) {
       try {
-        await removeCgroup(path);
-        this.#left.delete(path);
+        await removeCgroup(cgroup);
+        this.#left.delete(cgroup);
       } catch (error) {
-        this.#logger.debug('a cgroup cannot be removed yet', { cgroup: path, why: describe(error) });
+        this.#logger.debug('a cgroup cannot be removed yet', { cgroup, why: describe(error) });
       }
     }
   }

@@ -57,8 +57,9 @@ const LOOKS_IN_TRANSIT = 20;
 
 /**
  * The processes of one run: every process of the session that the command was started in, whatever process group it
- * has moved to; and every process that left the session but carries the run's mark in its environment, unless it is
- * older than the command; and, where the run has a cgroup of its own, all that is in it. Zombies count as gone, since in a container nobody may reap them.
+ * has moved to; every process that left the session but carries the run's mark in its environment, unless it is older
+ * than the command; and, where the run has a cgroup of its own, all that is in it. Zombies count as gone, since in a
+ * container nobody may reap them.
  *
  * The session is told from a later one with the same number: the kernel does not give a number out again while it names
  * a session with members, so another start time of its leader proves that the whole session is gone.

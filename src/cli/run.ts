@@ -156,7 +156,7 @@ async function supervise(
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
-  await cgroups.close();
+  await cgroups.close(clock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;

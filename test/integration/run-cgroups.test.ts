@@ -40,18 +40,19 @@ function hiddenOf(stage: Arena): Promise<number> {
   return poll(() => existsSync(path) && Number(readFileSync(path, 'utf8')), { what: 'the hidden process' });
 }
 
-if (home === undefined)
-  it('without a cgroup of its own to divide, ballot says so and does without', async () => {
+it.each(home === undefined ? [debug] : [])(
+  'without a cgroup of its own to divide, ballot says so and does without',
+  async (flags) => {
     await using stage = arena();
-    const leader = stage.start({ flags: debug });
+    const leader = stage.start({ flags });
     expect((await leader.says('runs get no cgroup of their own'))['why']).toMatch(/\w/);
     await stage.journal.started();
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(143);
-  });
-else tests(home);
+  },
+);
 
-function tests(parent: string): void {
+describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
   describe('a process that neither session nor environment shows', () => {
     it('ends with a stop by SIGTERM, before ballot resigns; no cgroup is left', async () => {
       await using cgroup = new TestCgroup(parent);
@@ -113,7 +114,8 @@ function tests(parent: string): void {
       await using stage = arena();
       const deaf = `trap "" TERM; while :; do sleep 0.1; done`;
       const below = `mkdir "$2/below" && echo $$ >"$2/below/cgroup.procs" && echo $$ >"$1.hidden"; ${deaf}`;
-      const script = `${MOVED}; (setsid env -i PATH="$PATH" bash -c '${below}' sh "$journal" ${cgroup.path}/run-*/ &); stay`;
+      const start = `setsid env -i PATH="$PATH" bash -c '${below}' sh "$journal" ${cgroup.path}/run-*/`;
+      const script = `${MOVED}; (${start} &); stay`;
       const leader = stage.start({ cgroup: cgroup.path, script, flags: { 'kill-after': '500ms' } });
       const job = await hiddenOf(stage);
       leader.signal('SIGTERM');
@@ -146,17 +148,25 @@ function tests(parent: string): void {
   });
 
   describe('a ballot inside the command', () => {
-    const inner = (stage: Arena, rest: string): string => {
+    /** Starts it as the command itself (`exec`), or as a child of it. */
+    const inner = (stage: Arena, exec: string, flag: string, command: string): string => {
       const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
-      return `${MOVED}; ${rest} ${ballot} run once --zookeeper-base-path=${stage.basePath}/inner -- bash -c \
-        'trap "echo TERM >>\"$0.signals\"; (sleep 0.3; kill -9 $$) & while :; do sleep 1; done" TERM; echo $$ >"$0.hidden"; while :; do sleep 0.1; done' "$journal"`;
+      return `${MOVED}; ${exec} ${ballot} run once --zookeeper-base-path=${stage.basePath}/inner ${flag} -- ${command}`;
     };
+    /** Takes a moment to end, and counts its signals. */
+    const onTerm = 'echo TERM >>$0.signals; (sleep 0.3; kill -9 $$) & while :; do sleep 1; done';
+    const worker = `bash -c 'trap "${onTerm}" TERM; echo $$ >"$0.hidden"; while :; do sleep 0.1; done' "$journal"`;
+    const keep = '--on-child-error=reelect';
     const signals = (stage: Arena): string => readFileSync(`${stage.journal.path}.signals`, 'utf8');
 
     it.each(['exec', ''])('stops its own command by itself, and resigns (%s)', async (how) => {
       await using cgroup = new TestCgroup(parent);
       await using stage = arena();
-      const leader = stage.start({ cgroup: cgroup.path, script: inner(stage, how), flags: { 'kill-after': '60s' } });
+      const leader = stage.start({
+        cgroup: cgroup.path,
+        script: inner(stage, how, keep, worker),
+        flags: { 'kill-after': '60s' },
+      });
       const job = await hiddenOf(stage);
       leader.signal('SIGTERM');
       await leader.end(30_000);
@@ -175,7 +185,7 @@ function tests(parent: string): void {
       await using stage = arena();
       const leader = stage.start({
         cgroup: cgroup.path,
-        script: inner(stage, 'exec'),
+        script: inner(stage, 'exec', keep, worker),
         flags: { 'kill-after': '60s', 'on-child-error': 'exit' },
       });
       const job = await hiddenOf(stage);
@@ -193,9 +203,8 @@ function tests(parent: string): void {
     it('that ends by itself leaves nothing behind', async () => {
       await using cgroup = new TestCgroup(parent);
       await using stage = arena();
-      const ballot = `exec ${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
+      const script = inner(stage, 'exec', '--on-child-success=ignore', 'true');
       const flags = { 'on-child-success': 'ignore' };
-      const script = `${MOVED}; ${ballot} run once --zookeeper-base-path=${stage.basePath}/inner --on-child-success=ignore -- true`;
       const leader = stage.start({ cgroup: cgroup.path, script, flags });
       expect(await leader.end()).toBe(0);
       expect(leader.said('left processes behind')).toEqual([]);
@@ -254,4 +263,4 @@ function tests(parent: string): void {
     expect(cgroup.runs()).not.toContain('run-4194305-1');
     expect(cgroup.runs()).toContain(living);
   });
-}
+});
