@@ -107,7 +107,9 @@ export class LeaseTerm implements Term {
     this.#hurry.abort(ENDED);
   }
 
-  async resign({ first, orStay = false, within = this.leaseDuration }: ResignOptions = {}): Promise<'resigned' | 'stayed'> {
+  async resign({ first, orStay = false, within = this.leaseDuration }: ResignOptions = {}): Promise<
+    'resigned' | 'stayed'
+  > {
     const isDone = orStay ? await first?.() : undefined;
     if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';
     this.host.testament.resigns();

@@ -68,7 +68,7 @@ describe('a supervisor that stands still while a tick is being entered, beside a
 });
 
 describe('an outage of the whole ensemble under `keep`, `reelect` and `catch-up=once`', () => {
-  const serves = async (text: string, gap: number, outage: number, at: number, lasts: number): Promise<void> => {
+  const expectServed = async (text: string, gap: number, outage: number, at: number, lasts: number): Promise<void> => {
     const world = tell({
       theme: 'outages',
       ...cron({ text, schedule: scheduleOf(text), gap, catchUp: 'once' }, { onLeaseLoss: 'keep' }),
@@ -100,12 +100,12 @@ describe('an outage of the whole ensemble under `keep`, `reelect` and `catch-up=
   it.each([0, 100, 250, 400, 550, 700, 850, 950])(
     'that begins %i ms after a tick costs none, and repeats none',
     async (at) => {
-      for (const lasts of [50, 300, 900]) await serves('@every 1s', 1000, 5_000, at, lasts);
+      for (const lasts of [50, 300, 900]) await expectServed('@every 1s', 1000, 5_000, at, lasts);
     },
   );
 
   it('of two and a half minutes is served in the role that it found', () =>
-    serves('@every 5s', 5000, 146_000, 300, 50));
+    expectServed('@every 5s', 5000, 146_000, 300, 50));
 });
 
 describe('an outage', () => {
