@@ -20,9 +20,10 @@ export class ScheduleError extends BallotError {
   }
 }
 
-/** The ledger of runs belongs to a later term: nothing may be started for this one. */
+/** The ledger of runs belongs to another term (`undefined`: to none): nothing may be started for this one. */
 export class FencedError extends BallotError {
-  constructor(token: number, later: number) {
-    super('FENCED', ExitCode.unavailable, `the ledger of runs belongs to term ${later}, not to ${token} any more`);
+  constructor(token: number, other: number | undefined) {
+    const owner = other === undefined ? 'no term' : `term ${other}`;
+    super('FENCED', ExitCode.unavailable, `the ledger of runs belongs to ${owner}, not to ${token} any more`);
   }
 }

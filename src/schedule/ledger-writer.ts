@@ -229,12 +229,13 @@ export class LedgerWriter {
     const { signal } = this.#over;
     const { data, version, birth } = await register.read(signal);
     const parsed = parseLedger(data);
+    // Who is leaving adds to what its own term has written, and to nothing else: a term that leads may be writing.
+    if (this.#state === 'leaving' && (parsed.kind !== 'ledger' || !this.wrote(parsed.ledger.fencingToken, birth)))
+      throw new FencedError(this.token, parsed.kind === 'ledger' ? parsed.ledger.fencingToken : undefined);
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
       // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it is; or from an ensemble that has lost its data, which has other leaders now.
-      // Who is leaving does not ask: a term that leads may be writing.
-      if (fencingToken < this.token && this.#state === 'open')
-        await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
+      if (fencingToken < this.token) await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
       if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);
     } else if (parsed.kind === 'unreadable') {
       logger.warn('somebody has overwritten the ledger of runs; it is written anew', {

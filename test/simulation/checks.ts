@@ -107,7 +107,9 @@ export function checkTenures(
 ): string[] {
   const problems: string[] = [];
   const wipedBetween = (from: number, to: number): boolean =>
-    impairments.some((it) => (it.kind === 'wiped' || it.kind === 'tampered') && it.to > from && it.from < to);
+    impairments.some((it) => it.kind === 'wiped' && it.to > from && it.from < to) ||
+    // The reply to a claim may come after somebody has taken the lease away.
+    impairments.some((it) => it.kind === 'tampered' && it.to > to - LONG_MS && it.from < to);
   for (const [index, tenure] of tenures.entries()) {
     for (const earlier of tenures.slice(0, index)) {
       const { electedAt } = tenure;

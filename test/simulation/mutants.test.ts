@@ -60,7 +60,7 @@ describe('the simulation', () => {
     await perform(whole(), ({ mutant, seed }, { problems }) => {
       if (problems.length > 0) unmutated.push(`${all[mutant].theme}, seed ${seed}: ${problems.join('; ')}`);
     });
-  }, 120_000);
+  }, 800_000);
 
   it.each(MUTANTS.map((name) => [mutants[name].what, name] as const))('misses %s', (_what, name) => {
     const finding = found.get(name);

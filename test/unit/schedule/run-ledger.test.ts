@@ -523,6 +523,14 @@ describe('what a term has not written when it ends', () => {
     expect(world.stored).toMatchObject({ through: NOON, runs: [] });
   });
 
+  it('is not written where somebody has overwritten the ledger: who leads by then does that', async () => {
+    const { world, a } = await unwritten();
+    world.write('rubbish');
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(5000);
+    expect(world.znode.text).toBe('rubbish');
+  });
+
   it('is not written once somebody else leads', async () => {
     const { world, a } = await unwritten();
     const b = await world.leader('b');
