@@ -2,6 +2,7 @@ import { BallotError, ExitCode } from '../errors.ts';
 import type { ServerAddress } from './config.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { formatServers, parseServers } from './servers.ts';
+import { invisibleIn } from './visible.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
 export class ValueError extends BallotError {
@@ -50,6 +51,20 @@ export function text(placeholder: string, allowed: string, longest: number): Kin
       return value;
     },
     format: (value) => value,
+  };
+}
+
+/** A name that people tell from others by its looks. */
+export function plainName(placeholder: string, allowed: string, longest: number): Kind<string> {
+  const free = text(placeholder, allowed, longest);
+  return {
+    ...free,
+    schema: { ...free.schema, pattern: '^\\S+$' },
+    parse(value) {
+      const unseen = value.trim() === '' ? undefined : invisibleIn(value);
+      if (unseen !== undefined) throw new ValueError(`${unseen}: ${allowed}`);
+      return free.parse(value);
+    },
   };
 }
 
@@ -159,19 +174,22 @@ export function duration(least: string, most: string, none?: 'none'): Kind<numbe
 
 /**
  * A ZooKeeper path for an election. The forbidden characters are those of ZooKeeper's own `PathUtils.validatePath`, so that what is
- * refused there is refused here, at start.
+ * refused there is refused here, at start. What cannot be seen is refused as well: `/job` and `/job ` would be two
+ * elections, with two leaders.
  */
 export const znodePath: Kind<string> = {
   placeholder: 'PATH',
   allowed: 'an absolute ZooKeeper path such as /ballot/election',
   native: 'text',
-  schema: { type: 'string', pattern: '^(/[^/]+)+$' },
+  schema: { type: 'string', pattern: '^(/[^/\\s]+)+$' },
   parse(path) {
     const bad = (why: string): ValueError => new ValueError(`${why}: ${znodePath.allowed}`);
     if (!path.startsWith('/')) throw bad('must start with /');
     if (path === '/') throw bad("cannot be the root, which holds everybody's znodes");
     if (path.endsWith('/')) throw bad('must not end with /');
     if (REFUSED_IN_PATHS.test(path)) throw bad('holds characters that ZooKeeper refuses');
+    const unseen = invisibleIn(path);
+    if (unseen !== undefined) throw bad(unseen);
     for (const part of path.slice(1).split('/')) {
       if (part === '') throw bad('must not hold an empty component (//)');
       if (part === '.' || part === '..') throw bad(`must not hold the component ${part}`);

@@ -1,5 +1,5 @@
 import type { RunConfig } from './config.ts';
-import { boolean, choice, duration, servers, text, znodePath, type Kind } from './kinds.ts';
+import { boolean, choice, duration, plainName, servers, text, znodePath, type Kind } from './kinds.ts';
 import { schedule, timezone } from './schedule.ts';
 
 /** `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to `run cron` alone. */
@@ -116,7 +116,7 @@ export const options: Table = {
   },
   candidateId: {
     scope: 'run',
-    kind: text('NAME', 'a name', 256),
+    kind: plainName('NAME', 'a name', 256),
     default: undefined,
     defaultNote: 'host name',
     inGo: true,

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { ServerAddress } from './config.ts';
+import { escaped } from './visible.ts';
 
 /** ZooKeeper's client port. */
 const DEFAULT_PORT = 2181;
@@ -15,14 +16,12 @@ function parsePort(text: string): number | undefined {
 /** `host`, `host:port`, `::1`, `[::1]`, `[::1]:port`. */
 function parseServer(text: string): ServerAddress | string {
   if (text.includes('@')) return 'user names and passwords do not belong in a server address';
-  if (text.includes('/'))
-    return `${JSON.stringify(text)} holds a path, which belongs in zookeeper-base-path, or a scheme`;
+  if (text.includes('/')) return `${escaped(text)} holds a path, which belongs in zookeeper-base-path, or a scheme`;
   if (isIPv6(text)) return { host: text.toLowerCase(), port: DEFAULT_PORT };
   const [, literal, name = '', , portText] = /^(?:\[(.*)\]|([^:[\]]*))(:(.*))?$/s.exec(text) ?? [];
   const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
-  if (literal === undefined ? !HOST_NAME.test(name) : !isIPv6(literal))
-    return `${JSON.stringify(text)} is not a server`;
-  if (port === undefined) return `${JSON.stringify(text)}: the port must be a number from 1 to 65535`;
+  if (literal === undefined ? !HOST_NAME.test(name) : !isIPv6(literal)) return `${escaped(text)} is not a server`;
+  if (port === undefined) return `${escaped(text)}: the port must be a number from 1 to 65535`;
   return { host: (literal ?? name).toLowerCase(), port };
 }
 
@@ -31,10 +30,13 @@ function formatServer({ host, port }: ServerAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** Of white space only what is typed on purpose: a no-break space comes with what was pasted. */
+const SEPARATORS = /[ \t\r\n,]+/;
+
 /** Servers separated by commas or white space (as Go's ballot splits its environment variable), each once, in the order given. */
 export function parseServers(list: string): { servers: readonly ServerAddress[] } | { problem: string } {
   const found = new Map<string, ServerAddress>();
-  for (const text of list.split(/[\s,]+/).filter((item) => item !== '')) {
+  for (const text of list.split(SEPARATORS).filter((item) => item !== '')) {
     const server = parseServer(text);
     if (typeof server === 'string') return { problem: server };
     found.set(formatServer(server), Object.freeze(server));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { boolean, choice, duration, instant, servers, znodePath } from '../../../src/config/kinds.ts';
 import { schedule, timezone } from '../../../src/config/schedule.ts';
+import { escaped } from '../../../src/config/visible.ts';
 import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
 
 describe('servers', () => {
@@ -106,6 +107,42 @@ describe('a base path', () => {
     ['/a/proposal--2147483648', 'a place in the queue of the election /a'],
   ])('%j is refused: %s (defect 25: found at start, not inside the election)', (path, why) => {
     expect(() => znodePath.parse(path)).toThrow(why);
+  });
+});
+
+/** White space, what has no width, fillers, selectors of variants, tags, blanks, control characters. */
+const unseen = [
+  ...[' ', '\t', '\u00a0', '\u200b', '\u200d', '\u200e', '\ufeff', '\u00ad', '\u3164', '\ufe0f', '\u{e0041}'],
+  ...['\u2003', '\u3000', '\u2028', '\u2800', '\u0085', '\u007f'],
+];
+
+describe('what cannot be seen', () => {
+  const places = (mark: string, value: string): string[] => [
+    `${mark}${value}`,
+    `${value}${mark}`,
+    `${value.slice(0, 2)}${mark}${value.slice(2)}`,
+  ];
+
+  it.each(unseen)('%j is refused in a base path', (mark) => {
+    for (const path of places(mark, '/job')) expect(() => znodePath.parse(path)).toThrow(znodePath.allowed);
+  });
+
+  it.each(unseen)('%j is refused in a candidate id', (mark) => {
+    for (const id of places(mark, 'node')) {
+      expect(() => options.candidateId.kind.parse(id)).toThrow(/^must not hold white space, control or invisible char/);
+    }
+  });
+
+  it.each(unseen.filter((mark) => ![' ', '\t'].includes(mark)))('%j is refused in a server, and seen', (mark) => {
+    for (const list of places(mark, 'zk')) {
+      expect(() => servers.parse(`a,${list}`)).toThrow(`${escaped(list)} is not a server`);
+    }
+    expect(escaped(mark)).toMatch(/^"(\\u[0-9a-f]{4}){1,2}"$/);
+  });
+
+  it('is named', () => {
+    expect(() => znodePath.parse('/job ')).toThrow('and holds a space: an absolute ZooKeeper path');
+    expect(() => znodePath.parse('/job\u00a0')).toThrow('and holds U+00A0: an absolute ZooKeeper path');
   });
 });
 
