@@ -13,6 +13,8 @@ import {
 import type { Layer, Setting } from './layers.ts';
 import { didYouMean } from './nearest.ts';
 import { fieldOf, fields, keyOf, optionOf, type Field } from './options.ts';
+import { escaped, needsEscape } from './visible.ts';
+import { inWords } from './yaml-faults.ts';
 
 /** What a file holds for a field, as text; or why it cannot be one. */
 function textOf(field: Field, value: unknown): { text: string } | { problem: string } {
@@ -33,7 +35,8 @@ function textOf(field: Field, value: unknown): { text: string } | { problem: str
 }
 
 function show(value: unknown): string {
-  return typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a group of keys';
+  return typeof value === 'string' ? escaped(value) : String(value);
 }
 
 /** A number or truth value where text is expected: what its text lacks to be right, or that it needs quotes. */
@@ -45,9 +48,6 @@ function wrongType(field: Field, value: number | bigint | boolean): string {
   }
   return `is a ${typeof value} where text is expected: put it in quotes`;
 }
-
-/** What YAML makes of a schedule without quotes. */
-const UNQUOTED = /alias|BAD_SCALAR_START/i;
 
 type Fault = Pick<YAMLError, 'pos' | 'message' | 'code'>;
 
@@ -63,27 +63,35 @@ function dangling(document: Document.Parsed): Fault[] {
   return found;
 }
 
+/** Syntax errors with line and column, the first of each line: what follows on it is about the same mistake. */
+function syntaxProblems(path: string, document: Document.Parsed, lines: LineCounter): string[] {
+  const faults = [...document.errors, ...document.warnings, ...dangling(document)];
+  const at = faults.map(({ pos, message, code }) => ({ ...lines.linePos(pos[0]), message, code }));
+  const first = new Map(at.reverse().map((fault) => [fault.line, fault]));
+  return [...first.values()]
+    .sort((a, b) => a.line - b.line)
+    .map((fault) => `${path}:${fault.line}:${fault.col}: not valid: ${inWords(fault)}`);
+}
+
+/** Why the bytes were no UTF-8 text. Read as UTF-8, a byte order mark of UTF-16 is two replacement characters. */
+function wrongEncoding(content: string): string | undefined {
+  if (content.startsWith('\u{fffd}\u{fffd}')) return 'is in UTF-16: save it as UTF-8';
+  if (content.includes('\0')) return 'holds NUL characters, as a file in UTF-16 does: save it as UTF-8';
+  return undefined;
+}
+
 /**
  * The layer of one file, YAML or JSON (which YAML contains): keys in whatever case, each with its line. Syntax errors are problems
  * with line and column.
  */
 export function documentLayer(path: string, content: string): Layer {
   const lines = new LineCounter();
+  const encoding = wrongEncoding(content);
+  if (encoding !== undefined) return { settings: [], problems: [`${path}: ${encoding}`] };
   // No pretty errors: they quote the line, which may hold a secret.
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
-  const faults = [...document.errors, ...document.warnings, ...dangling(document)];
-  if (faults.length > 0) {
-    const at = faults.map(({ pos, message, code }) => ({ ...lines.linePos(pos[0]), message, code }));
-    // What follows on the same line is about the same mistake.
-    const first = new Map(at.reverse().map((fault) => [fault.line, fault]));
-    const problems = [...first.values()]
-      .sort((a, b) => a.line - b.line)
-      .map(({ line, col, message, code }) => {
-        const help = UNQUOTED.test(`${code} ${message}`) ? ': text that begins with * or @ needs quotes' : '';
-        return `${path}:${line}:${col}: not valid: ${message}${help}`;
-      });
-    return { settings: [], problems };
-  }
+  const problems = syntaxProblems(path, document, lines);
+  if (problems.length > 0) return { settings: [], problems };
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) return { settings: [], problems: [] };
   if (!isMap(root))
@@ -91,11 +99,15 @@ export function documentLayer(path: string, content: string): Layer {
       settings: [],
       problems: [`${path}: must hold keys and values, not ${isSeq(root) ? 'a list' : 'a single value'}`],
     };
+  return settingsOf(path, root.items, document, lines);
+}
 
+/** Each key with its value as text, and where it stands. */
+function settingsOf(path: string, pairs: Pair<Node, Node | null>[], document: Document, lines: LineCounter): Layer {
   const settings: Setting[] = [];
   const problems: string[] = [];
   const seen = new Map<Field, string>();
-  for (const pair of root.items as Pair<Node, Node | null>[]) {
+  for (const pair of pairs) {
     const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
     const source = `${path}:${lines.linePos(pair.key.range?.[0] ?? 0).line}`;
     const field = fieldOf(key);
@@ -106,15 +118,26 @@ export function documentLayer(path: string, content: string): Layer {
     const before = seen.get(field);
     if (before !== undefined) problems.push(`${source}: ${keyOf(field)}: is given twice, before at ${before}`);
     seen.set(field, source);
-    const read = textOf(field, pair.value === null ? null : pair.value.toJS(document));
+    const read = readValue(field, pair, document);
     if ('text' in read) settings.push({ field, text: read.text, source });
     else problems.push(`${source}: ${keyOf(field)}: ${read.problem}`);
   }
   return { settings, problems };
 }
 
+function readValue(field: Field, { value }: Pair<Node, Node | null>, document: Document): ReturnType<typeof textOf> {
+  try {
+    return textOf(field, value === null ? null : value.toJS(document));
+  } catch (error) {
+    // The parser throws it for aliases alone: those of themselves, and too many of them.
+    if (error instanceof ReferenceError) return { problem: 'holds aliases (*name) that lead to too much, or nowhere' };
+    throw error;
+  }
+}
+
 function unknownKey(key: string, field: Field | undefined): string {
-  if (field !== undefined) return `${key}: cannot be set in a file, only by its flag or variable`;
+  const shown = needsEscape(key) ? escaped(key) : key;
+  if (field !== undefined) return `${shown}: cannot be set in a file, only by its flag or variable`;
   const known = fields.filter((name) => optionOf(name).inFile !== false).map(keyOf);
-  return `${key}: unknown key${didYouMean(key, known)}`;
+  return `${shown}: unknown key${didYouMean(key, known)}`;
 }

@@ -21,8 +21,16 @@ const PREFIX = 'BALLOT_';
 /** What ballot gives its command besides keys: not an error when ballot runs inside ballot. */
 const GIVEN_TO_COMMANDS = new Set(['BALLOT_FENCING_TOKEN', 'BALLOT_RUN_ID', 'BALLOT_TICK']);
 
-/** What Kubernetes and container links put into every container next to a service that is called `ballot`. */
-const SERVICE_LINK = /^BALLOT_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
+/** What Kubernetes puts into every container next to a service whose name is `ballot` or begins with `ballot-`. */
+const SERVICE_NAME = /^BALLOT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+
+/** `BALLOT_X_PORT` of Kubernetes holds an address. `BALLOT_ZOOKEEPER_PORT=2181` is somebody's mistake. */
+const SERVICE_PORT = /^BALLOT_(\w+_)?PORT$/;
+const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\//;
+
+function isServiceLink(name: string, value: string): boolean {
+  return SERVICE_NAME.test(name) || (SERVICE_PORT.test(name) && SERVICE_ADDRESS.test(value));
+}
 
 /** The environment's layer: `BALLOT_X`, else, for the keys that Go's ballot has, `X`. An empty value counts as unset. */
 export function environmentLayer(env: NodeJS.ProcessEnv): Layer {
@@ -36,15 +44,15 @@ export function environmentLayer(env: NodeJS.ProcessEnv): Layer {
     else if (shared) settings.push({ field, text: shared, source: `environment ${bare}`, ambient: true });
   }
   const known = new Set(fields.map((field) => PREFIX + variableOf(field)));
-  const unknown = Object.keys(env).filter(
-    (name) =>
+  const unknown = Object.entries(env).filter(
+    ([name, value]) =>
       name.startsWith(PREFIX) &&
-      env[name] !== '' &&
+      value &&
       !known.has(name) &&
       !GIVEN_TO_COMMANDS.has(name) &&
-      !SERVICE_LINK.test(name),
+      !isServiceLink(name, value),
   );
-  const problems = unknown.map((name) => `environment ${name}: unknown variable${didYouMean(name, known)}`);
+  const problems = unknown.map(([name]) => `environment ${name}: unknown variable${didYouMean(name, known)}`);
   return { settings, problems };
 }
 

@@ -85,6 +85,36 @@ describe('the environment', () => {
     };
     expect(environmentLayer(given).problems).toEqual([]);
   });
+
+  it.each(['BALLOT', 'BALLOT_ZK', 'BALLOT_ZOOKEEPER', 'BALLOT_LOG_LEVEL', 'BALLOT_A_B_C_2'])(
+    'passes over what Kubernetes makes of the service %s',
+    (service) => {
+      const port = `${service}_PORT_2181_TCP`;
+      const made = {
+        [`${service}_SERVICE_HOST`]: '10.0.0.1',
+        [`${service}_SERVICE_PORT`]: '2181',
+        [`${service}_SERVICE_PORT_CLIENT_TLS`]: '2181',
+        [`${service}_PORT`]: 'tcp://10.0.0.1:2181',
+        [port]: 'tcp://10.0.0.1:2181',
+        [`${port}_PROTO`]: 'tcp',
+        [`${port}_PORT`]: '2181',
+        [`${port}_ADDR`]: '10.0.0.1',
+        [`${service}_PORT_53_UDP`]: 'udp://10.0.0.1:53',
+        [`${service}_PORT_38412_SCTP_ADDR`]: '10.0.0.1',
+      };
+      expect(environmentLayer(made)).toEqual({ settings: [], problems: [] });
+    },
+  );
+
+  it.each([
+    ['BALLOT_ZOOKEEPER_PORT', '2181'],
+    ['BALLOT_ZOOKEEPER_HOST', '10.0.0.1'],
+    ['BALLOT_ZOOKEEPER_SERVERS_PORT_X', '2181'],
+  ])('refuses %s=%s, which Kubernetes does not make', (name, value) => {
+    expect(environmentLayer({ [name]: value }).problems).toEqual([
+      expect.stringContaining(`environment ${name}: unknown variable`),
+    ]);
+  });
 });
 
 describe('flags', () => {
@@ -132,9 +162,18 @@ describe('a file', () => {
     ['log-level: "warn\n', /^\/f:2:1: not valid: .+/],
     ['{"log-level": "warn"', /^\/f:1:\d+: not valid: .+/],
     ['a: b: c\n', /^\/f:1:4: not valid: .+/],
-    ['log-level: info\nlog-level: warn\n', /^\/f:2:1: not valid: Map keys must be unique/],
+    ['log-level: info\nlog-level: warn\n', /^\/f:2:1: not valid: a key is given twice$/],
     ['log-level: info\nLog-Level: warn\n', /^\/f:2: log-level: is given twice, before at \/f:1/],
-    ['log-level: info\n---\nlog-level: warn\n', /^\/f:\d:\d: not valid: /],
+    [
+      'log-level: info\n---\nlog-level: warn\n',
+      /^\/f:\d:\d: not valid: a second document begins: .+ remove the line ---$/,
+    ],
+    ['log\u00a0level: warn\n', /^\/f:1: "log\\u00a0level": unknown key/],
+    ['zookeeper-servers: &a [x, *a]\n', /^\/f:1: zookeeper-servers: a list in the list must be text/],
+    [
+      'zookeeper-servers: [&a [x, x, x, x, x], &b [*a, *a, *a, *a, *a], &c [*b, *b, *b, *b, *b], *c, *c, *c]\n',
+      /^\/f:1: zookeeper-servers: holds aliases \(\*name\) that lead to too much, or nowhere$/,
+    ],
     ['log-level: info\nschedule: @daily\n', /^\/f:2:11: not valid: .+: text that begins with \* or @ needs quotes$/],
     ['schedule: * * * * *\n', /^\/f:1:11: not valid: .+: text that begins with \* or @ needs quotes$/],
     ['schedule: */5 * * * *\n', /^\/f:1:1\d: not valid: .+: text that begins with \* or @ needs quotes$/],
@@ -172,6 +211,43 @@ describe('a file', () => {
       '/f:1:1',
       '/f:2:1',
     ]);
+  });
+
+  it.each([
+    'a: |x\n',
+    'a: "\\q"\n',
+    'a:\n\tb: c\n',
+    'a: [1, 2\n',
+    'a: {b: c\n',
+    'a: b\n c: d\n',
+    'a: !foo b\n',
+    'a: &x &y b\n',
+    'a: ]\n',
+    'a: %b\n',
+    '%FOO bar\n---\na: b\n',
+    'a\nb: c\n',
+    'a: b\n---\nc: d\n',
+    '? [a]\n: !!int x\n',
+  ])('says in words of its own why %j is not valid', (content) => {
+    const { problems } = read(content);
+    expect(problems).not.toEqual([]);
+    const library = /please|YAML|token|scalar|flow|implicit|resolved|collection/i;
+    for (const problem of problems) expect(problem).not.toMatch(library);
+  });
+
+  const text = 'log-level: warn\n';
+  it.each([
+    ['little-endian, marked', Buffer.from(`\ufeff${text}`, 'utf16le'), 'is in UTF-16: save it as UTF-8'],
+    ['big-endian, marked', Buffer.from(`\ufeff${text}`, 'utf16le').swap16(), 'is in UTF-16: save it as UTF-8'],
+    ['little-endian', Buffer.from(text, 'utf16le'), 'holds NUL characters, as a file in UTF-16 does: save it as UTF-8'],
+    [
+      'big-endian',
+      Buffer.from(text, 'utf16le').swap16(),
+      'holds NUL characters, as a file in UTF-16 does: save it as UTF-8',
+    ],
+  ])('in UTF-16 (%s) is refused as such', (_, bytes, why) => {
+    const { problems } = read(bytes.toString('utf8'));
+    expect(problems).toEqual([`/f: ${why}`]);
   });
 
   it('does not quote the line of a syntax error, which may hold a secret', () => {
