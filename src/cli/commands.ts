@@ -57,10 +57,11 @@ export interface Command {
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(
   { command, input, keeperPath, takeKeeper, takeSignals }: Invocation,
-  { config, warnings }: Loaded<C>,
+  { config, warnings, files }: Loaded<C>,
 ): RunContext<C> {
   const line = command as [string, ...string[]];
-  return { config, warnings, command: line, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  const started = { signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  return { config, warnings, files, command: line, ...started };
 }
 
 export const commands: readonly Command[] = [
@@ -195,10 +196,10 @@ async function loadedCron(input: LoadInput): Promise<Loaded<CronConfig>> {
 }
 
 async function reportContext({ own, input, keeperPath, takeKeeper }: Invocation): Promise<ReportContext> {
-  const { config, warnings } = await loadedGlobal(input);
+  const { config, warnings, files } = await loadedGlobal(input);
   const output = reportOutput.parse(own.get('output') ?? 'yaml');
   const timeout = reportTimeout.parse(own.get('timeout') ?? '5s');
-  return { config, warnings, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env };
+  return { config, warnings, files, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {

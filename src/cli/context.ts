@@ -1,4 +1,5 @@
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type { Logger } from '../observe/logger.ts';
 import type { KeeperProcess } from '../zookeeper/fork.ts';
 import type { Signals } from './signals.ts';
 
@@ -9,6 +10,8 @@ export interface CliContext<C extends GlobalConfig = GlobalConfig> {
   readonly config: C;
   /** What the loading of the configuration has to say, to be logged once there is a logger. */
   readonly warnings: readonly string[];
+  /** The configuration files that were read, in rising precedence. */
+  readonly files: readonly string[];
   /** The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by `main.ts`. */
   readonly keeper: KeeperProcess;
   /** The keeper's program, for the keepers that replace the first one. */
@@ -29,4 +32,14 @@ export interface ReportContext extends CliContext {
   readonly output: OutputFormat;
   /** How long to wait for an answer of the ensemble, ms. */
   readonly timeout: number;
+}
+
+/** Logs what the loading of the configuration has to say. */
+export function tellConfiguration(
+  { config, warnings, files }: Pick<CliContext, 'config' | 'warnings' | 'files'>,
+  logger: Logger,
+): void {
+  for (const warning of warnings) logger.warn(warning);
+  const read = files.length === 0 ? 'none' : files.join(', ');
+  logger[config.debug ? 'info' : 'debug']('configuration files that were read', { files: read });
 }

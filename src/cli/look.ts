@@ -10,7 +10,7 @@ import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Session } from '../zookeeper/port.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
-import type { ReportContext } from './context.ts';
+import { tellConfiguration, type ReportContext } from './context.ts';
 import { print } from './print.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
@@ -32,7 +32,7 @@ export async function report(context: ReportContext, write: (logger: Logger) => 
     env,
   });
   try {
-    for (const warning of context.warnings) logger.warn(warning);
+    tellConfiguration(context, logger);
     await print(await write(logger));
     return ExitCode.ok;
   } finally {

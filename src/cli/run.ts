@@ -21,7 +21,7 @@ import { formatInstant, LEDGER } from '../schedule/ledger.ts';
 import type { ScheduleRecord } from '../schedule/service.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import { variablesOfBytes } from './bytes.ts';
-import type { RunContext } from './context.ts';
+import { tellConfiguration, type RunContext } from './context.ts';
 import { closeStrayDebugger } from './signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -86,7 +86,7 @@ async function supervise(
     debug: config.debug,
     env,
   });
-  for (const warning of context.warnings) logger.warn(warning);
+  tellConfiguration(context, logger);
   for (const variable of bytes.keys())
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   const clock = systemClock;

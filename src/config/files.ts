@@ -1,17 +1,31 @@
-import { stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, readlink, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { describe } from '../errors.ts';
 import type { Explorer, Found } from './explorer.ts';
 import type { Layer } from './layers.ts';
+import { ownIdentity, whyOthersMayWrite } from './trust.ts';
 
 /** A folder may hold one of these. */
 const NAMES = ['ballot.yaml', 'ballot.json'] as const;
 
+/** A file of this size is no configuration of ballot, bytes. */
+const LARGEST = 1024 * 1024;
+
 /** What the file layers say, in rising precedence. */
 export interface FileLayers {
   readonly layers: readonly Layer[];
+  /** The files that were read, in the same order. */
+  readonly read: readonly string[];
   readonly warnings: readonly string[];
+}
+
+/** A folder that may hold a file. */
+export interface ConfigFolder {
+  readonly path: string;
+  /** Whether it counts only because ballot was started there: its file must be safe from other users. */
+  readonly startedIn: boolean;
 }
 
 /**
@@ -19,9 +33,14 @@ export interface FileLayers {
  * working directory. Those that are not known are left out. A relative XDG_CONFIG_HOME counts as unset, as the XDG Base
  * Directory Specification says.
  */
-export function configFolders(env: NodeJS.ProcessEnv, cwd: string | undefined): readonly string[] {
-  const folders = ['/etc/ballot', userFolder(env), cwd].filter((folder) => folder !== undefined);
-  return [...new Set(folders.map((folder) => resolve(folder)))];
+export function configFolders(env: NodeJS.ProcessEnv, cwd: string | undefined): readonly ConfigFolder[] {
+  const own = ['/etc/ballot', userFolder(env)]
+    .filter((folder) => folder !== undefined)
+    .map((folder) => resolve(folder));
+  const folders = [...new Set(own)].map((path) => ({ path, startedIn: false }));
+  return cwd === undefined || own.includes(resolve(cwd))
+    ? folders
+    : [...folders, { path: resolve(cwd), startedIn: true }];
 }
 
 function userFolder(env: NodeJS.ProcessEnv): string | undefined {
@@ -40,52 +59,117 @@ function homeOfUser(): string | undefined {
   }
 }
 
-/** One file, which must exist. */
-export async function readNamedFile(path: string): Promise<FileLayers> {
-  return { layers: [await readLayer(path, async (explorer) => explorer.load(path))], warnings: [] };
+/** One file, which must exist. A FIFO or a device may be meant, unless a regular file is expected. */
+export async function readNamedFile(path: string, expected: 'whatever' | 'regular file'): Promise<FileLayers> {
+  const found = await lookAt(path);
+  const wrong = expected === 'regular file' && 'stats' in found ? wrongKind(found.stats) : undefined;
+  const layer =
+    wrong === undefined ? await readLayer(path, async (explorer) => explorer.load(path)) : failed(`${path}: ${wrong}`);
+  return { layers: [layer], read: [path], warnings: [] };
 }
 
 /** The file of each folder that has one. */
-export async function readFolders(folders: readonly string[]): Promise<FileLayers> {
+export async function readFolders(folders: readonly ConfigFolder[]): Promise<FileLayers> {
   const layers: Layer[] = [];
+  const read: string[] = [];
   const warnings: string[] = [];
   for (const folder of folders) {
-    const present: string[] = [];
-    for (const name of NAMES) {
-      const there = await isThere(join(folder, name));
-      if (there === true) present.push(join(folder, name));
-      else if (there !== false) warnings.push(`${join(folder, name)}: cannot be looked for (${there}), passed over`);
-    }
-    const misnamed = join(folder, 'ballot.yml');
-    if ((await isThere(misnamed)) === true)
-      warnings.push(`${misnamed}: not read, its name would have to be ballot.yaml`);
-    const [path, other] = present;
+    const found = await findFile(folder);
+    warnings.push(...found.warnings);
+    if (found.problem !== undefined) layers.push(failed(found.problem));
+    const { path } = found;
     if (path === undefined) continue;
-    if (other !== undefined) {
-      layers.push(failed(`${path} and ${other}: only one of them can count, remove the other`));
-    } else {
-      // A search passes over what cannot be read; the file is known to be there, so loading it then says what is wrong.
-      layers.push(
-        await readLayer(path, async (explorer) => (await explorer.search(folder)) ?? (await explorer.load(path))),
-      );
-    }
+    read.push(path);
+    // A search passes over what cannot be read; the file is known to be there, so loading it then says what is wrong.
+    layers.push(
+      await readLayer(path, async (explorer) => (await explorer.search(folder.path)) ?? (await explorer.load(path))),
+    );
   }
-  return { layers, warnings };
+  return { layers, read, warnings };
+}
+
+/** What a folder has: a file that may be read, or why there is none. */
+interface Finding {
+  readonly path?: string;
+  readonly problem?: string;
+  readonly warnings: readonly string[];
+}
+
+/** The one file of a folder, if it may be read. */
+async function findFile(folder: ConfigFolder): Promise<Finding> {
+  const place = await lookAt(folder.path);
+  if ('absent' in place) return { warnings: [] };
+  if ('problem' in place) return { warnings: [], problem: `${folder.path}: ${place.problem}` };
+
+  const warnings: string[] = [];
+  const present: { path: string; problem: string | undefined }[] = [];
+  for (const path of NAMES.map((name) => join(folder.path, name))) {
+    const found = await lookAt(path);
+    if ('hidden' in found) warnings.push(`${path}: cannot be looked for (${found.hidden}), passed over`);
+    else if (!('absent' in found))
+      present.push({ path, problem: 'problem' in found ? found.problem : wrongKind(found.stats) });
+  }
+  const misnamed = join(folder.path, 'ballot.yml');
+  if ('stats' in (await lookAt(misnamed)))
+    warnings.push(`${misnamed}: not read, its name would have to be ballot.yaml`);
+
+  const [file, other] = present;
+  if (file === undefined) return { warnings };
+  if (other !== undefined)
+    return { warnings, problem: `${file.path} and ${other.path}: only one of them can count, remove the other` };
+  if (file.problem !== undefined) return { warnings, problem: `${file.path}: ${file.problem}` };
+  return folder.startedIn ? judgeTrust(file.path, warnings) : { warnings, path: file.path };
+}
+
+/** Root must not read what other users can write; whoever else does is warned. */
+async function judgeTrust(path: string, warnings: readonly string[]): Promise<Finding> {
+  const identity = ownIdentity();
+  if (identity === undefined) return { warnings, path };
+  let why: string | undefined;
+  try {
+    why = await whyOthersMayWrite(path, identity);
+  } catch (error) {
+    return { warnings, problem: `${path}: cannot be read: ${describe(error)}` };
+  }
+  if (why === undefined) return { warnings, path };
+  const remedy = 'change owner and mode (chown, chmod go-w), or name the file with --config-file';
+  return identity.uid === 0
+    ? { warnings, problem: `${path}: not read for root, as other users can change it: ${why}: ${remedy}` }
+    : { warnings: [...warnings, `${path}: other users can change it: ${why}: ${remedy}`], path };
 }
 
 function failed(problem: string): Layer {
   return { settings: [], problems: [problem] };
 }
 
-/** Whether something is at the path, or why that cannot be said. */
-async function isThere(path: string): Promise<boolean | string> {
+/** What is at a path: something; nothing; a link that leads nowhere; or why that cannot be said. */
+type Sight = { stats: Stats } | { absent: true } | { problem: string } | { hidden: string };
+
+async function lookAt(path: string): Promise<Sight> {
   try {
-    await stat(path);
-    return true;
+    await lstat(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? false : message;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? { absent: true } : { hidden: message };
   }
+  try {
+    return { stats: await stat(path) };
+  } catch (error) {
+    const target = await readlink(path).catch(() => undefined);
+    const { code, message } = error as NodeJS.ErrnoException;
+    // Removed in between.
+    if (target === undefined) return { absent: true };
+    const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'which does not exist' : message;
+    return { problem: `is a symbolic link to ${target}, ${why}: make the target available, or remove the link` };
+  }
+}
+
+/** Why this cannot be a configuration file. A folder is left to the reader, which says so. */
+function wrongKind(stats: Stats): string | undefined {
+  if (stats.isFile()) return stats.size > LARGEST ? `is larger than ${LARGEST} bytes` : undefined;
+  if (stats.isDirectory()) return undefined;
+  const kind = stats.isFIFO() ? 'a FIFO' : stats.isSocket() ? 'a socket' : 'a device';
+  return `is ${kind}, not a regular file`;
 }
 
 async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {

@@ -1,12 +1,13 @@
 import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
-import { readFolders, readNamedFile, type FileLayers } from './files.ts';
+import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { mask } from './mask.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
 import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
+import { escaped } from './visible.ts';
 
 /** Where the configuration is taken from. */
 export interface LoadInput {
@@ -14,7 +15,7 @@ export interface LoadInput {
   readonly flags: ReadonlyMap<string, readonly string[]>;
   readonly env: NodeJS.ProcessEnv;
   /** Folders that may hold a file, in rising precedence: `configFolders`. */
-  readonly folders: readonly string[];
+  readonly folders: readonly ConfigFolder[];
   /** `undefined`: it has been deleted. */
   readonly cwd: string | undefined;
   /** The default of `candidate-id`. */
@@ -27,6 +28,8 @@ export interface Loaded<C extends GlobalConfig> {
   readonly sources: Readonly<Record<keyof C, string>>;
   /** What was passed over, and why. To be logged once there is a logger. */
   readonly warnings: readonly string[];
+  /** The configuration files that were read, in rising precedence. */
+  readonly files: readonly string[];
 }
 
 /** The global options alone; what a file or the environment says about others is not looked at. Throws ConfigurationError with every problem. */
@@ -91,35 +94,113 @@ async function load<C extends GlobalConfig>(
   const environment = environmentLayer(input.env);
   const flags = flagLayer(input.flags);
   const named = [...environment.settings, ...flags.settings].findLast(({ field }) => field === 'configFile');
-  const files = named?.text ? await readNamed(named, input.cwd) : await readFolders(input.folders);
+  const files: ChosenFiles = named?.text ? await readNamed(named, input) : await readDefaults(input);
+  const judge = (shared: Layer): Judged<C> => judged(input, wanted, rules, [...files.layers, shared, flags]);
 
+  const kept = files.passedOver === undefined ? environment : without(environment, files.passedOver);
+  const whole = judge(kept);
+  // A file in which all is right is ballot's own, whichever variable names it.
+  const doubtful = kept.settings.filter(({ ambient, field }) => ambient && field !== 'configFile');
+  for (const setting of whole.conflicts.length === 0 ? [] : doubtful) {
+    const rest = judge(without(kept, setting));
+    if (rest.conflicts.length > 0) continue;
+    const warning = passedOver(`${aboutSetting(setting)}: ${whole.conflicts[0]}`);
+    return finished({ ...rest, warnings: [warning, ...rest.warnings] }, files, rules);
+  }
+  return finished(whole, files, rules);
+}
+
+/** What the layers come to. */
+interface Judged<C extends GlobalConfig> extends Pick<Loaded<C>, 'config' | 'sources' | 'warnings'> {
+  readonly problems: readonly string[];
+  /** Between values each of which is right. Looked for when there is no other problem. */
+  readonly conflicts: readonly string[];
+}
+
+function judged<C extends GlobalConfig>(
+  input: LoadInput,
+  wanted: readonly Field[],
+  rules: Rules<C>,
+  layers: readonly Layer[],
+): Judged<C> {
   const values = new Map(wanted.map((field) => [field, defaultValue(field, input)]));
   const problems: string[] = [];
-  const warnings = [...(named?.text ? [] : missingFolder(input)), ...files.warnings];
-  for (const layer of [...files.layers, environment, flags]) apply(layer, values, problems, warnings);
-
+  const warnings: string[] = [];
+  for (const layer of layers) apply(layer, values, problems, warnings);
   const entries = [...values];
   const config = Object.freeze(Object.fromEntries(entries.map(([field, { value }]) => [field, value]))) as unknown as C;
   const sources = Object.freeze(Object.fromEntries(entries.map(([field, { source }]) => [field, source]))) as Readonly<
     Record<keyof C, string>
   >;
-  if (problems.length === 0) problems.push(...(rules.problems?.(config, sources) ?? []));
+  const conflicts = problems.length === 0 ? (rules.problems?.(config, sources) ?? []) : [];
+  return { config, sources, problems, conflicts, warnings };
+}
+
+/** Throws ConfigurationError when anything is wrong. */
+function finished<C extends GlobalConfig>(found: Judged<C>, files: FileLayers, rules: Rules<C>): Loaded<C> {
+  const { config, sources } = found;
+  const problems = [...found.problems, ...found.conflicts];
+  const warnings = [...files.warnings, ...found.warnings];
   if (problems.length > 0) {
     // What was passed over may be what is missing.
     throw new ConfigurationError([...problems, ...warnings.map((warning) => `warning: ${warning}`)], {
       hint: 'ballot config shows the configuration and what set each key; ballot config --help lists the keys',
     });
   }
-  return { config, sources, warnings: [...warnings, ...(rules.warnings?.(config, sources) ?? [])] };
+  return { config, sources, files: files.read, warnings: [...warnings, ...(rules.warnings?.(config, sources) ?? [])] };
+}
+
+function without(layer: Layer, setting: Setting): Layer {
+  return { ...layer, settings: layer.settings.filter((other) => other !== setting) };
+}
+
+function passedOver(problem: string): string {
+  return `${problem}; passed over, as it may be meant for another tool`;
+}
+
+/** The files that count, and the setting that named another, if that was passed over. */
+interface ChosenFiles extends FileLayers {
+  readonly passedOver?: Setting;
+}
+
+async function readDefaults(input: LoadInput): Promise<FileLayers> {
+  const found = await readFolders(input.folders);
+  return { ...found, warnings: [...missingFolder(input), ...found.warnings] };
+}
+
+/** What CONFIG_FILE names may be another program's: it counts if all of it is right, else the usual places do. */
+async function readNamed(named: Setting, input: LoadInput): Promise<ChosenFiles> {
+  const files = await readOneFile(named, input);
+  const [first, ...more] = named.ambient === undefined ? [] : problemsOf(files);
+  if (first === undefined) return files;
+  const others = await readDefaults(input);
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  const warning = passedOver(`${aboutSetting(named)}: ${first}${rest}`);
+  return { ...others, warnings: [warning, ...others.warnings], passedOver: named };
+}
+
+/** All that is wrong in the files, whichever keys are wanted: so every command takes the same decision. */
+function problemsOf({ layers }: FileLayers): string[] {
+  return layers.flatMap(({ problems, settings }) => [
+    ...problems,
+    ...settings.flatMap((setting) => {
+      const parsed = parse(setting);
+      return 'problem' in parsed ? [parsed.problem] : [];
+    }),
+  ]);
 }
 
 /** A relative path needs the working directory. */
-async function readNamed({ text, source }: Setting, cwd: string | undefined): Promise<FileLayers> {
-  if (cwd !== undefined || isAbsolute(text)) return readNamedFile(resolve(cwd ?? '/', text));
-  throw new ConfigurationError([
-    `${source}: config-file ${quoted(text)}: a relative path needs the working directory, which has been deleted: ` +
-      'give the whole path, or change to another folder',
-  ]);
+async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLayers> {
+  const { text, ambient } = named;
+  if (cwd !== undefined || isAbsolute(text))
+    return readNamedFile(resolve(cwd ?? '/', text), ambient ? 'regular file' : 'whatever');
+  // A warning about an ambient one begins with the setting anyway.
+  const about = ambient ? '' : `${aboutSetting(named)}: `;
+  const problem =
+    `${about}a relative path needs the working directory, which has been deleted: ` +
+    'give the whole path, or change to another folder';
+  return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
 }
 
 function missingFolder({ cwd }: LoadInput): string[] {
@@ -139,17 +220,22 @@ function apply(layer: Layer, values: Map<Field, Value>, problems: string[], warn
     if (!values.has(setting.field)) continue;
     const parsed = parse(setting);
     if ('value' in parsed) values.set(setting.field, parsed);
-    else if (setting.ambient) warnings.push(`${parsed.problem}; passed over, as it may be meant for another tool`);
+    else if (setting.ambient) warnings.push(passedOver(parsed.problem));
     else problems.push(parsed.problem);
   }
 }
 
-function parse({ field, text, source }: Setting): Value | { problem: string } {
+function aboutSetting({ field, text, source }: Setting): string {
+  return `${source}: ${keyOf(field)} ${quoted(text)}`;
+}
+
+function parse(setting: Setting): Value | { problem: string } {
+  const { field, text, source } = setting;
   try {
     return { value: optionOf(field).kind.parse(text), source };
   } catch (error) {
     if (!(error instanceof BallotError)) throw error;
-    return { problem: `${source}: ${keyOf(field)} ${quoted(text)}: ${mask(error.message)}${hintAtQuotes(text)}` };
+    return { problem: `${aboutSetting(setting)}: ${mask(error.message)}${hintAtQuotes(text)}` };
   }
 }
 
@@ -164,6 +250,6 @@ const LONGEST_QUOTE = 200;
 
 /** Masked before it is cut: a cut could hide what makes a secret one. */
 function quoted(text: string): string {
-  const masked = mask(JSON.stringify(text));
+  const masked = mask(escaped(text));
   return masked.length > LONGEST_QUOTE ? `${masked.slice(0, LONGEST_QUOTE)}…"` : masked;
 }

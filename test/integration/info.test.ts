@@ -73,6 +73,7 @@ function contextOf(
   return {
     config,
     warnings: [],
+    files: [],
     keeper: forkKeeper(keeperPath),
     keeperPath,
     env: {},

@@ -122,6 +122,11 @@ describe('a folder that is not there', () => {
     const relative = shell(`${gone} ballot config --config-file own.yaml`);
     expect(relative.status).toBe(78);
     expect(relative.stderr).toContain('flag --config-file: config-file "own.yaml": a relative path needs the working');
+    const ambient = shell(`${gone} CONFIG_FILE=own.yaml ballot config`);
+    expect(ambient.status).toBe(0);
+    expect(ambient.stderr).toMatch(
+      /^ballot: warning: environment CONFIG_FILE: config-file "own.yaml": a relative path needs .+; passed over/,
+    );
     const { status, stdout, stderr } = shell(`${gone} ballot config --config-file "${folder}/own.yaml"`);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^log-level: warn /m);
