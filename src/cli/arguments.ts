@@ -20,6 +20,12 @@ interface ReadFlag {
   readonly took: 1 | 2;
 }
 
+/** What is no flag, and how many arguments are of no use with it. */
+interface Misread {
+  readonly problem: string;
+  readonly took: 1 | 2;
+}
+
 /** Takes the command line apart before yargs sees it, because yargs guesses where ballot must not. */
 export class ArgumentReader {
   readonly #flags = new Map<string, Flag>();
@@ -61,30 +67,34 @@ export class ArgumentReader {
         break;
       }
       const read = this.#readFlag(token, own[i + 1]);
-      if ('problem' in read) {
-        problems.push(read.problem);
-        i += 1;
-        continue;
-      }
-      flags.set(read.flag.name, [...(flags.get(read.flag.name) ?? []), read.value]);
       i += read.took;
+      if ('problem' in read) problems.push(read.problem);
+      else flags.set(read.flag.name, [...(flags.get(read.flag.name) ?? []), read.value]);
     }
     return { words, flags, problems, rest: end < 0 ? undefined : argv.slice(end + 1) };
   }
 
-  #readFlag(token: string, next: string | undefined): ReadFlag | { problem: string } {
+  #readFlag(token: string, next: string | undefined): ReadFlag | Misread {
+    const meant = /^-([^-=][^=]+)/.exec(token)?.[1];
+    const long = this.#flags.get(`--${meant}`);
+    if (long !== undefined) return this.#oneDash(token, long, next);
     const { name, value } = split(token);
     const flag = this.#flags.get(name);
-    if (flag === undefined) return this.#readNegated(name, value) ?? { problem: this.#unknown(name) };
+    if (flag === undefined) return this.#readNegated(name, value) ?? { problem: this.#unknown(token), took: 1 };
     if (value !== undefined) return { flag, value, took: 1 };
     if (flag.kind.native === 'boolean') {
       return next !== undefined && /^(true|false)$/i.test(next)
         ? { flag, value: next, took: 2 }
         : { flag, value: 'true', took: 1 };
     }
-    // A negative number is taken, so that it can be refused as a value.
-    if (next === undefined || /^-\D/.test(next)) return { problem: `flag ${name} needs a value: ${flag.kind.allowed}` };
+    if (!isValue(next)) return { problem: `flag ${name} needs a value: ${flag.kind.allowed}`, took: 1 };
     return { flag, value: next, took: 2 };
+  }
+
+  /** `-schedule`, as Go's flags are written. Its value is taken with it, so that it is not told apart as a word. */
+  #oneDash(token: string, { name, kind }: Flag, next: string | undefined): Misread {
+    const takesNext = kind.native !== 'boolean' && !token.includes('=') && isValue(next);
+    return { problem: `unknown flag ${nameOf(token)} (did you mean --${name}?)`, took: takesNext ? 2 : 1 };
   }
 
   #readNegated(name: string, value: string | undefined): ReadFlag | undefined {
@@ -92,18 +102,22 @@ export class ArgumentReader {
     return flag?.kind.native === 'boolean' && value === undefined ? { flag, value: 'false', took: 1 } : undefined;
   }
 
-  #unknown(name: string): string {
-    const long = [...this.#flags.keys()].filter((known) => known.startsWith('--'));
-    return `unknown flag ${name}${
-      name.startsWith('--')
-        ? didYouMean(
-            name.slice(2),
-            long.map((known) => known.slice(2)),
-            (known) => `--${known}`,
-          )
-        : ''
-    }`;
+  #unknown(token: string): string {
+    const name = nameOf(token);
+    const word = name.replace(/^--?/, '');
+    const known = [...this.#flags.values()].map((flag) => flag.name);
+    return `unknown flag ${name}${word.length > 1 ? didYouMean(word, known, (found) => `--${found}`) : ''}`;
   }
+}
+
+/** A flag without the value after `=`, which may be a secret. */
+function nameOf(token: string): string {
+  return token.replace(/=.*/s, '');
+}
+
+/** Whether a flag takes what follows it. A negative number is taken, so that it can be refused as a value. */
+function isValue(next: string | undefined): next is string {
+  return next !== undefined && !/^-\D/.test(next);
 }
 
 /** `--name=value`, `--name`, `-ovalue`, `-o=value`, `-o`. */

@@ -35,7 +35,19 @@ function describeProgram(program: Argv, words: readonly string[], version: strin
   for (const { path, usage, summary } of listed)
     program.command(`$0 ${path.join(' ')} ${usage}`.replace('$0 ', ''), summary);
   for (const { examples } of listed) for (const [line, what] of examples.slice(0, 1)) program.example(line, what);
-  program.epilogue('ballot <command> --help shows the options of a command.');
+  addFlags(program, flagsOf(within));
+  program.epilogue(`${within.length > 0 ? `${FILES}\n\n` : ''}ballot <command> --help shows the options of a command.`);
+}
+
+/** The flags of several commands, each once; those that not all of them have stand under the names of those that do. */
+function flagsOf(within: readonly Command[]): Shown[] {
+  const all = new Map(within.flatMap(({ flags }) => flags).map((flag) => [flag.name, flag]));
+  return [...all.values()].map((flag) => {
+    const owners = within.filter(({ flags }) => flags.some(({ name }) => name === flag.name));
+    if (owners.length === within.length) return flag;
+    const names = owners.map(({ path }) => `ballot ${path.join(' ')}`).join(', ');
+    return { ...flag, group: `${flag.group.replace(/:$/, '')} of ${names}:` };
+  });
 }
 
 function describeCommand(program: Argv, { path, usage, summary, flags, examples }: Command): void {
@@ -45,7 +57,7 @@ function describeCommand(program: Argv, { path, usage, summary, flags, examples 
   program.epilogue(FILES);
 }
 
-type Shown = Pick<Flag, 'name' | 'help'> & Partial<Flag>;
+type Shown = Pick<Flag, 'name' | 'help'> & Partial<Omit<Flag, 'group'>> & { readonly group?: string };
 
 function addFlags(program: Argv, flags: readonly Shown[]): void {
   for (const { name, alias, kind, help, default: value, group = 'Options:' } of flags) {

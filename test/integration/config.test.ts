@@ -499,6 +499,9 @@ describe('usage', () => {
     [['run', 'once', '--help'], '--on-lease-loss'],
     [['run', 'once', '-h', '--', 'cmd'], '--on-lease-loss'],
     [['run', '--help'], 'ballot run cron --schedule SPEC'],
+    [['run', '--help'], 'Schedule options of ballot run cron:\n      --schedule '],
+    [['run', '--help'], '--on-lease-loss'],
+    [['run', '--help'], 'Options may also stand in /etc/ballot'],
     [['run', 'cron', '--help'], '--concurrency'],
     [['info', '--help'], '--timeout'],
     [['config', '--help'], '--output'],
@@ -534,6 +537,10 @@ describe('usage', () => {
     [['run', 'once', 'ls', '-la'], 'Put -- before the command'],
     [['run', 'once', 'git', 'checkout', '--', 'file'], 'git checkout stands before --: put the whole command after it'],
     [['run', 'once', '--frobnicate', '--', 'cmd'], 'unknown flag --frobnicate'],
+    [
+      ['run', 'cron', '-schedule', '@daily', '--', 'cmd'],
+      'ballot: unknown flag -schedule (did you mean --schedule?)\n',
+    ],
     [['run', 'once', '--kil-after', '5s', '--', 'cmd'], 'unknown flag --kil-after (did you mean --kill-after?)'],
     [['run', 'once', '--output', 'json', '--', 'cmd'], 'ballot run once has no flag --output'],
     [

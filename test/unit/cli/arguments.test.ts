@@ -94,6 +94,21 @@ describe('the command line', () => {
     expect(read(...argv).problems[0]).toContain(problem);
   });
 
+  it.each([
+    [['-schedule', '@daily', '--', 'x'], 'unknown flag -schedule (did you mean --schedule?)'],
+    [['-schedule=@daily', '--', 'x'], 'unknown flag -schedule (did you mean --schedule?)'],
+    [['-zookeeper-base-path', '/me:secret@x', '--', 'x'], 'unknown flag -zookeeper-base-path (did you mean --zoo'],
+    [['-output', 'json', '--', 'x'], 'unknown flag -output (did you mean --output?)'],
+    [['-help', '--', 'x'], 'unknown flag -help (did you mean --help?)'],
+    [['-debug', '--', 'x'], 'unknown flag -debug (did you mean --debug?)'],
+    [['-shedule=me:secret@x', '--', 'x'], 'unknown flag -shedule (did you mean --schedule?)'],
+  ])('one dash, as for Go, is answered with two: %j', (argv, problem) => {
+    const { words, flags: found, problems, rest } = read('run', 'cron', ...argv);
+    expect({ words, flags: found, rest }).toEqual({ words: ['run', 'cron'], flags: new Map(), rest: ['x'] });
+    expect(problems).toEqual([expect.stringContaining(problem)]);
+    expect(problems.join()).not.toContain('secret');
+  });
+
   it('reports every problem at once', () => {
     expect(read('--a', '--b', '--kill-after').problems).toHaveLength(3);
   });
