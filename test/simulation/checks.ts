@@ -50,6 +50,11 @@ export function checkOverlaps(
     // Who runs anyway asks nobody but itself.
     const isAnyway = older.fencingToken === undefined || newer.fencingToken === undefined;
     if (isAnyway && (older.host !== newer.host || setting.cron?.concurrency === 'allow')) return [];
+    // A service manager that starts ballot again while the keeper of the one before still stops its run.
+    const isRestarted = impairments.some(
+      (it) => it.kind === 'dead' && it.host === newer.host && it.to > older.startedAt,
+    );
+    if (isAnyway && isRestarted) return [];
     const what = `runs ${older.runId} on ${older.host} and ${newer.runId} on ${newer.host} lived together from ${from.toFixed(1)} to ${to.toFixed(1)}`;
     // In `run cron` a leader that is cut off goes on with the schedule: the newer run may be its.
     const concerned = setting.cron === undefined ? [older] : [older, newer];
@@ -173,6 +178,8 @@ export function checkEnds(
   if (plan.onLeaseLoss === 'keep' || theme === 'drift') return [];
   return runs.flatMap((run) => {
     const last = chronicle.lastOf(run.fencingToken ?? 0);
+    // Who rewrites a claim as it is, while its reply is waited for, makes the transaction that is its token.
+    if (last === undefined && impairments.some(({ kind, to }) => kind === 'tampered' && to < run.startedAt)) return [];
     if (last === undefined) return [`run ${run.runId} on ${run.host} has a token that no lease had`];
     const limit = last + lease;
     const end = run.endedAt ?? now;
