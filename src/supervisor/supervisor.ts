@@ -249,7 +249,9 @@ export class Supervisor {
     if (term === undefined) return true;
     const handOverWithin = Math.min(term.leaseDuration / 3, leave ? LEAVE_WITHIN.handOver : Infinity);
     const first = timetable && (() => timetable.handOver(handOverWithin, orStay));
-    const within = leave ? LEAVE_WITHIN.lease : undefined;
+    // Without a ledger its time is the lease's.
+    const inAll = LEAVE_WITHIN.lease + (timetable === undefined ? LEAVE_WITHIN.handOver : 0);
+    const within = leave ? inAll : undefined;
     let stays = false;
     try {
       stays = (await term.resign({ first, orStay, within })) === 'stayed';

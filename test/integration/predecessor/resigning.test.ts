@@ -87,7 +87,7 @@ describe('resigning fails, since ZooKeeper is gone', () => {
     await stage.journal.started();
     zookeeper.server.pause();
     candidate.signal('SIGUSR1');
-    await pass(1500);
+    await pass(1000);
     expect(candidate.isRunning).toBe(true);
     zookeeper.server.resume();
     expect(await candidate.end()).toBe(0);
