@@ -7,7 +7,8 @@ import { ExpiryWatch } from './expiry.ts';
 import type { Incarnation } from './incarnation.ts';
 import { timings, type Timings } from './lease.ts';
 import { isProposal, placeOf } from './queue.ts';
-import { parseLease, type Lease } from './record.ts';
+import { parseLease, parseProposal, type Lease } from './record.ts';
+import type { Sightings } from './sightings.ts';
 import type { Standing } from './standing.ts';
 import { firing, firstOf } from './watches.ts';
 
@@ -22,12 +23,20 @@ export class Campaign {
   readonly #timings: Timings;
   readonly #expiry: ExpiryWatch;
   readonly #incarnation: Incarnation;
+  readonly #sightings: Sightings;
   #reported: string | undefined;
 
-  constructor(options: ElectionOptions, standing: Standing, incarnation: Incarnation, signal: AbortSignal) {
+  constructor(
+    options: ElectionOptions,
+    standing: Standing,
+    incarnation: Incarnation,
+    sightings: Sightings,
+    signal: AbortSignal,
+  ) {
     this.#options = options;
     this.#standing = standing;
     this.#incarnation = incarnation;
+    this.#sightings = sightings;
     this.#signal = signal;
     this.#timings = timings(standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
@@ -67,6 +76,10 @@ export class Campaign {
     const found = await this.#unlessGone((o) => this.#standing.session.getWatched(this.#path(predecessor), o));
     if (found === undefined) return undefined;
     try {
+      const { lease } = this.#sightings.last ?? {};
+      if (lease?.kind === 'held') this.#sightings.meet(this.#standing.record, lease.record);
+      const proposal = parseProposal(found.node.data);
+      if (proposal.kind === 'readable') this.#sightings.meet(this.#standing.record, proposal.record);
       await firstOf(this.#options.clock, [firing(found.watch)], this.#signal);
       return undefined;
     } finally {
@@ -103,6 +116,7 @@ export class Campaign {
         // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here has deleted it.
         if (this.#standing.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
+        this.#sightings.meetLeader(this.#standing.record, lease);
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;
         const held = lease.kind === 'held' ? lease.duration : undefined;

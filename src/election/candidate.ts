@@ -1,13 +1,17 @@
 import { sleep, sleepUntil } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe, UnavailableError } from '../errors.ts';
-import type { Register, Session } from '../zookeeper/port.ts';
+import { NoNodeError } from '../zookeeper/errors.ts';
+import type { Register, Session, ZNode } from '../zookeeper/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './context.ts';
 import type { CampaignOptions, CommandRun, Election, Term } from './election.ts';
 import { Incarnation } from './incarnation.ts';
+import { Outage, type OutageFacts } from './outage.ts';
 import { timings } from './lease.ts';
+import { parseLease } from './record.ts';
 import { ElectionRegister } from './register.ts';
+import { Sightings } from './sightings.ts';
 import { Standing } from './standing.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
 import { Testament } from './testament.ts';
@@ -30,6 +34,10 @@ class ZooKeeperElection implements Election, TermHost {
   readonly #options: ElectionOptions;
   readonly testament: Testament;
   readonly #incarnation = new Incarnation();
+  readonly #sightings: Sightings;
+  readonly #outage: Outage;
+  /** Why there was no new session, when one was last asked for. */
+  #refusal: string | undefined;
   #standing: Standing | undefined;
   /** The place with whose session the base znode was last looked at. */
   #known: Standing | undefined;
@@ -40,6 +48,8 @@ class ZooKeeperElection implements Election, TermHost {
   constructor(options: ElectionOptions) {
     this.#options = options;
     this.testament = new Testament(options.sessions, options.clock, options.stop);
+    this.#sightings = new Sightings(options);
+    this.#outage = new Outage(options.clock, options.logger, () => this.#outageFacts());
   }
 
   setRuns(runs: readonly CommandRun[]): void {
@@ -103,30 +113,81 @@ class ZooKeeperElection implements Election, TermHost {
     await Promise.all(steps);
     if (this.#known !== standing) await this.#know(standing, signal);
     onPlace?.();
-    const claim = await new Campaign(this.#options, standing, this.#incarnation, signal).win();
+    const claim = await new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal).win();
     if (claim === undefined) return undefined;
+    this.#sightings.see({ kind: 'vacant' });
     this.#term = new LeaseTerm(this.#options, this, claim);
     return this.#term;
   }
 
   /** Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease. */
   async #know(standing: Standing, signal: AbortSignal): Promise<void> {
-    const { basePath, clock, leaseDuration, stop } = this.#options;
-    const stat = await standing.ask(signal, (o) => standing.session.exists(basePath, o));
+    const { clock, leaseDuration, stop } = this.#options;
+    const base = await this.#readBase(standing, signal);
+    const stat = base?.stat;
+    if (base !== undefined) this.#sightings.see(parseLease(base.data));
     const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
     // Whoever came before the base znode was made looks again once it has a proposal under it.
     if (stat !== undefined) this.#known = standing;
   }
 
+  async #readBase(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
+    try {
+      return await standing.ask(signal, (o) => standing.session.get(this.#options.basePath, o));
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      throw error;
+    }
+  }
+
   /** The session of before if it still lives, else a new one. */
   async #open(signal: AbortSignal, timeout: number): Promise<Standing> {
     if (this.#standing !== undefined && !this.#standing.session.ended.aborted) return this.#standing;
-    const session = await this.#options.sessions.open({ timeout, signal });
+    const session = await this.#newSession(signal, timeout);
     this.#standing = new Standing(session, this.#options, this.#standing === undefined);
     this.#term = undefined;
     this.#reportTimings(session.timeout);
     return this.#standing;
+  }
+
+  /** A new session, whose contact is followed from now on. */
+  async #newSession(signal: AbortSignal, timeout: number): Promise<Session> {
+    const { sessions, clock } = this.#options;
+    const begin = clock.now();
+    try {
+      const session = await sessions.open({ timeout, signal });
+      this.#refusal = undefined;
+      session.onContact(() => this.#contactChanged(session));
+      this.#contactChanged(session);
+      return session;
+    } catch (error) {
+      if (error instanceof UnavailableError) {
+        this.#refusal = describe(error);
+        this.#outage.begin(begin);
+      }
+      throw error;
+    }
+  }
+
+  #contactChanged({ contact }: Session): void {
+    if (contact.up) this.#outage.end();
+    else this.#outage.begin(contact.since);
+  }
+
+  #outageFacts(): OutageFacts {
+    const { candidate, stop } = this.#options;
+    const contact = this.#standing?.session.contact;
+    const lost = contact?.up === false ? contact.why : 'it has not answered yet';
+    const { runs, holdsLease: leads } = this.testament;
+    return {
+      why: this.#refusal ?? lost,
+      runs,
+      leads,
+      candidateId: candidate.candidateId,
+      lastLease: this.#sightings.last,
+      onLeaseLoss: stop.onLeaseLoss,
+    };
   }
 
   /** The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked against. */
@@ -146,7 +207,7 @@ class ZooKeeperElection implements Election, TermHost {
   async reopen(signal: AbortSignal): Promise<void> {
     for (let pause = REOPEN_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_REOPEN_PAUSE_MS)) {
       try {
-        const session = await this.#options.sessions.open({ timeout: this.#options.sessionTimeout, signal });
+        const session = await this.#newSession(signal, this.#options.sessionTimeout);
         this.#standing = new Standing(session, this.#options, false);
         return;
       } catch (error) {
@@ -164,6 +225,7 @@ class ZooKeeperElection implements Election, TermHost {
 
   async close(timeout: number): Promise<void> {
     this.#closing.abort(new Error('the candidate leaves the election'));
+    this.#outage.close();
     const endAt = this.#options.clock.now() + timeout;
     // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
     const settled = Promise.all([this.#campaigning, this.#term?.settle()]);

@@ -16,6 +16,8 @@ export interface Candidate {
   /** What a candidate of `run cron` serves when it leads: the schedule without its zone, and the zone's IANA name. */
   readonly schedule?: string;
   readonly timezone?: string;
+  /** Tells two commands apart and does not tell what they are. Only under the base path that is everybody's default. */
+  readonly commandDigest?: string;
 }
 
 /** Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go does. */
@@ -24,10 +26,14 @@ export interface ProposalRecord extends Candidate {
   readonly proposalTime: string;
   /** Go duration. */
   readonly sessionTimeout: string;
-  /** Only in the leader's own proposal. */
+  /** What this candidate's lease lasts when it leads. */
   readonly leaseDuration?: string;
   /** Only in the leader's own proposal. */
   readonly lastSeenTime?: string;
+  /** The candidate's `on-lease-loss`. */
+  readonly onLeaseLoss?: string;
+  /** Written when it is true. */
+  readonly mixedFleet?: boolean;
   /** What a newer or other ballot wrote besides: kept, and written back. */
   readonly unknownFields?: Readonly<Record<string, unknown>>;
 }
@@ -74,6 +80,9 @@ const FIELDS = {
   runId: 'string',
   schedule: 'string',
   timezone: 'string',
+  commandDigest: 'string',
+  onLeaseLoss: 'string',
+  mixedFleet: 'boolean',
 } as const;
 
 const TEXT_FIELDS = ['hostname', 'pid', 'proposalTime', 'sessionTimeout'] as const;
@@ -153,9 +162,9 @@ function isField(name: string): name is keyof typeof FIELDS {
   return Object.hasOwn(FIELDS, name);
 }
 
-function hasType(value: unknown, type: 'string' | 'number'): boolean {
+function hasType(value: unknown, type: 'string' | 'number' | 'boolean'): boolean {
   if (value === null) return true;
-  return type === 'string' ? typeof value === 'string' : Number.isSafeInteger(value);
+  return type === 'number' ? Number.isSafeInteger(value) : typeof value === type;
 }
 
 /** Milliseconds of a record's duration; `undefined` when there is none, or none that is positive. */

@@ -2,6 +2,7 @@ import { sleep } from '../clock.ts';
 import { NodeExistsError, NoNodeError } from '../zookeeper/errors.ts';
 import type { RequestOptions, Session } from '../zookeeper/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './context.ts';
+import { timings } from './lease.ts';
 import { sortProposals } from './queue.ts';
 import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
 import { formatDuration } from '../duration.ts';
@@ -82,11 +83,16 @@ export class Standing {
    * for by its owner, and whatever this session has in the queue beyond one proposal is deleted, so that no ghost blocks it.
    */
   async propose(signal: AbortSignal): Promise<void> {
-    const { candidate, clock, sessionTimeout } = this.#options;
+    const { candidate, clock, sessionTimeout, leaseDuration, stop, mixedFleet } = this.#options;
+    const granted = this.session.timeout || sessionTimeout;
+    const rules = timings(granted, leaseDuration, stop.onLeaseLoss);
     const record: ProposalRecord = {
       ...candidate,
       proposalTime: formatGoTime(clock.wall()),
-      sessionTimeout: formatDuration(this.session.timeout || sessionTimeout),
+      sessionTimeout: formatDuration(granted),
+      leaseDuration: formatDuration(rules.leaseDuration),
+      onLeaseLoss: stop.onLeaseLoss,
+      ...(mixedFleet && { mixedFleet }),
     };
     for (;;) {
       signal.throwIfAborted();

@@ -36,6 +36,15 @@ export class Testament {
     this.#rules = rules;
   }
 
+  /** How many runs live. */
+  get runs(): number {
+    return this.#runs.length;
+  }
+
+  get holdsLease(): boolean {
+    return this.#holding !== undefined;
+  }
+
   /** The run that was started last, of those that live. */
   get latestRun(): CommandRun | undefined {
     return this.#runs.at(-1);

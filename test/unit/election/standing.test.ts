@@ -82,6 +82,7 @@ function place(session: QueueSession): Standing {
     basePath: BASE,
     candidate: { candidateId: 'a', hostname: 'a', pid: '1' },
     sessionTimeout: 60_000,
+    stop: { onLeaseLoss: 'keep' },
   };
   return new Standing(session as unknown as Session, options as unknown as ElectionOptions, true);
 }
