@@ -1,11 +1,12 @@
 /** `ballot info`: who leads, who stands, the last runs, and what is odd about it. Reads only. */
 import { systemClock } from '../clock.ts';
-import { inspect, readRegister } from '../election/inspect.ts';
+import { inspect, neighbourhood, readRegister } from '../election/inspect.ts';
 import { electionReport } from '../election/status.ts';
 import type { Logger } from '../observe/logger.ts';
 import { LEDGER, parseLedger } from '../schedule/ledger.ts';
 import type { ReportContext } from './context.ts';
 import { look, report } from './look.ts';
+import { isDeserted, wasNeverHeld, withNotesOnNobody } from './nobody.ts';
 import { render } from './render.ts';
 import { leadingTerm, runDocuments } from './runs.ts';
 import { servedSchedule, withScheduleNotes } from './schedules.ts';
@@ -23,10 +24,12 @@ export function info(context: ReportContext): Promise<number> {
 
 /** The report as text, in the format asked for. Throws as `info` does. */
 export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
-  const [snapshot, data] = await look(context, logger, systemClock, (inspection) =>
-    Promise.all([inspect(inspection), readRegister(inspection, LEDGER)]),
-  );
-  const election = withScheduleNotes(electionReport(snapshot));
+  const [snapshot, data, around] = await look(context, logger, systemClock, async (inspection) => {
+    const [found, register] = await Promise.all([inspect(inspection), readRegister(inspection, LEDGER)]);
+    const isNew = isDeserted(electionReport(found)) && wasNeverHeld(found);
+    return [found, register, isNew ? await neighbourhood(inspection) : undefined] as const;
+  });
+  const election = withNotesOnNobody(withScheduleNotes(electionReport(snapshot)), snapshot, around);
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });

@@ -36,6 +36,7 @@ async function yaml(report: ElectionReport, runs: readonly RunDocument[], schedu
     lease: report.lease && leaseDocument(report.lease),
     runs,
     schedule,
+    notes: report.notes,
   });
   return stringifyYaml(document);
 }
@@ -47,6 +48,7 @@ function jsonDocument(report: ElectionReport, runs: readonly RunDocument[], sche
     ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
     ...(runs.length === 0 ? {} : { runs }),
     ...(schedule === undefined ? {} : { schedule }),
+    ...(report.notes === undefined ? {} : { notes: report.notes }),
   };
 }
 
@@ -102,6 +104,7 @@ function table(report: ElectionReport, runs: readonly RunDocument[], schedule: S
   const last = [
     ...(runs.length === 0 ? [] : [runsLine(runs)]),
     ...(schedule === undefined ? [] : [scheduleLine(schedule)]),
+    ...(report.notes ?? []).map(printable),
   ];
   if (report.lease === undefined) return ['nobody leads, nobody stands', ...last, ''].join('\n');
   const { leader } = report;

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { NoNodeError } from '../zookeeper/errors.ts';
 import type { Session, ZNode } from '../zookeeper/port.ts';
 import { untilAnswered } from './context.ts';
-import { sortProposals } from './queue.ts';
+import { isProposal, sortProposals } from './queue.ts';
 import { heartbeatDoubt, type Snapshot } from './reading.ts';
 import { firing, firstOf } from './watches.ts';
 
@@ -47,6 +47,22 @@ async function takeSnapshot({ session, clock, basePath, signal }: Inspection): P
   const [base, ...nodes] = await Promise.all([read(basePath), ...names.map((name) => read(`${prefix}/${name}`))]);
   const proposals = names.map((name, index) => ({ name, node: nodes[index] }));
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
+}
+
+/** What exists near an election that is not there: a path, and the names below it in order. */
+export interface Neighbourhood {
+  readonly path: string;
+  readonly names: readonly string[];
+}
+
+/** The base path itself, or the nearest parent of it that exists. Proposals are left out. Throws as `inspect` does. */
+export async function neighbourhood({ session, clock, basePath, signal }: Inspection): Promise<Neighbourhood> {
+  for (let path = basePath; ; path = path.slice(0, path.lastIndexOf('/')) || '/') {
+    const children = await orGone(untilAnswered(clock, session, signal, (options) => session.children(path, options)));
+    const names = children?.filter((name) => !isProposal(name) && !(path === '/' && name === 'zookeeper'));
+    if (names !== undefined) return { path, names: names.sort() };
+    if (path === '/') return { path, names: [] };
+  }
 }
 
 /** The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as `inspect` does. */

@@ -53,6 +53,8 @@ export interface ElectionReport {
   readonly candidates: readonly CandidateReport[];
   /** `undefined` when there is nothing to say: nobody leads and nobody stands. */
   readonly lease: LeaseReport | undefined;
+  /** What is to be said of the election as a whole. */
+  readonly notes?: readonly string[];
 }
 
 /** What is to be said about an election. Never throws, whatever the znodes hold. */

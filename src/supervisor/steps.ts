@@ -44,7 +44,16 @@ export function standLater(base: Counts, plan: Plan, now: number, delay: number)
   if (delay <= 0) return stand(base, plan, now);
   const due = now + delay;
   const candidacy = { campaign: 0, since: due, giveUpAt: giveUpAfter(due, plan), failures: 0, placed: false };
-  return waitToCampaign(base, candidacy, due);
+  const later = waitToCampaign(base, candidacy, due);
+  return base.failedRuns === 0 ? later : after([pauseNote(base, delay)], later);
+}
+
+/** Meanwhile this candidate is in no queue: nothing else tells that it is there. */
+function pauseNote({ failedRuns }: Counts, delay: number): Effect {
+  return note('info', 'pausing after failed runs: out of the queue until this candidate stands again by itself', {
+    pauseMs: Math.round(delay),
+    failures: failedRuns,
+  });
 }
 
 export function waitToCampaign(base: Counts, candidacy: Candidacy, due: number): Step {

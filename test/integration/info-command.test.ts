@@ -53,14 +53,19 @@ const at = (base: string): string[] => ['--zookeeper-servers', zookeeper.connect
 
 describe('ballot info', () => {
   it('prints an empty election and exits with 0', async () => {
-    expect(await ballot(...at('/nobody'))).toMatchObject({ code: 0, stdout: '{}\n', stderr: '' });
-    expect(await ballot(...at('/nobody'), '-o', 'json')).toMatchObject({
+    const notes = [
+      'there is no znode /rubish: no election was ever held there, or somebody has deleted it',
+      'the nearest path that exists is /rubbish',
+    ];
+    const yaml = await ballot(...at('/rubish'));
+    expect(yaml).toMatchObject({ code: 0, stderr: '' });
+    expect(parse(yaml.stdout)).toEqual({ notes });
+    const json = await ballot(...at('/rubish'), '-o', 'json');
+    expect(json).toMatchObject({ code: 0 });
+    expect(JSON.parse(json.stdout)).toEqual({ leader: {}, candidates: [], notes });
+    expect(await ballot(...at('/rubish'), '-o', 'table')).toMatchObject({
       code: 0,
-      stdout: '{\n    "leader": {},\n    "candidates": []\n}\n',
-    });
-    expect(await ballot(...at('/nobody'), '-o', 'table')).toMatchObject({
-      code: 0,
-      stdout: 'nobody leads, nobody stands\n',
+      stdout: ['nobody leads, nobody stands', ...notes, ''].join('\n'),
     });
   });
 
