@@ -4,7 +4,8 @@
  */
 import { formatDuration } from '../duration.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './reading.ts';
-import type { Candidate, Lease } from './record.ts';
+import { areNamesakes, differences, isOfGo, type Difference } from './differences.ts';
+import type { Candidate, Lease, ProposalRecord } from './record.ts';
 
 /** One candidate as its proposal names it; an empty text was not there to be read. */
 export interface CandidateReport {
@@ -107,7 +108,11 @@ function candidateReport(reading: Reading, index: number): CandidateReport {
     // Never the record's own word for it: a Go candidate that stands again writes the path of its former proposal.
     proposalNode: own.path,
     sessionTimeout: record?.sessionTimeout ?? '',
-    notes: [...claimNotes(reading, index), ...proposalNotes(reading, index)],
+    notes: [
+      ...claimNotes(reading, index),
+      ...proposalNotes(reading, index),
+      ...(record === undefined ? [] : peerNotes(reading, index, record)),
+    ],
     ...scheduleOf(record ?? {}),
   };
 }
@@ -165,6 +170,39 @@ function proposalNotes(reading: Reading, index: number): string[] {
     if (earlier !== undefined) notes.push(`same session as ${earlier.name}: one of the two is a ghost`);
   }
   return notes;
+}
+
+/** How a candidate differs from those that it stands with. */
+function peerNotes(reading: Reading, index: number, own: ProposalRecord): string[] {
+  const peers = reading.proposals.flatMap(({ name, proposal }, at) =>
+    proposal?.kind === 'readable' && at !== index ? [{ name, record: proposal.record }] : [],
+  );
+  const leader = reading.lease.kind === 'held' ? reading.lease.record : undefined;
+  const first = peers.find(({ record }) => record.onLeaseLoss !== undefined)?.record;
+  const reference = leader ?? (index === 0 ? undefined : first);
+  const namesakes = peers
+    .filter(({ record }) => areNamesakes(own, record))
+    .map(({ name, record }) => `candidate id is also that of ${name} on ${record.hostname}`);
+  const unprepared = isOfGo(own) ? peers.find(({ record }) => standsWithoutMixedFleet(record)) : undefined;
+  const go = unprepared && `is of Go's ballot, and ${whose(unprepared.record)} stands without mixed-fleet`;
+  return [
+    ...(reference === undefined ? [] : differences(own, reference).map((found) => differenceNote(found, reference))),
+    ...namesakes,
+    ...(go === undefined ? [] : [go]),
+  ];
+}
+
+function differenceNote({ setting, others }: Difference, reference: ProposalRecord): string {
+  const value = setting === 'command' ? 'two jobs stand in one election' : others;
+  return `${setting} differs from that of ${whose(reference)}: ${value}`;
+}
+
+function standsWithoutMixedFleet(record: ProposalRecord): boolean {
+  return record.onLeaseLoss !== undefined && record.mixedFleet !== true;
+}
+
+function whose({ candidateId, hostname }: ProposalRecord): string {
+  return `${candidateId} on ${hostname}`;
 }
 
 function describeData(why: string, excerpt: string): string {

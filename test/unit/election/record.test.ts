@@ -94,6 +94,13 @@ describe('records that we write', () => {
     expect(readAsGo(bytes)).toMatchObject({ candidateId: 'c' });
   });
 
+  it('say what all candidates should have in common, after all others; the reader of Go passes over it', () => {
+    const common = { ...ours, commandDigest: '0f', onLeaseLoss: 'keep', mixedFleet: true };
+    expect(String(encodeLease(common))).toMatch(/,"commandDigest":"0f","onLeaseLoss":"keep","mixedFleet":true\}$/);
+    expect(heldRecord(encodeLease(common))).toEqual(common);
+    expect(readAsGo(encodeLease(common))).toMatchObject({ candidateId: 'c' });
+  });
+
   it('are accepted by the reader of Go', () => {
     expect(readAsGo(encodeLease(ours))).toMatchObject({ candidateId: 'c', pid: '1743', sessionTimeout: '5s' });
     const { proposalNode: _, fencingToken: __, runId: ___, ...proposal } = ours;

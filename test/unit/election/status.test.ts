@@ -255,3 +255,53 @@ describe('a heartbeat is doubted', () => {
     expect(doubt({ base: lease(3, 'a', { age: 9000, record: { sessionTimeout: '?' } }) })).toBeUndefined();
   });
 });
+
+describe('candidates that differ in what all should have in common', () => {
+  const notes = (fields: Partial<Snapshot>): string[][] =>
+    electionReport(snapshot(fields)).candidates.map((candidate) =>
+      candidate.notes.filter((note) => /differs|is also|Go's/.test(note)),
+    );
+  const settings = { onLeaseLoss: 'keep', leaseDuration: '5s', commandDigest: '01' };
+  const others = { onLeaseLoss: 'stop', leaseDuration: '9s', commandDigest: '02' };
+  const differing = [
+    'on-lease-loss differs from that of a on host-a: keep',
+    'lease-duration differs from that of a on host-a: 5s',
+    'command differs from that of a on host-a: two jobs stand in one election',
+  ];
+  const proposals = [
+    proposal(3, 'a', { record: settings }),
+    proposal(4, 'b', { record: settings }),
+    proposal(5, 'c', { record: others }),
+  ];
+
+  it('are noted, after all else, against the leader', () => {
+    const base = lease(3, 'a', { record: settings });
+    expect(notes({ base, proposals })).toEqual([[], [], differing]);
+    expect(electionReport(snapshot({ base, proposals })).candidates[2]?.notes.slice(-3)).toEqual(differing);
+  });
+
+  it('are noted against the first in the queue where nobody leads', () => {
+    expect(notes({ base: vacant, proposals })).toEqual([[], [], differing]);
+  });
+
+  it('are noted where two have one id', () => {
+    const twins = [proposal(3, 'a'), proposal(4, 'a', { record: { hostname: 'host-z' } }), proposal(5, 'b')];
+    expect(notes({ base: vacant, proposals: twins })).toEqual([
+      [`candidate id is also that of ${nameOf(4)} on host-z`],
+      [`candidate id is also that of ${nameOf(3)} on host-a`],
+      [],
+    ]);
+  });
+
+  it("are noted where Go's stand with one of ours that was not told of them", () => {
+    const go = proposal(3, 'g', { record: { proposalTime: '2026-11-21 11:59:00.5 +0000 UTC m=+1.95' } });
+    const told = proposal(4, 'b', { record: { ...settings, mixedFleet: true } });
+    const untold = proposal(5, 'c', { record: settings });
+    expect(notes({ base: vacant, proposals: [go, told] })).toEqual([[], []]);
+    expect(notes({ base: vacant, proposals: [go, told, untold] })).toEqual([
+      ["is of Go's ballot, and c on host-c stands without mixed-fleet"],
+      [],
+      [],
+    ]);
+  });
+});
