@@ -5,8 +5,8 @@ import { electionReport } from '../election/status.ts';
 import type { Logger } from '../observe/logger.ts';
 import { LEDGER, parseLedger } from '../schedule/ledger.ts';
 import type { ReportContext } from './context.ts';
-import { look, report } from './look.ts';
-import { isDeserted, wasNeverHeld, withNotesOnNobody } from './nobody.ts';
+import { look, notesOnServers, report } from './look.ts';
+import { isDeserted, wasNeverHeld, notesOnNobody } from './nobody.ts';
 import { render } from './render.ts';
 import { leadingTerm, runDocuments } from './runs.ts';
 import { servedSchedule, withScheduleNotes } from './schedules.ts';
@@ -24,12 +24,17 @@ export function info(context: ReportContext): Promise<number> {
 
 /** The report as text, in the format asked for. Throws as `info` does. */
 export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
-  const [snapshot, data, around] = await look(context, logger, systemClock, async (inspection) => {
-    const [found, register] = await Promise.all([inspect(inspection), readRegister(inspection, LEDGER)]);
-    const isNew = isDeserted(electionReport(found)) && wasNeverHeld(found);
-    return [found, register, isNew ? await neighbourhood(inspection) : undefined] as const;
+  const [snapshot, data, servers, around] = await look(context, logger, systemClock, async (inspection) => {
+    const [found, ...others] = await Promise.all([
+      inspect(inspection),
+      readRegister(inspection, LEDGER),
+      notesOnServers(context, systemClock, inspection.signal),
+    ]);
+    const isNew = isDeserted(found) && wasNeverHeld(found);
+    return [found, ...others, isNew ? await neighbourhood(inspection) : undefined] as const;
   });
-  const election = withNotesOnNobody(withScheduleNotes(electionReport(snapshot)), snapshot, around);
+  const notes = [...notesOnNobody(snapshot, around), ...servers];
+  const election = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && { notes }) };
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });

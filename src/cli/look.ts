@@ -10,6 +10,7 @@ import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Session } from '../zookeeper/port.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
+import { deadServers } from '../zookeeper/survey.ts';
 import { tellConfiguration, type ReportContext } from './context.ts';
 import { print } from './print.ts';
 
@@ -75,6 +76,17 @@ export async function look<T>(
     cancel();
     await session.close(closing);
   }
+}
+
+/** How long a server may take to accept a connection before it is said not to serve, ms. */
+const SERVER_WITHIN_MS = 1_000;
+
+/** A note on each of several servers that does not serve at this moment. Throws the signal's reason when aborted. */
+export async function notesOnServers({ config }: ReportContext, clock: Clock, signal: AbortSignal): Promise<string[]> {
+  const { zookeeperServers: servers } = config;
+  if (servers.length < 2) return [];
+  const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal);
+  return dead.map(({ name, why }) => `ZooKeeper server ${name} does not serve: ${why}`);
 }
 
 function noAnswer({ config, timeout }: ReportContext, cause: Error): UnavailableError {

@@ -2,14 +2,13 @@
 import { nearest } from '../config/nearest.ts';
 import type { Neighbourhood } from '../election/inspect.ts';
 import type { Snapshot } from '../election/reading.ts';
-import type { ElectionReport } from '../election/status.ts';
 
 /** So many names are listed at most. */
 const LISTED = 5;
 
 /** Whether nobody leads and nobody stands. */
-export function isDeserted({ lease }: ElectionReport): boolean {
-  return lease === undefined;
+export function isDeserted({ base, proposals }: Snapshot): boolean {
+  return proposals.length === 0 && (base === undefined || base.data.length === 0);
 }
 
 /** Whether nobody has ever led here: the first claim changes the version of the base znode. */
@@ -17,22 +16,15 @@ export function wasNeverHeld({ base }: Snapshot): boolean {
   return base === undefined || base.stat.version === 0;
 }
 
-/** The report with notes on why nobody may be there. `around`: what exists near an election that was never held. */
-export function withNotesOnNobody(
-  report: ElectionReport,
-  snapshot: Snapshot,
-  around: Neighbourhood | undefined,
-): ElectionReport {
-  if (!isDeserted(report)) return report;
+/** Notes on why nobody may be there; none where somebody is. `around`: what exists near an election that was never held. */
+export function notesOnNobody(snapshot: Snapshot, around: Neighbourhood | undefined): string[] {
+  if (!isDeserted(snapshot)) return [];
   if (around === undefined || !wasNeverHeld(snapshot))
-    return {
-      ...report,
-      notes: ['a candidate that pauses after a failed run is not shown, and stands again by itself'],
-    };
+    return ['a candidate that pauses after a failed run is not shown, and stands again by itself'];
   const { base, basePath } = snapshot;
   const missing = `there is no znode ${basePath}: no election was ever held there, or somebody has deleted it`;
   const unused = `no election was ever held at ${basePath}`;
-  return { ...report, notes: [base === undefined ? missing : unused, nearestNote(basePath, around)] };
+  return [base === undefined ? missing : unused, nearestNote(basePath, around)];
 }
 
 function nearestNote(basePath: string, { path, names }: Neighbourhood): string {

@@ -11,6 +11,7 @@ import type { KeeperProcess } from './fork.ts';
 import { KeptSession } from './kept-session.ts';
 import { Keepers } from './keepers.ts';
 import type { RequestOptions, Session, SessionOpener } from './port.ts';
+import { ServerSurvey } from './survey.ts';
 
 export interface SessionsOptions {
   readonly servers: readonly ServerAddress[];
@@ -29,6 +30,7 @@ export interface SessionsOptions {
 export function zookeeperSessions(options: SessionsOptions): SessionOpener {
   const { servers, sessionTimeout, keeperPath, firstKeeper, clock, logger, debug } = options;
   const keepers = new Keepers(() => forkKeeper(keeperPath), clock, firstKeeper);
+  const survey = new ServerSurvey(servers, clock, logger);
   const context: AttachContext = {
     addresses: new Addresses(servers, clock),
     keepers,
@@ -38,7 +40,11 @@ export function zookeeperSessions(options: SessionsOptions): SessionOpener {
     logger,
   };
   return {
-    open: (request) => open(context, request),
+    async open(request) {
+      const session = await open(context, request);
+      void survey.look(session.ended);
+      return session;
+    },
     bequeath: (will) => keepers.bequeath(will),
   };
 }

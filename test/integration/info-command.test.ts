@@ -69,6 +69,14 @@ describe('ballot info', () => {
     });
   });
 
+  it('notes one of several servers that does not serve', async () => {
+    const [closed] = (await freePorts(1)) as [number];
+    const servers = `127.0.0.1:${closed},${zookeeper.connectString}`;
+    const { stdout } = await ballot('--zookeeper-servers', servers, '--zookeeper-base-path', '/rubbish', '-o', 'json');
+    const { notes } = JSON.parse(stdout) as { notes: string[] };
+    expect(notes).toEqual([`ZooKeeper server 127.0.0.1:${closed} does not serve: connection refused`]);
+  });
+
   it('keeps stdout for the report: the most talkative log goes to stderr', async () => {
     const { code, stdout, stderr } = await ballot(...at('/rubbish'), '--debug', '--log-level', 'trace');
     expect(code).toBe(0);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { ClientMissingError, SessionEndedError } from '../../src/zookeeper/errors.ts';
 import { forkKeeper } from '../../src/zookeeper/fork.ts';
@@ -47,6 +48,20 @@ describe('opening a session', () => {
     zk.reattach('the test wants to see the rotation');
     await zk.exists('/', { timeout: 3000 });
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
+  });
+
+  it('warns of one of several servers that never answers, once there has been time to look', async () => {
+    const [closed] = (await freePorts(1)) as [number];
+    const soon: Clock['at'] = (at, callback) =>
+      systemClock.at(at - systemClock.now() > 12_000 ? systemClock.now() : at, callback);
+    const { opener, lines } = sessionsAt([local(closed), ...serversOf(zookeeper)], {
+      clock: { ...systemClock, at: soon },
+    });
+    const zk = await opener.open({ timeout: 5000 });
+    cleanUp.push(() => zk.close(1000));
+    const warnings = (): unknown[] => lines.filter(({ message }) => message.includes('does not serve, others do'));
+    await poll(() => warnings().length > 0, { what: 'a warning of the server that never answers' });
+    expect(warnings()).toMatchObject([{ level: 'warn', fields: { address: `127.0.0.1:${closed}` } }]);
   });
 
   it('takes a host name with more than one address', async () => {

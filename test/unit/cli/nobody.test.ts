@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { withNotesOnNobody } from '../../../src/cli/nobody.ts';
+import { notesOnNobody } from '../../../src/cli/nobody.ts';
 import { render } from '../../../src/cli/render.ts';
 import type { Neighbourhood } from '../../../src/election/inspect.ts';
 import { electionReport } from '../../../src/election/status.ts';
-import { proposal, snapshot, znode } from '../../support/snapshots.ts';
+import { lease, proposal, snapshot, znode } from '../../support/snapshots.ts';
 
 const BASE = '/jobs/reprot';
 const missing = `there is no znode ${BASE}: no election was ever held there, or somebody has deleted it`;
 
-function notesOf(fields: Parameters<typeof snapshot>[0], around?: Neighbourhood): readonly string[] | undefined {
-  const found = snapshot({ basePath: BASE, ...fields });
-  return withNotesOnNobody(electionReport(found), found, around).notes;
-}
+const notesOf = (fields: Parameters<typeof snapshot>[0], around?: Neighbourhood): readonly string[] =>
+  notesOnNobody(snapshot({ basePath: BASE, ...fields }), around);
 
 describe('an election that was never held', () => {
   it.each<[string, Neighbourhood, string]>([
@@ -25,8 +23,8 @@ describe('an election that was never held', () => {
     const few = { path: '/jobs', names: ['backup'] };
     expect(notesOf({}, few)).toEqual([missing, 'below /jobs there are: backup']);
     const many = { path: '/jobs', names: ['a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'] };
-    expect(notesOf({}, many)?.[1]).toBe('below /jobs there are: a1, a2, a3, a4, a5, and 2 more');
-    expect(notesOf({}, { path: '/', names: [] })?.[1]).toBe('/ exists, and there is nothing below it');
+    expect(notesOf({}, many)[1]).toBe('below /jobs there are: a1, a2, a3, a4, a5, and 2 more');
+    expect(notesOf({}, { path: '/', names: [] })[1]).toBe('/ exists, and there is nothing below it');
   });
 
   it('may have a znode: that of a folder of elections', () => {
@@ -49,7 +47,8 @@ describe('an election that nobody stands in any more', () => {
 
 describe('an election in which somebody stands', () => {
   it('has no such notes', () => {
-    expect(notesOf({ base: znode(''), proposals: [proposal(1, 'a')] })).toBeUndefined();
+    expect(notesOf({ base: znode(''), proposals: [proposal(1, 'a')] })).toEqual([]);
+    expect(notesOf({ base: lease(1, 'a') })).toEqual([]);
   });
 });
 
