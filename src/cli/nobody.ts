@@ -16,7 +16,9 @@ export function wasNeverHeld({ base }: Snapshot): boolean {
   return base === undefined || base.stat.version === 0;
 }
 
-/** Notes on why nobody may be there; none where somebody is. `around`: what exists near an election that was never held. */
+/**
+ * Notes on why nobody may be there; none where somebody is. `around`: what exists near an election that was never held.
+ */
 export function notesOnNobody(snapshot: Snapshot, around: Neighbourhood | undefined): string[] {
   if (!isDeserted(snapshot)) return [];
   if (around === undefined || !wasNeverHeld(snapshot))

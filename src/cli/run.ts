@@ -171,8 +171,8 @@ async function supervise(
 }
 
 /**
- * Tells two jobs apart that stand in one election because neither has chosen a base path. 32 bits are enough for that, and too few to find an
- * argument that is secret by trying: many texts have the same.
+ * Tells two jobs apart that stand in one election because neither has chosen a base path. 32 bits are enough for that.
+ * They are too few to find a secret argument by trying: many texts have the same digest.
  */
 function digestOnSharedPath({ command, config }: RunContext): { readonly commandDigest?: string } {
   if (config.zookeeperBasePath !== defaultOf('zookeeperBasePath')) return {};

@@ -18,8 +18,8 @@ const ADVICE: Readonly<Record<Difference['setting'], string>> = {
 };
 
 /**
- * What a candidate learns of the others on its way through the queue: who led last, and which of them is not as it ought to be. Each finding is
- * logged once.
+ * What a candidate learns of the others on its way through the queue: who led last, and which of them is not as it
+ * ought to be. Each finding is logged once.
  */
 export class Sightings {
   readonly #options: ElectionOptions;

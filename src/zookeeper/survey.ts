@@ -11,16 +11,19 @@ export interface DeadServer {
   readonly why: string;
 }
 
-/** Before the first look, so that it costs the start nothing, and between the two: a server that is being restarted is back by then. Milliseconds. */
+/** Before the first look, ms: it costs the start nothing. */
 const SURVEY_AFTER_MS = 15_000;
+
+/** Between the two looks, ms: a server that is being restarted is back by then. */
 const SURVEY_AGAIN_AFTER_MS = 60_000;
 
 /** For one connection, ms. */
 const PROBE_MS = 2_000;
 
 /**
- * Asks each server once, all at the same time, and returns those that do not serve. One that is silent, or closes the connection, has the benefit
- * of the doubt: it may know no four-letter words. `timeout` for each connection, ms. Rejects with the signal's reason when aborted.
+ * Asks each server once, all at the same time, and returns those that do not serve. One that is silent, or closes the
+ * connection, has the benefit of the doubt: it may know no four-letter words. `timeout` for each connection, ms.
+ * Rejects with the signal's reason when aborted.
  */
 export async function deadServers(
   servers: readonly ServerAddress[],
@@ -45,8 +48,8 @@ export async function deadServers(
 }
 
 /**
- * Looks whether each of several servers serves: nobody notices one that does not before it is needed. Looks twice, and warns once of each server that
- * served neither time while others did.
+ * Looks whether each of several servers serves: nobody notices one that does not before it is needed. Looks twice, and
+ * warns once of each server that served neither time while others did.
  */
 export class ServerSurvey {
   readonly #servers: readonly ServerAddress[];

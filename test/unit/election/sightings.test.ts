@@ -79,7 +79,7 @@ describe('a candidate of the same id', () => {
     duration: 5000,
   });
   const finding = (fields: object): Met['warned'] => [
-    [expect.stringMatching(/same candidate id/) as unknown as string, { candidate: 'a', ...fields }],
+    [expect.stringMatching(/same candidate id/) as string, { candidate: 'a', ...fields }],
   ];
 
   it('on another host is warned of once', () => {

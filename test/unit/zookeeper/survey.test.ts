@@ -28,7 +28,10 @@ const REFUSED = 'connection refused';
 function hurried(onPause: () => Promise<unknown> = () => Promise.resolve()): Clock {
   const at: Clock['at'] = (when, callback) => {
     if (when - systemClock.now() < 5_000) return systemClock.at(when, callback);
-    void onPause().then(callback);
+    void (async () => {
+      await onPause();
+      callback();
+    })();
     return () => undefined;
   };
   return { ...systemClock, at };
