@@ -34,7 +34,10 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
     return [found, ...others, isNew ? await neighbourhood(inspection) : undefined] as const;
   });
   const notes = [...notesOnNobody(snapshot, around), ...servers];
-  const election = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && { notes }) };
+  // A report of nobody is `{}`, as Go's ballot prints it: programs look for that.
+  const apart = isDeserted(snapshot) && context.output !== 'table';
+  if (apart) for (const note of notes) logger.info('nobody leads, nobody stands', { note });
+  const election = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && !apart && { notes }) };
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });

@@ -253,13 +253,10 @@ describe('ballot info', () => {
 
   it('says nothing of runs where there is no ledger, and says on stderr that one cannot be read', async () => {
     const empty = await ledgerWith('');
-    const none = await ballot('info', ...at(empty));
-    expect(none).toMatchObject({ code: 0, stderr: '' });
-    expect(Object.keys(parse(none.stdout) as object)).toEqual(['notes']);
+    expect(await ballot('info', ...at(empty))).toMatchObject({ code: 0, stdout: '{}\n' });
     const rubbish = await ledgerWith('rubbish');
     const { code, stdout, stderr } = await ballot('info', ...at(rubbish));
-    expect(code).toBe(0);
-    expect(Object.keys(parse(stdout) as object)).toEqual(['notes']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '{}\n' });
     expect(stderr).toContain('the ledger of runs cannot be read');
   });
 });

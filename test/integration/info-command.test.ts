@@ -58,11 +58,12 @@ describe('ballot info', () => {
       'the nearest path that exists is /rubbish',
     ];
     const yaml = await ballot(...at('/rubish'));
-    expect(yaml).toMatchObject({ code: 0, stderr: '' });
-    expect(parse(yaml.stdout)).toEqual({ notes });
-    const json = await ballot(...at('/rubish'), '-o', 'json');
-    expect(json).toMatchObject({ code: 0 });
-    expect(JSON.parse(json.stdout)).toEqual({ leader: {}, candidates: [], notes });
+    expect(yaml).toMatchObject({ code: 0, stdout: '{}\n' });
+    for (const note of notes) expect(yaml.stderr).toContain(note);
+    expect(await ballot(...at('/rubish'), '-o', 'json')).toMatchObject({
+      code: 0,
+      stdout: '{\n    "leader": {},\n    "candidates": []\n}\n',
+    });
     expect(await ballot(...at('/rubish'), '-o', 'table')).toMatchObject({
       code: 0,
       stdout: ['nobody leads, nobody stands', ...notes, ''].join('\n'),
@@ -72,9 +73,8 @@ describe('ballot info', () => {
   it('notes one of several servers that does not serve', async () => {
     const [closed] = (await freePorts(1)) as [number];
     const servers = `127.0.0.1:${closed},${zookeeper.connectString}`;
-    const { stdout } = await ballot('--zookeeper-servers', servers, '--zookeeper-base-path', '/rubbish', '-o', 'json');
-    const { notes } = JSON.parse(stdout) as { notes: string[] };
-    expect(notes).toEqual([`ZooKeeper server 127.0.0.1:${closed} does not serve: connection refused`]);
+    const { stdout } = await ballot('--zookeeper-servers', servers, '--zookeeper-base-path', '/rubbish', '-o', 'table');
+    expect(stdout).toContain(`ZooKeeper server 127.0.0.1:${closed} does not serve: connection refused`);
   });
 
   it('keeps stdout for the report: the most talkative log goes to stderr', async () => {
