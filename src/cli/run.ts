@@ -76,6 +76,7 @@ async function supervise(
   const { config, env } = context;
   refuseOwnElection(config, env);
   const bytes = variablesOfBytes(env);
+  const overlapping = served !== undefined && config.concurrency === 'allow';
   // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and would compile them again when every millisecond counts
   // (measured with five candidates: 13.4 ms a handover with, 11.4 ms without).
   setFlagsFromString('--no-flush-bytecode');
@@ -86,6 +87,7 @@ async function supervise(
     candidateId: config.candidateId,
     fd: 1,
     debug: config.debug,
+    runIds: config.logRunId || overlapping,
     env,
   });
   tellConfiguration(context, logger);
@@ -138,7 +140,7 @@ async function supervise(
             cgroups,
             report: (message, fields) => logger.error(message, { runId: identity.runId, ...fields }),
           },
-          logger,
+          logger.outputOf(identity.runId),
           clock,
         ),
       clock,

@@ -31,6 +31,7 @@ export interface RunConfig extends GlobalConfig {
   readonly onElectionFailure: ElectionFailurePolicy;
   readonly onLeaseLoss: LeaseLossPolicy;
   readonly wrapChildLogs: boolean;
+  readonly logRunId: boolean;
   readonly killAfter: number;
   readonly stopSignal: NodeJS.Signals;
   readonly onHangup: HangupPolicy;

@@ -158,6 +158,13 @@ export const options: Table = {
     inGo: true,
     help: "log the command's output line by line; false: its stdout and stderr are ballot's own",
   },
+  logRunId: {
+    scope: 'run',
+    kind: boolean,
+    default: 'false',
+    inGo: false,
+    help: 'in human, name the run on each wrapped line of its output; with concurrency=allow, json and raw it always is',
+  },
   killAfter: {
     scope: 'run',
     kind: duration('0s', '24h'),

@@ -25,6 +25,7 @@ export class Campaign {
   readonly #incarnation: Incarnation;
   readonly #sightings: Sightings;
   #reported: string | undefined;
+  #outlook = 'its place in the queue is not known yet';
 
   constructor(
     options: ElectionOptions,
@@ -40,6 +41,11 @@ export class Campaign {
     this.#signal = signal;
     this.#timings = timings(standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
+  }
+
+  /** In words: what is waited for. */
+  get outlook(): string {
+    return this.#outlook;
   }
 
   /**
@@ -71,6 +77,7 @@ export class Campaign {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
     if (predecessors.length === 1) return this.#standBehind(predecessor);
+    this.#outlook = `${predecessors.length} candidates stand before this one in the queue`;
     this.#report('standing by in the queue', { before: predecessors.length });
     // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal: that makes this candidate the next in line.
     const found = await this.#unlessGone((o) => this.#standing.session.getWatched(this.#path(predecessor), o));
@@ -162,6 +169,7 @@ export class Campaign {
   }
 
   #reportLease(lease: Lease, node: ZNode, mayExpire: boolean): void {
+    this.#outlook = outlookOn(lease);
     if (lease.kind === 'unreadable') {
       const { why, excerpt } = lease;
       this.#report(
@@ -198,6 +206,17 @@ export class Campaign {
 
   #path(name: string): string {
     return `${this.#options.basePath}/${name}`;
+  }
+}
+
+function outlookOn(lease: Lease): string {
+  switch (lease.kind) {
+    case 'held':
+      return `${lease.record.candidateId} leads, on host ${lease.record.hostname}`;
+    case 'unreadable':
+      return `the lease cannot be read (${lease.why}), and is waited for until it has run out`;
+    case 'vacant':
+      return 'nobody leads: the lease is vacant, and another candidate or a wiped election is waited for';
   }
 }
 

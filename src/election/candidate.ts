@@ -25,6 +25,8 @@ const LONGEST_REOPEN_PAUSE_MS = 5_000;
 /** Of the time that an end may take, this share is kept for closing the session. */
 const SHARE_TO_CLOSE = 0.25;
 
+const NO_PLACE = 'this candidate has no place in the queue yet';
+
 /** A candidate's part in an election on ZooKeeper. Nothing is opened before the first campaign. */
 export function createElection(options: ElectionOptions): Election {
   return new ZooKeeperElection(options);
@@ -43,6 +45,9 @@ class ZooKeeperElection implements Election, TermHost {
   #known: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
+  #campaign: Campaign | undefined;
+  /** Why the latest campaign failed. */
+  #failure: string | undefined;
   readonly #closing = new AbortController();
 
   constructor(options: ElectionOptions) {
@@ -71,12 +76,22 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   campaign(options: CampaignOptions): Promise<Term> {
-    const campaign = this.#campaign(options);
-    this.#campaigning = campaign.then(noop, noop);
+    const campaign = this.#run(options);
+    this.#failure = undefined;
+    this.#campaigning = campaign.then(noop, (error: unknown) => {
+      this.#failure = describe(error);
+    });
     return campaign;
   }
 
-  async #campaign({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
+  get outlook(): string {
+    if (this.#failure !== undefined) return this.#failure;
+    const contact = this.#standing?.session.contact;
+    if (contact === undefined) return 'ZooKeeper has not granted a session yet';
+    return contact.up ? (this.#campaign?.outlook ?? NO_PLACE) : `no contact with ZooKeeper: ${contact.why}`;
+  }
+
+  async #run({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
     for (;;) {
       signal.throwIfAborted();
       const standing = await this.#open(signal, patience.opening);
@@ -113,7 +128,8 @@ class ZooKeeperElection implements Election, TermHost {
     await Promise.all(steps);
     if (this.#known !== standing) await this.#know(standing, signal);
     onPlace?.();
-    const claim = await new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal).win();
+    this.#campaign = new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal);
+    const claim = await this.#campaign.win();
     if (claim === undefined) return undefined;
     this.#sightings.see({ kind: 'vacant' });
     this.#term = new LeaseTerm(this.#options, this, claim);

@@ -104,6 +104,8 @@ export interface Election {
    * held is kept. Throws UnavailableError, RefusedError or ConfigurationError; the signal's reason when aborted.
    */
   campaign(options: CampaignOptions): Promise<Term>;
+  /** In words: what the latest campaign waits for, who leads as far as it knows, or why it failed. */
+  readonly outlook: string;
   /**
    * Tells what has to be stopped before anybody else may start it, should this process die or stand still: every run that lives, oldest first. The latest is named in the lease, with the
    * next renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a leader that runs nothing yet.

@@ -1,10 +1,10 @@
 import { isatty } from 'node:tty';
 import { type Logger as Pino, pino } from 'pino';
-import type { OutputBlock } from '../child/output.ts';
+import type { OutputBlock, OutputSink } from '../child/output.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { LogFormat, LogLevel } from '../config/config.ts';
 import { callerOf } from './caller.ts';
-import { type Formatter, formatter, frameLines, streamLevels } from './format.ts';
+import { type Formatter, type Framer, formatter, frameLines, streamLevels } from './format.ts';
 import type { Fields, RootLogger } from './logger.ts';
 import { openTransport } from './transport.ts';
 import { LogWriter } from './writer.ts';
@@ -18,6 +18,8 @@ export interface LoggerOptions {
   readonly fd: number;
   /** Adds the place in the source to each line of ballot's own. */
   readonly debug?: boolean;
+  /** In `human`, each line of output names its run. The other formats always do. */
+  readonly runIds?: boolean;
   /** `NO_COLOR` and `TERM` are looked at. */
   readonly env?: NodeJS.ProcessEnv;
   readonly clock?: Clock;
@@ -49,7 +51,8 @@ class RootLog implements RootLogger {
     this.#clock = options.clock ?? systemClock;
     this.#debug = options.debug ?? false;
     this.#fd = fd;
-    this.#formatter = formatter(options.format, { hostname, candidateId }, wantsColours(fd, options.env ?? {}));
+    const people = { colours: wantsColours(fd, options.env ?? {}), runIds: options.runIds ?? false };
+    this.#formatter = formatter(options.format, { hostname, candidateId }, people);
     this.#writer = new LogWriter(openTransport(fd, this.#clock), {
       closed: (error) =>
         this.#complain(
@@ -88,13 +91,16 @@ class RootLog implements RootLogger {
     this.#log('fatal', message, fields, this.fatal);
   }
 
+  outputOf(runId: string): OutputSink {
+    const frame = this.#formatter.framer(runId);
+    return { output: (block) => this.#output(block, frame) };
+  }
+
   /** Lines of the command take no detour over records: one time stamp and one write a block. */
-  output({ stream, lines, partial }: OutputBlock): Promise<void> | undefined {
+  #output({ stream, lines, partial }: OutputBlock, frame: Framer): Promise<void> | undefined {
     if (!this.#pino.isLevelEnabled(streamLevels[stream])) return undefined;
     const block = this.#formatter.escape(lines.toString('latin1'));
-    return this.#writer.writeOutput(
-      Buffer.from(frameLines(block, this.#formatter.frame(stream, this.#now(), partial)), 'latin1'),
-    );
+    return this.#writer.writeOutput(Buffer.from(frameLines(block, frame(stream, this.#now(), partial)), 'latin1'));
   }
 
   flush(timeout: number): Promise<boolean> {

@@ -22,10 +22,14 @@ export interface Frame {
   readonly after: string;
 }
 
+/** What frames the lines of a block that was written to `stream` at `time`. */
+export type Framer = (stream: OutputStream, time: string, partial: boolean) => Frame;
+
 export interface Formatter {
   /** A line of ballot's own, with its newline. `json` is the record as pino wrote it. */
   own(json: string): string;
-  frame(stream: OutputStream, time: string, partial: boolean): Frame;
+  /** What frames the output of the run with this id. */
+  framer(runId: string): Framer;
   /** Makes a block safe to stand between `before` and `after`. */
   escape(block: string): string;
 }
@@ -39,15 +43,19 @@ const CUT_MARK = bytesOf(' …');
 
 function jsonFormatter(identity: Identity): Formatter {
   const who = JSON.stringify(identity).slice(1, -1);
-  const head = (stream: OutputStream): string =>
-    bytesOf(`",${who},"name":"${streamNames[stream]}","stream":"${stream}","msg":"`);
-  const heads = { stdout: head('stdout'), stderr: head('stderr') };
   return {
     own: (json) => json,
-    frame: (stream, time, partial) => ({
-      before: `{"level":"${streamLevels[stream]}","time":"${time}${heads[stream]}`,
-      after: partial ? '","partial":true}\n' : '"}\n',
-    }),
+    framer: (runId) => {
+      const head = (stream: OutputStream): string => {
+        const source = `"name":"${streamNames[stream]}","stream":"${stream}","runId":${JSON.stringify(runId)}`;
+        return bytesOf(`",${who},${source},"msg":"`);
+      };
+      const heads = { stdout: head('stdout'), stderr: head('stderr') };
+      return (stream, time, partial) => ({
+        before: `{"level":"${streamLevels[stream]}","time":"${time}${heads[stream]}`,
+        after: partial ? '","partial":true}\n' : '"}\n',
+      });
+    },
     escape: escapeJson,
   };
 }
@@ -66,18 +74,22 @@ function logfmt(fields: Readonly<Record<string, unknown>>): string {
 }
 
 function rawFormatter(identity: Identity): Formatter {
-  const head = (stream: OutputStream): string =>
-    bytesOf(` level=${streamLevels[stream]} ${logfmt({ ...identity, name: streamNames[stream], stream })} msg="`);
-  const heads = { stdout: head('stdout'), stderr: head('stderr') };
   return {
     own: (json) => {
       const { time, level, hostname, candidateId, name, msg, ...fields } = JSON.parse(json) as LogRecord;
       return `${logfmt({ time, level, hostname, candidateId, name, msg, ...fields })}\n`;
     },
-    frame: (stream, time, partial) => ({
-      before: `time=${time}${heads[stream]}`,
-      after: partial ? '" partial=true\n' : '"\n',
-    }),
+    framer: (runId) => {
+      const head = (stream: OutputStream): string => {
+        const fields = logfmt({ ...identity, name: streamNames[stream], stream, runId });
+        return bytesOf(` level=${streamLevels[stream]} ${fields} msg="`);
+      };
+      const heads = { stdout: head('stdout'), stderr: head('stderr') };
+      return (stream, time, partial) => ({
+        before: `time=${time}${heads[stream]}`,
+        after: partial ? '" partial=true\n' : '"\n',
+      });
+    },
     escape: escapeJson,
   };
 }
@@ -93,7 +105,7 @@ const levelColours: Readonly<Record<LogLevel, string>> = {
   fatal: '\x1b[1;31m',
 };
 
-function humanFormatter(colours: boolean): Formatter {
+function humanFormatter({ colours, runIds }: ForPeople): Formatter {
   const dim = (text: string): string => (colours ? `${DIM}${text}${RESET}` : text);
   const head = (time: string, level: LogLevel): string => {
     const word = level.toUpperCase().padEnd(5);
@@ -114,8 +126,8 @@ function humanFormatter(colours: boolean): Formatter {
       const rest = logfmt(fields);
       return `${head(time, level)}${safe(msg)}${rest === '' ? '' : ` ${dim(safe(rest))}`}\n`;
     },
-    frame: (stream, time, partial) => ({
-      before: `${head(time, streamLevels[stream])}${dim(`${streamNames[stream]}:`)} `,
+    framer: (runId) => (stream, time, partial) => ({
+      before: `${head(time, streamLevels[stream])}${dim(`${streamNames[stream]}${runIds ? ` ${runId}` : ''}:`)} `,
       // The command's own colours end with its line.
       after: `${colours ? RESET : ''}${partial ? CUT_MARK : ''}\n`,
     }),
@@ -123,10 +135,16 @@ function humanFormatter(colours: boolean): Formatter {
   };
 }
 
-/** @param colours only looked at for `human` */
-export function formatter(format: LogFormat, identity: Identity, colours: boolean): Formatter {
+/** How lines for people look. `runIds`: each line of output names its run. */
+export interface ForPeople {
+  readonly colours: boolean;
+  readonly runIds: boolean;
+}
+
+/** @param people only looked at for `human` */
+export function formatter(format: LogFormat, identity: Identity, people: ForPeople): Formatter {
   if (format === 'json') return jsonFormatter(identity);
-  return format === 'raw' ? rawFormatter(identity) : humanFormatter(colours);
+  return format === 'raw' ? rawFormatter(identity) : humanFormatter(people);
 }
 
 /**

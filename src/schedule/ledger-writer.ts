@@ -83,6 +83,8 @@ export class LedgerWriter {
   readonly token: number;
   readonly #parts: LedgerParts;
   #ledger: Ledger;
+  /** As it was last acknowledged. */
+  #written: Ledger;
   /** `undefined`: not known since a write has failed. */
   #version: number | undefined;
   /** Counts the changes. */
@@ -101,6 +103,7 @@ export class LedgerWriter {
     this.#tries = new Tries(parts);
     this.token = token;
     this.#ledger = ledger;
+    this.#written = ledger;
     this.#version = version;
     this.#birth = birth;
     this.#acknowledgedAt = parts.clock.now();
@@ -131,6 +134,11 @@ export class LedgerWriter {
 
   get isDirty(): boolean {
     return this.#acknowledged < this.#revision;
+  }
+
+  /** Ids of the runs of which something is not acknowledged, oldest first. */
+  get unrecorded(): string[] {
+    return this.#ledger.runs.filter((run) => !this.#written.runs.includes(run)).map(({ runId }) => runId);
   }
 
   change(change: (ledger: Ledger) => Ledger): void {
@@ -212,11 +220,12 @@ export class LedgerWriter {
   async #try(): Promise<void> {
     const { signal } = this.#over;
     this.#version ??= await this.#present();
-    const revision = this.#revision;
-    this.#version = await this.#parts.register.write(encodeLedger(this.#ledger), this.#version, {
+    const [ledger, revision] = [this.#ledger, this.#revision];
+    this.#version = await this.#parts.register.write(encodeLedger(ledger), this.#version, {
       timeout: REQUEST_TIMEOUT_MS,
       signal,
     });
+    this.#written = ledger;
     this.#acknowledged = revision;
     this.#acknowledgedAt = this.#parts.clock.now();
     this.#tries.succeeded();

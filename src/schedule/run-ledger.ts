@@ -189,11 +189,24 @@ export class RunLedger {
     const stays = orStay && answer === 'unanswered';
     if (stays) term.change(resumed);
     else term.end();
-    if (answer === 'unanswered' && !stays)
-      this.#parts.logger.info(
-        'the ledger of runs could not be handed over in time: the next leader takes it over as after a crash',
-      );
+    if (answer === 'unanswered' && !stays) this.#sayUnrecorded(term.unrecorded);
     return answer !== 'unanswered';
+  }
+
+  #sayUnrecorded(runs: readonly string[]): void {
+    const { logger } = this.#parts;
+    const [runId] = runs;
+    if (runId === undefined)
+      return logger.warn(
+        'ZooKeeper unreachable: the handover is not recorded, the next leader goes on as after a crash',
+      );
+    const what = runs.length === 1 ? 'run' : 'runs';
+    logger.warn(
+      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, unless ZooKeeper took it and its answer was lost`,
+      {
+        runId: runs.length === 1 ? runId : undefined,
+      },
+    );
   }
 
   /**

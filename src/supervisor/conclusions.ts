@@ -1,7 +1,7 @@
 /**
  * What follows the end of a run. Pure.
  */
-import { note, seconds } from './note.ts';
+import { runNote } from './note.ts';
 import {
   describeResult,
   exitCodeOf,
@@ -14,7 +14,7 @@ import {
 } from './policy.ts';
 import { leadershipOf, lossNote, stay } from './roles.ts';
 import { ageOf, each, hurry, lossGraceEnd, nextDeadline, runOf, stopEach, stopRun, without } from './runs.ts';
-import type { Counts, Effect, Ending, In, NotEntered, On, Role, Run, Runs, Step } from './state.ts';
+import type { Counts, Effect, Ending, In, Level, NotEntered, On, Role, Run, Runs, State, Step } from './state.ts';
 import {
   after,
   atOnce,
@@ -70,15 +70,28 @@ export function ended(state: In<'running' | 'stopping'>, event: On<'runEnded'>, 
   const result: Result = { outcome, exitCode, timedOut, ranFor: ageOf(run, now) };
   const asAsked =
     run.stop?.reason.kind === 'replaced' || (state.name === 'stopping' && state.ending.kind === 'requested');
-  const over = note(exitCode === 0 || asAsked ? 'info' : 'error', 'the run is over', {
-    run: run.run,
-    outcome: describeResult(result),
-    ranFor: seconds(result.ranFor),
-    ...(run.skipped === 0 ? {} : { skippedTicks: run.skipped }),
-  });
   const follows =
     state.name === 'running' ? afterRun(state, run, result, plan, now) : afterStop(state, run, result, plan, now);
+  const over = runNote(exitCode === 0 || asAsked ? 'info' : 'error', 'the run is over', run, {
+    outcome: describeResult(result),
+    exitCode: exitCodeOf(result),
+    durationMs: Math.round(result.ranFor),
+    failures: follows.state.failedRuns || undefined,
+    nextAttemptMs: nextAttemptIn(follows.state, now),
+    skippedTicks: run.skipped || undefined,
+  });
   return after([...recordOf(run, result), over], follows);
+}
+
+/** How long this candidate waits before it runs the command, or stands, again; `undefined`: it does not wait. */
+function nextAttemptIn(state: State, now: number): number | undefined {
+  const delay =
+    state.name === 'backingOff'
+      ? state.due - now
+      : state.name === 'resigning' && state.next.kind === 'stand'
+        ? state.next.delay
+        : 0;
+  return delay > 0 ? Math.round(delay) : undefined;
 }
 
 function recordOf(run: Run, result: Result): Effect[] {
@@ -160,13 +173,14 @@ function stopped(state: In<'stopping'>, left: Runs | undefined, exitCode: number
   }
 }
 
-const WHY_NOT: Readonly<Record<NotEntered, Effect[]>> = {
-  taken: [note('info', 'the tick has been started already; nothing is started here')],
+const WHY_NOT: Readonly<Record<NotEntered, readonly [Level, string] | undefined>> = {
+  taken: ['info', 'the tick has been started already; nothing is started here'],
   fenced: [
-    note('warn', 'a later leader writes the ledger of runs; nothing is started here, and this candidate stands again'),
+    'warn',
+    'a later leader writes the ledger of runs; nothing is started here, and this candidate stands again',
   ],
-  unanswered: [note('error', 'the tick could not be entered in the ledger of runs in time, so it is not started')],
-  withdrawn: [],
+  unanswered: ['error', 'ZooKeeper unreachable: the tick could not be recorded in time, so it is not started'],
+  withdrawn: undefined,
 };
 
 /**
@@ -178,9 +192,10 @@ export function tooLate(state: In<'running' | 'stopping'>, event: On<'tooLate'>,
   if (run === undefined) return stay(state);
   const left = without(state.alive, run);
   if (state.name === 'stopping') return stopped(state, left, 0, plan, now);
-  const why = note(
+  const why = runNote(
     'error',
     'the lease ran out before the command could be started; nothing more is started in this term',
+    run,
   );
   if (left === undefined) return after([why], standAgain(state, state.role, plan, now, 0));
   return after([why], stopAll({ ...state, alive: left }, { kind: 'leaseExpiring' }, plan, now));
@@ -199,5 +214,6 @@ export function notEntered(state: In<'running' | 'stopping'>, event: On<'notEnte
     if (event.why === 'fenced') return standAgain(state, role, plan, now, 0);
     return waiting === undefined ? waitForTick(state, role, plan) : runAt(state, atOnce(role, waiting, now), plan, now);
   };
-  return after(WHY_NOT[event.why], follows());
+  const said = WHY_NOT[event.why];
+  return after(said === undefined ? [] : [runNote(...said, run)], follows());
 }

@@ -4,7 +4,7 @@ import { namesOf } from '../child/proc.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';
-import type { Logger } from '../observe/logger.ts';
+import type { Fields, Logger } from '../observe/logger.ts';
 import { formatInstant } from '../schedule/ledger.ts';
 import type { RunLedger } from '../schedule/run-ledger.ts';
 import type { Effect, Event, NotEntered } from './state.ts';
@@ -64,6 +64,8 @@ export class Executions {
   readonly #parts: ExecutionParts;
   /** In the order of their starts. */
   readonly #alive = new Map<number, Execution>();
+  /** Of the runs that live, and of one that is just over until that is said. */
+  readonly #identities = new Map<number, RunIdentity>();
   readonly #draining = new Set<Promise<void>>();
   /** Ids of the runs that are in the ledger, or are to be, and have no end there yet. */
   readonly #entered = new Map<number, string>();
@@ -90,6 +92,7 @@ export class Executions {
       calledOff: new AbortController(),
     };
     this.#alive.set(run, execution);
+    this.#identities.set(run, identity);
     // The term was lost since, and the news of that is on its way.
     if (spawn.term !== undefined && term === undefined) this.#tooLate(execution);
     else if (tick === undefined || term === undefined) this.#launch(execution, spawn, term);
@@ -98,6 +101,18 @@ export class Executions {
         this.#parts.onLedgerFailure(term.fencingToken, error);
         this.#notEntered(execution, 'withdrawn');
       });
+  }
+
+  /** What names a run on each line about it. */
+  fieldsOf(run: number): Fields {
+    const identity = this.#identities.get(run);
+    return identity === undefined ? { run } : identityFields(identity);
+  }
+
+  /** Nothing is left of it. What is to be said of that is said in this turn. */
+  #remove(run: number): void {
+    this.#alive.delete(run);
+    queueMicrotask(() => this.#identities.delete(run));
   }
 
   #runId({ run, term }: Spawn): string {
@@ -165,10 +180,12 @@ export class Executions {
       return this.#notEntered(execution, verdict === 'unanswered' ? 'unanswered' : 'withdrawn');
     }
     if (verdict === 'unanswered')
-      this.#parts.logger.warn('the ledger of runs does not answer: the tick is started without it, and entered later', {
-        runId,
-        tick: formatInstant(tick),
-      });
+      this.#parts.logger.warn(
+        'ZooKeeper unreachable: the tick runs unrecorded, and is recorded when ZooKeeper answers',
+        {
+          ...identityFields(execution.identity),
+        },
+      );
     this.#entered.set(execution.run, runId);
     this.#launch(execution, spawn, term);
   }
@@ -184,7 +201,7 @@ export class Executions {
   }
 
   #notEntered({ run }: Execution, why: NotEntered): void {
-    this.#alive.delete(run);
+    this.#remove(run);
     this.#parts.dispatch({ kind: 'notEntered', run, why });
   }
 
@@ -204,14 +221,7 @@ export class Executions {
     }
     this.#bequeath();
     const { pid } = command;
-    const { runId } = identity;
-    const fields = {
-      run,
-      runId,
-      pid,
-      term: token,
-      ...(tick === undefined ? {} : { tick: formatInstant(tick) }),
-    };
+    const fields = { ...identityFields(identity), pid, term: token };
     if (pid !== undefined) later(() => logger.info('the command runs', fields));
     const drained = command.drained.then(() => void this.#draining.delete(drained));
     this.#draining.add(drained);
@@ -219,7 +229,7 @@ export class Executions {
   }
 
   #tooLate({ run, identity }: Execution): void {
-    this.#alive.delete(run);
+    this.#remove(run);
     this.#bequeath();
     if (this.#entered.delete(run)) this.#parts.book?.ledger.withdraw(identity.runId);
     this.#parts.dispatch({ kind: 'tooLate', run });
@@ -254,7 +264,7 @@ export class Executions {
     });
     await command.gone;
     cancel();
-    this.#alive.delete(run);
+    this.#remove(run);
     dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
     // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was started meanwhile has said so.
     this.#bequeath();
@@ -273,6 +283,10 @@ export class Executions {
       },
     );
   }
+}
+
+function identityFields({ runId, tick }: RunIdentity): Fields {
+  return { runId, tick: tick === undefined ? undefined : formatInstant(tick) };
 }
 
 function calledOff({ calledOff: { signal } }: Execution): Promise<'withdrawn'> {

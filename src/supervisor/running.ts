@@ -1,7 +1,7 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../schedule/ledger.ts';
 import { deposed, ended, notEntered, stopAll, tooLate } from './conclusions.ts';
-import { note, seconds } from './note.ts';
+import { note, runNote, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
   electedRole,
@@ -64,7 +64,7 @@ function overdue(state: In<'running'>, plan: Plan, now: number): Step {
 function leftBehind(state: In<'running'>, event: On<'commandEnded'>, plan: Plan, now: number): Step {
   const run = runOf(state.alive, event);
   if (run === undefined || run.stop !== undefined) return stay(state);
-  const left = note('warn', 'the command has ended and left processes behind; stopping them', {
+  const left = runNote('warn', 'the command has ended and left processes behind; stopping them', run, {
     processes: event.left,
   });
   const step = stopRun(run, { kind: 'leftovers' }, state.role, plan, now);

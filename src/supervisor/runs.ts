@@ -2,7 +2,7 @@
  * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all is in `conclusions.ts`.
  */
 import { stopInstants, type StopInstants } from '../election/lease.ts';
-import { note, seconds } from './note.ts';
+import { runNote, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, Ending, Leadership, Role, Run, Runs, StopReason } from './state.ts';
 
@@ -97,13 +97,13 @@ export function press(run: Run, role: Role, plan: Plan, now: number): RunStep {
   const { stop } = run;
   if (now < dueAt(run, leaseInstants(role, plan), plan)) return { run, effects: [] };
   if (stop === undefined) {
-    const fields = { run: run.run, ranFor: seconds(ageOf(run, now)) };
-    const late = note('error', 'the run takes longer than run-timeout; stopping it', fields);
+    const fields = { ranFor: seconds(ageOf(run, now)) };
+    const late = runNote('error', 'the run takes longer than run-timeout; stopping it', run, fields);
     return withNote(late, stopRun(run, { kind: 'runTimeout' }, role, plan, now));
   }
   const killed = kill(run, stop.reason, now);
   if (stop.phase === 'killing') return killed;
-  return withNote(note('warn', 'the command is still there; killing it', { run: run.run }), killed);
+  return withNote(runNote('warn', 'the command is still there; killing it', run), killed);
 }
 
 function withNote(first: Effect, { run, effects }: RunStep): RunStep {

@@ -67,7 +67,7 @@ function campaignFailed(state: In<'campaigning'>, event: On<'electionFailed'>, p
 
 function notElected(state: State, candidacy: Candidacy, now: number): Step {
   const gaveUp = note('error', 'not elected within election-timeout', { stoodFor: seconds(now - candidacy.since) });
-  return after([gaveUp], leave(state, undefined, ExitCode.notElected, now));
+  return after([{ ...gaveUp, outlook: true }], leave(state, undefined, ExitCode.notElected, now));
 }
 
 export function stopIdle(state: State, role: Role | undefined, event: On<'stopRequested'>, now: number): Step {

@@ -137,6 +137,8 @@ export type State = Counts &
         readonly name: 'resigning';
         readonly next: Sequel;
         readonly leaving: boolean;
+        /** Of the lease that is being given up, ms; `undefined` when none is. */
+        readonly leaseDuration: number | undefined;
         readonly stays: { readonly role: LeaderRole; readonly tick: number | undefined } | undefined;
         readonly deadline: number;
       }
@@ -237,6 +239,10 @@ export type Effect =
       readonly level: Level;
       readonly message: string;
       readonly fields: Readonly<Record<string, string | number>>;
+      /** The run that it is about. */
+      readonly run?: number;
+      /** It says in `why` what the election knows of who leads. */
+      readonly outlook?: true;
     }
   | { readonly kind: 'finish'; readonly exitCode: number };
 

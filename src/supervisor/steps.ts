@@ -207,9 +207,10 @@ export function resign(
 ): Step {
   const resignations = base.resignations + 1;
   const [leaving, orStay] = [next.kind === 'exit', stays !== undefined];
-  const deadline = now + RESIGN_LIMIT_MS + 2 * (leadership?.leaseDuration ?? 0);
+  const leaseDuration = leadership?.leaseDuration;
+  const deadline = now + RESIGN_LIMIT_MS + 2 * (leaseDuration ?? 0);
   return {
-    state: { ...counts(base), resignations, name: 'resigning', next, leaving, stays, deadline },
+    state: { ...counts(base), resignations, name: 'resigning', next, leaving, leaseDuration, stays, deadline },
     effects: [{ kind: 'resign', resignation: resignations, term: leadership?.term, leave: leaving, orStay }],
   };
 }

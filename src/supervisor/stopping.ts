@@ -1,7 +1,7 @@
 /** Transitions of a supervisor that ends something: everything that runs, its leadership, itself. Pure. */
 import { ExitCode } from '../errors.ts';
 import { awaitAll, deposed, ended, notEntered, tooLate } from './conclusions.ts';
-import { note } from './note.ts';
+import { note, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
   electedRole,
@@ -15,7 +15,7 @@ import {
   unconfirmed,
 } from './roles.ts';
 import { each, kill, press } from './runs.ts';
-import type { Ending, In, LeaderRole, On, Role, Row, Step } from './state.ts';
+import type { Effect, Ending, In, LeaderRole, On, Role, Row, Step } from './state.ts';
 import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from './steps.ts';
 
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
@@ -75,9 +75,16 @@ function stillThere(state: In<'stopping'>, plan: Plan, now: number): Step {
   return after(effects, awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 
+/** What a reader has to know: the command is over here, and how long nobody may run it elsewhere. */
+function notReleased({ leaseDuration }: In<'resigning'>, why: string): Effect {
+  if (leaseDuration === undefined) return note('error', 'leaving the queue failed; no command runs here', { why });
+  const message = 'leadership not released: no command runs here, others take over when the lease has run out';
+  return note('error', message, { leaseDuration: seconds(leaseDuration), why });
+}
+
 function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan, now: number): Step {
   const { next } = state;
-  const failed = error === undefined ? [] : [note('error', 'resigning failed', { why: error })];
+  const failed = error === undefined ? [] : [notReleased(state, error)];
   // The stop was asked for while the lease was being given up: the place in the queue is still held.
   if (next.kind === 'exit' && !state.leaving) return after(failed, leave(state, undefined, next.exitCode, now));
   if (next.kind === 'exit') {

@@ -155,10 +155,16 @@ export class Supervisor {
         void this.#resign(effect).then((event) => this.#dispatch(event));
         return;
       case 'note':
-        return this.#parts.logger[effect.level](effect.message, effect.fields);
+        return this.#say(effect);
       case 'finish':
         void this.#executions.drained().then(() => this.#finish(effect.exitCode));
     }
+  }
+
+  #say({ level, message, fields, run, outlook }: Extract<Effect, { kind: 'note' }>): void {
+    const { logger, election } = this.#parts;
+    const about = run === undefined ? {} : this.#executions.fieldsOf(run);
+    logger[level](message, { ...about, ...fields, ...(outlook && { why: election.outlook }) });
   }
 
   #campaign(campaign: number, delay: number): void {

@@ -138,11 +138,14 @@ export class Timetable {
   #say({ through, handedOver }: Past, { start, why, givenUp, ...reckoning }: Reckoning, now: number): void {
     const { schedule, logger } = this.#parts;
     if (givenUp !== undefined && through !== undefined) {
-      const count = countTicks(schedule, through, givenUp);
-      logger[why === undefined ? 'warn' : 'info']('ticks have passed unserved, and are given up', {
-        latest: formatInstant(givenUp),
-        count: count === MOST_COUNTED ? `${count} or more` : count,
-        since: formatInstant(through),
+      const counted = countTicks(schedule, through, givenUp);
+      const count = counted === MOST_COUNTED ? `${counted} or more` : counted;
+      const missed = count === 1 ? '1 tick missed' : `${count} ticks missed`;
+      const from = schedule.next(through) ?? givenUp;
+      logger[why === undefined ? 'warn' : 'info'](`${missed}: nobody served them, and they are not made up`, {
+        count,
+        from: formatInstant(from),
+        to: formatInstant(givenUp),
         ...(handedOver === undefined ? {} : { handedOver: formatInstant(handedOver) }),
       });
     }

@@ -89,7 +89,7 @@ class ForkedKeeper implements KeeperProcess {
     });
     // A keeper that executes its will closes the channel first. So does one that has died, which says how soon after.
     child.on('disconnect', () => {
-      systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended('executes its will and obeys no more'));
+      systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP));
     });
     this.gone = new Promise((resolve) => {
       child.on('error', (error) => {
@@ -97,7 +97,7 @@ class ForkedKeeper implements KeeperProcess {
         if (child.pid === undefined) resolve();
       });
       child.on('exit', (code, signal) => {
-        this.#ended(signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
+        this.#ended(howExited(code, signal));
         resolve();
       });
     });
@@ -168,6 +168,19 @@ class ForkedKeeper implements KeeperProcess {
     this.#end = how;
     this.#listener?.end(how);
   }
+}
+
+/** The keeper acts on its own when it hears nothing of this process in time. */
+const GAVE_UP =
+  'has given up what this candidate held, since ballot did not run in time: ' +
+  'look for what made this host, or this process, stand still';
+
+/** With code 0 a keeper has executed its will, and was quicker than the news that it does. */
+function howExited(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === 'SIGKILL')
+    return 'was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes';
+  if (signal !== null) return `was ended by ${signal}`;
+  return code === 0 ? GAVE_UP : `failed with exit code ${code}: its reason is on stderr`;
 }
 
 /** The keeper has to know of a run before it is started, in case this process dies while starting it. */

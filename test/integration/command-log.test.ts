@@ -24,7 +24,7 @@ setInterval(() => {
   last = now;
   peak = Math.max(peak, process.memoryUsage.rss());
 }, 5).unref();
-const run = launch({ command, env: process.env, wrap: wrap === 'wrap' }, log);
+const run = launch({ command, env: process.env, wrap: wrap === 'wrap' }, log.outputOf('7.1'));
 for (let line = 0; line < Number(own); line += 1) log.info('own line', { line });
 const outcome = await run.exited;
 await run.drained;

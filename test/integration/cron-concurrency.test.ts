@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Arena, expectNoOverlaps, isAlive, type Entry } from '../support/candidate.ts';
 import { expectEachTickOnce, expectEveryTick, standCron, startCron, tickOf, ticksOf, until } from '../support/cron.ts';
+import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
 let zookeeper: Ensemble;
@@ -117,6 +118,16 @@ describe.concurrent('concurrency=allow', () => {
     open(stage);
     await candidate.says('the run is over', { count: 3 });
     expect(candidate.said(SKIPPED)).toEqual([]);
+  });
+
+  it('names the run on each line of its output, also for people', async () => {
+    await using stage = arena();
+    stage.overlapsAllowed = true;
+    const flags = { ...ALLOW, 'log-format': 'human' };
+    const candidate = startCron(stage, { schedule: '@every 1s', flags, script: 'echo one' });
+    await poll(() => /INFO {2}cmd-run-stdout \d+\.2: one\n/.test(candidate.stdout), {
+      what: 'the second run’s output',
+    });
   });
 
   it('under reelect: resigns when the last of them has ended, and no other candidate starts before', async () => {

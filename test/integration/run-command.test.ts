@@ -117,6 +117,28 @@ describe('output', () => {
     expect(candidate.log.at(-1)?.msg).toBe('ballot ends');
   });
 
+  it('names its run, as the lines about that run do, which have what happened as fields', async () => {
+    await using stage = arena();
+    const candidate = stage.start({ flags: EXIT, script: 'echo one; echo two >&2; exit 3' });
+    expect(await candidate.end()).toBe(3);
+    const [runs] = candidate.said('the command runs');
+    const runId = runs?.['runId'];
+    expect(runId).toBe(`${String(runs?.['term'])}.1`);
+    const output = candidate.log.filter(({ name }) => name.startsWith('cmd-run-'));
+    expect(output.map((line) => line['runId'])).toEqual([runId, runId]);
+    expect(candidate.said('the run is over')).toMatchObject([
+      { runId, exitCode: 3, durationMs: expect.any(Number) as number, failures: 1 },
+    ]);
+  });
+
+  it('names its run for people where that is asked for', async () => {
+    await using stage = arena();
+    const flags = { ...EXIT, 'log-format': 'human', 'log-run-id': 'true' };
+    const candidate = stage.start({ flags, script: 'echo one' });
+    expect(await candidate.end()).toBe(0);
+    expect(candidate.stdout).toMatch(/INFO {2}cmd-run-stdout \d+\.1: one\n/);
+  });
+
   it('is left alone with wrap-child-logs=false', async () => {
     await using stage = arena();
     const flags = { ...EXIT, 'wrap-child-logs': 'false' };

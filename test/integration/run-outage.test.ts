@@ -211,7 +211,7 @@ describe('a stop while the server is away', () => {
       await poll(() => starts.every(({ pid }) => !isAlive(pid)), { what: 'the end of the commands' });
       const codes = await Promise.all(leaders.map((leader) => leader.end()));
       expect(codes).toEqual(cases.map(({ code }) => code));
-      for (const leader of leaders) expect(leader.said('resigning failed')).toHaveLength(1);
+      for (const leader of leaders) expect(leader.said('leadership not released')).toHaveLength(1);
       await poll(() => keepers.every((keeper) => !isAlive(keeper)), { what: 'the end of the keepers' });
     } finally {
       await Promise.all(stages.map((stage) => stage[Symbol.asyncDispose]()));
@@ -230,7 +230,7 @@ describe('a stop while the server is away', () => {
     // A busy machine may take another moment; a lease or a session would take ten seconds.
     expect(timeOf(leader, 'ballot ends') - timeOf(leader, 'the run is over')).toBeLessThan(5_000);
     expect(timeOf(standby, 'ballot ends') - timeOf(standby, 'stopping')).toBeLessThan(5_000);
-    const [failure, ...others] = leader.said('resigning failed');
+    const [failure, ...others] = leader.said('leadership not released');
     expect(failure?.['why']).toContain('it runs out by itself');
     expect(others).toEqual([]);
   });

@@ -68,6 +68,7 @@ describe('without ZooKeeper, on-election-failure=retry', () => {
     await using stage = arena();
     const candidate = stage.start({ flags: { ...SHORT, 'election-timeout': '1500ms' } });
     expect(await candidate.end()).toBe(75);
+    expect(candidate.said('not elected within')[0]?.['why']).toMatch(/ZooKeeper/);
     expect(stage.journal.entries()).toEqual([]);
   });
 });

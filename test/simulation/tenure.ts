@@ -74,6 +74,10 @@ export class WatchedElection implements Election {
     };
   }
 
+  get outlook(): string {
+    return this.#election.outlook;
+  }
+
   setRuns(runs: readonly CommandRun[]): void {
     this.#election.setRuns(runs);
   }

@@ -130,7 +130,7 @@ describe.concurrent.each([
     proxy.refuse();
     candidate.signal('SIGUSR1');
     expect(await candidate.end()).toBe(69);
-    expect(candidate.said('resigning failed')[0]?.level).toBe('error');
+    expect(candidate.said('leadership not released')[0]?.level).toBe('error');
   });
 });
 

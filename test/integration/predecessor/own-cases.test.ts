@@ -153,7 +153,7 @@ describe.concurrent('a place in the queue', () => {
       await observer.delete(`${stage.basePath}/${name}`, -1, within);
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(143);
-    expect(leader.said('resigning failed')).toEqual([]);
+    expect(leader.said('leadership not released')).toEqual([]);
     expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
   });
 });

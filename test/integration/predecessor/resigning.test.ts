@@ -53,10 +53,10 @@ describe('resigning fails, since ZooKeeper is gone', () => {
           cases.flatMap(({ ends }) => ends ?? []),
         );
         for (const candidate of candidates) {
-          await candidate.says('resigning failed').catch((error: unknown) => {
+          await candidate.says('leadership not released').catch((error: unknown) => {
             if (candidate.isRunning) throw error;
           });
-          expect(candidate.said('resigning failed')[0]?.level).toBe('error');
+          expect(candidate.said('leadership not released')[0]?.level).toBe('error');
         }
         // `run-anyway` runs without leadership meanwhile, `retry` does not.
         const [retrying, anyway] = [cases[5], cases[6]] as [(typeof cases)[number], (typeof cases)[number]];

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { bytesOf, textOf } from '../../../src/observe/escape.ts';
 import { type Formatter, formatter, frameLines } from '../../../src/observe/format.ts';
 
+const PLAIN = { colours: false, runIds: false };
 const identity = { hostname: 'host-é$&', candidateId: 'c "1"' };
+const runId = '7.1';
 const time = '2026-11-21T03:06:35.479Z';
 
 function wrap(format: Formatter, text: string, partial = false): string[] {
-  const out = frameLines(format.escape(bytesOf(text)), format.frame('stdout', time, partial));
+  const out = frameLines(format.escape(bytesOf(text)), format.framer(runId)('stdout', time, partial));
   expect(out.endsWith('\n')).toBe(true);
   return textOf(out).slice(0, -1).split('\n');
 }
@@ -25,7 +27,7 @@ const nasty = [
 ];
 
 describe('json', () => {
-  const json = formatter('json', identity, false);
+  const json = formatter('json', identity, PLAIN);
   it('frames every line so that JSON.parse gives it back', () => {
     for (const lines of [nasty, ...nasty.map((line) => [line]), nasty.filter((line) => !line.includes('\\'))]) {
       const records = wrap(json, `${lines.join('\n')}\n`).map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -37,6 +39,7 @@ describe('json', () => {
           ...identity,
           name: 'cmd-run-stdout',
           stream: 'stdout',
+          runId,
           msg: record['msg'],
         });
     }
@@ -45,16 +48,16 @@ describe('json', () => {
     expect(JSON.parse(wrap(json, 'x\n', true)[0]!)).toMatchObject({ msg: 'x', partial: true });
   });
   it('logs stderr as errors', () => {
-    const line = frameLines('x\n', json.frame('stderr', time, false));
+    const line = frameLines('x\n', json.framer(runId)('stderr', time, false));
     expect(JSON.parse(textOf(line))).toMatchObject({ level: 'error', name: 'cmd-run-stderr', stream: 'stderr' });
   });
 });
 
 describe('raw', () => {
-  const raw = formatter('raw', identity, false);
+  const raw = formatter('raw', identity, PLAIN);
   it('is logfmt: every line one line, with its text between quotes', () => {
     const out = wrap(raw, `${nasty.join('\n')}\n`);
-    const head = `time=${time} level=info hostname="host-é$&" candidateId="c \\"1\\"" name=cmd-run-stdout stream=stdout msg=`;
+    const head = `time=${time} level=info hostname="host-é$&" candidateId="c \\"1\\"" name=cmd-run-stdout stream=stdout runId=7.1 msg=`;
     for (const line of out) expect(line.startsWith(head)).toBe(true);
     expect(out.map((line) => JSON.parse(line.slice(head.length)) as string)).toEqual(nasty);
   });
@@ -76,8 +79,8 @@ describe('raw', () => {
 });
 
 describe('human', () => {
-  const plain = formatter('human', identity, false);
-  const coloured = formatter('human', identity, true);
+  const plain = formatter('human', identity, PLAIN);
+  const coloured = formatter('human', identity, { ...PLAIN, colours: true });
   // eslint-disable-next-line no-control-regex -- that is what must not be there
   const control = /[\0-\x08\x0b-\x1f\x7f-\x9f]/;
 
@@ -96,6 +99,10 @@ describe('human', () => {
     expect(wrap(coloured, '\x1b[1;31mred\n')[0]).toMatch(/ \x1b\[1;31mred\x1b\[0m$/);
     expect(wrap(coloured, '\x1b[2J\x1b]0;title\x07\n')[0]).toMatch(/ \\x1b\[2J\\x1b\]0;title\\x07\x1b\[0m$/);
     expect(wrap(plain, '\x1b[1;31mred\n')[0]).toMatch(/ \\x1b\[1;31mred$/);
+  });
+  it('names the run on each line of output where it is asked for', () => {
+    const naming = formatter('human', identity, { ...PLAIN, runIds: true });
+    expect(wrap(naming, 'a\nb\n')).toEqual(['a', 'b'].map((line) => `${time} INFO  cmd-run-stdout 7.1: ${line}`));
   });
   it('marks a piece of a longer line', () => {
     expect(wrap(plain, 'x\n', true)[0]).toMatch(/ x …$/);

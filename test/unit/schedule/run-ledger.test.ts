@@ -455,7 +455,18 @@ describe('handing over', () => {
     await world.pass(30_000);
     expect(a.register).toMatchObject({ writes, reads });
     expect(await a.ledger.enter(record(`${a.token}.2`, 2), 100)).toBe('fenced');
-    expect(a.lines.at(-1)?.message).toContain('could not be handed over in time');
+    expect(a.lines.at(-1)).toMatchObject({ level: 'warn', fields: { runId: `${a.token}.1` } });
+    expect(a.lines.at(-1)?.message).toContain(`ZooKeeper unreachable: run ${a.token}.1 not recorded`);
+  });
+
+  it('says it of no run that is recorded', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 5000));
+    a.register.weather = { ...a.register.weather, fate: () => ({ late: 400 }) };
+    await world.clock.wait(a.ledger.handOver(NOON, 300));
+    expect(a.lines.at(-1)).toMatchObject({ level: 'warn' });
+    expect(a.lines.at(-1)?.message).toContain('ZooKeeper unreachable: the handover is not recorded');
   });
 
   it('leaves a write behind that the next leader either finds, or refuses', async () => {

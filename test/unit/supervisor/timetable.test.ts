@@ -218,6 +218,23 @@ describe('an orderly handover', () => {
   });
 });
 
+describe('ticks that nobody served', () => {
+  it('are counted, with the first and the last of them', async () => {
+    const world = new World();
+    const leader = world.candidate('a', '@hourly');
+    await world.lead(leader);
+    world.crash(leader);
+    await world.until(28 * 60 + 30);
+    const next = world.candidate('b', '@hourly');
+    await world.lead(next);
+    expect(next.lines.find(({ message }) => message.includes('missed'))).toMatchObject({
+      level: 'warn',
+      message: '28 ticks missed: nobody served them, and they are not made up',
+      fields: { count: 28, from: '2026-11-21T01:00:00Z', to: '2026-11-22T04:00:00Z' },
+    });
+  });
+});
+
 describe('after a step of the clock', () => {
   const said = ({ lines }: Candidate, what: string): unknown =>
     lines.find(({ message }) => message.includes(what))?.fields?.['next'];
