@@ -1,9 +1,9 @@
 /** `ballot info`: who leads, who stands, the last runs, and what is odd about it. Reads only. */
 import { systemClock } from '../clock.ts';
 import { inspect, neighbourhood, readRegister } from '../election/inspect.ts';
-import { electionReport } from '../election/status.ts';
+import { electionReport, type ElectionReport } from '../election/status.ts';
 import type { Logger } from '../observe/logger.ts';
-import { LEDGER, parseLedger } from '../schedule/ledger.ts';
+import { LEDGER, parseLedger, type Ledger } from '../schedule/ledger.ts';
 import type { ReportContext } from './context.ts';
 import { look, notesOnServers, report } from './look.ts';
 import { isDeserted, wasNeverHeld, notesOnNobody } from './nobody.ts';
@@ -37,12 +37,18 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
   // A report of nobody is `{}`, as Go's ballot prints it: programs look for that.
   const apart = isDeserted(snapshot) && context.output !== 'table';
   if (apart) for (const note of notes) logger.info('nobody leads, nobody stands', { note });
-  const election = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && !apart && { notes }) };
+  const seen = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && !apart && { notes }) };
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });
   const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
+  const election = withTerms(seen, ledger);
   const runs = runDocuments(ledger?.runs.slice(-LAST_RUNS) ?? [], leadingTerm(election));
   const looked = { now: systemClock.wall(), seed: context.config.zookeeperBasePath };
   return render(election, context.output, runs, await servedSchedule(election, ledger, looked));
+}
+
+function withTerms(report: ElectionReport, ledger: Ledger | undefined): ElectionReport {
+  if (report.lease === undefined || ledger?.terms === undefined) return report;
+  return { ...report, lease: { ...report.lease, terms: ledger.terms } };
 }

@@ -75,6 +75,8 @@ function leaseDocument(lease: LeaseReport): Document {
   return withoutEmpty({
     state: lease.state,
     holder: lease.holder,
+    leaderSince: lease.leaderSince,
+    terms: lease.terms,
     duration: duration(lease.duration),
     age: duration(lease.age),
     expiresIn: expiresIn !== undefined && expiresIn > 0 ? duration(expiresIn) : undefined,

@@ -3,6 +3,7 @@ import { NoNodeError } from '../zookeeper/errors.ts';
 import type { RequestOptions, ZNode } from '../zookeeper/port.ts';
 import { claimLease, type Claim } from './claim.ts';
 import type { ElectionOptions } from './context.ts';
+import type { Succession } from './election.ts';
 import { ExpiryWatch } from './expiry.ts';
 import type { Incarnation } from './incarnation.ts';
 import { timings, type Timings } from './lease.ts';
@@ -11,6 +12,12 @@ import { parseLease, parseProposal, type Lease } from './record.ts';
 import type { Sightings } from './sightings.ts';
 import type { Standing } from './standing.ts';
 import { firing, firstOf } from './watches.ts';
+
+/** A campaign that was won. */
+export interface Victory {
+  readonly claim: Claim;
+  readonly succession: Succession;
+}
 
 /**
  * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once nobody but the lease's holder
@@ -25,6 +32,8 @@ export class Campaign {
   readonly #incarnation: Incarnation;
   readonly #sightings: Sightings;
   #reported: string | undefined;
+  /** Who held the lease when it was last read held. */
+  #holder: string | undefined;
   #outlook = 'its place in the queue is not known yet';
 
   constructor(
@@ -52,7 +61,7 @@ export class Campaign {
    * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws RefusedError, SessionEndedError,
    * or the signal's reason when aborted.
    */
-  async win(): Promise<Claim | undefined> {
+  async win(): Promise<Victory | undefined> {
     const { session, proposal } = this.#standing;
     // A break in contact makes everything seen so far worthless: after an outage the holder gets its full time to renew.
     const stopListening = session.onContact((contact) => {
@@ -64,8 +73,8 @@ export class Campaign {
         const children = await this.#unlessGone((o) => session.children(this.#options.basePath, o));
         const place = placeOf(children ?? [], proposal ?? '');
         if (!place.present) return undefined;
-        const claim = await this.#takeTurn(place.predecessors);
-        if (claim !== undefined) return claim;
+        const victory = await this.#takeTurn(place.predecessors);
+        if (victory !== undefined) return victory;
       }
     } finally {
       stopListening();
@@ -73,7 +82,7 @@ export class Campaign {
   }
 
   /** Does what the place in the queue allows, until elected or until the queue has to be looked at again (`undefined`). */
-  async #takeTurn(predecessors: readonly string[]): Promise<Claim | undefined> {
+  async #takeTurn(predecessors: readonly string[]): Promise<Victory | undefined> {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
     if (predecessors.length === 1) return this.#standBehind(predecessor);
@@ -94,7 +103,7 @@ export class Campaign {
     }
   }
 
-  async #standBehind(predecessor: string): Promise<Claim | undefined> {
+  async #standBehind(predecessor: string): Promise<Victory | undefined> {
     // A children watch fires on the deletion alone: the leader's heartbeats rewrite its proposal.
     const found = await this.#unlessGone((o) => this.#standing.session.childrenWatched(this.#path(predecessor), o));
     if (found === undefined) return undefined;
@@ -111,7 +120,7 @@ export class Campaign {
    */
   async #contend(
     predecessor: { readonly name: string; readonly leaving: AbortSignal } | undefined,
-  ): Promise<Claim | undefined> {
+  ): Promise<Victory | undefined> {
     const { basePath, clock } = this.#options;
     // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before this candidate, and a vacant lease is its to claim.
     let nobodyBefore = predecessor === undefined;
@@ -124,13 +133,14 @@ export class Campaign {
         if (this.#standing.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
         this.#sightings.meetLeader(this.#standing.record, lease);
+        if (lease.kind === 'held') this.#holder = lease.record.candidateId;
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;
         const held = lease.kind === 'held' ? lease.duration : undefined;
         this.#incarnation.see(node.stat, Math.max(this.#timings.leaseDuration, held ?? 0), clock.now());
         const { claimableAt } = this.#incarnation;
         const vacant = lease.kind === 'vacant' && nobodyBefore;
-        if (vacant && clock.now() >= claimableAt) return await this.#claim(node);
+        if (vacant && clock.now() >= claimableAt) return await this.#claim(node, this.#onVacancy(node));
         const mayExpire = predecessor === undefined || nextInLine;
         this.#reportLease(lease, node, mayExpire);
         const changed = [firing(watch), ...(predecessor === undefined ? [] : [predecessor.leaving])];
@@ -150,10 +160,11 @@ export class Campaign {
    * Claims an expired lease, and deletes the proposal of the one that held it: that is no place in the queue any more, but it would stand before the new leader's for as long as its
    * session lasts, and the next in line would not know that it is the next.
    */
-  async #takeOver(node: ZNode, lease: Lease): Promise<Claim | undefined> {
+  async #takeOver(node: ZNode, lease: Lease): Promise<Victory | undefined> {
     const { basePath, mixedFleet, logger } = this.#options;
-    const claim = await this.#claim(node);
-    if (claim === undefined || mixedFleet || lease.kind !== 'held') return claim;
+    const from = lease.kind === 'held' ? { from: lease.record.candidateId } : {};
+    const victory = await this.#claim(node, { why: 'expired', ...from });
+    if (victory === undefined || mixedFleet || lease.kind !== 'held') return victory;
     const name = lease.record.proposalNode.slice(basePath.length + 1);
     if (lease.record.proposalNode === `${basePath}/${name}` && isProposal(name) && name !== this.#standing.proposal)
       this.#standing.session
@@ -161,11 +172,17 @@ export class Campaign {
         .catch((error: unknown) =>
           logger.debug('the former leader’s proposal was not deleted', { error: describe(error) }),
         );
-    return claim;
+    return victory;
   }
 
-  #claim(node: ZNode): Promise<Claim | undefined> {
-    return claimLease(this.#options, this.#standing, this.#timings, node.stat, this.#signal);
+  #onVacancy({ stat }: ZNode): Succession {
+    if (this.#holder !== undefined) return { why: 'resigned', from: this.#holder };
+    return { why: stat.version === 0 ? 'first' : 'vacant' };
+  }
+
+  async #claim(node: ZNode, succession: Succession): Promise<Victory | undefined> {
+    const claim = await claimLease(this.#options, this.#standing, this.#timings, node.stat, this.#signal);
+    return claim && { claim, succession };
   }
 
   #reportLease(lease: Lease, node: ZNode, mayExpire: boolean): void {

@@ -129,10 +129,10 @@ class ZooKeeperElection implements Election, TermHost {
     if (this.#known !== standing) await this.#know(standing, signal);
     onPlace?.();
     this.#campaign = new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal);
-    const claim = await this.#campaign.win();
-    if (claim === undefined) return undefined;
+    const victory = await this.#campaign.win();
+    if (victory === undefined) return undefined;
     this.#sightings.see({ kind: 'vacant' });
-    this.#term = new LeaseTerm(this.#options, this, claim);
+    this.#term = new LeaseTerm(this.#options, this, victory);
     return this.#term;
   }
 

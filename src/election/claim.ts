@@ -121,9 +121,11 @@ async function readLease(
 }
 
 function leaseRecord(options: ElectionOptions, standing: Standing, timings: Timings): LeaseRecord {
+  const now = formatGoTime(options.clock.wall());
   return {
     ...standing.record,
-    lastSeenTime: formatGoTime(options.clock.wall()),
+    lastSeenTime: now,
     leaseDuration: formatDuration(timings.leaseDuration),
+    leaderSince: now,
   };
 }

@@ -23,10 +23,21 @@ export type TermEvent =
   /** The lease is known to be no longer ours. The last event of a term. */
   | { readonly kind: 'lost'; readonly cause: LossCause };
 
+/** How a term came about. `from`: the candidate id of the term before, where it was seen. */
+export interface Succession {
+  /**
+   * `resigned`: that term, or its keeper, has given the lease up. `vacant`: who led before was not seen. `first`: nobody has
+   * claimed this lease before.
+   */
+  readonly why: 'first' | 'resigned' | 'expired' | 'vacant';
+  readonly from?: string;
+}
+
 /** One uninterrupted holding of the lease. */
 export interface Term {
   /** Grows from term to term of one election. */
   readonly fencingToken: number;
+  readonly succession: Succession;
   /** How long others wait after the last renewal, ms. */
   readonly leaseDuration: number;
   /** From one renewal to the next, ms: it follows the session timeout that was granted, and the lease's duration. */

@@ -46,6 +46,8 @@ export interface LeaseRecord extends ProposalRecord {
   readonly leaseDuration?: string;
   readonly fencingToken?: number;
   readonly runId?: string;
+  /** Go's `Time.String()` text: when the term was claimed, by the clock of its holder. */
+  readonly leaderSince?: string;
 }
 
 /** A znode whose data cannot be understood. `excerpt` is printable and at most 80 characters long. */
@@ -83,6 +85,7 @@ const FIELDS = {
   commandDigest: 'string',
   onLeaseLoss: 'string',
   mixedFleet: 'boolean',
+  leaderSince: 'string',
 } as const;
 
 const TEXT_FIELDS = ['hostname', 'pid', 'proposalTime', 'sessionTimeout'] as const;

@@ -32,6 +32,10 @@ export interface LeaderReport extends CandidateReport {
 export interface LeaseReport {
   readonly state: Lease['kind'];
   readonly holder?: string;
+  /** When the term was claimed, as its holder wrote it. */
+  readonly leaderSince?: string;
+  /** How many terms there have been, as far as the ledger of runs counts them. */
+  readonly terms?: number;
   /** How long others wait after the last heartbeat. */
   readonly duration?: number;
   /** Since the last heartbeat. */
@@ -218,7 +222,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     const { why, excerpt } = lease;
     return { state: 'unreadable', age, why, excerpt, notes: [`counts as held for ${OWN_TIMEOUT}`, ...clocks] };
   }
-  const { candidateId: holder, leaseDuration, runId } = lease.record;
+  const { candidateId: holder, leaseDuration, runId, leaderSince } = lease.record;
   // A claim that was not renewed yet is its own token (and Go's ballot, which writes no duration, has none).
   const fencingToken =
     lease.record.fencingToken ?? (leaseDuration === undefined ? undefined : snapshot.base?.stat.mzxid);
@@ -228,6 +232,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     state: 'held',
     holder,
     age,
+    ...(leaderSince === undefined ? {} : { leaderSince }),
     ...(lease.duration === undefined ? {} : { duration: lease.duration }),
     ...(expiresIn === undefined ? {} : { expiresIn }),
     ...(fencingToken === undefined ? {} : { fencingToken }),

@@ -2,9 +2,9 @@ import { sleep } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../zookeeper/errors.ts';
-import type { Claim } from './claim.ts';
+import type { Victory } from './campaign.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './context.ts';
-import type { LossCause, ResignOptions, Term, TermEvent } from './election.ts';
+import type { LossCause, ResignOptions, Succession, Term, TermEvent } from './election.ts';
 import { HeldLease } from './held-lease.ts';
 import { timings, type Timings } from './lease.ts';
 import { formatGoTime } from './record.ts';
@@ -41,6 +41,7 @@ const ENDED = new Error('the term is being ended');
  */
 export class LeaseTerm implements Term {
   readonly fencingToken: number;
+  readonly succession: Succession;
   readonly timings: Timings;
   readonly options: ElectionOptions;
   readonly host: TermHost;
@@ -59,11 +60,12 @@ export class LeaseTerm implements Term {
   #resigned: Promise<void> | undefined;
   #listener: ((event: TermEvent) => void) | undefined;
 
-  constructor(options: ElectionOptions, host: TermHost, claim: Claim) {
+  constructor(options: ElectionOptions, host: TermHost, { claim, succession }: Victory) {
     this.options = options;
     this.host = host;
     this.timings = timings(host.standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.fencingToken = claim.fencingToken;
+    this.succession = succession;
     this.lease = new HeldLease(options.basePath, () => host.standing, claim);
     this.#sentAt = claim.sentAt;
     this.#awakeAt = options.clock.now();

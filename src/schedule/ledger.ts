@@ -45,6 +45,8 @@ export interface RunRecord {
 export interface Ledger {
   /** The term that wrote it last. No earlier term writes any more. */
   readonly fencingToken: number;
+  /** How many terms have opened it. Ledgers of older ballots do not say. */
+  readonly terms?: number;
   /** Every tick up to here is settled: started, skipped or given up. None of them is ever started (again). */
   readonly through?: number;
   /** When the term that wrote it last resigned in order. */
@@ -86,7 +88,9 @@ export function isOpen(run: RunRecord): boolean {
 export function opened(ledger: Ledger, token: number, through: number, service: Service): Ledger {
   const runs = ledger.runs.map((run) => (isOpen(run) && run.fencingToken !== token ? lose(run) : run));
   const settled = later(ledger.through, through);
-  return { ...without(ledger, 'handedOver'), fencingToken: token, through: settled, ...service, runs };
+  // Opened twice by one term, it counts once.
+  const terms = ledger.fencingToken === token ? (ledger.terms ?? 1) : (ledger.terms ?? 0) + 1;
+  return { ...without(ledger, 'handedOver'), fencingToken: token, terms, through: settled, ...service, runs };
 }
 
 function lose(run: RunRecord): RunRecord {
@@ -207,6 +211,7 @@ const LEDGER_FIELDS: Readonly<Record<string, Form>> = {
   timezone: text,
   candidateId: text,
   hostname: text,
+  terms: whole,
 };
 
 const RUN_FIELDS: Readonly<Record<string, Form>> = {

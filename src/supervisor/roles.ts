@@ -2,7 +2,7 @@
  * What events do to the role in which the command runs: leader, standby that runs anyway, deposed. Pure.
  */
 import { formatInstant } from '../schedule/ledger.ts';
-import type { LossCause } from '../election/election.ts';
+import type { LossCause, Succession } from '../election/election.ts';
 import { note, seconds } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
 import type { Candidacy, Effect, LeaderRole, Leadership, On, Role, State, Step } from './state.ts';
@@ -25,6 +25,24 @@ export function electedRole(role: Role, event: On<'elected'>): Role | undefined 
   return role.kind === 'standby' && !isStale(role.candidacy, event)
     ? { kind: 'leader', leadership: event.leadership }
     : undefined;
+}
+
+const WHY_ELECTED: Readonly<Record<Succession['why'], string>> = {
+  first: 'nobody has led before',
+  resigned: 'resigned',
+  expired: 'its lease ran out without a renewal',
+  vacant: 'the lease was vacant',
+};
+
+/** Says from whom the lead was taken over, and why. */
+export function electedNote(
+  event: On<'elected'>,
+  message: string,
+  fields: Readonly<Record<string, string>> = {},
+): Effect {
+  const { leadership, succession } = event;
+  const why = succession && WHY_ELECTED[succession.why];
+  return note('info', message, { term: leadership.term, ...fields, from: succession?.from, why });
 }
 
 /** A campaign beside a run failed: the role with the next campaign, and its effect. */

@@ -4,6 +4,7 @@ import { deposed, ended, notEntered, stopAll, tooLate } from './conclusions.ts';
 import { note, runNote, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
+  electedNote,
   electedRole,
   failedRole,
   failureNote,
@@ -33,7 +34,7 @@ function electedWhileRunning(state: In<'running'>, event: On<'elected'>, plan: P
   const role = electedRole(state.role, event);
   if (role === undefined) return stay(state);
   const { term } = event.leadership;
-  const adopted = note('info', 'elected leader: the command that runs already is the leader’s from now on', { term });
+  const adopted = electedNote(event, 'elected leader: the command that runs already is the leader’s from now on');
   const serve = plan.cron === undefined ? [] : [{ kind: 'serve', term } as const];
   return after([adopted, ...serve], keepRunning(state, role, plan, now));
 }

@@ -1,7 +1,7 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
-import { note } from './note.ts';
 import type { Plan } from './policy.ts';
 import {
+  electedNote,
   electedRole,
   failedRole,
   failureNote,
@@ -32,9 +32,7 @@ function electionFailed(state: In<'scheduled'>, event: On<'electionFailed'>, now
 function elected(state: In<'scheduled'>, event: On<'elected'>, plan: Plan): Step {
   const role = electedRole(state.role, event);
   if (role === undefined) return stay(state);
-  const adopted = note('info', 'elected leader: the schedule is served as leader from now on', {
-    term: event.leadership.term,
-  });
+  const adopted = electedNote(event, 'elected leader: the schedule is served as leader from now on');
   return after([adopted], serve(state, role, plan));
 }
 

@@ -4,6 +4,7 @@ import { note, seconds } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
 import {
   campaignLater,
+  electedNote,
   electedRole,
   failedRole,
   failureNote,
@@ -41,8 +42,7 @@ function begin(base: Counts, role: Role, plan: Plan, now: number): Step {
 
 function electedToRun(state: In<'campaigning'>, event: On<'elected'>, plan: Plan, now: number): Step {
   if (isStale(state.candidacy, event)) return stay(state);
-  const { term } = event.leadership;
-  const elected = note('info', 'elected leader', { term, stoodFor: seconds(now - state.candidacy.since) });
+  const elected = electedNote(event, 'elected leader', { stoodFor: seconds(now - state.candidacy.since) });
   return after([elected], begin(state, { kind: 'leader', leadership: event.leadership }, plan, now));
 }
 

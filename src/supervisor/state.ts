@@ -3,7 +3,7 @@
  * Instants are monotonic milliseconds.
  */
 import type { Outcome } from '../child/launch.ts';
-import type { LossCause } from '../election/election.ts';
+import type { LossCause, Succession } from '../election/election.ts';
 import type { RunOutcome } from '../schedule/ledger.ts';
 import type { Plan } from './policy.ts';
 
@@ -150,7 +150,12 @@ export type Sequel =
   { readonly kind: 'exit'; readonly exitCode: number } | { readonly kind: 'stand'; readonly delay: number };
 
 export type Event =
-  | { readonly kind: 'elected'; readonly campaign: number; readonly leadership: Leadership }
+  | {
+      readonly kind: 'elected';
+      readonly campaign: number;
+      readonly leadership: Leadership;
+      readonly succession?: Succession;
+    }
   /** The campaign has found its place in the queue. */
   | { readonly kind: 'placed'; readonly campaign: number }
   | {

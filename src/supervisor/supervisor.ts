@@ -193,9 +193,9 @@ export class Supervisor {
       if (event.kind === 'lost') this.#forget(term);
       this.#dispatch(termEvent(term, event));
     });
-    const { fencingToken, deadline, leaseDuration } = term;
+    const { fencingToken, deadline, leaseDuration, succession } = term;
     const leadership = { term: fencingToken, deadline, leaseDuration, confirmed: true };
-    this.#dispatch({ kind: 'elected', campaign, leadership });
+    this.#dispatch({ kind: 'elected', campaign, leadership, succession });
   }
 
   /** There is nothing to resign any more. */

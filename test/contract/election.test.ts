@@ -118,6 +118,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const [proposal, ...others] = await proposals();
     expect(others).toEqual([]);
     expect(term.leaseDuration).toBe(TIMEOUT_MS);
+    expect(term.succession).toEqual({ why: 'first' });
     await world.pass(TIMEOUT_MS / 2); // the first renewal puts the token on record
     const record = await lease();
     expect(record).toMatchObject({
@@ -147,6 +148,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(b.clock.now() - before).toBeLessThan(TIMEOUT_MS / 4);
     await world.settle(resigned);
     expect(next.fencingToken).toBeGreaterThan(term.fencingToken);
+    expect(next.succession).toEqual({ why: 'resigned', from: 'a' });
   });
 
   it('elects in the order of the queue; who stands again stands at its end', async () => {
@@ -179,6 +181,8 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const events = eventsOf(term);
     const { deadline } = term;
     expect(deadline).toBeGreaterThan(a.clock.now());
+    const since = (await lease())?.leaderSince;
+    expect(since).toMatch(/^\d{4}-/);
     await world.pass(2.5 * TIMEOUT_MS);
     expect(events.filter((event) => event.kind === 'renewed').length).toBeGreaterThanOrEqual(6);
     expect(events.map((event) => event.kind)).not.toContain('lost');
@@ -187,7 +191,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(term.deadline).toBeGreaterThan(deadline + 1.5 * TIMEOUT_MS);
     expect(term.deadline).toBeLessThanOrEqual(a.clock.now() + TIMEOUT_MS);
     expect(await isElected(b)).toBe(false);
-    expect((await lease())?.candidateId).toBe('a');
+    expect(await lease()).toMatchObject({ candidateId: 'a', leaderSince: since });
   });
 
   it('names the run in the lease with the next renewal', async () => {
@@ -361,7 +365,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     await world.settle(a.election.close(1000));
     await writeLease(data);
     const before = b.clock.now();
-    await elected(b);
+    expect((await elected(b)).succession).toEqual({ why: 'expired', from: 'a' });
     expect(b.clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 150);
     expect(b.clock.now() - before).toBeLessThan(TIMEOUT_MS + 700);
   });

@@ -70,6 +70,8 @@ describe.each([
     open(stage);
     await stage.journal.started(7, { timeout: 20_000 });
     const starts = stage.journal.starts();
+    expect(first.said('elected leader')[0]).toMatchObject({ why: 'nobody has led before' });
+    expect(first.said('elected leader')[1]).toMatchObject({ from: 'third', why: 'resigned' });
     expect(starts.slice(0, 7).map(({ candidate }) => candidate)).toEqual([
       ...['first', 'second', 'third'],
       ...['first', 'second', 'third'],

@@ -33,6 +33,7 @@ const deadlinesWith = (
         const moved = (deadline: number): number => change(deadline, term.leaseDuration);
         return {
           fencingToken: term.fencingToken,
+          succession: term.succession,
           leaseDuration: term.leaseDuration,
           heartbeat: term.heartbeat,
           get deadline() {

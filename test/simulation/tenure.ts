@@ -46,6 +46,7 @@ export class WatchedElection implements Election {
     this.#tenures.push(tenure);
     return {
       fencingToken: term.fencingToken,
+      succession: term.succession,
       leaseDuration: term.leaseDuration,
       heartbeat: term.heartbeat,
       get deadline() {

@@ -109,7 +109,7 @@ describe('the wire format of the ledger', () => {
   it('says what its leader serves, after the fields of older ballots, which keep what they do not know', () => {
     const served = opened({ fencingToken: 0, runs: [] }, 1, NOON, SERVICE);
     const text =
-      '{"fencingToken":1,"through":"2026-11-21T12:00:00Z","schedule":"* * * * *","timezone":"UTC","candidateId":"b","hostname":"host-b","runs":[]}';
+      '{"fencingToken":1,"through":"2026-11-21T12:00:00Z","schedule":"* * * * *","timezone":"UTC","candidateId":"b","hostname":"host-b","terms":1,"runs":[]}';
     expect(String(encodeLedger(served))).toBe(text);
     expect(read(text)).toEqual(served);
     expect(whyNot('{"fencingToken":1,"schedule":5,"runs":[]}')).toBe('schedule is not text');
@@ -179,6 +179,7 @@ describe('opening', () => {
     const after = opened(full, 12, NOON, SERVICE);
     expect(after).toEqual({
       fencingToken: 12,
+      terms: 1,
       through: NOON + 3 * MINUTE,
       ...SERVICE,
       runs: [full.runs[0], full.runs[1], { ...full.runs[2], outcome: 'lost' }],
@@ -187,10 +188,17 @@ describe('opening', () => {
     expect(lostRuns(after, 13)).toEqual([]);
   });
 
+  it('counts the terms, each once', () => {
+    const second = opened(opened({ fencingToken: 0, runs: [] }, 1, NOON, SERVICE), 5, NOON, SERVICE);
+    expect(second.terms).toBe(2);
+    expect(opened(second, 5, NOON, SERVICE).terms).toBe(2);
+  });
+
   it('leaves runs of its own open, and never settles less than was settled', () => {
     expect(opened(full, 9, NOON + 9 * MINUTE, SERVICE)).toMatchObject({ through: NOON + 9 * MINUTE, runs: full.runs });
     expect(opened({ fencingToken: 0, runs: [] }, 1, 5, SERVICE)).toEqual({
       fencingToken: 1,
+      terms: 1,
       through: 5,
       ...SERVICE,
       runs: [],

@@ -101,7 +101,7 @@ describe('opening the ledger', () => {
     const world = new World();
     const { found, token } = await world.leader('a', NOON);
     expect(found).toEqual({ through: undefined, handedOver: undefined, service: undefined, lost: [] });
-    expect(world.stored).toEqual({ fencingToken: token, through: NOON, ...serviceOn('a'), runs: [] });
+    expect(world.stored).toEqual({ fencingToken: token, terms: 1, through: NOON, ...serviceOn('a'), runs: [] });
   });
 
   it('tells what is settled, what was lost, and who handed over; and takes it over', async () => {
@@ -123,6 +123,7 @@ describe('opening the ledger', () => {
     });
     expect(world.stored).toEqual({
       fencingToken: b.token,
+      terms: 2,
       through: two.tick,
       ...serviceOn('b'),
       runs: [
@@ -166,7 +167,7 @@ describe('opening the ledger', () => {
     world.write(text);
     const a = await world.leader('a', NOON);
     expect(a.found).toEqual({ through: undefined, handedOver: undefined, service: undefined, lost: [] });
-    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, ...serviceOn('a'), runs: [] });
+    expect(world.stored).toEqual({ fencingToken: a.token, terms: 1, through: NOON, ...serviceOn('a'), runs: [] });
     expect(a.lines.filter(({ level }) => level === 'warn')).toMatchObject([
       { fields: { excerpt: expect.stringContaining(text.slice(0, 7)) as unknown } },
     ]);
@@ -262,7 +263,7 @@ describe('entering a tick', () => {
     expect(await a.ledger.enter(record(`${a.token}.2`, 2), 1000)).toBe('fenced');
     await world.pass(5000);
     expect(a.register.writes).toBe(writes);
-    expect(world.stored).toEqual({ fencingToken: b.token, through: NOON, ...serviceOn('b'), runs: [] });
+    expect(world.stored).toEqual({ fencingToken: b.token, terms: 2, through: NOON, ...serviceOn('b'), runs: [] });
     expect(await world.clock.wait(b.ledger.enter(record(`${b.token}.1`, 1), 1000))).toBe('entered');
   });
 
@@ -380,7 +381,7 @@ describe('an entry that is withdrawn', () => {
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 2))).toBe('unanswered');
     a.ledger.withdraw(`${a.token}.1`);
     await world.pass(2000);
-    expect(world.stored).toEqual({ fencingToken: a.token, through: NOON, ...serviceOn('a'), runs: [] });
+    expect(world.stored).toEqual({ fencingToken: a.token, terms: 1, through: NOON, ...serviceOn('a'), runs: [] });
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.2`, 1), 1000))).toBe('entered');
     a.ledger.withdraw(`${a.token}.1`);
     await world.pass(1000);
@@ -436,6 +437,7 @@ describe('handing over', () => {
     expect(await entering).toBe('entered');
     expect(world.stored).toEqual({
       fencingToken: a.token,
+      terms: 1,
       through: NOON + 7 * MINUTE,
       handedOver: expect.any(Number) as number,
       ...serviceOn('a'),
