@@ -226,7 +226,7 @@ function close(): void {
 }
 
 // Silence alone would look like a keeper that hangs, which is killed.
-const executor = new Executor(sayGoodbye, release);
+const executor = new Executor(sayGoodbye, release, end);
 
 /** The closed channel tells a supervisor that is awake, or wakes up, that the will is executed. */
 function sayGoodbye(): void {
@@ -237,17 +237,21 @@ function sayGoodbye(): void {
 const RELEASE_WITHIN_MS = 2_000;
 
 /** The last part of a will: the lease is cleared under its version, the rest goes with the session. */
-async function release({ lease }: Will): Promise<void> {
+async function release({ lease }: Will): Promise<'released' | 'left' | undefined> {
   const native = client;
-  if (native?.state === CONNECTED && lease !== undefined) {
-    const version = Math.max(written.get(lease.path) ?? 0, lease.version);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, RELEASE_WITHIN_MS);
-      const rc = native.a_set(lease.path, Buffer.alloc(0), version, () => setImmediate(resolve));
-      if (rc < 0) resolve();
-    });
-  }
-  if (native?.state === CONNECTED) native.close();
+  if (lease === undefined) return undefined;
+  if (native?.state !== CONNECTED) return 'left';
+  const version = Math.max(written.get(lease.path) ?? 0, lease.version);
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('left'), RELEASE_WITHIN_MS);
+    const answered = (code: number): void => resolve(code === 0 ? 'released' : 'left');
+    const rc = native.a_set(lease.path, Buffer.alloc(0), version, (code) => setImmediate(answered, code));
+    if (rc < 0) resolve('left');
+  });
+}
+
+function end(): void {
+  if (client?.state === CONNECTED) client.close();
   process.exit(0);
 }
 
@@ -256,7 +260,7 @@ function main(): void {
   setFlagsFromString('--no-flush-bytecode');
   for (const signal of IGNORED_SIGNALS) process.on(signal, () => undefined);
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
-  process.on('disconnect', () => void executor.execute());
+  process.on('disconnect', () => void executor.execute('gone'));
 
   let Client: new () => { readonly native: NativeClient };
   try {

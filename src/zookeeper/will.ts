@@ -15,19 +15,35 @@ const KILL_AGAIN_MS = 50;
 /** Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still has not read its messages yet. */
 const SILENT_CHECKS = 3;
 
+/** How long a slow reader of stderr is waited for before the keeper ends, ms. */
+const SAY_WITHIN_MS = 500;
+
+/** Why a will is executed: the supervisor has died, or it lives and did not run in time. */
+type Cause = 'gone' | 'silent';
+
+/** What became of the lease. `undefined`: the will names none. */
+type Release = 'released' | 'left' | undefined;
+
 /** Holds the present will, and executes it once: when told to, or when its instant has passed. */
 export class Executor {
   readonly #begin: () => void;
-  readonly #release: (will: Will) => Promise<void>;
+  readonly #release: (will: Will) => Promise<Release>;
+  readonly #end: () => void;
+  /** The parent of an orphan is another one. */
+  readonly #supervisor = process.ppid;
   #will: Will = { commands: [] };
   #disarm: (() => void) | undefined;
   #executing = false;
   #silentChecks = 0;
 
-  /** `begin` tells that the keeper obeys no more; `release` gives up what the will holds and ends the keeper. */
-  constructor(begin: () => void, release: (will: Will) => Promise<void>) {
+  /**
+   * `begin` tells that the keeper obeys no more; `release` gives up the lease that the will holds; `end` ends session and
+   * keeper.
+   */
+  constructor(begin: () => void, release: (will: Will) => Promise<Release>, end: () => void) {
     this.#begin = begin;
     this.#release = release;
+    this.#end = end;
   }
 
   get executing(): boolean {
@@ -40,7 +56,7 @@ export class Executor {
    */
   checkSupervisor(): void {
     this.#silentChecks++;
-    if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute();
+    if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute('silent');
   }
 
   /** The supervisor has said something. */
@@ -54,26 +70,47 @@ export class Executor {
     this.#will = will;
     this.#disarm?.();
     const at = actsAt(will);
-    this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute());
+    this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute('silent'));
   }
 
   /** Stops every command, then releases. Never rejects: what it cannot do is left to the lease's end. */
-  async execute(): Promise<void> {
+  async execute(cause: Cause): Promise<void> {
     if (this.#executing) return;
     this.#executing = true;
     this.#disarm?.();
     const will = this.#will;
     this.#begin();
-    await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
-    await this.#release(will);
+    const ends = await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
+    const release = await this.#release(will);
+    await this.#sayWhatWasDone(cause, ends, release && { release, path: will.lease?.path ?? '' });
+    this.#end();
+  }
+
+  /** The only line that this host has of a supervisor that was killed. */
+  async #sayWhatWasDone(
+    cause: Cause,
+    ends: readonly string[],
+    lease: { readonly release: Release; readonly path: string } | undefined,
+  ): Promise<void> {
+    const done = [
+      ...ends,
+      ...(lease?.release === 'released' ? [`the lease of ${lease.path} is released, the next candidate may lead`] : []),
+      ...(lease?.release === 'left' ? [`the lease of ${lease.path} could not be released and runs out by itself`] : []),
+    ];
+    if (done.length === 0) return;
+    const why = cause === 'gone' ? 'was killed or has crashed' : 'did not run in time';
+    const told = say(`the supervisor (pid ${this.#supervisor}) ${why}, its keeper acts for it: ${done.join('; ')}`);
+    await Promise.race([told, sleep(systemClock, SAY_WITHIN_MS)]);
   }
 }
 
-async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<void> {
+/** Resolves when nothing of it is left, with what was done, in words. */
+async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<string> {
   const group = command.group ?? (await lookForGroup(command.mark));
-  if (group === undefined) return;
-  const report: Report = (message, fields) => say(`run ${command.runId}: ${message}`, fields);
+  if (group === undefined) return `run ${command.runId} had not been started`;
+  const report: Report = (message, fields) => void say(`run ${command.runId}: ${message}`, fields);
   const run = new RunProcesses({ group, mark: command.mark }, report);
+  const had = run.isAlive();
   sayLeftBehind(run, report);
   const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
   if (!command.signalled && systemClock.now() < killAt) {
@@ -88,6 +125,7 @@ async function stopCommand(command: WillCommand, instants: Will['instants']): Pr
   }
   // The release does not wait for it. What is left is removed by the next ballot that starts here.
   if (group.cgroup !== undefined) void removeCgroup(group.cgroup).catch(() => undefined);
+  return `run ${command.runId} ${had ? 'is stopped' : 'had ended'}`;
 }
 
 function sayLeftBehind(run: RunProcesses, report: Report): void {
@@ -135,10 +173,11 @@ function findGroup(mark: readonly string[]): GroupIdentity | undefined {
 
 /**
  * A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is
- * lost.
+ * lost. Resolves when it is taken, or lost.
  */
-function say(message: string, fields: Readonly<Record<string, string>>): void {
-  const line = `ballot: ${message} (${Object.values(fields).join(', ')})\n`;
+function say(message: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
+  const facts = Object.values(fields).join(', ');
+  const line = `ballot: ${message}${facts === '' ? '' : ` (${facts})`}\n`;
   try {
     // Opened anew, it does not block, and the description that the command may share stays as it is.
     const file = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
@@ -147,8 +186,9 @@ function say(message: string, fields: Readonly<Record<string, string>>): void {
     } finally {
       closeSync(file);
     }
+    return Promise.resolve();
   } catch {
     // A socket cannot be opened. Another thread writes, and waits if it has to.
-    write(2, line, () => undefined);
+    return new Promise((resolve) => write(2, line, () => resolve()));
   }
 }

@@ -118,3 +118,15 @@ describe('what the command leaves behind', () => {
     await poll(() => !isAlive(job), { what: 'the end of the job' });
   });
 });
+
+describe('a supervisor that was killed', () => {
+  it('has a line by its keeper, on its own stderr: what it has stopped, and that the lease is released', async () => {
+    await using stage = arena();
+    const leader = await stage.stand();
+    const { runId } = await leader.says('the command runs');
+    leader.signal('SIGKILL');
+    const done = `run ${String(runId)} is stopped; the lease of ${stage.basePath} is released, the next candidate may lead`;
+    const line = `ballot: the supervisor (pid ${leader.pid}) was killed or has crashed, its keeper acts for it: ${done}\n`;
+    await poll(() => leader.stderr.includes(line), { what: `${line} on ${leader.stderr}` });
+  });
+});

@@ -126,7 +126,7 @@ describe('a keeper that executes its will', () => {
     const command = await deaf();
     opener.bequeath(overdue(command, 2500, { path: '/lease', version: 0 }));
     await contact(zk, false);
-    expect(zk.contact).toMatchObject({ why: expect.stringContaining('executes its will') });
+    expect(zk.contact).toMatchObject({ why: expect.stringContaining('has given up what this candidate held') });
     zk.reattach('a heartbeat was not acknowledged');
     // What the supervisor says from now on is for keepers to come.
     opener.bequeath({ commands: [] });
