@@ -58,7 +58,9 @@ describe('a keeper that fails', () => {
     expect(zk.ended.aborted).toBe(false);
     const said = lines.filter(({ level }) => level !== 'debug').map(({ level, message }) => `${level} ${message}`);
     expect(said).toEqual(['warn lost contact with ZooKeeper', 'info regained contact with ZooKeeper']);
-    expect(lines.find(({ level }) => level === 'warn')?.fields?.why).toBe('the keeper process was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes');
+    expect(lines.find(({ level }) => level === 'warn')?.fields?.why).toBe(
+      'the keeper process was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes',
+    );
   });
 
   it('leaves a request without an answer when it is stopped; reattach replaces it', async () => {
