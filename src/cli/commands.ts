@@ -124,7 +124,7 @@ export const commands: readonly Command[] = [
   },
   {
     path: ['history'],
-    summary: 'the last runs of `ballot run cron`, oldest first: tick, candidate, start, end, outcome, exit code',
+    summary: 'the last runs, oldest first: tick (of `run cron`), candidate, start, end, outcome, exit code',
     usage: '[options]',
     flags: [outputFlag(reportOutput), timeoutFlag, ...optionFlags('global')],
     takesCommand: false,

@@ -1,4 +1,4 @@
-/** `ballot history`: the last runs of `ballot run cron`. Reads only. */
+/** `ballot history`: the last runs. Reads only. */
 import { systemClock } from '../clock.ts';
 import { inspect, readRegister } from '../election/inspect.ts';
 import { electionReport } from '../election/status.ts';
@@ -31,10 +31,10 @@ function runsOf(context: ReportContext, logger: Logger): Promise<RunDocument[]> 
         'LEDGER',
         ExitCode.unavailable,
         `the ledger of runs of ${zookeeperBasePath} cannot be read: ${parsed.why}: ${parsed.excerpt}`,
-        { hint: 'the next leader of run cron replaces it' },
+        { hint: 'the next leader replaces it' },
       );
     if (parsed.kind === 'empty') {
-      logger.info('this election has no ledger of runs: no `ballot run cron` has led it yet', {
+      logger.info('this election has no ledger of runs: no leader has run a command in it yet', {
         election: zookeeperBasePath,
       });
       return [];

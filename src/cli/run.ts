@@ -18,6 +18,7 @@ import { ConfigurationError } from '../errors.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { ParsedSchedule } from '../schedule/expression.ts';
+import { RunDiary } from '../schedule/run-diary.ts';
 import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../schedule/ledger.ts';
 import type { ScheduleRecord } from '../schedule/service.ts';
@@ -56,6 +57,10 @@ export async function runCron(context: RunContext<CronConfig>): Promise<number> 
       rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
     };
   });
+}
+
+function diaryOf(election: Election, logger: Logger): RunDiary {
+  return new RunDiary({ register: election.register(LEDGER), clock: systemClock, logger });
 }
 
 /** Says what is going to be served, so that a wrong zone is seen before its first tick is missed. */
@@ -146,7 +151,9 @@ async function supervise(
       clock,
       logger,
       patience: config.zookeeperSessionTimeout,
-      ...(cronParts && { cron: cronParts(election, logger) }),
+      ...(cronParts === undefined
+        ? { diary: { runs: diaryOf(election, logger), candidateId: config.candidateId } }
+        : { cron: cronParts(election, logger) }),
     },
     { ...config, cron: cronParts && { concurrency: config.concurrency } },
   );

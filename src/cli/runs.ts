@@ -8,7 +8,8 @@ import { UNSAFE, escapeChar } from './unsafe.ts';
 
 /** One run, in words. What is not known is left out. Instants are ISO 8601 in UTC. */
 export interface RunDocument {
-  readonly tick: string;
+  /** Not there for a command without a schedule. */
+  readonly tick?: string;
   readonly runId: string;
   readonly candidateId: string;
   readonly fencingToken?: number;
@@ -33,7 +34,7 @@ export function runDocuments(runs: readonly RunRecord[], leading: number | undef
     const { runId, candidateId, tick, start, end, fencingToken, exitCode, skipped } = run;
     const isRunning = leading !== undefined && fencingToken === leading;
     const said = {
-      tick: formatInstant(tick),
+      tick: tick === undefined ? undefined : formatInstant(tick),
       runId,
       candidateId,
       fencingToken,
@@ -69,7 +70,7 @@ const COLUMNS = ['TICK', 'RUN', 'CANDIDATE', 'START', 'TOOK', 'OUTCOME', 'EXIT',
 function table(runs: readonly RunDocument[]): string {
   if (runs.length === 0) return 'no runs\n';
   const rows = runs.map((run) => {
-    const { tick, runId, candidateId, start, took = '', outcome, exitCode = '', skipped = '' } = run;
+    const { tick = '', runId, candidateId, start, took = '', outcome, exitCode = '', skipped = '' } = run;
     return [tick, runId, candidateId, start, took, outcome, String(exitCode), String(skipped)].map(printable);
   });
   return [...align([COLUMNS, ...rows]), ''].join('\n');
@@ -77,9 +78,9 @@ function table(runs: readonly RunDocument[]): string {
 
 /** The runs on one line, for a report about something else. */
 export function runsLine(runs: readonly RunDocument[]): string {
-  const words = runs.map(({ tick, candidateId, outcome, exitCode }) => {
+  const words = runs.map(({ tick, start, candidateId, outcome, exitCode }) => {
     const code = exitCode === undefined || exitCode === 0 ? '' : ` (${exitCode})`;
-    return `${tick} ${outcome}${code} on ${candidateId}`;
+    return `${tick ?? start} ${outcome}${code} on ${candidateId}`;
   });
   return printable(`last runs: ${words.join(', ')}`);
 }

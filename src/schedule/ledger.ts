@@ -15,6 +15,9 @@ export type RunOutcome =
   | 'lost'
   | 'not started';
 
+/** A run of a tick. */
+export type TickRecord = RunRecord & { readonly tick: number };
+
 /** What became of a run. */
 export interface RunEnding {
   readonly end: number;
@@ -23,10 +26,11 @@ export interface RunEnding {
   readonly skipped?: number;
 }
 
-/** One run of a tick. Without an outcome it is open: it runs, or its leader is gone and nobody has closed it yet. */
+/** One run. Without an outcome it is open: it runs, or its leader is gone and nobody has closed it yet. */
 export interface RunRecord {
   readonly runId: string;
-  readonly tick: number;
+  /** `undefined`: the command has no schedule. */
+  readonly tick?: number;
   readonly candidateId: string;
   /** The term that entered it. */
   readonly fencingToken?: number;
@@ -85,12 +89,17 @@ export function isOpen(run: RunRecord): boolean {
 }
 
 /** Takes the ledger over for a later term: `through` never goes back, runs that other terms left open are lost, and it is not handed over any more. */
-export function opened(ledger: Ledger, token: number, through: number, service: Service): Ledger {
+export function opened(
+  ledger: Ledger,
+  token: number,
+  through: number | undefined,
+  service: Service | undefined,
+): Ledger {
   const runs = ledger.runs.map((run) => (isOpen(run) && run.fencingToken !== token ? lose(run) : run));
-  const settled = later(ledger.through, through);
+  const settled = through === undefined ? {} : { through: later(ledger.through, through) };
   // Opened twice by one term, it counts once.
   const terms = ledger.fencingToken === token ? (ledger.terms ?? 1) : (ledger.terms ?? 0) + 1;
-  return { ...without(ledger, 'handedOver'), fencingToken: token, terms, through: settled, ...service, runs };
+  return { ...without(ledger, 'handedOver'), fencingToken: token, terms, ...settled, ...service, runs };
 }
 
 function lose(run: RunRecord): RunRecord {
@@ -103,9 +112,15 @@ export function lostRuns({ runs }: Ledger, token: number): RunRecord[] {
 }
 
 /** Enters a run, whose tick is settled with that. Changes nothing when its tick was settled before. */
-export function entered(ledger: Ledger, record: RunRecord): Ledger {
+export function entered(ledger: Ledger, record: TickRecord): Ledger {
   if (ledger.through !== undefined && record.tick <= ledger.through) return ledger;
   return { ...ledger, through: record.tick, runs: [...ledger.runs, record] };
+}
+
+/** Notes a run of no tick: it settles nothing. */
+export function noted(ledger: Ledger, record: RunRecord): Ledger {
+  if (ledger.runs.some(({ runId }) => runId === record.runId)) return ledger;
+  return { ...ledger, runs: [...ledger.runs, record] };
 }
 
 /**
@@ -259,9 +274,7 @@ function readLedger(data: Buffer): Ledger | string {
   if (!Array.isArray(list)) return list === undefined ? 'runs is missing' : 'runs is not a list';
   const runs: Fields[] = [];
   for (const [index, item] of list.entries()) {
-    const run = isFields(item)
-      ? readFields(item, RUN_FIELDS, ['runId', 'tick', 'candidateId', 'start'])
-      : 'not a JSON object';
+    const run = isFields(item) ? readFields(item, RUN_FIELDS, ['runId', 'candidateId', 'start']) : 'not a JSON object';
     if (typeof run === 'string') return `runs[${index}]: ${run}`;
     runs.push(run);
   }

@@ -9,6 +9,7 @@ import {
   handedOver,
   limited,
   lostRuns,
+  noted,
   opened,
   parseLedger,
   resumed,
@@ -17,6 +18,7 @@ import {
   type Ledger,
   type RunEnding,
   type RunRecord,
+  type TickRecord,
 } from './ledger.ts';
 import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './ledger-writer.ts';
 import { serviceOf, type Service } from './service.ts';
@@ -39,8 +41,8 @@ export interface Found {
 }
 
 export interface RunLedgerParts extends LedgerParts {
-  /** What this candidate serves when it leads. */
-  readonly service: Service;
+  /** What this candidate serves when it leads; `undefined` without a schedule. */
+  readonly service: Service | undefined;
 }
 
 /**
@@ -63,7 +65,9 @@ export class RunLedger {
 
   /** What this candidate serves when it leads. */
   get service(): Service {
-    return this.#parts.service;
+    const { service } = this.#parts;
+    if (service === undefined) throw new Error('invariant: a ledger without a schedule');
+    return service;
   }
 
   /**
@@ -73,7 +77,7 @@ export class RunLedger {
    *
    * Tries until answered. Throws FencedError when a later term has written, RefusedError, the signal's reason when aborted: then the ledger may have been opened all the same.
    */
-  async open(token: number, settle: (found: Found) => number, signal: AbortSignal): Promise<Found> {
+  async open(token: number, settle: (found: Found) => number | undefined, signal: AbortSignal): Promise<Found> {
     const { register } = this.#parts;
     this.#term?.end();
     const tries = new Tries(this.#parts);
@@ -85,7 +89,7 @@ export class RunLedger {
         const base = this.#base(read, token);
         // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
         if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
-        const next = limited(opened(base, token, settle(found), this.service));
+        const next = limited(opened(base, token, settle(found), this.#parts.service));
         const options = { timeout: REQUEST_TIMEOUT_MS, signal };
         const after = await register.write(encodeLedger(next), read.version, options);
         this.#term = new LedgerWriter(this.#parts, { token, ledger: next, version: after, birth: read.birth });
@@ -141,7 +145,7 @@ export class RunLedger {
    * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
    * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.
    */
-  async enter(record: RunRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
+  async enter(record: TickRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
     const term = this.#term;
     if (term === undefined || term.state !== 'open') return 'fenced';
     const { runId, tick } = record;
@@ -162,6 +166,16 @@ export class RunLedger {
     const before = this.#before.get(runId);
     this.#before.delete(runId);
     this.#term?.change((present) => withdrawn(present, runId, before));
+  }
+
+  /** Notes a run of no tick. Nobody has to wait for it. */
+  note(record: RunRecord): void {
+    this.#term?.change((present) => noted(present, record));
+  }
+
+  /** Resolves when all changes are written, when they are not this term's to write any more, or after `timeout` ms. */
+  async written(timeout: number): Promise<void> {
+    await this.#term?.written(timeout);
   }
 
   /** Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are passed over. */

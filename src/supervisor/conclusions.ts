@@ -95,7 +95,6 @@ function nextAttemptIn(state: State, now: number): number | undefined {
 }
 
 function recordOf(run: Run, result: Result): Effect[] {
-  if (run.tick === undefined) return [];
   const outcome = outcomeOf(result, run.stop?.reason.kind);
   return [{ kind: 'record', run: run.run, outcome, exitCode: exitCodeOf(result), skipped: run.skipped }];
 }

@@ -6,6 +6,7 @@ import type { LeaseLossPolicy } from '../config/config.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';
 import type { Fields, Logger } from '../observe/logger.ts';
 import { formatInstant } from '../schedule/ledger.ts';
+import type { RunDiary } from '../schedule/run-diary.ts';
 import type { RunLedger } from '../schedule/run-ledger.ts';
 import type { Effect, Event, NotEntered } from './state.ts';
 
@@ -26,6 +27,8 @@ export interface ExecutionParts {
   readonly onLeaseLoss: LeaseLossPolicy;
   /** Where ticks are entered, and under which name. */
   readonly book: { readonly ledger: RunLedger; readonly candidateId: string } | undefined;
+  /** Where runs without a schedule are written down, and under which name. */
+  readonly diary: { readonly runs: RunDiary; readonly candidateId: string } | undefined;
   /** A tick was started here. */
   readonly onTick: (tick: number) => void;
   /** The ledger cannot be used in this term. */
@@ -137,11 +140,13 @@ export class Executions {
 
   /** Writes the end of a run into the ledger. To be called before a resignation that follows from it, so that nobody takes the run for lost. */
   record({ run, outcome, exitCode: code, skipped }: Extract<Effect, { kind: 'record' }>): void {
-    const { book, clock } = this.#parts;
+    const { book, diary, clock } = this.#parts;
+    const ending = { end: clock.wall(), outcome, exitCode: code };
+    const noted = this.#identities.get(run)?.runId;
+    if (noted !== undefined) diary?.runs.ended(noted, ending);
     const runId = this.#entered.get(run);
     if (book === undefined || runId === undefined) return;
     this.#entered.delete(run);
-    const ending = { end: clock.wall(), outcome, exitCode: code };
     book.ledger.close(runId, skipped === 0 ? ending : { ...ending, skipped });
   }
 
@@ -206,7 +211,7 @@ export class Executions {
   }
 
   #launch(execution: Execution, { run, term: token, by, tick }: Spawn, term: Term | undefined): void {
-    const { clock, launch, logger, later } = this.#parts;
+    const { clock, diary, launch, logger, later } = this.#parts;
     const { identity } = execution;
     // First, so that the command is found and stopped even if this process dies while starting it.
     this.#bequeath(execution);
@@ -223,6 +228,11 @@ export class Executions {
     const { pid } = command;
     const fields = { ...identityFields(identity), pid, term: token };
     if (pid !== undefined) later(() => logger.info('the command runs', fields));
+    const start = clock.wall();
+    if (diary !== undefined && token !== undefined)
+      later(() =>
+        diary.runs.started({ runId: identity.runId, candidateId: diary.candidateId, fencingToken: token, start }),
+      );
     const drained = command.drained.then(() => void this.#draining.delete(drained));
     this.#draining.add(drained);
     void this.#follow(execution, command);

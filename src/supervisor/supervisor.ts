@@ -6,7 +6,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { CatchUpRules } from '../schedule/catch-up.ts';
 import type { RunLedger } from '../schedule/run-ledger.ts';
 import type { Schedule } from '../schedule/schedule.ts';
-import { Executions, type RunIdentity } from './executions.ts';
+import { Executions, type ExecutionParts, type RunIdentity } from './executions.ts';
 import { start, transition } from './machine.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, ElectionFailure, Event, State, Step } from './state.ts';
@@ -23,6 +23,8 @@ export interface SupervisorParts {
   readonly patience: number;
   /** What serving a schedule needs; given if, and only if, the plan has `cron`. */
   readonly cron?: CronParts;
+  /** Where runs without a schedule are written down. */
+  readonly diary?: ExecutionParts['diary'];
 }
 
 export interface CronParts {
@@ -38,6 +40,9 @@ export interface CronParts {
  * away; the lease runs out by itself then. In parts: the ledger's hand-over, the lease, and what is always left for the session.
  */
 const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
+
+/** How long the end waits until the last run is written down, after the lease was given up, ms. */
+const DIARY_WITHIN_MS = 300;
 
 /**
  * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present state's deadline is armed on entry and cleared on exit.
@@ -75,6 +80,7 @@ export class Supervisor {
       logger,
       onLeaseLoss: plan.onLeaseLoss,
       book: cron,
+      diary: parts.diary,
       onTick: (tick) => this.#timetable?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
       dispatch: (event) => this.#dispatch(event),
@@ -204,6 +210,7 @@ export class Supervisor {
     this.#term = undefined;
     this.#serving.abort();
     this.#parts.cron?.ledger.leave();
+    this.#parts.diary?.runs.leave();
   }
 
   #ledgerFailed(term: number, error: unknown): void {
@@ -234,6 +241,8 @@ export class Supervisor {
     } catch (thrown) {
       error = describe(thrown);
     }
+    if (leave) await this.#parts.diary?.runs.finish(DIARY_WITHIN_MS);
+    else this.#parts.diary?.runs.leave();
     try {
       if (leave) await election.withdraw(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
     } catch (thrown) {

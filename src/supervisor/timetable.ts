@@ -106,7 +106,7 @@ export class Timetable {
       for (const { runId, tick, candidateId, start } of lost)
         logger.warn('a run was lost with its leader; it is not run again', {
           runId,
-          tick: formatInstant(tick),
+          tick: tick === undefined ? undefined : formatInstant(tick),
           candidate: candidateId,
           started: formatInstant(start),
         });

@@ -1,7 +1,16 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { expectNoOverlaps, Arena, electionAt, isAlive, type Entry, type Journal } from '../support/candidate.ts';
+import {
+  expectNoOverlaps,
+  Arena,
+  electionAt,
+  isAlive,
+  type Candidate,
+  type Entry,
+  type Journal,
+} from '../support/candidate.ts';
+import { ledgerAt } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -177,6 +186,32 @@ describe('election-timeout', () => {
     expect(election?.lease).toMatchObject({ kind: 'held', record: { candidateId: leader.id } });
     expect(isAlive(start.pid)).toBe(true);
     expect(stage.journal.starts()).toHaveLength(1);
+  });
+});
+
+describe('the last runs', () => {
+  it('are written down with their ends, over a handover, and when the command ends at once', async () => {
+    await using stage = arena();
+    const first = await stage.stand({
+      id: 'first',
+      script: `${untilOpen}; exit 3`,
+      flags: { 'on-child-error': 'exit' },
+    });
+    await stage.journal.started();
+    const second = await stage.stand({ id: 'second', script: 'exit 0', flags: { 'on-child-success': 'exit' } });
+    open(stage);
+    expect([await first.end(), await second.end()]).toEqual([3, 0]);
+    const ledger = await ledgerAt(observer, stage);
+    const runOf = (candidate: Candidate): object => {
+      const [line] = candidate.said('the command runs');
+      return { runId: line?.['runId'], fencingToken: line?.['term'] };
+    };
+    const ended = { start: expect.any(Number) as number, end: expect.any(Number) as number };
+    expect(ledger?.terms).toBe(2);
+    expect(ledger?.runs).toEqual([
+      { ...runOf(first), candidateId: 'first', ...ended, outcome: 'failed', exitCode: 3 },
+      { ...runOf(second), candidateId: 'second', ...ended, outcome: 'succeeded', exitCode: 0 },
+    ]);
   });
 });
 

@@ -85,7 +85,7 @@ function isSame(one: RunRecord, other: RunRecord): boolean {
 function thoroughly({ through, runs }: Ledger, withdrawn: readonly RunRecord[]): number {
   if (through === undefined) return -Infinity;
   if (!withdrawn.some(({ tick }) => tick === through)) return through;
-  return Math.max(-Infinity, ...runs.filter((run) => !withdrawn.includes(run)).map(({ tick }) => tick));
+  return Math.max(-Infinity, ...runs.filter((run) => !withdrawn.includes(run)).flatMap(({ tick }) => tick ?? []));
 }
 
 export function time(instant: number | undefined): string {

@@ -13,14 +13,14 @@ import {
   withdrawn,
   type Ledger,
   type RunOutcome,
-  type RunRecord,
+  type TickRecord,
 } from '../../../src/schedule/ledger.ts';
 import { Random } from '../../support/random.ts';
 
 const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 
-const run = (n: number, changes: Partial<RunRecord> = {}): RunRecord => ({
+const run = (n: number, changes: Partial<TickRecord> = {}): TickRecord => ({
   runId: `7.${n}`,
   tick: NOON + n * MINUTE,
   candidateId: 'a',
@@ -28,7 +28,7 @@ const run = (n: number, changes: Partial<RunRecord> = {}): RunRecord => ({
   start: NOON + n * MINUTE + 3,
   ...changes,
 });
-const ended = (n: number, changes: Partial<RunRecord> = {}): RunRecord =>
+const ended = (n: number, changes: Partial<TickRecord> = {}): TickRecord =>
   run(n, { end: NOON + n * MINUTE + 900, outcome: 'succeeded', exitCode: 0, ...changes });
 
 const SERVICE = { schedule: '* * * * *', timezone: 'UTC', candidateId: 'b', hostname: 'host-b' };
@@ -296,7 +296,7 @@ describe('the limits', () => {
 
 describe('every change', () => {
   const OUTCOMES: readonly RunOutcome[] = ['succeeded', 'failed', 'lost', 'stopped'];
-  const someRun = (random: Random, n: number): RunRecord => {
+  const someRun = (random: Random, n: number): TickRecord => {
     const record = run(n, { fencingToken: random.whole(6, 9), tick: NOON + random.whole(0, 12) * MINUTE });
     return random.chance(0.6) ? { ...record, end: NOON, outcome: random.pick(OUTCOMES) } : record;
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../../src/errors.ts';
-import { parseLedger, type Ledger, type RunRecord } from '../../../src/schedule/ledger.ts';
+import { parseLedger, type Ledger, type TickRecord } from '../../../src/schedule/ledger.ts';
 import { FencedError, RunLedger, type Found } from '../../../src/schedule/run-ledger.ts';
 import type { Service } from '../../../src/schedule/service.ts';
 import { ZooKeeperError } from '../../../src/zookeeper/errors.ts';
@@ -79,7 +79,7 @@ class World {
   }
 }
 
-const record = (runId: string, minute: number, fencingToken = Number(runId.split('.')[0])): RunRecord => ({
+const record = (runId: string, minute: number, fencingToken = Number(runId.split('.')[0])): TickRecord => ({
   runId,
   tick: NOON + minute * MINUTE,
   candidateId: 'a',
