@@ -48,7 +48,7 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
   return render(election, context.output, runs, await servedSchedule(election, ledger, looked));
 }
 
-function withTerms(report: ElectionReport, ledger: Ledger | undefined): ElectionReport {
-  if (report.lease === undefined || ledger?.terms === undefined) return report;
-  return { ...report, lease: { ...report.lease, terms: ledger.terms } };
+function withTerms(election: ElectionReport, ledger: Ledger | undefined): ElectionReport {
+  if (election.lease === undefined || ledger?.terms === undefined) return election;
+  return { ...election, lease: { ...election.lease, terms: ledger.terms } };
 }

@@ -7,6 +7,7 @@ import {
   isOpen,
   limited,
   lostRuns,
+  noted,
   opened,
   parseLedger,
   skipped,
@@ -147,7 +148,6 @@ describe('the wire format of the ledger', () => {
     ['an hour that is none', edited({ through: '2026-02-03T25:00:00Z' }), 'through is not an instant in UTC'],
     ['an instant beyond all', edited({ handedOver: '+999999-01-01T00:00:00Z' }), 'handedOver is not an instant in UTC'],
     ['a run without an id', editedRun({ runId: undefined }), 'runs[0]: runId is missing'],
-    ['a run without a tick', editedRun({ tick: undefined }), 'runs[0]: tick is missing'],
     ['a run whose id is a number', editedRun({ runId: 7 }), 'runs[0]: runId is not text'],
     ['an outcome that is a list', editedRun({ outcome: [] }), 'runs[0]: outcome is not text'],
     ['an exit code of text', editedRun({ exitCode: '1' }), 'runs[0]: exitCode is not a whole number'],
@@ -186,6 +186,18 @@ describe('opening', () => {
     });
     expect(lostRuns(full, 12)).toEqual([after.runs[2]]);
     expect(lostRuns(after, 13)).toEqual([]);
+  });
+
+  it('reads, writes and keeps runs without a tick, which settle nothing', () => {
+    const { tick: _, ...once } = run(1);
+    const after = noted(noted({ fencingToken: 7, runs: [] }, once), once);
+    expect(after).toEqual({ fencingToken: 7, runs: [once] });
+    expect(read(encodeLedger(after))).toEqual(after);
+    expect(opened(after, 9, undefined, undefined)).toEqual({
+      fencingToken: 9,
+      terms: 1,
+      runs: [{ ...once, outcome: 'lost' }],
+    });
   });
 
   it('counts the terms, each once', () => {
