@@ -58,9 +58,9 @@ describe('a keeper that fails', () => {
     expect(zk.ended.aborted).toBe(false);
     const said = lines.filter(({ level }) => level !== 'debug').map(({ level, message }) => `${level} ${message}`);
     expect(said).toEqual(['warn lost contact with ZooKeeper', 'info regained contact with ZooKeeper']);
-    expect(lines.find(({ level }) => level === 'warn')?.fields?.why).toBe(
-      'the keeper process was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes',
-    );
+    // The closed channel may be seen well before the exit on a busy machine.
+    const why = lines.find(({ level }) => level === 'warn')?.fields?.why;
+    expect(why).toMatch(/^the keeper process (was killed by SIGKILL|has given up what this candidate held)/);
   });
 
   it('leaves a request without an answer when it is stopped; reattach replaces it', async () => {
