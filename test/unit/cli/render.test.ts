@@ -113,7 +113,7 @@ describe('schedules', () => {
           base: lease(3, 'a', { record: { fencingToken: 77, ...leads } }),
           proposals: [
             proposal(3, 'a', { record: leads }),
-            ...others.map((record, n) => proposal(4 + n, 'b', { record })),
+            ...others.map((record, n) => proposal(4 + n, `b${n}`, { record })),
           ],
         }),
       ),
@@ -134,7 +134,7 @@ describe('schedules', () => {
     expect(lastNotes(report({}, { ...served, timezone: 'Asia/Tokyo' }, served))).toEqual([
       CREATED,
       CREATED,
-      'schedule differs from that of b on host-b: 0 3 * * * in Asia/Tokyo',
+      'schedule differs from that of b0 on host-b0: 0 3 * * * in Asia/Tokyo',
     ]);
   });
 
