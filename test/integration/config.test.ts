@@ -71,6 +71,7 @@ const everything: Readonly<Record<string, string>> = {
   'on-election-failure': 'run-anyway',
   'on-lease-loss': 'stop',
   'wrap-child-logs': 'false',
+  'log-run-id': 'true',
   'kill-after': '3s',
   'stop-signal': 'SIGINT',
   'on-hangup': 'ignore',
@@ -87,7 +88,14 @@ const everything: Readonly<Record<string, string>> = {
 };
 
 describe('three ways to say the same', () => {
-  const expected = { ...everything, 'config-file': null, 'mixed-fleet': true, debug: true, 'wrap-child-logs': false };
+  const expected = {
+    ...everything,
+    'config-file': null,
+    'mixed-fleet': true,
+    debug: true,
+    'wrap-child-logs': false,
+    'log-run-id': true,
+  };
   const variable = (key: string): string => `BALLOT_${key.toUpperCase().replaceAll('-', '_')}`;
 
   it('a YAML file', async () => {
