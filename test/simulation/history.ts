@@ -110,7 +110,9 @@ async function live(world: World, problems: string[]): Promise<void> {
   const { chronicle } = world;
   // Whoever lost contact has it again by then, and a campaign that failed has been tried again.
   const settledAt = calmAt + setting.sessionTimeout + 2 * setting.tickTime + setting.patience + 6_000;
-  problems.push(...checkStandstills(chronicle, settledAt, clock.time, 1.06 * setting.lease + 2_000));
+  // Who gives up before the lease runs out leaves it to others, who begin to watch it anew.
+  const longest = 1.06 * setting.lease + 2_000 + 2 * (setting.plan.electionTimeout ?? 0);
+  problems.push(...checkStandstills(chronicle, settledAt, clock.time, longest));
 
   await end(world, problems);
   problems.push(...judge(world, troubles.impairments));
@@ -185,6 +187,8 @@ export async function end(world: World, problems: string[], inTheDark = world.cl
     for (const { exitCode } of host.incarnations)
       if (exitCode === 70) problems.push(`ballot on ${host.name} ended with exit code 70: a bug`);
   }
+  // The keeper of a ballot that was killed may still grant its run the grace.
+  await clock.run(clock.time + setting.plan.killAfter + 1_000, () => commands.alive.length === 0);
   for (const run of commands.alive) problems.push(`run ${run.runId} on ${run.host} outlived its ballot`);
   if (inTheDark) return;
   const left = ensemble.proposals(BASE).map(({ path }) => path);
