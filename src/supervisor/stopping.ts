@@ -15,7 +15,7 @@ import {
   unconfirmed,
 } from './roles.ts';
 import { each, kill, press } from './runs.ts';
-import type { Effect, Ending, In, LeaderRole, On, Role, Row, Step } from './state.ts';
+import type { Effect, Ending, In, On, Role, Row, Step } from './state.ts';
 import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from './steps.ts';
 
 /** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
@@ -100,11 +100,23 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
 }
 
 /** The term goes on until the ledger is handed over: its role changes meanwhile. */
-function whileHandingOver(state: In<'resigning'>, change: (role: LeaderRole) => LeaderRole | undefined): Step {
-  const role = state.stays && change(state.stays.role);
-  return role === undefined || state.stays === undefined
-    ? stay(state)
-    : stay({ ...state, stays: { ...state.stays, role } });
+function renewedWhileHandingOver(state: In<'resigning'>, event: On<'leaseRenewed'>): Step {
+  const { stays } = state;
+  const role = stays && renewedRole(stays.role, event);
+  return stays === undefined || role === undefined ? stay(state) : stay({ ...state, stays: { ...stays, role } });
+}
+
+function unconfirmedWhileHandingOver(state: In<'resigning'>, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
+  const { stays } = state;
+  if (stays === undefined) return stay(state);
+  return unconfirmed(state, stays.role, event, plan, (role) => ({ ...state, stays: { ...stays, role } }));
+}
+
+/** There is nothing left to stay for. */
+function lostWhileHandingOver(state: In<'resigning'>, event: On<'leaseLost'>): Step {
+  const { stays } = state;
+  if (stays === undefined || leadershipOf(stays.role, event) === undefined) return stay(state);
+  return after([lossNote(event)], stay({ ...state, stays: undefined }));
 }
 
 /** It is the next leader's, unless this one stays. */
@@ -150,15 +162,9 @@ export const resigning: Row<'resigning'> = {
   elected: stay,
   placed: stay,
   electionFailed: stay,
-  leaseRenewed: (state, event) => whileHandingOver(state, (role) => renewedRole(role, event)),
-  leaseUnconfirmed: (state, event, plan) =>
-    state.stays === undefined
-      ? stay(state)
-      : unconfirmed(state, state.stays.role, event, plan, (role) => ({ ...state, stays: { ...state.stays!, role } })),
-  leaseLost: (state, event) =>
-    state.stays === undefined || leadershipOf(state.stays.role, event) === undefined
-      ? stay(state)
-      : after([lossNote(event)], stay({ ...state, stays: undefined })),
+  leaseRenewed: renewedWhileHandingOver,
+  leaseUnconfirmed: unconfirmedWhileHandingOver,
+  leaseLost: lostWhileHandingOver,
   commandEnded: stay,
   runEnded: stay,
   runStarted: stay,
