@@ -151,12 +151,13 @@ class Search {
   }
 
   end(): void {
-    this.#spare?.kill();
+    if (this.#spare !== undefined) this.#context.keepers.giveBack(this.#spare);
+    this.#spare = undefined;
   }
 
   async #handshake(endpoint: Endpoint, session: Grant | undefined): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
     const { clock, sessionTimeout, debug, keepers } = this.#context;
-    const process = this.#spare?.end === undefined ? (this.#spare ?? keepers.next()) : keepers.next();
+    const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
     this.#spare = undefined;
     const link = new Link(process, endpoint, clock);
     const granted = session?.timeout ?? sessionTimeout;

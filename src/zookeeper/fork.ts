@@ -12,8 +12,12 @@ export interface KeeperProcess {
   readonly end: string | undefined;
   /** It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just killed. */
   readonly executes: boolean;
+  /** It obeys no more, or has been told to end. */
+  readonly isLeaving: boolean;
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>;
+  /** One listener, called once: in the turn in which `isLeaving` becomes true. */
+  onLeaving(listener: () => void): void;
   /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
   send(command: Command): void;
   /** One listener at a time: whoever uses the keeper. */
@@ -81,6 +85,8 @@ class ForkedKeeper implements KeeperProcess {
   #due = false;
   /** It is killed unless it is found to execute its will. */
   #killing = false;
+  #isLeaving = false;
+  #onLeaving: (() => void) | undefined;
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -109,6 +115,14 @@ class ForkedKeeper implements KeeperProcess {
 
   get end(): string | undefined {
     return this.#end;
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  onLeaving(listener: () => void): void {
+    this.#onLeaving = listener;
   }
 
   get executes(): boolean {
@@ -149,6 +163,7 @@ class ForkedKeeper implements KeeperProcess {
     // This process may have stood still, and not have read yet that the keeper has closed the channel.
     if (!this.#isDue()) return this.destroy();
     this.#killing = true;
+    this.#leave();
     systemClock.at(systemClock.now() + CONFESSION_MS, () => {
       if (this.#child.connected) this.destroy();
     });
@@ -156,6 +171,7 @@ class ForkedKeeper implements KeeperProcess {
 
   destroy(): void {
     this.#child.kill('SIGKILL');
+    this.#leave();
   }
 
   hold(held: boolean): void {
@@ -166,7 +182,14 @@ class ForkedKeeper implements KeeperProcess {
   #ended(how: string): void {
     if (this.#end !== undefined) return;
     this.#end = how;
+    this.#leave();
     this.#listener?.end(how);
+  }
+
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#onLeaving?.();
   }
 }
 
@@ -198,7 +221,8 @@ const CONFESSION_MS = 1_000;
 function neverStarted(end: string): KeeperProcess {
   const nothing = (): void => undefined;
   const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };
-  return { pid: undefined, end, executes: false, gone: Promise.resolve(), ...methods };
+  const process = { pid: undefined, end, executes: false, isLeaving: true, gone: Promise.resolve() };
+  return { ...process, onLeaving: nothing, ...methods };
 }
 
 /** The dynamic linker may need its path to start this very Node. One malloc arena suffices for one thread. */

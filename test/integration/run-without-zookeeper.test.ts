@@ -123,6 +123,16 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
     expect(candidate.descendants()).toEqual([]);
   });
 
+  it('SIGKILL of ballot leaves no command behind, between two campaigns too', async () => {
+    await using stage = arena();
+    const candidate = stage.start({ flags: ANYWAY });
+    const { pid } = await stage.journal.started();
+    // The pause that follows has grown to more than a second.
+    await candidate.says('the election failed; the command goes on', { count: 6, timeout: 60_000 });
+    candidate.signal('SIGKILL');
+    await poll(() => !isAlive(pid), { timeout: 20_000, what: 'the end of the command' });
+  });
+
   const runs = [
     { after: 'on-child-success', script: 'stay 0.1; exit 0', code: 0 },
     { after: 'on-child-error', script: 'stay 0.1; exit 3', code: 3 },

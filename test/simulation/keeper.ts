@@ -41,7 +41,7 @@ export class Keeper implements ClientEnd {
   readonly process: VirtualProcess;
   readonly #executor: WillExecutor;
   readonly #client: Client;
-  readonly #reports: KeeperReports;
+  #reports: KeeperReports;
   #server: Server | undefined;
   #connection: Connection | undefined;
   #timeout: number;
@@ -62,7 +62,7 @@ export class Keeper implements ClientEnd {
   /** The version of each znode after the last write acknowledged here: the will may be a moment older. */
   readonly #written = new Map<string, number>();
 
-  /** Forks the process. */
+  /** Forks the process, which nobody uses yet. */
   constructor(client: Client, timeout: number, reports: KeeperReports) {
     const { clock, random } = client.ensemble;
     this.#client = client;
@@ -124,6 +124,17 @@ export class Keeper implements ClientEnd {
   #onceStarted(callback: () => void): void {
     if (this.#starting === undefined) this.process.deliver(callback);
     else this.#starting.push(callback);
+  }
+
+  /** For the session that uses it from now on, which asks for this timeout. */
+  use(timeout: number, reports: KeeperReports): void {
+    this.#timeout = timeout;
+    this.#reports = reports;
+  }
+
+  /** As far as its supervisor knows. */
+  get obeys(): boolean {
+    return !this.#over && !this.#hasConfessed && !this.#killing;
   }
 
   /** It executes its will and lives, or it is not known yet whether it does. */

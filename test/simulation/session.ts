@@ -177,11 +177,12 @@ export class FakeSession implements Session {
     this.#keeper.dismiss();
     this.#former = [...this.#former, this.#keeper].filter((keeper) => keeper.executes);
     this.#keeper = undefined;
+    this.#client.guard();
   }
 
   #fork(): Keeper {
     const isPresent = (): boolean => this.#keeper === keeper;
-    const keeper: Keeper = new Keeper(this.#client, this.#timeout, {
+    const keeper: Keeper = this.#client.keeperFor(this.#timeout, {
       connected: (server, id, timeout) => {
         if (!isPresent()) return;
         if (this.#onClosed === undefined) return this.#attached(server, id, timeout);

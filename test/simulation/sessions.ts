@@ -2,7 +2,8 @@ import { UnavailableError } from '../../src/errors.ts';
 import type { RequestOptions, Session, SessionOpener, Will } from '../../src/zookeeper/port.ts';
 import type { VirtualProcess } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
-import type { Keeper } from './keeper.ts';
+import { actsAt } from '../../src/zookeeper/will-instants.ts';
+import { Keeper, type KeeperReports } from './keeper.ts';
 import { FakeSession } from './session.ts';
 import type { Machine } from './will.ts';
 
@@ -15,7 +16,14 @@ export interface Client {
   readonly machine: Machine;
   /** What the supervisor last bequeathed. */
   readonly will: () => Will;
+  /** A keeper for a session that asks for this timeout. */
+  keeperFor(timeout: number, reports: KeeperReports): Keeper;
+  /** A keeper was dismissed: another has to be there while a command lives. */
+  guard(): void;
 }
+
+/** A keeper that ends unused is followed by another so long after its own start, ms. */
+const SPARE_PAUSE_MS = 1_000;
 
 /** Opens sessions of one host. */
 export class FakeSessions implements SessionOpener {
@@ -23,6 +31,10 @@ export class FakeSessions implements SessionOpener {
   readonly #sessionTimeout: number;
   readonly #opened: FakeSession[] = [];
   #will: Will = { commands: [] };
+  /** A keeper without a session. */
+  #spare: Keeper | undefined;
+  #spareSince = 0;
+  #cancelGuard: () => void = () => undefined;
 
   constructor(
     ensemble: Ensemble,
@@ -31,7 +43,15 @@ export class FakeSessions implements SessionOpener {
     sessionTimeout: number,
     machine: Machine = { find: () => undefined, released: () => undefined },
   ) {
-    this.#client = { ensemble, host, process, machine, will: () => this.#will };
+    this.#client = {
+      ensemble,
+      host,
+      process,
+      machine,
+      will: () => this.#will,
+      keeperFor: (timeout, reports) => this.#keeperFor(timeout, reports),
+      guard: () => this.#guard(),
+    };
     this.#sessionTimeout = sessionTimeout;
   }
 
@@ -42,7 +62,8 @@ export class FakeSessions implements SessionOpener {
 
   /** Every keeper that lives, those of sessions that are being closed too. */
   get keepers(): Keeper[] {
-    return this.#opened.flatMap(({ keepers }) => keepers.filter(({ process }) => process.state !== 'killed'));
+    const all = [...this.#opened.flatMap(({ keepers }) => keepers), ...(this.#spare === undefined ? [] : [this.#spare])];
+    return all.filter(({ process }) => process.state !== 'killed');
   }
 
   /** Id of the session at work, `"0"` before it is granted. */
@@ -53,6 +74,36 @@ export class FakeSessions implements SessionOpener {
   bequeath(will: Will): void {
     this.#will = will;
     for (const keeper of this.keepers) keeper.bequeath(will);
+    this.#guard();
+  }
+
+  #keeperFor(timeout: number, reports: KeeperReports): Keeper {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare === undefined || !spare.obeys) return new Keeper(this.#client, timeout, reports);
+    spare.use(timeout, reports);
+    return spare;
+  }
+
+  /** As `Keepers` does: while a command lives there is a keeper that knows of it, with a session or without. */
+  #guard(): void {
+    this.#cancelGuard();
+    const { process } = this.#client;
+    if (process.state === 'killed' || this.#will.commands.length === 0) return;
+    const isDue = process.now() >= (actsAt(this.#will) ?? Infinity);
+    if (this.keepers.some((keeper) => keeper.obeys || (isDue && keeper.executes))) return;
+    const at = this.#spare === undefined ? process.now() : this.#spareSince + SPARE_PAUSE_MS;
+    if (process.now() < at) return void (this.#cancelGuard = process.at(at, () => this.#guard()));
+    this.#spareSince = process.now();
+    const nothing = (): void => undefined;
+    const ended = (): void => this.#guard();
+    this.#spare = new Keeper(this.#client, this.#sessionTimeout, {
+      connected: nothing,
+      refused: nothing,
+      replied: nothing,
+      happened: nothing,
+      ended,
+    });
   }
 
   /** The supervisor was killed: every keeper sees its channel close. */

@@ -153,6 +153,20 @@ describe('an outage', () => {
   );
 });
 
+describe('a supervisor that is killed while it runs its command without a session', () => {
+  it.each([0, 100, 700, 1_500, 3_000, 4_500])('leaves nothing behind, %i ms after the start', async (wait) => {
+    const plan = { ...QUIET_SETTING.plan, onElectionFailure: 'run-anyway' } as const;
+    const world = tell({ theme: 'keep', plan, habits: { ...QUIET_SETTING.habits, lasts: [60_000, 60_000] } });
+    const { clock, hosts, ensemble, commands } = world;
+    ensemble.goDown();
+    hosts[0]?.start();
+    expect(await clock.run(8_000, () => commands.alive.length === 1)).toBe(true);
+    await clock.run(clock.time + wait);
+    hosts[0]?.killSupervisor();
+    expect(await clock.run(clock.time + 5_000, () => commands.alive.length === 0)).toBe(true);
+  });
+});
+
 describe('an operator', () => {
   /** A leader whose host dies, and a standby that waits for the end of its lease. */
   const afterCrash = async (wait: number): Promise<Told & { readonly standby: string }> => {

@@ -18,12 +18,14 @@ class FakeKeeper implements KeeperProcess {
   readonly gone: Promise<void>;
   executes = false;
   end: string | undefined;
+  isLeaving = false;
+  #onLeaving: () => void = () => undefined;
   #listener: KeeperListener | undefined;
-  #leave: () => void = () => undefined;
+  #resolveGone: () => void = () => undefined;
 
   constructor() {
     this.gone = new Promise((resolve) => {
-      this.#leave = resolve;
+      this.#resolveGone = resolve;
     });
   }
 
@@ -44,10 +46,21 @@ class FakeKeeper implements KeeperProcess {
     if (!this.executes) this.destroy();
   }
 
+  onLeaving(listener: () => void): void {
+    this.#onLeaving = listener;
+  }
+
+  leave(): void {
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    this.#onLeaving();
+  }
+
   destroy(): void {
-    this.end = 'was ended by SIGKILL';
     this.executes = false;
-    this.#leave();
+    this.leave();
+    this.end = 'was ended by SIGKILL';
+    this.#resolveGone();
   }
 
   hold(): void {}
@@ -115,6 +128,71 @@ describe('the keepers of a process', () => {
     keepers.bequeath(IDLE);
     expect(made.map(({ received }) => received.length)).toEqual([1, 2]);
     expect(made[1]?.received).toEqual([RUNNING, IDLE].map((will) => ({ kind: 'will', will })));
+  });
+});
+
+describe('while a command lives, a keeper obeys that knows of it', () => {
+  /** Keepers in a process of their own; `obeying`: how many of them would stop the command now. */
+  function guarded() {
+    const clock = new VirtualClock(1);
+    const process = clock.process();
+    const made: FakeKeeper[] = [];
+    const fork = (): FakeKeeper => made[made.push(new FakeKeeper()) - 1] as FakeKeeper;
+    const keepers = new Keepers(fork, process, undefined);
+    const obeying = (): number =>
+      made.filter((keeper) => !keeper.isLeaving && keeper.received.some((told) => told.kind === 'will')).length;
+    return { clock, made, keepers, obeying };
+  }
+
+  it('without any session; the first session has the same keeper', () => {
+    const { keepers, made, obeying } = guarded();
+    keepers.bequeath(RUNNING);
+    expect(obeying()).toBe(1);
+    expect(keepers.next()).toBe(made[0]);
+  });
+
+  it('from the very turn in which the one before is killed', () => {
+    const { keepers, made, obeying } = guarded();
+    const first = keepers.next();
+    keepers.bequeath(RUNNING);
+    for (let tries = 0; tries < 5; tries++) {
+      (tries === 0 ? first : keepers.next()).kill();
+      expect(obeying()).toBe(1);
+    }
+    expect(made).toHaveLength(6);
+  });
+
+  it('when a search for a session is called off; once no command lives, none is kept', () => {
+    const { keepers, made, obeying } = guarded();
+    keepers.bequeath(RUNNING);
+    keepers.giveBack(keepers.next());
+    expect([made.length, obeying()]).toEqual([1, 1]);
+    keepers.bequeath(IDLE);
+    keepers.giveBack(keepers.next());
+    expect([made.length, obeying()]).toEqual([1, 0]);
+  });
+
+  it('and is tried once a second where none can live', async () => {
+    const { clock, keepers, made } = guarded();
+    keepers.bequeath(RUNNING);
+    for (let step = 0; step < 500; step++) {
+      made.at(-1)?.kill();
+      await clock.run(clock.time + 10);
+    }
+    expect(made.length).toBeGreaterThan(4);
+    expect(made.length).toBeLessThan(7);
+  });
+
+  it('that executes it, when it is due: another is not started', () => {
+    const { keepers, made } = guarded();
+    keepers.next();
+    keepers.bequeath({ ...RUNNING, instants: { termAt: -2_000, killAt: -1_000 } });
+    const [executor] = made;
+    if (executor !== undefined) executor.executes = true;
+    executor?.leave();
+    expect(made).toHaveLength(1);
+    keepers.bequeath(RUNNING);
+    expect(made).toHaveLength(2);
   });
 });
 
