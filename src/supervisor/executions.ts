@@ -57,6 +57,9 @@ const DRAIN_WITHIN_MS = 10_000;
  */
 const DAEMON_WITHIN_MS = 2_000;
 
+/** What of a run lives for so long after its leader, and is not seen, is not about to end, ms. */
+const HIDDEN_AFTER_MS = 200;
+
 /** Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
 const SILENT_LEDGER_MS = 50;
 
@@ -267,9 +270,8 @@ export class Executions {
     const startedAt = clock.now();
     const outcome = await command.exited;
     const ranFor = clock.now() - startedAt;
-    // A command that leaves nobody behind is gone in the same instant; the timer only fires for one that does.
-    const cancel = clock.at(clock.now() + 1, () => {
-      dispatch({ kind: 'commandEnded', run, outcome, left: namesOf(command.followers()) });
+    const cancel = this.#onceLeftBehind(command, (left) => {
+      dispatch({ kind: 'commandEnded', run, outcome, left });
       this.#hintAtForeground(outcome, ranFor);
     });
     await command.gone;
@@ -278,6 +280,26 @@ export class Executions {
     dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
     // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was started meanwhile has said so.
     this.#bequeath();
+  }
+
+  /**
+   * Tells, once the command has ended, whom it has left. One that leaves nobody is mostly gone in the same instant. Those
+   * that nobody sees are just ending, unless they stay: then they are hidden from this user.
+   */
+  #onceLeftBehind(command: RunningCommand, tell: (left: string) => void): () => void {
+    const { clock } = this.#parts;
+    const hiddenAt = clock.now() + HIDDEN_AFTER_MS;
+    let cancel = (): void => undefined;
+    const look = (wait: number): void => {
+      cancel = clock.at(clock.now() + wait, () => {
+        const followers = command.followers();
+        if (followers.length > 0) tell(namesOf(followers));
+        else if (clock.now() >= hiddenAt) tell('hidden from this user');
+        else look(wait * 2);
+      });
+    };
+    look(1);
+    return () => cancel();
   }
 
   /** Said once: a daemon does the same at each run. */

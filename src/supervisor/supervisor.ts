@@ -41,6 +41,9 @@ export interface CronParts {
  */
 const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
 
+/** A leader under `keep` that hands over serves its schedule on when the ledger has not answered for so long, ms. */
+const STAY_AFTER_MS = 1_000;
+
 /** How long the end waits until the last run is written down, after the lease was given up, ms. */
 const DIARY_WITHIN_MS = 300;
 
@@ -262,7 +265,11 @@ export class Supervisor {
     };
     if (!orStay) over();
     if (term === undefined) return true;
-    const handOverWithin = Math.min(term.leaseDuration / 3, leave ? LEAVE_WITHIN.handOver : Infinity);
+    const handOverWithin = Math.min(
+      term.leaseDuration / 3,
+      leave ? LEAVE_WITHIN.handOver : Infinity,
+      orStay ? STAY_AFTER_MS : Infinity,
+    );
     const first = timetable && (() => timetable.handOver(handOverWithin, orStay));
     // Without a ledger its time is the lease's.
     const inAll = LEAVE_WITHIN.lease + (timetable === undefined ? LEAVE_WITHIN.handOver : 0);

@@ -1,4 +1,5 @@
 import type { Outcome, RunningCommand } from '../../src/child/launch.ts';
+import type { ProcessName } from '../../src/child/proc.ts';
 import type { RunIdentity } from '../../src/supervisor/supervisor.ts';
 import type { Random } from '../support/random.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
@@ -171,8 +172,8 @@ export class SimulatedCommand implements RunningCommand {
     }
   }
 
-  followers(): [] {
-    return [];
+  followers(): ProcessName[] {
+    return this.#leaderEnded && this.isAlive ? [{ pid: this.pid + 1, name: 'left' }] : [];
   }
 
   /** The machine is gone, and everything on it. */

@@ -1,8 +1,9 @@
 import { EPOCH } from '../support/virtual-clock.ts';
 import { ghostTime, recoveryTime } from './bounds.ts';
 import type { CronSetting } from './cron.ts';
+import type { Impairment } from './faults.ts';
 import type { World } from './history.ts';
-import { checkService } from './service-checks.ts';
+import { checkService, type Span } from './service-checks.ts';
 
 /** How long it is watched that ticks are served, at least, ms. */
 const WATCHED_MS = 8_000;
@@ -17,7 +18,12 @@ const LONG_MS = 10_000;
 const ATTACHED_MS = 1_500;
 
 /** When the faults are over, clocks are right again and somebody serves the schedule before long: then every tick, on time. */
-export async function settleCron(world: World, cron: CronSetting, problems: string[]): Promise<void> {
+export async function settleCron(
+  world: World,
+  cron: CronSetting,
+  impairments: readonly Impairment[],
+  problems: string[],
+): Promise<void> {
   const { clock, setting, hosts, commands, ledger } = world;
   const { launches } = commands;
   const begunAt = clock.time;
@@ -37,7 +43,9 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
   const begun = through(world, from);
   await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
   const terms = world.tenures.map(({ electedAt, endedAt = Infinity }) => ({ from: electedAt, to: endedAt }));
-  problems.push(...checkService(launches, { from, to: clock.time, through: begun, terms }, setting, cron));
+  const leaderless = outagesWithoutLeader(world, impairments);
+  const calm = { from, to: clock.time, through: begun, terms, leaderless };
+  problems.push(...checkService(launches, calm, setting, cron));
   for (const { runId, host, at, fencingToken } of launches)
     if (fencingToken === undefined && at > from)
       problems.push(`run ${runId} on ${host} was started without leadership at ${at.toFixed(0)}, though all was calm`);
@@ -50,6 +58,19 @@ export async function settleCron(world: World, cron: CronSetting, problems: stri
     const over = run === undefined ? start - EPOCH : (run.endedAt ?? Infinity);
     if (over < clock.time - ABOUT_MS) problems.push(`run ${runId} is over, and the ledger has no end of it`);
   }
+}
+
+/** An outage that begins between two leaders finds nobody who could serve on: from its begin to the next opening of the ledger. */
+function outagesWithoutLeader({ tenures, ledger }: World, impairments: readonly Impairment[]): Span[] {
+  const openings = ledger.openings.map(({ at, by, ledger: { fencingToken } }) => ({ at, by, fencingToken }));
+  const isServed = (at: number): boolean => {
+    const opening = openings.findLast((other) => other.at <= at);
+    const tenure = tenures.findLast(({ host, token }) => host === opening?.by && token === opening.fencingToken);
+    return tenure !== undefined && (tenure.endedAt ?? Infinity) > at;
+  };
+  return impairments
+    .filter(({ host, from }) => host === 'everybody' && !isServed(from))
+    .map(({ from }) => ({ from, to: Math.min(...openings.map(({ at }) => at).filter((at) => at > from)) }));
 }
 
 /** The end of a run is written a little later, ms. */

@@ -104,7 +104,9 @@ async function live(world: World, problems: string[]): Promise<void> {
   for (const { connection } of ensemble.sessions.values()) if (connection) connection.nextWrite = undefined;
   for (const host of hosts) host.start();
   const calmAt = clock.time;
-  await (setting.cron === undefined ? settleOnce(world, problems) : settleCron(world, setting.cron, problems));
+  await (setting.cron === undefined
+    ? settleOnce(world, problems)
+    : settleCron(world, setting.cron, troubles.impairments, problems));
   problems.push(...checkQueue(ensemble.proposals(BASE), hosts));
 
   const { chronicle } = world;

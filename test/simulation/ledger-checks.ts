@@ -74,8 +74,11 @@ function checkStep(before: Ledger, after: Ledger, isLaunched: (run: RunRecord) =
 
 /** Gone, and not pushed out by newer ones, of which one may have been taken back in the same write. */
 function isMissing(run: RunRecord, before: Ledger, { runs }: Ledger): boolean {
+  const isThere = (one: RunRecord): boolean => runs.some((other) => isSame(one, other));
+  if (isThere(run)) return false;
   const isFull = runs.length >= MOST_RUNS || before.runs.length >= MOST_RUNS;
-  return !isFull && !runs.some((other) => isSame(run, other));
+  // Older ones are pushed out first.
+  return !isFull || (run.outcome === undefined && before.runs.slice(0, before.runs.indexOf(run)).some(isThere));
 }
 
 /** An ensemble that has lost its data gives tokens out again, and run ids with them. */

@@ -6,8 +6,11 @@ import type { Setting } from './setting.ts';
 
 /** How long after its instant a tick may be served in calm times: handovers through a few round trips, a process that wakes up late; in an outage the ledger is waited for. Milliseconds. */
 function lateness(setting: Setting): number {
-  return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) : 0);
+  return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) + HAND_OVER_MS : 0);
 }
+
+/** How long a leader that hands over waits for the ledger before it serves on, ms. */
+const HAND_OVER_MS = 1_000;
 
 /** How long an entry in the ledger is waited for before the tick is started without it. The supervisor knows the session timeout as its patience. */
 function heartbeat({ patience, lease }: Setting): number {
@@ -16,6 +19,12 @@ function heartbeat({ patience, lease }: Setting): number {
 
 /** A supervisor learns of a run's end a little later, and may be a little late itself, ms. */
 const ABOUT_MS = 100;
+
+/** True time. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** A time in which all is calm, true time. */
 export interface Calm {
@@ -26,7 +35,9 @@ export interface Calm {
   /** Up to here ticks were settled when it began. */
   readonly through: number;
   /** From when to when each term lasted. */
-  readonly terms: readonly { readonly from: number; readonly to: number }[];
+  readonly terms: readonly Span[];
+  /** When nobody could become leader. */
+  readonly leaderless?: readonly Span[];
 }
 
 /** In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no longer than this, ms. */
@@ -47,6 +58,7 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
     const launch = launches.find((other) => other.tick === tick);
     if (launch !== undefined && launch.at <= due + late) continue;
     if (setting.theme === 'outages' && waitsForLedger(launches, due, setting, cron)) continue;
+    if (calm.leaderless?.some(({ from, to }) => due > from - late && due < to) === true) continue;
     if (setting.mixedFleet && calm.terms.some(({ from }) => Math.abs(from - due) < BETWEEN_MS)) continue;
     if (restarts(setting) && isBetween(calm, due)) continue;
     const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, tick, due, setting, cron);
@@ -79,10 +91,15 @@ function waitsForLedger(
   const wait = lateness(setting) + (concurrency === 'queue' ? setting.plan.restartMaxDelay : 0);
   return launches.some((launch) => {
     const other = (launch.tick ?? NaN) - EPOCH;
-    const waited = launch.at - other <= wait;
+    const waited = launch.at - Math.max(other, endBefore(launches, launch.at)) <= wait;
     if (other < due) return waited && due < launch.at + ABOUT_MS;
     return other > due && concurrency === 'replace' && launch.at - due <= wait;
   });
+}
+
+function endBefore(launches: readonly Launch[], at: number): number {
+  const ends = launches.flatMap(({ run }) => (run?.endedAt !== undefined && run.endedAt <= at ? [run.endedAt] : []));
+  return Math.max(-Infinity, ...ends);
 }
 
 /** Whoever ends with its command is started again a second later: all may be away at once, and of the ticks that fall then one is served. */

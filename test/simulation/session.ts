@@ -1,6 +1,6 @@
 import type { Contact, CreateMode, RequestOptions, Session, Stat, Watch, ZNode } from '../../src/zookeeper/port.ts';
 import { SessionEndedError } from '../../src/zookeeper/errors.ts';
-import { Keeper } from './keeper.ts';
+import type { Keeper } from './keeper.ts';
 import { Requests, type Answer } from './requests.ts';
 import type { Request, Server } from './server.ts';
 import type { Client } from './sessions.ts';

@@ -62,7 +62,10 @@ export class FakeSessions implements SessionOpener {
 
   /** Every keeper that lives, those of sessions that are being closed too. */
   get keepers(): Keeper[] {
-    const all = [...this.#opened.flatMap(({ keepers }) => keepers), ...(this.#spare === undefined ? [] : [this.#spare])];
+    const all = [
+      ...this.#opened.flatMap(({ keepers }) => keepers),
+      ...(this.#spare === undefined ? [] : [this.#spare]),
+    ];
     return all.filter(({ process }) => process.state !== 'killed');
   }
 

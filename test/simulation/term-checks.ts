@@ -1,6 +1,6 @@
 import type { CronSetting } from './cron.ts';
 import type { Host } from './host.ts';
-import { checkService } from './service-checks.ts';
+import { checkService, type Span } from './service-checks.ts';
 import type { Tenure } from './tenure.ts';
 import type { TickWorld } from './tick-checks.ts';
 
@@ -9,11 +9,6 @@ const SETTLED_MS = 5_000;
 
 /** How long a step of the clock may go unnoticed, ms; what it passes over is missed. */
 const LOOK_EVERY_MS = 30_000;
-
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** Also in the midst of troubles: while nothing befalls a leader, and nobody, it serves every tick. */
 export function checkTerms(world: TickWorld, cron: CronSetting, now: number): string[] {

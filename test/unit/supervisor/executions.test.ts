@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { RunningCommand } from '../../../src/child/launch.ts';
+import type { ProcessName } from '../../../src/child/proc.ts';
 import { Executions, type ExecutionParts } from '../../../src/supervisor/executions.ts';
 import type { Term } from '../../../src/election/election.ts';
+import type { Event } from '../../../src/supervisor/state.ts';
 import { silentLogger } from '../../contract/coordinator.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -28,4 +31,52 @@ it('an entry in the ledger is waited for by the session timeout that was granted
   executions.start({ kind: 'spawn', run: 1, term: 7, by: Infinity, tick: 0 }, term as unknown as Term);
   await settled;
   expect(waited).toEqual([10_000]);
+});
+
+describe('what a command leaves behind', () => {
+  /** What is said of a command that has ended, and of which something lives for `lasts` ms more. */
+  async function leftBehind(lasts: number, seen: readonly ProcessName[]): Promise<string[]> {
+    const clock = new VirtualClock(1);
+    const process = clock.process();
+    const events: Event[] = [];
+    const over = new Promise<void>((resolve) => void process.at(process.now() + lasts, resolve));
+    const command: RunningCommand = {
+      pid: 1,
+      group: undefined,
+      exited: Promise.resolve({ kind: 'exited', code: 0 }),
+      gone: over,
+      drained: over,
+      signal: () => undefined,
+      followers: () => seen,
+    };
+    const parts: ExecutionParts = {
+      election: { setRuns: () => undefined } as unknown as ExecutionParts['election'],
+      launch: () => command,
+      clock: process,
+      logger: silentLogger,
+      onLeaseLoss: 'keep',
+      book: undefined,
+      diary: undefined,
+      onTick: () => undefined,
+      onLedgerFailure: () => undefined,
+      dispatch: (event) => void events.push(event),
+      later: (line) => line(),
+    };
+    new Executions(parts).start({ kind: 'spawn', run: 1, term: undefined, by: Infinity, tick: undefined }, undefined);
+    await clock.run(10_000);
+    expect(events.at(-1)?.kind).toBe('runEnded');
+    return events.flatMap((event) => (event.kind === 'commandEnded' ? [event.left] : []));
+  }
+
+  it('is named at once', async () => {
+    expect(await leftBehind(20, [{ pid: 7, name: 'sleep' }])).toEqual(['7 sleep']);
+  });
+
+  it('is nobody when those that are just ending are not seen any more', async () => {
+    expect(await leftBehind(150, [])).toEqual([]);
+  });
+
+  it('is said to be hidden when it stays and nobody sees it', async () => {
+    expect(await leftBehind(1_000, [])).toEqual(['hidden from this user']);
+  });
 });
