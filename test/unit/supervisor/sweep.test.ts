@@ -285,29 +285,38 @@ const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'again', 'giveUpAt', 's
 
 /** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
 function key({ state, now, alive, serving, campaign, term, resigning }: World, plan: Plan): string {
-  const current = { campaign, term: term?.token };
+  const counted = (name: string, value: number): unknown => {
+    if (name === 'run') return alive.findIndex(({ run }) => run === value);
+    if (name === 'campaign') return value === campaign;
+    if (name === 'term') return value === term?.token;
+    if (name === 'tick' || name === 'waiting') return 0;
+    if (name === 'skipped') return Math.min(value, 1);
+    if (name === 'failedRuns' || name === 'failures') return Math.min(value, 2);
+    // Of the first stop request only this decides.
+    if (name === 'at') return now - value < REPEATED;
+    // Past, present or to come: nothing else of an instant decides.
+    return INSTANTS.has(name) ? Math.sign(value - now) : value;
+  };
+  const isConfirmedRead = plan.cron !== undefined && plan.onLeaseLoss !== 'stop';
+  const text = (name: string, value: unknown): string => {
+    if (typeof value === 'number') return `${String(counted(name, value))},`;
+    if (typeof value !== 'object' || value === null) return `${String(value)},`;
+    let all = '{';
+    for (const part in value) {
+      // Whether the last renewal was confirmed matters to whom may stay in role, and serves a schedule.
+      if (COUNTERS.has(part) || (part === 'confirmed' && !isConfirmedRead)) continue;
+      const held = (value as Record<string, unknown>)[part];
+      if (held !== undefined) all += `${part}:${text(part, held)}`;
+    }
+    return `${all}}`;
+  };
   const lives = alive.map(({ ended, entering, fresh }) => [ended, entering, fresh]);
   const serves = serving === term?.token ? 'term' : serving;
-  return JSON.stringify(
-    [state, lives, serves, term && Math.sign(term.deadline - now), resigning?.orStay, campaign !== undefined],
-    (name, value: unknown) => {
-      // Whether the last renewal was confirmed matters to whom may stay in role, and serves a schedule.
-      if (name === 'confirmed' && (plan.cron === undefined || plan.onLeaseLoss === 'stop')) return undefined;
-      if (typeof value !== 'number') return value;
-      if (name === 'campaigns' || name === 'runs' || name === 'resignations') return undefined;
-      if (name === 'run') return alive.findIndex(({ run }) => run === value);
-      if (name === 'campaign' || name === 'term') return value === current[name];
-      if (name === 'tick' || name === 'waiting') return 0;
-      if (name === 'skipped') return Math.min(value, 1);
-      if (name === 'failedRuns' || name === 'failures') return Math.min(value, 2);
-      // Of the first stop request only this decides.
-      if (name === 'at') return now - value < REPEATED;
-      // Past, present or to come: nothing else of an instant decides.
-      if (INSTANTS.has(name)) return Math.sign(value - now);
-      return value;
-    },
-  );
+  const world = [lives, serves, term && Math.sign(term.deadline - now), resigning?.orStay, campaign !== undefined];
+  return text('', state) + text('', world);
 }
+
+const COUNTERS = new Set(['campaigns', 'runs', 'resignations']);
 
 function begin(plan: Plan): World {
   const { state, effects }: Step = start(plan, 0);
