@@ -4,11 +4,13 @@
 #   FROM ballot
 #   COPY backup.sh /usr/local/bin/
 #   CMD ["run", "once", "--zookeeper-servers", "zk1,zk2,zk3", "--", "backup.sh"]
-ARG NODE_VERSION=20
+ARG NODE_VERSION=24
 
 FROM node:${NODE_VERSION}-bookworm AS build
 WORKDIR /ballot
 COPY package.json package-lock.json .npmrc ./
+# npm runs it as `preinstall`.
+COPY scripts/node-version.mjs scripts/
 RUN npm ci
 COPY scripts/build.mjs scripts/
 COPY src src/

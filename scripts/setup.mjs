@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeProblem } from './node-version.mjs';
 import { findJava, findZooKeeper, onPath } from './zookeeper-home.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -104,7 +105,7 @@ function installSystemTools(tools) {
         `missing on this machine: ${what}. One of these lines helps:`,
         `  Debian, Ubuntu:  sudo apt-get update && sudo apt-get install -y ${packages.join(' ')}`,
         '  macOS:           xcode-select --install; brew install zookeeper',
-        '  Docker:          docker run --rm -it -v "$PWD":/ballot -w /ballot node:20 npm test',
+        '  Docker:          docker run --rm -it -v "$PWD":/ballot -w /ballot node:24 npm test',
         '  by hand:         unpack a release of Apache ZooKeeper and set ZOOKEEPER_HOME (with Java on the PATH)',
       ].join('\n'),
     );
@@ -200,9 +201,11 @@ function buildIfOutdated() {
 }
 
 function checkNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19))
-    throw new SetupError(`this is Node ${process.versions.node}: ballot needs 20.19 or newer`);
+  const problem = nodeProblem(
+    process.versions.node,
+    readLock('package-lock.json').packages['node_modules/zookeeper']?.version,
+  );
+  if (problem !== undefined) throw new SetupError(problem);
 }
 
 /** Does all of it. Throws a SetupError that says what a person has to do. */

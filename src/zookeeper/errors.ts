@@ -51,7 +51,9 @@ export class ClientMissingError extends BallotError {
       ExitCode.configuration,
       `the native module of the npm package zookeeper cannot be loaded: ${message.split('\n', 1)[0]}`,
       {
-        hint: 'it is compiled at installation, which --ignore-scripts leaves out: run `npm rebuild zookeeper` where ballot is installed (needs a C++ compiler, make and python3)',
+        hint:
+          'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which --ignore-scripts leaves out: ' +
+          'run `npm rebuild zookeeper` where ballot is installed (needs a C++ compiler, make and python3)',
       },
     );
   }

@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const manifest = (): { dependencies: Record<string, string> } =>
+const manifest = (): { dependencies: Record<string, string>; scripts: Record<string, string> } =>
   JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
 
 /** The packages whose code is in the bundle: their licences are passed on with it. */
@@ -45,5 +45,10 @@ describe('the packed package', () => {
     expect(run(process.execPath, ['dist/main.js', 'schedule', '30 4 * * fri#1', ...from], unpacked)).toContain(
       '2026-12-04T04:30:00',
     );
+  });
+
+  it('brings the script that npm runs before an installation, and it lets this Node pass', () => {
+    expect(manifest().scripts['preinstall']).toBe('node scripts/node-version.mjs');
+    expect(run(process.execPath, ['scripts/node-version.mjs'], unpacked)).toBe('');
   });
 });
