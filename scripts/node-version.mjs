@@ -11,12 +11,12 @@ const LAST_ZOOKEEPER_BEFORE_NODE_26 = '7.3.0';
 const WHAT_WORKS = 'use Node 24 (22 and 20.19 or newer work too)';
 
 /**
- * @param {string} node the version of Node
+ * @param {string} node the version of Node, or its beginning: the newest of those
  * @param {string | undefined} zookeeper the version of the npm package zookeeper, if known
  * @returns {string | undefined} one sentence: why ballot cannot be installed on this Node, and on which it can
  */
 export function nodeProblem(node, zookeeper) {
-  const [major = 0, minor = 0] = node.split('.').map(Number);
+  const [major = 0, minor = Infinity] = node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) return `ballot does not run on Node ${node}: ${WHAT_WORKS}`;
   if (major >= 26 && zookeeper === LAST_ZOOKEEPER_BEFORE_NODE_26)
     return `zookeeper ${zookeeper}, which ballot needs, does not compile on Node ${major}: ${WHAT_WORKS}`;
