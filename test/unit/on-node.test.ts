@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { packageOf } from '../../scripts/on-node.mjs';
+import { CORE, packageOf } from '../../scripts/on-node.mjs';
 
 let folder: string;
 let cache: string;
@@ -90,4 +90,10 @@ describe('the npm package of Node', () => {
   ])('for %s on %s is %s', (platform, arch, name) => {
     expect(packageOf(platform as NodeJS.Platform, arch as NodeJS.Architecture)).toBe(name);
   });
+});
+
+it('the core names files that exist', () => {
+  const files = CORE.flatMap(({ filter }) => filter ?? []).map((argument) => argument.replace('--exclude=', ''));
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.filter((file) => !existsSync(join(import.meta.dirname, '../..', file)))).toEqual([]);
 });
