@@ -10,8 +10,8 @@ interface Need {
 }
 
 /**
- * Measured with Node 20: 38 of the supervisor with three runs at once, 21 of the keeper. The rest is for files that are
- * open for a moment.
+ * Measured with Node 20: 38 of the supervisor with three runs at once, 21 of the keeper; Node 24 has two more of the
+ * supervisor. The rest is for files that are open for a moment.
  */
 const FILES: Need = { name: 'Max open files', ulimit: 'ulimit -n', systemd: 'LimitNOFILE', least: 48 };
 

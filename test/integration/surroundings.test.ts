@@ -140,7 +140,8 @@ describe('a folder that is not there', () => {
 });
 
 describe('a limit that is too low', () => {
-  it.each([20, 24, 40])('ulimit -n %i: one sentence, and what to do', (limit) => {
+  // With less than 22 Node 22 and 24 die before they read a line of ballot's.
+  it.each([24, 32, 40])('ulimit -n %i: one sentence, and what to do', (limit) => {
     const { status, stderr } = shell(`ulimit -n ${limit}; ballot run once ${alone()} -- true`);
     expect({ status, stderr }).toEqual({
       status: 78,
