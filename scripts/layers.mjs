@@ -29,6 +29,7 @@ const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['zookeeper/fork.ts'],
   'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
+  'cli/environment.ts': ['schedule'],
   'cli/look.ts': ['zookeeper', 'local'],
   'cli/info.ts': ['election', 'schedule'],
   'cli/history.ts': ['election', 'schedule'],

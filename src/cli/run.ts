@@ -14,17 +14,17 @@ import { formatServers } from '../config/servers.ts';
 import { formatDuration } from '../duration.ts';
 import { createElection } from '../election/candidate.ts';
 import type { Election } from '../election/election.ts';
-import { ConfigurationError } from '../errors.ts';
 import { createLogger } from '../observe/create-logger.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { ParsedSchedule } from '../schedule/expression.ts';
 import { RunDiary } from '../schedule/run-diary.ts';
-import { Supervisor, type CronParts, type RunIdentity } from '../supervisor/supervisor.ts';
+import { Supervisor, type CronParts } from '../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../schedule/ledger.ts';
 import type { ScheduleRecord } from '../schedule/service.ts';
 import { zookeeperSessions } from '../zookeeper/session.ts';
 import { variablesOfBytes } from './bytes.ts';
 import { tellConfiguration, type RunContext } from './context.ts';
+import { commandEnvironment, electionEnvironment, refuseOwnElection } from './environment.ts';
 import { closeStrayDebugger } from './signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -139,7 +139,7 @@ async function supervise(
         launch(
           {
             command: context.command,
-            env: commandEnvironment(context, identity),
+            env: commandEnvironment(config, env, identity),
             bytes,
             wrap: config.wrapChildLogs,
             cgroups,
@@ -194,52 +194,4 @@ function digestOnSharedPath({ command, config }: RunContext): { readonly command
  */
 function writesToTerminal({ wrapChildLogs }: RunConfig): boolean {
   return !wrapChildLogs && (isatty(1) || isatty(2));
-}
-
-/** Ballot's own environment, and what the command may need to know of its election and of this run. */
-function commandEnvironment({ config, env }: RunContext, identity: RunIdentity): NodeJS.ProcessEnv {
-  const { BALLOT_FENCING_TOKEN: _token, BALLOT_TICK: _tick, ...inherited } = env;
-  const tick = identity.tick === undefined ? {} : { BALLOT_TICK: formatInstant(identity.tick) };
-  const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
-  return {
-    ...inherited,
-    ...electionEnvironment(config),
-    BALLOT_RUN_ID: identity.runId,
-    ...token,
-    ...tick,
-  };
-}
-
-/** What every run of this candidate is told of its election. */
-function electionEnvironment(config: RunConfig): NodeJS.ProcessEnv {
-  return {
-    BALLOT_CANDIDATE_ID: config.candidateId,
-    BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
-    BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
-  };
-}
-
-/** One server has several names, at least on its own host. */
-function plainLoopback(server: string): string {
-  return server.replace(/^(127(\.\d+){3}|\[::1\])(?=:)/, 'localhost');
-}
-
-/** BALLOT_RUN_ID is what only a command that ballot runs has. */
-function refuseOwnElection(config: RunConfig, env: NodeJS.ProcessEnv): void {
-  const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;
-  if (runId === undefined || basePath !== config.zookeeperBasePath) return;
-  const outer = new Set((servers ?? '').split(',').map(plainLoopback));
-  if (
-    !formatServers(config.zookeeperServers)
-      .split(',')
-      .map(plainLoopback)
-      .some((server) => outer.has(server))
-  )
-    return;
-  throw new ConfigurationError(
-    [
-      `zookeeper-base-path: this process runs as the command of the election ${basePath} itself (BALLOT_RUN_ID ${runId}), and would wait for itself to end`,
-    ],
-    { hint: 'choose another base path for the inner election' },
-  );
 }

@@ -4,7 +4,8 @@ import { createElection } from '../../src/election/candidate.ts';
 import type { Election, Term, TermEvent } from '../../src/election/election.ts';
 import { parseLease, parseProposal, type LeaseRecord } from '../../src/election/record.ts';
 import { UnavailableError } from '../../src/errors.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session, SessionOpener } from '../../src/zookeeper/port.ts';
+import { sessionsWith } from '../simulation/mutations.ts';
 import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
 
 const BASE = '/deep/down/election';
@@ -43,8 +44,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     await world.reset();
   });
 
-  const candidate = (id: string, leaseDuration?: number): { election: Election; clock: Clock } => {
-    const { sessions, clock } = world.host(id, TIMEOUT_MS);
+  const electionOf = (id: string, sessions: SessionOpener, clock: Clock, leaseDuration?: number): Election => {
     const election = createElection({
       sessions,
       clock,
@@ -57,7 +57,11 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       mixedFleet: false,
     });
     open.push(() => election.close(500));
-    return { election, clock };
+    return election;
+  };
+  const candidate = (id: string, leaseDuration?: number): { election: Election; clock: Clock } => {
+    const { sessions, clock } = world.host(id, TIMEOUT_MS);
+    return { election: electionOf(id, sessions, clock, leaseDuration), clock };
   };
   const campaign = (election: Election, clock: Clock, patience = PATIENCE_MS): Standing => {
     const controller = new AbortController();
@@ -352,6 +356,81 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     await queueOf(5);
     await world.settle(term.resign());
     await elected(b);
+  });
+
+  /** What a leader has left that is gone: its lease, and its place in the queue for as long as its session lasts. */
+  const leaveBehind = async (leaseDuration: string): Promise<string> => {
+    await prepare(EMPTY);
+    const proposalNode = await world.settle(admin.create(`${BASE}/proposal-`, EMPTY, 'ephemeral-sequential', O));
+    const [proposalTime, lastSeenTime] = ['2026-11-21 03:06:35 +0000 UTC', '2026-11-21 03:06:35 +0000 UTC'];
+    const record = {
+      candidateId: 'dead',
+      hostname: 'h',
+      pid: '1',
+      proposalTime,
+      sessionTimeout: '1.2s',
+      leaseDuration,
+    };
+    await writeLease(Buffer.from(JSON.stringify({ ...record, lastSeenTime, proposalNode })));
+    return proposalNode.slice(BASE.length + 1);
+  };
+
+  it('deletes the place in the queue of the leader whose lease it has taken over', async () => {
+    const former = await leaveBehind('700ms');
+    const a = stand('a');
+    await elected(a);
+    await queueOf(1);
+    expect(await proposals()).not.toContain(former);
+  });
+
+  it('takes a lease over at once that has not changed for its duration by the ensemble’s clock', async () => {
+    const former = await leaveBehind('6s');
+    await world.settle(admin.delete(`${BASE}/${former}`, -1, O));
+    await world.pass(6500);
+    const a = stand('a');
+    const before = a.clock.now();
+    expect((await elected(a)).succession).toEqual({ why: 'expired', from: 'dead' });
+    expect(a.clock.now() - before).toBeLessThan(4000);
+  });
+
+  it('gives the leader its time to renew after an outage, also when it has no place in the queue', async () => {
+    const a = stand('a');
+    const term = await elected(a);
+    const events = eventsOf(term);
+    const b = stand('b');
+    const [first] = await queueOf(2);
+    // The leader takes a new place with its next heartbeat: behind b, which is the first then.
+    await world.settle(admin.delete(`${BASE}/${first}`, -1, O));
+    for (let queue = await queueOf(2); queue.includes(first ?? '');) queue = await queueOf(2);
+    await world.pass(TIMEOUT_MS);
+    for (let outage = 0; outage < 2; outage += 1) {
+      await world.goDown();
+      await world.pass(1.5 * TIMEOUT_MS);
+      await world.comeBack();
+      await until(() => events.at(-1)?.kind === 'renewed');
+      await world.pass(TIMEOUT_MS);
+    }
+    expect(events.some((event) => event.kind === 'lost')).toBe(false);
+    expect(await isElected(b)).toBe(false);
+  });
+
+  it('is watched by the next in line without a look at the queue, heartbeat after heartbeat', async () => {
+    await elected(stand('a'));
+    let looks = 0;
+    const { sessions, clock } = world.host('b', TIMEOUT_MS);
+    const counting = sessionsWith((session) => ({
+      children: (path, options) => {
+        looks += 1;
+        return session.children(path, options);
+      },
+    })).sessions(sessions);
+    campaign(electionOf('b', counting, clock), clock);
+    await queueOf(2);
+    await world.pass(TIMEOUT_MS);
+    const before = looks;
+    expect(before).toBeGreaterThan(0);
+    await world.pass(2.5 * TIMEOUT_MS);
+    expect(looks).toBe(before);
   });
 
   it('takes over from a leader that is cut off, not before its lease has run out', async () => {

@@ -37,6 +37,42 @@ const own = (zk: Session): Promise<string> => zk.create('/own-', nothing, 'ephem
 const owner = async (zk: Session, path: string): Promise<string | undefined> =>
   (await zk.exists(path, within))?.ephemeralOwner;
 
+/** Of the wire format: what a client's requests are, in the order in which it sent them. */
+const OPERATIONS: Readonly<Record<number, string>> = { 3: 'exists', 9: 'sync', 11: 'ping' };
+
+/** The session that a connection asks for (0: a new one), and what is asked for next. */
+function readConversation(said: Buffer): { readonly session: bigint; readonly requests: readonly string[] } {
+  const frames: Buffer[] = [];
+  for (let at = 0; at + 4 <= said.length; at += 4 + said.readInt32BE(at))
+    frames.push(said.subarray(at + 4, at + 4 + said.readInt32BE(at)));
+  // A handshake: version of the protocol, last transaction seen, session timeout, session, password.
+  const [handshake = Buffer.alloc(24), ...requests] = frames;
+  const operations = requests.map((frame) => OPERATIONS[frame.readInt32BE(4)] ?? 'another');
+  return { session: handshake.readBigInt64BE(16), requests: operations };
+}
+
+describe('a session that is taken over', () => {
+  it('is synced before anything is asked: another server may be behind what the session has seen', async () => {
+    const { server } = await ensemble();
+    const proxy = await Proxy.start(server.port);
+    cleanUp.push(() => proxy.close());
+    // A look whether the server accepts connections says nothing.
+    const conversation = async (): Promise<ReturnType<typeof readConversation>> =>
+      readConversation(await poll(() => proxy.said().find((said) => said.length > 0), { what: 'a connection' }));
+    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }]);
+    const first = await conversation();
+    expect(first.session).toBe(0n);
+    expect(first.requests.slice(0, 1)).toEqual(['exists']);
+    process.kill(theKeeper(), 'SIGKILL');
+    await contact(zk, false);
+    await contact(zk, true);
+    await poll(() => proxy.open === 1, { what: 'the end of the connection before' });
+    const { session, requests } = await conversation();
+    expect(session).not.toBe(0n);
+    expect(requests.slice(0, 2)).toEqual(['sync', 'exists']);
+  });
+});
+
 describe('a keeper that fails', () => {
   it('is replaced when it is killed: same session, ephemeral znodes intact, watches interrupted, one line each in the log', async () => {
     const { zk, lines } = await sessionAt(serversOf(await ensemble()));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { contact, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -108,6 +108,22 @@ it('a session is left to expire when supervisor and keeper are killed together',
   const start = performance.now();
   await poll(async () => !(await exists(held.path)), { timeout: 8000, interval: 200 });
   expect(performance.now() - start).toBeGreaterThan(500);
+});
+
+it('a keeper has nothing of its supervisor’s environment but what it may need to start', async () => {
+  vi.stubEnv('SOME_PASSWORD', 'secret');
+  vi.stubEnv('LD_LIBRARY_PATH', '/somewhere');
+  cleanUp.push(() => vi.unstubAllEnvs());
+  const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
+  cleanUp.push(() => zk.close(1000));
+  const environment = readFileSync(`/proc/${theKeeper()}/environ`, 'utf8').split('\0').filter(Boolean);
+  const names = environment.map((entry) => entry.replace(/=.*$/s, '')).sort();
+  const channel = names.filter((name) => name.startsWith('NODE_CHANNEL_'));
+  expect(names.filter((name) => !channel.includes(name))).toEqual([
+    'LD_LIBRARY_PATH',
+    'MALLOC_ARENA_MAX',
+    'UV_THREADPOOL_SIZE',
+  ]);
 });
 
 it('pipes of the supervisor stay intact while keepers come and go', async () => {

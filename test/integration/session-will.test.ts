@@ -167,6 +167,31 @@ describe('a keeper that executes its will', () => {
   });
 });
 
+describe('a will that is a moment older than the lease', () => {
+  it('clears it all the same: the keeper knows of the write that was acknowledged last', async () => {
+    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
+    const zk = await opener.open({ timeout: 10_000 });
+    cleanUp.push(() => zk.close(500));
+    await zk.create('/lease', Buffer.from('claimed'), 'persistent', within);
+    const { version } = await zk.set('/lease', Buffer.from('renewed'), 0, within);
+    expect(version).toBe(1);
+    const now = systemClock.now();
+    opener.bequeath({
+      commands: [],
+      instants: { termAt: now - 100, killAt: now - 50 },
+      lease: { path: '/lease', version: 0 },
+    });
+    await contact(zk, false);
+    // Keepers to come have nothing to do.
+    opener.bequeath({ commands: [] });
+    expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    cleanUp.push(() => other.close(1000));
+    expect((await other.get('/lease', within)).data.toString()).toBe('');
+    await other.delete('/lease', -1, within);
+  });
+});
+
 describe('a keeper that hangs', () => {
   it('and has no will to execute is killed, as ever', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 2000 });

@@ -13,7 +13,7 @@ export function like<T extends object>(real: T, replaced: Partial<T>): T {
   });
 }
 
-export const sessionsWith = (change: (session: Session) => Partial<Session>): Parts => ({
+export const sessionsWith = (change: (session: Session) => Partial<Session>): Required<Pick<Parts, 'sessions'>> => ({
   sessions: (real) =>
     like(real, {
       open: async (options: RequestOptions) => {

@@ -14,6 +14,8 @@ class Connection {
   readonly server: Socket;
   /** Bytes were lost: the stream makes no sense to either side any more. */
   torn = false;
+  /** What the client has said. */
+  readonly said: Buffer[] = [];
   readonly #held: (() => void)[] = [];
   #delivered: Record<Way, Promise<void>> = { toServer: Promise.resolve(), toClient: Promise.resolve() };
 
@@ -51,7 +53,10 @@ class Connection {
       else if (fate === 'swallow') this.torn = true;
       else hand(deliver);
     };
-    from.on('data', (data) => meet(() => void (to.destroyed || to.write(data))));
+    from.on('data', (data) => {
+      if (way === 'toServer') this.said.push(data);
+      meet(() => void (to.destroyed || to.write(data)));
+    });
     from.on('end', () => meet(() => to.end()));
     from.on('error', () => meet(() => to.destroy()));
     from.on('close', () => proxy.forget(this));
@@ -100,6 +105,11 @@ export class Proxy implements AsyncDisposable {
   /** Connections open now. */
   get open(): number {
     return this.#connections.size;
+  }
+
+  /** What the clients of the connections that are open now have said so far. */
+  said(): Buffer[] {
+    return [...this.#connections].map(({ said }) => Buffer.concat(said));
   }
 
   /** Everything works again: what was stalled is delivered; a connection that lost bytes is reset. */

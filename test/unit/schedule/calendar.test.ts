@@ -29,6 +29,7 @@ const WINDOWS: readonly [zone: string, from: string, what: string][] = [
   ['Europe/Dublin', '2026-03-27', 'an hour forward at 1, by the end of a negative daylight saving'],
   ['Europe/Dublin', '2026-10-23', 'an hour back at 2, by its beginning'],
   ['Pacific/Apia', '2011-12-28', 'a whole day left out'],
+  ['Pacific/Kwajalein', '1969-09-29', 'a day lived twice, but for an hour'],
   ['Asia/Pyongyang', '2015-08-13', 'half an hour back at midnight, for good'],
   ['Africa/Casablanca', '2026-02-13', 'an hour back at 3, for Ramadan'],
 ];
@@ -243,6 +244,13 @@ const CHANGES: readonly [what: string, zone: string, text: string, from: string,
     '0 12 * * *',
     '2011-12-29T12:00Z',
     ['2011-12-29T22:00Z', '2011-12-30T10:00Z', '2011-12-30T22:00Z'],
+  ],
+  [
+    'Kwajalein, late in a day that comes twice',
+    'Pacific/Kwajalein',
+    '0 12 * * *',
+    '1969-09-30T20:00Z',
+    ['1969-10-02T00:00Z', '1969-10-03T00:00Z'],
   ],
   [
     'Any zone, @every',

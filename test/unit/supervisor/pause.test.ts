@@ -2,20 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { start, transition } from '../../../src/supervisor/machine.ts';
 import type { Plan } from '../../../src/supervisor/policy.ts';
 import type { Effect, Event, State } from '../../../src/supervisor/state.ts';
+import { DEFAULT_PLAN } from '../../support/transitions.ts';
 
-const plan: Plan = {
-  onChildSuccess: 'reelect',
-  onChildError: 'reelect',
-  onElectionFailure: 'retry',
-  onLeaseLoss: 'keep',
-  killAfter: 10_000,
-  stopSignal: 'SIGTERM',
-  electionTimeout: undefined,
-  runTimeout: undefined,
-  restartDelay: 200,
-  restartMaxDelay: 30_000,
-  cron: undefined,
-};
+const plan: Plan = { ...DEFAULT_PLAN, restartDelay: 200 };
 
 /** Runs the command as leader `codes.length` times, 50 ms each; what is said after each resignation. */
 function pausesAfter(codes: readonly number[]): Extract<Effect, { kind: 'note' }>[][] {

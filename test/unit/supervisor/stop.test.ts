@@ -1,33 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { start, transition } from '../../../src/supervisor/machine.ts';
 import type { Plan } from '../../../src/supervisor/policy.ts';
-import type { Effect, Event, State } from '../../../src/supervisor/state.ts';
+import type { Effect, Event } from '../../../src/supervisor/state.ts';
+import { DEFAULT_PLAN, elected, follow, type At } from '../../support/transitions.ts';
 
-const plan: Plan = {
-  onChildSuccess: 'reelect',
-  onChildError: 'reelect',
-  onElectionFailure: 'retry',
-  onLeaseLoss: 'keep',
-  killAfter: 3_600_000,
-  stopSignal: 'SIGTERM',
-  electionTimeout: undefined,
-  runTimeout: undefined,
-  restartDelay: 100,
-  restartMaxDelay: 30_000,
-  cron: undefined,
-};
+const plan: Plan = { ...DEFAULT_PLAN, killAfter: 3_600_000 };
 
 /** Follows a leader whose command runs through events, each at its instant; returns the effects of the last. */
-function afterEvents(...events: readonly (readonly [at: number, event: Event])[]): readonly Effect[] {
-  let state: State = start(plan, 0).state;
-  if (state.name !== 'campaigning') throw new Error(`begins as ${state.name}`);
-  const { campaign } = state.candidacy;
-  const leadership = { term: 1, deadline: 1e9, leaseDuration: 5000, confirmed: true };
-  let effects: readonly Effect[] = [];
-  for (const [at, event] of [[0, { kind: 'elected', campaign, leadership }] as const, ...events])
-    ({ state, effects } = transition(state, event, plan, at));
-  return effects;
-}
+const afterEvents = (...events: readonly At[]): readonly Effect[] => follow(plan, elected(1e9), ...events).effects;
 
 const stop = (signal: NodeJS.Signals): Event => ({ kind: 'stopRequested', signal });
 const lost: Event = { kind: 'leaseLost', term: 1, cause: { kind: 'wiped' } };

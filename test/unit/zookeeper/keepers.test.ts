@@ -5,66 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { Addresses } from '../../../src/zookeeper/addresses.ts';
 import { attach } from '../../../src/zookeeper/attach.ts';
-import type { KeeperListener, KeeperProcess } from '../../../src/zookeeper/fork.ts';
 import { Keepers } from '../../../src/zookeeper/keepers.ts';
 import type { Will } from '../../../src/zookeeper/port.ts';
-import type { Command } from '../../../src/zookeeper/protocol.ts';
+import { FakeKeeper } from '../../support/fake-keeper.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-
-/** A keeper whose process is the test's. */
-class FakeKeeper implements KeeperProcess {
-  readonly pid = 1;
-  readonly received: Command[] = [];
-  readonly gone: Promise<void>;
-  executes = false;
-  end: string | undefined;
-  isLeaving = false;
-  #onLeaving: () => void = () => undefined;
-  #listener: KeeperListener | undefined;
-  #resolveGone: () => void = () => undefined;
-
-  constructor() {
-    this.gone = new Promise((resolve) => {
-      this.#resolveGone = resolve;
-    });
-  }
-
-  send(command: Command): void {
-    this.received.push(command);
-    if (command.kind !== 'connect') return;
-    queueMicrotask(() => {
-      this.#listener?.report({ kind: 'connecting' });
-      this.#listener?.report({ kind: 'disconnected' });
-    });
-  }
-
-  listen(listener: KeeperListener): void {
-    this.#listener = listener;
-  }
-
-  kill(): void {
-    if (!this.executes) this.destroy();
-  }
-
-  onLeaving(listener: () => void): void {
-    this.#onLeaving = listener;
-  }
-
-  leave(): void {
-    if (this.isLeaving) return;
-    this.isLeaving = true;
-    this.#onLeaving();
-  }
-
-  destroy(): void {
-    this.executes = false;
-    this.leave();
-    this.end = 'was ended by SIGKILL';
-    this.#resolveGone();
-  }
-
-  hold(): void {}
-}
 
 const never = new AbortController().signal;
 const RUNNING: Will = {

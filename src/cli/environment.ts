@@ -1,0 +1,63 @@
+/** What a command is told of its election and its run, by variables, and what a ballot reads there that is started by one. */
+import type { RunConfig } from '../config/config.ts';
+import { formatServers } from '../config/servers.ts';
+import { ConfigurationError } from '../errors.ts';
+import { formatInstant } from '../schedule/ledger.ts';
+import type { RunIdentity } from '../supervisor/supervisor.ts';
+
+/** Who stands, and where. */
+type Candidate = Pick<RunConfig, 'candidateId' | 'zookeeperServers' | 'zookeeperBasePath'>;
+
+/**
+ * Ballot's own environment, and what the command may need to know of its election and of this run. What an outer ballot
+ * has said of its own run is not passed on.
+ */
+export function commandEnvironment(
+  config: Candidate,
+  env: NodeJS.ProcessEnv,
+  identity: RunIdentity,
+): NodeJS.ProcessEnv {
+  const { BALLOT_FENCING_TOKEN: _token, BALLOT_TICK: _tick, ...inherited } = env;
+  const tick = identity.tick === undefined ? {} : { BALLOT_TICK: formatInstant(identity.tick) };
+  const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
+  return {
+    ...inherited,
+    ...electionEnvironment(config),
+    BALLOT_RUN_ID: identity.runId,
+    ...token,
+    ...tick,
+  };
+}
+
+/** What every run of this candidate is told of its election. */
+export function electionEnvironment(config: Candidate): NodeJS.ProcessEnv {
+  return {
+    BALLOT_CANDIDATE_ID: config.candidateId,
+    BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
+    BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
+  };
+}
+
+/** One server has several names, at least on its own host. */
+function plainLoopback(server: string): string {
+  return server.replace(/^(127(\.\d+){3}|\[::1\])(?=:)/, 'localhost');
+}
+
+/**
+ * Throws ConfigurationError when ballot was started by the command of the very election it is to stand in: it would wait
+ * for itself. BALLOT_RUN_ID is what only a command that ballot runs has.
+ */
+export function refuseOwnElection(config: Candidate, env: NodeJS.ProcessEnv): void {
+  const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;
+  if (runId === undefined || basePath !== config.zookeeperBasePath) return;
+  const outer = new Set((servers ?? '').split(',').map(plainLoopback));
+  const inner = formatServers(config.zookeeperServers).split(',').map(plainLoopback);
+  if (!inner.some((server) => outer.has(server))) return;
+  throw new ConfigurationError(
+    [
+      `zookeeper-base-path: this process runs as the command of the election ${basePath} itself ` +
+        `(BALLOT_RUN_ID ${runId}), and would wait for itself to end`,
+    ],
+    { hint: 'choose another base path for the inner election' },
+  );
+}

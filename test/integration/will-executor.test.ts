@@ -1,0 +1,171 @@
+/** What a keeper does to commands in its supervisor's place, on real processes; without an ensemble. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Will, WillCommand } from '../../src/zookeeper/port.ts';
+import { Executor } from '../../src/zookeeper/will.ts';
+import { isAlive } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
+
+/** Far more than any of this takes, and far less than what the commands would be granted otherwise, ms. */
+const SOON_MS = 20_000;
+const LONG_MS = 600_000;
+
+const commands: ChildProcess[] = [];
+afterEach(() => {
+  for (const { pid } of commands.splice(0)) if (pid !== undefined && isAlive(pid)) process.kill(-pid, 'SIGKILL');
+});
+
+/** Starts a command of its own group that says when it is ready. */
+async function command(script: string, env: Readonly<Record<string, string>> = {}): Promise<number> {
+  const child = spawn('bash', ['-c', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  commands.push(child);
+  await once(child.stdout, 'data');
+  return child.pid as number;
+}
+
+const DEAF = "trap '' TERM; echo; sleep 1000 & wait; sleep 1000";
+const PLAIN = 'echo; exec sleep 1000';
+
+const of = (pgid: number, changes: Partial<WillCommand> = {}): WillCommand => ({
+  runId: '1.1',
+  group: { pgid, startTime: undefined },
+  mark: [],
+  stopSignal: 'SIGTERM',
+  killAfter: LONG_MS,
+  signalled: false,
+  ...changes,
+});
+
+/** An executor, and what it has come to. */
+function executor() {
+  const steps: string[] = [];
+  const executes = new Executor(
+    () => void steps.push('begun'),
+    () => {
+      steps.push('released');
+      return Promise.resolve('released');
+    },
+    () => void steps.push('ended'),
+  );
+  const ended = (): Promise<unknown> => poll(() => steps.includes('ended'), { timeout: SOON_MS, what: 'its end' });
+  return { executes, steps, ended };
+}
+
+const at = (termIn: number, killIn: number): NonNullable<Will['instants']> => {
+  const now = systemClock.now();
+  return { termAt: now + termIn, killAt: now + killIn };
+};
+
+describe('a keeper whose supervisor is gone', () => {
+  it('stops the command, and releases when nothing of it is left', async () => {
+    const pid = await command(PLAIN);
+    const { executes, steps, ended } = executor();
+    executes.accept({ commands: [of(pid)] });
+    void executes.execute('gone');
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+    expect(steps).toEqual(['begun', 'released', 'ended']);
+  });
+
+  it('sends SIGKILL kill-after later', async () => {
+    const pid = await command(DEAF);
+    const { executes, ended } = executor();
+    const begin = performance.now();
+    executes.accept({ commands: [of(pid, { killAfter: 300 })] });
+    void executes.execute('gone');
+    await ended();
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(300);
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('sends SIGKILL earlier than kill-after where the lease demands it', async () => {
+    const pid = await command(DEAF);
+    const { executes, ended } = executor();
+    executes.accept({ commands: [of(pid)], instants: at(LONG_MS, 300) });
+    void executes.execute('gone');
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('looks by its mark for a command that was just being started', async () => {
+    const mark = `BALLOT_RUN_ID=${randomUUID()}`;
+    const [name = '', value = ''] = mark.split('=');
+    const pid = await command(PLAIN, { [name]: value });
+    const { group: _none, ...starting } = of(pid, { mark: [mark] });
+    const { executes, ended } = executor();
+    executes.accept({ commands: [starting] });
+    void executes.execute('gone');
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('continues a stopped command, which takes its signal only then', async () => {
+    const pid = await command(PLAIN);
+    process.kill(pid, 'SIGSTOP');
+    const { executes, ended } = executor();
+    executes.accept({ commands: [of(pid)] });
+    void executes.execute('gone');
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('leaves a command its grace whose stop had begun already', async () => {
+    const pid = await command("trap 'exit 3' TERM; echo; sleep 1000 & wait");
+    const { executes, ended } = executor();
+    executes.accept({ commands: [of(pid, { signalled: true, killAfter: 300 })] });
+    const begin = performance.now();
+    void executes.execute('gone');
+    await ended();
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(300);
+  });
+});
+
+describe('a keeper whose supervisor does not run in time', () => {
+  it('acts at the instant of its will, by itself', async () => {
+    const pid = await command(PLAIN);
+    const { executes, steps, ended } = executor();
+    executes.accept({ commands: [of(pid)], instants: at(200, LONG_MS) });
+    expect(steps).toEqual([]);
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('does not act on a will that was replaced in time', async () => {
+    const pid = await command(PLAIN);
+    const { executes, steps } = executor();
+    executes.accept({ commands: [of(pid)], instants: at(200, LONG_MS) });
+    executes.accept({ commands: [of(pid)], instants: at(LONG_MS, LONG_MS) });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(steps).toEqual([]);
+    expect(isAlive(pid)).toBe(true);
+    executes.accept({ commands: [] });
+  });
+
+  it('takes no later will once it has begun', async () => {
+    const pid = await command(DEAF);
+    const { executes, ended } = executor();
+    executes.accept({ commands: [of(pid, { killAfter: 300 })] });
+    void executes.execute('silent');
+    executes.accept({ commands: [] });
+    await ended();
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it('gives the place in the queue up after four checks without a word, if nothing runs', async () => {
+    const { executes, steps, ended } = executor();
+    for (let checks = 0; checks < 3; checks += 1) executes.checkSupervisor();
+    executes.hear();
+    for (let checks = 0; checks < 3; checks += 1) executes.checkSupervisor();
+    expect(steps).toEqual([]);
+    executes.checkSupervisor();
+    await ended();
+    expect(steps).toEqual(['begun', 'released', 'ended']);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { commandEnvironment, refuseOwnElection } from '../../../src/cli/environment.ts';
+import { parseServers } from '../../../src/config/servers.ts';
+
+const candidacy = (servers: string, zookeeperBasePath = '/jobs/report') => {
+  const parsed = parseServers(servers);
+  if ('problem' in parsed) throw new Error(parsed.problem);
+  return { candidateId: 'a', zookeeperServers: parsed.servers, zookeeperBasePath };
+};
+const TICK = Date.UTC(2026, 10, 21, 2);
+
+describe('the environment of a command', () => {
+  const config = candidacy('zk1,zk2:2182');
+  const own = { PATH: '/bin', LANG: 'C' };
+
+  it('is ballot’s own, with what is to be known of election and run', () => {
+    expect(commandEnvironment(config, own, { runId: '7.1', fencingToken: 7, tick: TICK })).toEqual({
+      ...own,
+      BALLOT_CANDIDATE_ID: 'a',
+      BALLOT_ZOOKEEPER_SERVERS: 'zk1:2181,zk2:2182',
+      BALLOT_ZOOKEEPER_BASE_PATH: '/jobs/report',
+      BALLOT_RUN_ID: '7.1',
+      BALLOT_FENCING_TOKEN: '7',
+      BALLOT_TICK: '2026-11-21T02:00:00Z',
+    });
+  });
+
+  it('has nothing that an outer ballot has said of its own run', () => {
+    const outer = commandEnvironment(candidacy('other', '/outer'), own, { runId: '3.9', fencingToken: 3, tick: TICK });
+    const inner = commandEnvironment(config, outer, { runId: 'anyway-1.1', fencingToken: undefined, tick: undefined });
+    expect(inner).toEqual({
+      ...own,
+      BALLOT_CANDIDATE_ID: 'a',
+      BALLOT_ZOOKEEPER_SERVERS: 'zk1:2181,zk2:2182',
+      BALLOT_ZOOKEEPER_BASE_PATH: '/jobs/report',
+      BALLOT_RUN_ID: 'anyway-1.1',
+    });
+  });
+});
+
+describe('a ballot that is the command of an election', () => {
+  const inside = (servers: string, path = '/jobs/report'): NodeJS.ProcessEnv =>
+    commandEnvironment(candidacy(servers, path), {}, { runId: '7.1', fencingToken: 7, tick: undefined });
+
+  it.each([
+    ['zk1:2181', 'zk1:2181'],
+    ['zk1,zk2,zk3', 'zk3'],
+    ['localhost', '127.0.0.1'],
+    ['127.0.0.1:2182', 'localhost:2182'],
+    ['localhost', '127.1.2.3'],
+    ['[::1]', 'localhost'],
+    ['zk1,[::1]', '127.0.0.1,zk9'],
+  ])('may not stand in the same one: of %s, on %s', (outer, inner) => {
+    expect(() => refuseOwnElection(candidacy(inner), inside(outer))).toThrow(/would wait for itself/);
+  });
+
+  it.each([
+    ['another base path', 'zk1', 'zk1', '/jobs/other'],
+    ['another ensemble', 'zk1', 'zk2', '/jobs/report'],
+    ['another port', 'localhost:2181', '127.0.0.1:2182', '/jobs/report'],
+  ])('may stand in one with %s', (_what, outer, inner, path) => {
+    expect(() => refuseOwnElection(candidacy(inner, path), inside(outer))).not.toThrow();
+  });
+
+  it('is none without a run’s id: those variables are configuration too', () => {
+    const { BALLOT_RUN_ID: _id, ...env } = inside('zk1');
+    expect(() => refuseOwnElection(candidacy('zk1'), env)).not.toThrow();
+  });
+});
