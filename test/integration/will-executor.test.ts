@@ -10,7 +10,7 @@ import { isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 
 /** Far more than any of this takes, and far less than what the commands would be granted otherwise, ms. */
-const SOON_MS = 20_000;
+const SOON_MS = 15_000;
 const LONG_MS = 600_000;
 
 const commands: ChildProcess[] = [];
@@ -32,6 +32,7 @@ async function command(script: string, env: Readonly<Record<string, string>> = {
 
 const DEAF = "trap '' TERM; echo; sleep 1000 & wait; sleep 1000";
 const PLAIN = 'echo; exec sleep 1000';
+const POLITE = "trap 'exit 3' TERM; echo; sleep 1000 & wait";
 
 const of = (pgid: number, changes: Partial<WillCommand> = {}): WillCommand => ({
   runId: '1.1',
@@ -107,7 +108,7 @@ describe('a keeper whose supervisor is gone', () => {
   });
 
   it('continues a stopped command, which takes its signal only then', async () => {
-    const pid = await command(PLAIN);
+    const pid = await command(POLITE);
     process.kill(pid, 'SIGSTOP');
     const { executes, ended } = executor();
     executes.accept({ commands: [of(pid)] });
@@ -117,7 +118,7 @@ describe('a keeper whose supervisor is gone', () => {
   });
 
   it('leaves a command its grace whose stop had begun already', async () => {
-    const pid = await command("trap 'exit 3' TERM; echo; sleep 1000 & wait");
+    const pid = await command(POLITE);
     const { executes, ended } = executor();
     executes.accept({ commands: [of(pid, { signalled: true, killAfter: 300 })] });
     const begin = performance.now();

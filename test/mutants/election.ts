@@ -1,15 +1,24 @@
 /** Faults of the election's protocol. */
-import { contract, type Mutant } from './mutant.ts';
+import { contract, told, type Mutant } from './mutant.ts';
 
 const election = (named: string) => contract('election', named);
 
+const standstill = told('told', 'standstill of the whole ensemble');
+
 export const electionMutants: readonly Mutant[] = [
+  {
+    what: 'a lease is taken over without a proof of contact',
+    file: 'election/expiry.ts',
+    find: 'clock.now() >= probeAt && !(await this.#proveContact(duration))',
+    put: 'false',
+    noticedBy: standstill,
+  },
   {
     what: 'the ensemble’s clock alone proves expiry after an outage: the leader gets no time to renew',
     file: 'election/expiry.ts',
     find: 'return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#standing.calmSince + duration);',
     put: 'return this.#options.clock.now() + Math.max(0, duration - age);',
-    noticedBy: election('gives the leader its time to renew'),
+    noticedBy: standstill,
   },
   {
     what: 'the ensemble’s clock never proves expiry: whoever comes late waits for a lease that ran out long ago',

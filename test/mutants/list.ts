@@ -1,6 +1,15 @@
+import { commandMutants } from './command.ts';
 import { electionMutants } from './election.ts';
+import { keeperMutants } from './keeper.ts';
 import type { Mutant } from './mutant.ts';
+import { scheduleMutants } from './schedule.ts';
 import { supervisorMutants } from './supervisor.ts';
 
 /** All of them, by subject. */
-export const mutants: readonly Mutant[] = [...supervisorMutants, ...electionMutants];
+export const mutants: readonly Mutant[] = [
+  ...supervisorMutants,
+  ...electionMutants,
+  ...keeperMutants,
+  ...scheduleMutants,
+  ...commandMutants,
+];

@@ -167,6 +167,63 @@ describe('a supervisor that is killed while it runs its command without a sessio
   });
 });
 
+describe('a standstill of the whole ensemble', () => {
+  /** A leader and a standby under `keep`, both at work. */
+  const atWork = async (seed: number, changes: Partial<Setting> = {}): Promise<Told> => {
+    const plan = { ...QUIET_SETTING.plan, onLeaseLoss: 'keep' } as const;
+    const world = tell({ theme: 'keep', candidates: 2, plan, ...changes }, seed);
+    const { clock, hosts, commands, ensemble } = world;
+    hosts[0]?.start();
+    clock.schedule(500, () => hosts[1]?.start());
+    expect(await clock.run(5_000, () => commands.runs.length === 1 && ensemble.proposals(BASE).length === 2)).toBe(
+      true,
+    );
+    await clock.run(clock.time + 2_000);
+    return world;
+  };
+  const isInRole = async ({ problems, ...world }: Told): Promise<void> => {
+    expect(world.commands.runs.map(({ host, endedAt }) => ({ host, endedAt }))).toEqual([
+      { host: 'h1', endedAt: undefined },
+    ]);
+    await end(world, problems, false);
+    expect(problems).toEqual([]);
+  };
+
+  it.each([200, 600, 1_000])(
+    'leaves the leader its time to renew, though it has lost its place and is back %i ms later',
+    async (later) => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = await atWork(seed, { leaseDuration: 4_500, lease: 4_500 });
+        const { clock, ensemble } = world;
+        // The leader takes a new place, behind the standby: nobody stands before that one any more.
+        const [first] = ensemble.proposals(BASE);
+        ensemble.tamper(first?.path ?? '', undefined);
+        await clock.run(clock.time + 2_000);
+        ensemble.freeze(true);
+        await clock.run(clock.time + 6_000);
+        ensemble.cut('h1', ensemble.servers, 'none');
+        ensemble.freeze(false);
+        clock.after(later, () => ensemble.cut('h1', ensemble.servers, 'open'));
+        await clock.run(clock.time + 10_000);
+        await isInRole(world);
+      }
+    },
+  );
+
+  it.each([1_000, 1_300, 1_500, 1_700, 2_000, 2_500, 3_000])('of %i ms is survived in role', async (lasts) => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const world = await atWork(seed);
+      const { clock, ensemble } = world;
+      await clock.run(clock.time + seed * 50);
+      for (const server of ensemble.servers) ensemble.stall(server, true);
+      await clock.run(clock.time + lasts);
+      for (const server of ensemble.servers) ensemble.stall(server, false);
+      await clock.run(clock.time + 10_000);
+      await isInRole(world);
+    }
+  });
+});
+
 describe('an operator', () => {
   /** A leader whose host dies, and a standby that waits for the end of its lease. */
   const afterCrash = async (wait: number): Promise<Told & { readonly standby: string }> => {

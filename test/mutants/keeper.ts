@@ -1,0 +1,77 @@
+/** Faults of the session, and of the keeper that holds it. */
+import { integration, unit, type Mutant } from './mutant.ts';
+
+const executor = (named: string) => integration('will-executor', named);
+
+export const keeperMutants: readonly Mutant[] = [
+  {
+    what: 'a keeper that was stopped is never found out by a session in which nobody asks for anything',
+    file: 'zookeeper/kept-session.ts',
+    find: 'link.checkKeeper();',
+    put: '',
+    noticedBy: unit('zookeeper/idle-session'),
+  },
+  {
+    what: 'a keeper is given up at the first question that it has not answered yet',
+    file: 'zookeeper/link.ts',
+    find: 'if (this.#asked === 2) return',
+    put: 'if (this.#asked === 1) return',
+    noticedBy: unit('zookeeper/idle-session'),
+  },
+  {
+    what: 'a session that was taken over is not synced',
+    file: 'zookeeper/keeper.ts',
+    find: "if (takenOver) native.a_sync('/', () => undefined);",
+    put: '',
+    noticedBy: integration('session-faults', 'is synced before anything is asked'),
+  },
+  {
+    what: 'the keeper gets ballot’s whole environment',
+    file: 'zookeeper/fork.ts',
+    find: 'env: minimalEnvironment(),',
+    put: 'env: { ...process.env, ...minimalEnvironment() },',
+    noticedBy: integration('session-processes', 'nothing of its supervisor’s environment'),
+  },
+  {
+    what: 'the keeper does not look for a command that was just being started',
+    file: 'zookeeper/will.ts',
+    find: 'command.group ?? (await lookForGroup(command.mark))',
+    put: 'command.group',
+    noticedBy: executor('looks by its mark'),
+  },
+  {
+    what: 'the keeper sends SIGKILL after kill-after, whatever the lease',
+    file: 'zookeeper/will.ts',
+    find: 'Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity)',
+    put: 'systemClock.now() + command.killAfter',
+    noticedBy: executor('earlier than kill-after'),
+  },
+  {
+    what: 'the keeper never acts at its own instant',
+    file: 'zookeeper/will.ts',
+    find: "at === undefined ? undefined : systemClock.at(at, () => void this.execute('silent'))",
+    put: 'at === undefined ? undefined : () => undefined',
+    noticedBy: executor('acts at the instant'),
+  },
+  {
+    what: 'the keeper clears the lease under the will’s version only',
+    file: 'zookeeper/keeper.ts',
+    find: 'Math.max(written.get(lease.path) ?? 0, lease.version)',
+    put: 'lease.version',
+    noticedBy: integration('session-will', 'clears it all the same'),
+  },
+  {
+    what: 'a stopped command is not continued, so that it does not take its signal',
+    file: 'zookeeper/will.ts',
+    find: "run.signal('SIGCONT');",
+    put: '',
+    noticedBy: executor('continues a stopped command'),
+  },
+  {
+    what: 'the keeper releases the lease while the command is still being stopped',
+    file: 'zookeeper/will.ts',
+    find: 'const ends = await Promise.all(',
+    put: 'const ends: string[] = []; void Promise.all(',
+    noticedBy: integration('session-will', 'keeps the session until it has stopped the command'),
+  },
+];
