@@ -1,7 +1,7 @@
 /** Ticks that pass while nobody leads, seen from the next leader. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps, type Candidate } from '../support/candidate.ts';
+import { Arena, type Candidate } from '../support/candidate.ts';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -32,7 +32,6 @@ afterAll(async () => {
   await zookeeper?.close();
   clocks?.[Symbol.dispose]();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));

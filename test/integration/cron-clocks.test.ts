@@ -1,6 +1,6 @@
 /** Wall clocks that are set or differ, and processes that stand still over ticks. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, expectNoOverlaps } from '../support/candidate.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Arena } from '../support/candidate.ts';
 import { beforeTick, expectEachTickOnce, standCron, startCron, ticksOf } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { WallClocks } from '../support/wall-clock.ts';
@@ -17,7 +17,6 @@ afterAll(async () => {
   await zookeeper?.close();
   clocks?.[Symbol.dispose]();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));

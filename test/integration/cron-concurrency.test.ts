@@ -1,7 +1,7 @@
 /** A tick while the command still runs. */
 import { writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, expectNoOverlaps, isAlive, type Entry } from '../support/candidate.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Arena, isAlive, type Entry } from '../support/candidate.ts';
 import { expectEachTickOnce, expectEveryTick, standCron, startCron, tickOf, ticksOf, until } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -12,7 +12,6 @@ beforeAll(async () => {
   zookeeper = await startZooKeeper();
 });
 afterAll(() => zookeeper?.close());
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };

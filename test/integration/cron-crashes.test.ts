@@ -1,7 +1,7 @@
 /** A leader that is killed around its ticks. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps, type Entry } from '../support/candidate.ts';
+import { Arena, type Entry } from '../support/candidate.ts';
 import {
   expectEachTickOnce,
   ledgerWith,
@@ -30,7 +30,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };

@@ -1,8 +1,8 @@
 /** The ledger of runs as it is in ZooKeeper, and what is done to it from outside. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps } from '../support/candidate.ts';
+import { Arena } from '../support/candidate.ts';
 import {
   expectEachTickOnce,
   expectEveryTick,
@@ -30,7 +30,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };

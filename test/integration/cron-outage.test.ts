@@ -1,6 +1,6 @@
 /** ZooKeeper is away over ticks. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { Arena, expectNoOverlaps, type Candidate } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import { Arena, type Candidate } from '../support/candidate.ts';
 import {
   beforeTick,
   expectEachTickOnce,
@@ -18,8 +18,6 @@ import { serversOf, sessionsAt } from '../support/sessions.ts';
 import type { Session } from '../../src/zookeeper/port.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 import { renewals } from './predecessor/measures.ts';
-
-afterEach(expectNoOverlaps);
 
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const EVERY = 2000;

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps } from '../support/candidate.ts';
+import { Arena, electionAt } from '../support/candidate.ts';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -26,7 +26,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };

@@ -1,8 +1,8 @@
 /** Candidates of one election that do not serve the same schedule, or not in the same zone. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostname } from 'node:os';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps } from '../support/candidate.ts';
+import { Arena } from '../support/candidate.ts';
 import { dailyAt, ledgerAt, secondAfter, serves, standCron, startCron, ticksOf, until } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { WallClocks } from '../support/wall-clock.ts';
@@ -22,7 +22,6 @@ afterAll(async () => {
   await zookeeper?.close();
   clocks?.[Symbol.dispose]();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const ANOTHER = 'another schedule is served from now on';

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps, isAlive } from '../support/candidate.ts';
+import { Arena, electionAt, isAlive } from '../support/candidate.ts';
 import { dailyAt, pairBefore, secondAfter, standCron, startCron, startedFor } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
@@ -17,7 +17,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };

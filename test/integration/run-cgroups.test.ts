@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isPopulated, killAll, membersOf } from '../../src/child/cgroup.ts';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, ballotPath, electionAt, expectNoOverlaps, isAlive, startedIn } from '../support/candidate.ts';
+import { Arena, ballotPath, electionAt, isAlive, startedIn } from '../support/candidate.ts';
 import { findCgroupHome, TestCgroup } from '../support/cgroups.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
@@ -21,7 +21,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const home = findCgroupHome();

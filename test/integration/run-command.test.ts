@@ -1,16 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import {
-  expectNoOverlaps,
-  Arena,
-  ballotPath,
-  electionAt,
-  type Candidate,
-  type InfoReport,
-} from '../support/candidate.ts';
+import { Arena, ballotPath, electionAt, type Candidate, type InfoReport } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -26,8 +19,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectNoOverlaps, Arena, isAlive, type Candidate } from '../support/candidate.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Arena, isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble, type Member } from '../support/zookeeper.ts';
 
@@ -13,8 +13,6 @@ beforeEach(async () => {
   for (const member of zookeeper.members) if (member.pid === undefined) await member.restart();
   await Promise.all(zookeeper.members.map((member) => member.ready()));
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { expectNoOverlaps, Arena, electionAt } from '../support/candidate.ts';
+import { Arena, electionAt } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -17,8 +17,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
 const FLAGS = { 'zookeeper-session-timeout': '2s' };

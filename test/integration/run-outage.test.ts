@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectNoOverlaps, Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -19,8 +19,6 @@ afterAll(() => zookeeper?.close());
 beforeEach(async () => {
   if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));

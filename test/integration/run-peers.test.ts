@@ -1,7 +1,7 @@
 /** Candidates of one election that ought to be alike and are not: what their logs and `ballot info` say. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps } from '../support/candidate.ts';
+import { Arena, electionAt } from '../support/candidate.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -18,7 +18,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 /** The data of every proposal, in the order of the queue. */
 async function written(basePath: string): Promise<string[]> {

@@ -1,15 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import {
-  expectNoOverlaps,
-  Arena,
-  electionAt,
-  isAlive,
-  type Candidate,
-  type Entry,
-  type Journal,
-} from '../support/candidate.ts';
+import { Arena, electionAt, isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
 import { ledgerAt } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -25,8 +17,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 /** Nobody's command goes on before the gate is open. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { expectNoOverlaps, Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
+import { Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -19,8 +19,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };

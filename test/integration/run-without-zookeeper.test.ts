@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectNoOverlaps, Arena, isAlive } from '../support/candidate.ts';
+import { Arena, isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -15,8 +15,6 @@ afterAll(() => zookeeper?.close());
 // Away, but its address is known and free.
 beforeEach(() => zookeeper.server.stop());
 afterEach(() => zookeeper.server.stop());
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 

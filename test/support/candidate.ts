@@ -377,16 +377,10 @@ function processes(): number[] {
     .filter((pid) => pid > 0);
 }
 
-/** Journals that showed two commands at once, of arenas disposed of since the last look. */
-const overlapped: string[] = [];
-
-/** For `afterEach`: fails when a journal showed two commands at once. */
-export function expectNoOverlaps(): void {
-  const journals = overlapped.splice(0);
-  if (journals.length > 0) throw new Error(`two commands at once:\n${journals.join('\n')}`);
-}
-
-/** An election of its own, its journal and its candidates. Dispose of it, and let `expectNoOverlaps` look at its journal. */
+/**
+ * An election of its own, its journal and its candidates. Dispose of it: that throws when the journal shows two commands at
+ * once.
+ */
 export class Arena implements AsyncDisposable {
   readonly basePath: string;
   readonly journal = new Journal();
@@ -455,10 +449,10 @@ export class Arena implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using journal = this.journal;
     await Promise.all(this.#candidates.map((candidate) => candidate[Symbol.asyncDispose]()));
-    if (this.journal.overlaps().length > 0 && !this.overlapsAllowed)
-      overlapped.push(readFileSync(this.journal.path, 'utf8'));
-    this.journal[Symbol.dispose]();
+    if (journal.overlaps().length > 0 && !this.overlapsAllowed)
+      throw new Error(`two commands at once:\n${readFileSync(journal.path, 'utf8')}`);
   }
 }
 

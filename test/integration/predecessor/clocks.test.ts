@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps } from '../../support/candidate.ts';
+import { Arena } from '../../support/candidate.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { within } from './measures.ts';
@@ -47,7 +47,6 @@ describe.each([
     await observer?.close(3000);
     await zookeeper?.close();
   });
-  afterEach(expectNoOverlaps);
 
   it('has that clock indeed', async () => {
     const path = await observer.create('/clock', Buffer.alloc(0), 'persistent', within);

@@ -1,7 +1,7 @@
 /** Go's own policy cases with `run cron`, its defects there, and its candidates in one election with ours. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps, type Candidate } from '../../support/candidate.ts';
+import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
 import {
   dailyAt,
   expectEveryTick,
@@ -36,7 +36,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
 const schedule = '@every 1s';

@@ -2,9 +2,9 @@
  * What Go's ballot tests of itself, held against ours. Most of it is tested elsewhere (docs/moving-from-go-ballot.md names where); here are the cases that are in no other
  * file.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps, type Candidate } from '../../support/candidate.ts';
+import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { restrictedZNode } from '../../support/restrict.ts';
@@ -23,7 +23,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
 const POLICIES = ['run-anyway', 'exit', 'retry'] as const;

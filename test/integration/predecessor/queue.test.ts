@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/port.ts';
-import { Arena, expectNoOverlaps, type Candidate } from '../../support/candidate.ts';
+import { Arena, type Candidate } from '../../support/candidate.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { figure, heapSnapshots, liveHeap, renewals, requestNumbers, sessionsInLine, within } from './measures.ts';
@@ -17,8 +17,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 

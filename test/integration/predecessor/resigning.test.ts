@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, expectNoOverlaps, isAlive, type Candidate } from '../../support/candidate.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Arena, isAlive, type Candidate } from '../../support/candidate.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { EXIT, pass } from './measures.ts';
 
@@ -13,7 +13,6 @@ afterAll(() => zookeeper?.close());
 beforeEach(async () => {
   if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 

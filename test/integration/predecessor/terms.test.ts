@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLease } from '../../../src/election/record.ts';
 import type { Session } from '../../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps } from '../../support/candidate.ts';
+import { Arena, electionAt } from '../../support/candidate.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
@@ -19,8 +19,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const FLAGS = { 'zookeeper-session-timeout': '4s' };

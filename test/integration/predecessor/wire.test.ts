@@ -1,7 +1,7 @@
 /** Candidates of Go's ballot and ours in one election, by what is on the wire. Go's is played: same records, same order, same waits, a journalled command. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session, ZNode } from '../../../src/zookeeper/port.ts';
-import { Arena, electionAt, expectNoOverlaps, type Candidate, type Journal } from '../../support/candidate.ts';
+import { Arena, electionAt, type Candidate, type Journal } from '../../support/candidate.ts';
 import { readAsGo } from '../../support/go-reader.ts';
 import { poll } from '../../support/poll.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
@@ -25,7 +25,6 @@ afterAll(async () => {
   await observer?.close(3000);
   await zookeeper?.close();
 });
-afterEach(expectNoOverlaps);
 
 const arena = (): Arena => new Arena(zookeeper.connectString);
 const commandOf = (journal: Journal): [string, ...string[]] => journal.command() as [string, ...string[]];
