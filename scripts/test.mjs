@@ -1,18 +1,26 @@
 /**
- * `npm test`: set-up, checks of the source, every test project, then the core of them on the Node of the Dockerfile, on a
- * machine that has Node and npm. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed, nothing was skipped
- * and no project was empty.
+ * `npm test`: set-up, checks of the source, every test project, the quick mutants, and the core of the tests on the Node of the
+ * Dockerfile, on a machine that has Node and npm. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed,
+ * nothing was skipped and no project was empty.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { imageCheck, lintChecks, runChecks, typeCheck } from './checks.mjs';
+import { runMutants } from './mutants.mjs';
 import { CORE, onNode, packageOf } from './on-node.mjs';
 import { setUpOrExit } from './setup.mjs';
 import { PROJECTS, runProject, total } from './suite.mjs';
 
+/** @typedef {import('./suite.mjs').Sum} Sum */
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** After which the quick mutants are taken to hang, ms. */
+const MUTANTS_LIMIT_MS = 900_000;
+
+/** @returns {Promise<Sum>} */
 async function onShippedNode() {
   const [, shipped = ''] = /^ARG NODE_VERSION=(\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8')) ?? [];
   if (process.versions.node.startsWith(`${shipped}.`)) return { passed: 0, failed: 0 };
@@ -21,11 +29,30 @@ async function onShippedNode() {
   return { passed: 0, failed: 0 };
 }
 
-setUpOrExit();
-const sums = [await runChecks([imageCheck, typeCheck, ...lintChecks])];
-for (const project of PROJECTS) sums.push(await runProject(project));
-sums.push(await onShippedNode());
+/** @param {(() => Promise<Sum>)[]} steps @returns {Promise<Sum>} */
+async function inTurn(steps) {
+  const sums = [];
+  for (const step of steps) sums.push(await step());
+  return total(sums);
+}
 
-const { passed, failed } = total(sums);
+/** @param {(project: import('./suite.mjs').Project) => boolean} isWanted */
+const projects = (isWanted) => PROJECTS.filter(isWanted).map((project) => () => runProject(project));
+
+setUpOrExit();
+// Before anybody reads `dist`: what runs side by side finds it built.
+spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
+// Tests of real servers wait most of the time, the others compute: together they take little longer than the longer ones.
+const { passed, failed } = total(
+  await Promise.all([
+    inTurn(projects(({ waits }) => waits)),
+    inTurn([
+      () => runChecks([imageCheck, typeCheck, ...lintChecks]),
+      ...projects(({ waits }) => !waits),
+      () => runMutants(MUTANTS_LIMIT_MS),
+      onShippedNode,
+    ]),
+  ]),
+);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -61,7 +61,7 @@ export class Requests {
     });
   }
 
-  /** Contact: what waited for it goes out, in order. */
+  /** Contact: what waited for it goes out, in order. Nothing else is left: `interrupt` has ended what was sent. */
   resume(carrier: Carrier): void {
     this.#carrier = carrier;
     for (const [id, pending] of this.#pending) this.#send(id, pending);
@@ -89,7 +89,7 @@ export class Requests {
   }
 
   #send(id: number, pending: Pending): void {
-    if (this.#carrier === undefined || pending.sent) return;
+    if (this.#carrier === undefined) return;
     pending.sent = true;
     this.#carrier.send(id, pending.operation);
   }

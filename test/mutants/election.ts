@@ -1,8 +1,10 @@
 /** Faults of the election's protocol. */
-import { contract, told, type Mutant } from './mutant.ts';
+import { contract, told, unit, type Mutant } from './mutant.ts';
 
 const election = (named: string) => contract('election', named);
 
+const lease = { file: 'election/lease.ts', noticedBy: unit('election/lease') };
+const histories = { mode: 'once', first: 1, histories: 60 } as const;
 const standstill = told('told', 'standstill of the whole ensemble');
 
 export const electionMutants: readonly Mutant[] = [
@@ -40,5 +42,166 @@ export const electionMutants: readonly Mutant[] = [
     find: 'this.#standing.session.childrenWatched(this.#path(predecessor), o)',
     put: 'this.#standing.session.getWatched(this.#path(predecessor), o)',
     noticedBy: election('is watched by the next in line'),
+  },
+  {
+    what: 'a break in contact does not begin the count of an expiring lease anew',
+    file: 'election/campaign.ts',
+    find: 'if (!contact.up) this.#expiry.forget();',
+    put: '',
+    noticedBy: standstill,
+  },
+  {
+    what: 'under `keep` the keeper is not told in an outage that its supervisor lives',
+    file: 'election/testament.ts',
+    find: 'this.holds({ ...this.#holding, since: this.#clock.now() });',
+    put: '',
+    noticedBy: standstill,
+  },
+  {
+    what: 'a supervisor that stood still does not notice that its keeper has acted',
+    file: 'election/testament.ts',
+    find: 'return this.overdue ? -Infinity : (actsAt(this.#will()) ?? Infinity);',
+    put: 'return Infinity;',
+    noticedBy: told('told', 'stands still while a tick is being entered'),
+  },
+  {
+    what: 'the will acts when the lease has run out, not before: SIGKILL without the margin',
+    ...lease,
+    find: 'const killAt = deadline - margin(leaseDuration);',
+    put: 'const killAt = deadline;',
+  },
+  {
+    what: 'the margin for clocks of different rates is 100 ms, however long the lease',
+    ...lease,
+    find: 'return Math.max(100, leaseDuration * 0.05);',
+    put: 'return 100;',
+  },
+  {
+    what: 'a grace longer than a third of the lease is granted in full, at the cost of the time to renew',
+    ...lease,
+    find: 'Math.min(killAfter, leaseDuration / 3), killAt)',
+    put: 'killAfter, killAt)',
+  },
+  {
+    what: 'under `keep` a lease may be shorter than the session that the ensemble granted',
+    ...lease,
+    find: "onLeaseLoss === 'keep' ? Math.max(asked, sessionTimeout) : asked",
+    put: 'asked',
+  },
+  {
+    what: 'a lease longer than the session is renewed at its own pace: the session may be lost in between',
+    ...lease,
+    find: 'const heartbeat = Math.min(sessionTimeout, duration) / 3;',
+    put: 'const heartbeat = duration / 3;',
+  },
+  {
+    what: 'a renewal does not begin the count of an expiring lease anew',
+    ...lease,
+    find: 'previous?.mzxid === mzxid ? previous : { mzxid, since: now }',
+    put: 'previous ?? { mzxid, since: now }',
+  },
+  {
+    what: 'stamps of two leaders of the ensemble, whose clocks may differ, are compared',
+    ...lease,
+    find: 'if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;',
+    put: '',
+  },
+  {
+    what: 'the queue begins with the smallest number, also where the numbers have wrapped',
+    file: 'election/queue.ts',
+    find: 'if (gap > widest) [start, widest] = [index, gap];',
+    put: '',
+    noticedBy: unit('election/queue'),
+  },
+  {
+    what: 'whatever lies under the base path counts as a proposal',
+    file: 'election/queue.ts',
+    find: 'return sequence >= INT32_MIN && sequence <= INT32_MAX ? sequence : undefined;',
+    put: 'return sequence;',
+    noticedBy: unit('election/queue'),
+  },
+  {
+    what: 'the lease of an election that was wiped is claimed at once',
+    file: 'election/incarnation.ts',
+    find: 'this.#claimableAt = now + this.#longestLease;',
+    put: 'this.#claimableAt = now;',
+    noticedBy: unit('election/incarnation'),
+  },
+  {
+    what: 'an ensemble that gives the same numbers again after a wipe is taken for the one before',
+    file: 'election/incarnation.ts',
+    find: ' || known.ctime !== base.ctime',
+    put: '',
+    noticedBy: unit('election/incarnation'),
+  },
+  {
+    what: 'a creation in doubt leaves a ghost in the queue',
+    file: 'election/standing.ts',
+    find: 'if (doubtful > 0) await this.#deleteOthers(signal);',
+    put: '',
+    noticedBy: unit('election/standing'),
+  },
+  {
+    what: 'two claims of one candidate at different times count as one',
+    file: 'election/record.ts',
+    find: 'a.proposalTime === b.proposalTime',
+    put: 'true',
+    noticedBy: unit('election/record'),
+  },
+  {
+    what: 'a lease that somebody else has claimed is taken for the own',
+    file: 'election/held-lease.ts',
+    find: "if (lease.kind !== 'held' || !this.#claims.some((claim) => sameClaim(lease.record, claim)))",
+    put: "if (lease.kind !== 'held')",
+    noticedBy: election('after a renewal in doubt'),
+  },
+  {
+    what: 'the lease is claimed whatever version it has by then',
+    file: 'election/claim.ts',
+    find: '        version,\n        { timeout },',
+    put: '        -1,\n        { timeout },',
+    noticedBy: election('is not won by a claim of a lease that somebody else'),
+  },
+  {
+    what: 'a claim in doubt that was applied late is taken for somebody else’s',
+    file: 'election/claim.ts',
+    find: 'if (!doubtful) return undefined;',
+    put: 'return undefined;',
+    noticedBy: election('on its way for long'),
+  },
+  {
+    what: 'the token of a claim in doubt is the transaction that has confirmed it, not the one on record',
+    file: 'election/claim.ts',
+    find: 'fencingToken: token ?? stat.mzxid',
+    put: 'fencingToken: stat.mzxid',
+    noticedBy: election('whose reply was lost'),
+  },
+  {
+    what: 'a leader that resigns leaves its lease to run out',
+    file: 'election/resign.ts',
+    find: 'const cleared = term.lease.clear(timeout);',
+    put: 'const cleared = Promise.resolve();',
+    noticedBy: election('resigning empties the lease'),
+  },
+  {
+    what: 'a leader that resigns leaves its proposal in the queue',
+    file: 'election/resign.ts',
+    find: 'const left = term.host.standing.deleteProposal({ timeout });',
+    put: 'const left = Promise.resolve();',
+    noticedBy: election('resigning empties the lease'),
+  },
+  {
+    what: 'whoever stands again does so in the place that it had as leader',
+    file: 'election/candidate.ts',
+    find: 'await standing.abandon(signal);',
+    put: '',
+    noticedBy: election('stands at the end of the queue after a term that was lost'),
+  },
+  {
+    what: 'a term that was won while the campaign was being called off is kept',
+    file: 'election/candidate.ts',
+    find: 'if (!signal.aborted) return term;',
+    put: 'if (signal !== undefined) return term;',
+    noticedBy: histories,
   },
 ];

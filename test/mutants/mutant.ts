@@ -49,9 +49,9 @@ function testFile(project: TestFile['project'], file: string, named: string | un
   return { project, file, ...(named === undefined ? {} : { named }) };
 }
 
-/** Whether a check takes seconds and neither servers nor processes: these are the part for every run of `npm test`. */
+/** Whether a check takes a few seconds, and neither servers nor a build: these are the part for every run of `npm test`. */
 export function isQuick(check: Check): boolean {
-  return 'mode' in check || check.project === 'unit' || check.project === 'simulation';
+  return 'project' in check && (check.project === 'unit' || check.project === 'simulation');
 }
 
 /** A check in words; two that say the same are the same. */

@@ -1,8 +1,9 @@
 /** Faults of the state machine, and of what performs its effects. */
-import { unit, type Mutant } from './mutant.ts';
+import { told, unit, type Mutant } from './mutant.ts';
 
 const policy = { file: 'supervisor/policy.ts', noticedBy: unit('supervisor/policy') };
 const ending = unit('supervisor/ending');
+const concurrency = unit('supervisor/concurrency');
 
 export const supervisorMutants: readonly Mutant[] = [
   {
@@ -73,5 +74,110 @@ export const supervisorMutants: readonly Mutant[] = [
     find: ' && deadline - leaseDuration >= confirmedSince',
     put: '',
     noticedBy: ending,
+  },
+  {
+    what: 'the grace after a lost lease is kill-after, whatever the lease',
+    file: 'supervisor/runs.ts',
+    find: 'Math.min(now + Math.min(plan.killAfter, leaseDuration / 3), killAt)',
+    put: 'Math.min(now + plan.killAfter, killAt)',
+    noticedBy: ending,
+  },
+  {
+    what: 'a stop that is under way keeps its grace when the lease is lost',
+    file: 'supervisor/conclusions.ts',
+    find: 'return { ...step, run: hurry(step.run, graceEnd) };',
+    put: 'return step;',
+    noticedBy: ending,
+  },
+  {
+    what: 'SIGKILL is sent once: a member that forked in between lives on',
+    file: 'supervisor/runs.ts',
+    find: "if (stop.phase === 'killing') return killed;",
+    put: "if (stop.phase === 'killing') return { run: killed.run, effects: [] };",
+    noticedBy: ending,
+  },
+  {
+    what: 'SIGTERM to ballot reaches the command as SIGTERM, whatever stop-signal says',
+    file: 'supervisor/runs.ts',
+    find: "reason.kind === 'requested' && reason.signal !== 'SIGTERM'",
+    put: "reason.kind === 'requested'",
+    noticedBy: ending,
+  },
+  {
+    what: 'under `stop` a command goes on when the lease runs out',
+    file: 'supervisor/runs.ts',
+    find: 'return Math.min(lateAt(run, plan), lease?.termAt ?? Infinity);',
+    put: 'return lateAt(run, plan);',
+    noticedBy: ending,
+  },
+  {
+    what: 'under `keep` a command is stopped before the lease runs out',
+    file: 'supervisor/runs.ts',
+    find: "role.kind !== 'leader' || plan.onLeaseLoss === 'keep'",
+    put: "role.kind !== 'leader'",
+    noticedBy: ending,
+  },
+  {
+    what: 'a run is started though the keeper may have acted',
+    file: 'supervisor/steps.ts',
+    find: 'now < startBy(role.leadership, plan) && ',
+    put: '',
+    noticedBy: ending,
+  },
+  {
+    what: 'a stop signal that several processes send at once counts as repeated, and kills',
+    file: 'supervisor/stopping.ts',
+    find: 'const REPEATED_AFTER_MS = 1000;',
+    put: 'const REPEATED_AFTER_MS = 0;',
+    noticedBy: unit('supervisor/stop'),
+  },
+  {
+    what: 'a SIGHUP that comes after another signal kills',
+    file: 'supervisor/stopping.ts',
+    find: "signal === 'SIGHUP' || ",
+    put: '',
+    noticedBy: unit('supervisor/stop'),
+  },
+  {
+    what: 'under `queue` the first of the ticks that wait stays, not the latest',
+    file: 'supervisor/running.ts',
+    find: 'goOn(base, base.role, base.alive, tick, plan)',
+    put: 'goOn(base, base.role, base.alive, state.waiting ?? tick, plan)',
+    noticedBy: concurrency,
+  },
+  {
+    what: 'under `skip` a tick is passed over and not settled',
+    file: 'supervisor/running.ts',
+    find: "return after([{ kind: 'skip', tick }], step);",
+    put: 'return step;',
+    noticedBy: concurrency,
+  },
+  {
+    what: 'a run that was replaced counts as a failure',
+    file: 'supervisor/conclusions.ts',
+    find: 'wasReplaced ? state.failedRuns : failuresAfter(state.failedRuns, result, plan)',
+    put: 'failuresAfter(state.failedRuns, result, plan)',
+    noticedBy: concurrency,
+  },
+  {
+    what: 'ticks of an earlier term are started',
+    file: 'supervisor/roles.ts',
+    find: "if (role.kind === 'leader') return role.leadership.term === term;",
+    put: "if (role.kind === 'leader') return true;",
+    noticedBy: concurrency,
+  },
+  {
+    what: 'a tick that was started here without the ledger is served again',
+    file: 'supervisor/timetable.ts',
+    find: 'this.#settled = Math.max(this.#settled, tick);',
+    put: '',
+    noticedBy: unit('supervisor/timetable'),
+  },
+  {
+    what: 'the end of a tick’s entry is not looked at again before its command starts: the keeper may have acted',
+    file: 'supervisor/executions.ts',
+    find: 'if (clock.now() >= until) return this.#tooLate(execution);',
+    put: '',
+    noticedBy: told('told', 'stands still while a tick is being entered'),
   },
 ];

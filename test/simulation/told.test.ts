@@ -210,6 +210,22 @@ describe('a standstill of the whole ensemble', () => {
     },
   );
 
+  it('begins the count of its lease anew, though that had nearly run out', async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const world = await atWork(seed, { leaseDuration: 4_500, lease: 4_500 });
+      const { clock, ensemble } = world;
+      ensemble.cut('h1', ensemble.servers, 'none');
+      // After the last proof of contact of the standby, and before the end of the lease.
+      await clock.run(clock.time + 3_900);
+      ensemble.goDown();
+      ensemble.cut('h1', ensemble.servers, 'open');
+      await clock.run(clock.time + 3_000);
+      ensemble.comeBack();
+      await clock.run(clock.time + 10_000);
+      await isInRole(world);
+    }
+  });
+
   it.each([1_000, 1_300, 1_500, 1_700, 2_000, 2_500, 3_000])('of %i ms is survived in role', async (lasts) => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const world = await atWork(seed);

@@ -218,6 +218,28 @@ describe('an orderly handover', () => {
   });
 });
 
+describe('a tick that was started here without leadership', () => {
+  it('is not made up by this candidate when it leads: the ledger knows nothing of it', async () => {
+    const world = new World();
+    const before = world.candidate('a', '@hourly');
+    await world.lead(before);
+    world.crash(before);
+    const anyway = world.candidate('b', '@hourly', { rules: ONCE });
+    const alone = new AbortController();
+    const onTick = (tick: number): void => {
+      anyway.ticks.push(time(tick));
+      anyway.timetable.settle(tick);
+    };
+    await world.clock.wait(anyway.timetable.serve(undefined, onTick, alone.signal));
+    await world.until(61);
+    alone.abort();
+    expect(anyway.ticks).toEqual(['01:00']);
+    await world.lead(anyway);
+    await world.until(121);
+    expect(anyway.ticks).toEqual(['01:00', '02:00']);
+  });
+});
+
 describe('ticks that nobody served', () => {
   it('are counted, with the first and the last of them', async () => {
     const world = new World();

@@ -1,0 +1,34 @@
+/** The part of `npm run mutants` that belongs to `npm test`. */
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * Puts faults into the product, one at a time: those that a quick test has to notice. Each that is noticed has passed.
+ * @param {number} timeout after which it is taken to hang, ms
+ * @returns {Promise<{ passed: number, failed: number }>}
+ */
+export function runMutants(timeout) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['scripts/run-ts.mjs', 'test/mutants/main.ts', '--core'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout,
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
+      process.stdout.write(text);
+      output += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const [, noticed, unnoticed] = /(\d+) noticed, (\d+) unnoticed\s*$/.exec(output) ?? [];
+      const [passed, failed] = [Number(noticed ?? 0), Number(unnoticed ?? 0)];
+      if (code === 0 || failed > 0) return resolve({ passed, failed });
+      console.log('✗ the mutants were not tried to the end');
+      resolve({ passed, failed: 1 });
+    });
+  });
+}
