@@ -1,11 +1,14 @@
 /** The test projects, and how one of them is run and counted. Used by `npm test` and `npm run test:node`. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `timeout`: after which it is taken to hang, ms. `filter`: further arguments of vitest. @typedef {{ name: string, timeout: number, filter?: string[] }} Project */
+/**
+ * `timeout`: after which it is taken to hang, ms. `waits`: for real processes and servers, most of its time. `filter`: further arguments of vitest.
+ * @typedef {{ name: string, timeout: number, waits?: boolean, filter?: string[] }} Project
+ */
 
 /** @typedef {{ passed: number, failed: number }} Sum */
 
@@ -13,11 +16,14 @@ import { fileURLToPath } from 'node:url';
 
 /** The time of each is several times what the slowest machine needs. @type {Project[]} */
 export const PROJECTS = [
-  { name: 'unit', timeout: 900_000 },
-  { name: 'simulation', timeout: 900_000 },
-  { name: 'contract', timeout: 600_000 },
-  { name: 'integration', timeout: 2_400_000 },
+  { name: 'unit', timeout: 1_800_000 },
+  { name: 'simulation', timeout: 1_800_000 },
+  { name: 'integration', timeout: 3_000_000, waits: true },
+  { name: 'contract', timeout: 900_000, waits: true },
 ];
+
+/** What computes leaves the processors to what waits for real processes: those have bounds, however generous. */
+export const NICE = 10;
 
 /** This Node, and the folder that this file is in. @type {Place} */
 const HERE = { node: process.execPath, root: dirname(dirname(fileURLToPath(import.meta.url))) };
@@ -38,12 +44,13 @@ export function environment({ node }) {
  * @param {Place} [place]
  * @returns {Promise<Sum>}
  */
-export async function runProject({ name, timeout, filter = [] }, place = HERE) {
+export async function runProject({ name, timeout, waits = false, filter = [] }, place = HERE) {
   const folder = mkdtempSync(join(tmpdir(), 'ballot-test-'));
   try {
     const reportFile = join(folder, 'report.json');
     const output = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
-    const code = await vitest(['run', '--project', name, ...output, ...filter], timeout, place);
+    const args = ['run', '--project', name, ...output, ...filter];
+    const code = await vitest(args, { timeout, nice: waits ? 0 : NICE }, place);
     if (!existsSync(reportFile)) return problem(0, `the ${name} tests gave no report`);
     /** @type {Report} */
     const report = JSON.parse(readFileSync(reportFile, 'utf8'));
@@ -77,11 +84,11 @@ export function total(sums) {
 
 /**
  * @param {string[]} args
- * @param {number} timeout
+ * @param {{ timeout: number, nice: number }} limits
  * @param {Place} place
  * @returns {Promise<number>} the exit code
  */
-function vitest(args, timeout, place) {
+function vitest(args, { timeout, nice }, place) {
   return new Promise((resolve, reject) => {
     const child = spawn(place.node, [join(place.root, 'node_modules/vitest/vitest.mjs'), ...args], {
       cwd: place.root,
@@ -91,6 +98,8 @@ function vitest(args, timeout, place) {
       killSignal: 'SIGKILL',
     });
     child.on('error', reject);
+    // What it starts inherits that.
+    if (child.pid !== undefined && nice > 0) setPriority(child.pid, nice);
     child.on('close', (code, signal) => {
       if (signal !== null) console.log(`✗ ended by ${signal} (limit ${timeout} ms)`);
       resolve(code ?? 1);

@@ -17,9 +17,6 @@ import { PROJECTS, runProject, total } from './suite.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** After which the quick mutants are taken to hang, ms. */
-const MUTANTS_LIMIT_MS = 900_000;
-
 /** @returns {Promise<Sum>} */
 async function onShippedNode() {
   const [, shipped = ''] = /^ARG NODE_VERSION=(\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8')) ?? [];
@@ -36,8 +33,9 @@ async function inTurn(steps) {
   return total(sums);
 }
 
-/** @param {(project: import('./suite.mjs').Project) => boolean} isWanted */
-const projects = (isWanted) => PROJECTS.filter(isWanted).map((project) => () => runProject(project));
+/** @param {boolean} waiting those that wait most of their time, or the others */
+const projects = (waiting) =>
+  PROJECTS.filter(({ waits = false }) => waits === waiting).map((project) => () => runProject(project));
 
 setUpOrExit();
 // Before anybody reads `dist`: what runs side by side finds it built.
@@ -45,13 +43,8 @@ spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore
 // Tests of real servers wait most of the time, the others compute: together they take little longer than the longer ones.
 const { passed, failed } = total(
   await Promise.all([
-    inTurn(projects(({ waits }) => waits)),
-    inTurn([
-      () => runChecks([imageCheck, typeCheck, ...lintChecks]),
-      ...projects(({ waits }) => !waits),
-      () => runMutants(MUTANTS_LIMIT_MS),
-      onShippedNode,
-    ]),
+    inTurn(projects(true)),
+    inTurn([() => runChecks([imageCheck, typeCheck, ...lintChecks]), ...projects(false), runMutants, onShippedNode]),
   ]),
 );
 console.log(`\n${passed} passed, ${failed} failed`);

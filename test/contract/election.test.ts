@@ -13,7 +13,7 @@ const BASE = '/deep/down/election';
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 5000 };
 const TIMEOUT_MS = 1200;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 interface Standing {
   readonly election: Election;

@@ -54,7 +54,7 @@ function run(prefix: string, mode: string, script: string, steps: number[], env:
   const words = [process.execPath, program, mode, script, ...steps.map(String)];
   const { stdout, stderr } = spawnSync('/bin/sh', ['-c', `${prefix} exec "$@"`, 'sh', ...words], {
     env: { ...process.env, ...env },
-    timeout: 20_000,
+    timeout: 120_000,
     encoding: 'utf8',
   });
   if (stdout === '') throw new Error(`the harness said nothing; stderr: ${stderr}`);

@@ -61,7 +61,7 @@ function ballot(args: readonly string[], id?: number): Ended {
     cwd,
     env: { HOME: join(folder, 'home') },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
     ...(id === undefined ? {} : { uid: id, gid: id }),
   });
   return { status, stdout, stderr };

@@ -28,7 +28,7 @@ function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: numb
   const options = {
     cwd: folder,
     env: { HOME: join(folder, 'home'), ...env },
-    timeout: 30_000,
+    timeout: 120_000,
     ...(uid === undefined ? {} : { uid }),
   };
   return new Promise((resolve) => {

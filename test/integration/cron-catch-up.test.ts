@@ -179,7 +179,7 @@ describe.concurrent('a tick that falls into a handover', () => {
     const ids = ['a', 'b', 'c'];
     const candidates: Candidate[] = [];
     for (const id of ids) candidates.push(await standCron(stage, { id, schedule: '@every 1s', script: untilTick }));
-    await stage.journal.started(8, { timeout: 30_000 });
+    await stage.journal.started(8);
     for (const candidate of candidates) candidate.signal('SIGTERM');
     await Promise.all(candidates.map((candidate) => candidate.end()));
     expectEachTickOnce(stage.journal);
@@ -206,6 +206,6 @@ describe.concurrent('a tick that falls into a handover', () => {
       expect(await leader.end()).toBe(0);
     }
     await stage.journal.started(5);
-    expectEveryTick(stage.journal, 2000);
+    expectEveryTick(stage, 2000);
   });
 });

@@ -52,7 +52,7 @@ describe.concurrent('the wall clock of the leader', () => {
     await stage.journal.started(2);
     clock.step(-3 * EVERY);
     const before = stage.journal.starts().length;
-    await stage.journal.started(before + 2, { timeout: 20_000 });
+    await stage.journal.started(before + 2);
     const ticks = ticksOf(stage.journal);
     expect(ticks).toEqual(ticks.map((_, index) => (ticks[0] as number) + index * EVERY));
     expect(leader.said('elected leader')).toHaveLength(1);
@@ -64,7 +64,7 @@ describe.concurrent('candidates whose wall clocks differ', () => {
     await using stage = arena();
     const schedule = '@every 1s';
     for (const offset of [0, 2500, -2500]) await standCron(stage, { schedule, script, env: clocks.clock(offset).env });
-    await stage.journal.started(6, { timeout: 30_000 });
+    await stage.journal.started(6);
     const ticks = ticksOf(stage.journal);
     distinct(ticks);
     expect(ticks).toEqual(ticks.toSorted((a, b) => a - b));
@@ -79,7 +79,7 @@ describe.concurrent('candidates whose wall clocks differ', () => {
     await stage.journal.started(2);
     ahead.signal('SIGTERM');
     await ahead.end();
-    await stage.journal.started(2, { candidate: behind.id, timeout: 20_000 });
+    await stage.journal.started(2, { candidate: behind.id });
     const ticks = ticksOf(stage.journal);
     expect(ticks).toEqual(ticks.map((_, index) => (ticks[0] as number) + index * EVERY));
   });

@@ -111,7 +111,7 @@ describe.concurrent('concurrency=allow', () => {
     stage.overlapsAllowed = true;
     const candidate = startCron(stage, { schedule: '@every 1s', flags: ALLOW, script: untilOpen });
     await stage.journal.started(3);
-    expectEveryTick(stage.journal, 1000);
+    expectEveryTick(stage, 1000);
     expect(stage.journal.starts().map(({ pid }) => isAlive(pid))).toEqual([true, true, true]);
     expect(stage.journal.overlaps()).toHaveLength(2);
     open(stage);
@@ -179,7 +179,7 @@ describe.concurrent('concurrency=replace', () => {
     await using stage = arena();
     const candidate = startCron(stage, { schedule: '@every 1s', flags: REPLACE });
     await stage.journal.started(4);
-    expectEveryTick(stage.journal, 1000);
+    expectEveryTick(stage, 1000);
     expect(stage.journal.overlaps()).toEqual([]);
     expect(
       stage.journal
@@ -196,7 +196,7 @@ describe.concurrent('concurrency=replace', () => {
     const script = "(trap '' TERM; stay) & stay; stay; stay";
     startCron(stage, { schedule: '@every 2s', flags, traps: "trap '' TERM", script });
     await stage.journal.started(3);
-    expectEveryTick(stage.journal, 2000);
+    expectEveryTick(stage, 2000);
     expect(stage.journal.overlaps()).toEqual([]);
     const [one, two] = stage.journal.starts() as [Entry, Entry];
     expect(isAlive(one.pid)).toBe(false);

@@ -34,7 +34,7 @@ async function withServer(work: (zookeeper: Ensemble) => Promise<void>): Promise
 }
 
 async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Promise<T>): Promise<T> {
-  const observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 15_000 });
+  const observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
   try {
     return await work(observer);
   } finally {
@@ -76,7 +76,7 @@ describe.concurrent('on-lease-loss=keep', () => {
         else zookeeper.server.resume();
         await leader.says('the lease is renewed again');
         await stage.journal.started(before + 5);
-        expectEveryTick(stage.journal, EVERY);
+        expectEveryTick(stage, EVERY);
         expect(new Set(stage.journal.starts().map(({ token }) => token)).size).toBe(1);
         await expectAllWritten(zookeeper, stage);
       }),
@@ -135,7 +135,7 @@ describe.concurrent('on-lease-loss=stop', () => {
       expect(first.isRunning).toBe(true);
       const backAt = Date.now();
       await zookeeper.server.restart();
-      await stage.journal.started(ticksOf(stage.journal).length + 2, { timeout: 30_000 });
+      await stage.journal.started(ticksOf(stage.journal).length + 2);
       expectEachTickOnce(stage.journal);
       expect(ticksOf(stage.journal).at(-1)).toBeGreaterThan(backAt);
       // The end of a run that was under way could not be written before somebody else led.
@@ -154,7 +154,7 @@ describe.concurrent('on-lease-loss=stop', () => {
       const before = stage.journal.starts().length;
       expect(ticksOf(stage.journal)).not.toContain(tick);
       await zookeeper.server.restart();
-      const made = await stage.journal.started(before + 1, { timeout: 30_000 });
+      const made = await stage.journal.started(before + 1);
       // However long the election took.
       expect(tickOf(made)).toBe(Math.floor((made.time * 1000) / 5000) * 5000);
       expectEachTickOnce(stage.journal);
@@ -200,7 +200,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       }
       await zookeeper.server.restart();
       const leads = (): Candidate | undefined => both.find((candidate) => candidate.said('elected leader').length > 0);
-      const leader = await poll(leads, { timeout: 20_000, what: 'a leader' });
+      const leader = await poll(leads, { what: 'a leader' });
       await observed(zookeeper, (observer) => serves(observer, stage, leader));
       // Whoever stands in the queue again serves nothing without leadership.
       const other = both.find((candidate) => candidate !== leader) as Candidate;
@@ -232,7 +232,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       if (code === undefined) await stage.journal.started(3);
       else expect(await candidate.end()).toBe(code);
       expect(stage.journal.starts().map(({ token }) => token)).toEqual(stage.journal.starts().map(() => '-'));
-      expectEveryTick(stage.journal, 1000);
+      expectEveryTick(stage, 1000);
     }),
   );
 });

@@ -49,7 +49,7 @@ describe.concurrent('a run that ended', () => {
       await standCron(stage, { id: 'second', schedule });
       await stage.journal.started(4);
       const starts = stage.journal.starts();
-      expectEveryTick(stage.journal, EVERY);
+      expectEveryTick(stage, EVERY);
       expect(new Set(starts.map(({ candidate }) => candidate))).toEqual(new Set(['first']));
       expect(new Set(starts.map(({ token }) => token)).size).toBe(1);
       expect(first.said('elected leader')).toHaveLength(1);
@@ -65,15 +65,14 @@ describe.concurrent('a run that ended', () => {
     for (const id of ids) await standCron(stage, { id, schedule, script });
     await stage.journal.started(1, { candidate: 'c' });
     await stage.journal.started(stage.journal.starts().length + 3);
-    expectEveryTick(stage.journal, EVERY);
+    expectEveryTick(stage, EVERY);
     const starts = stage.journal.starts();
     // From then on all three are in the queue.
-    const inTurn = starts
-      .map(({ candidate }) => candidate)
-      .slice(starts.findIndex(({ candidate }) => candidate === 'c'));
+    const ofAll = starts.slice(starts.findIndex(({ candidate }) => candidate === 'c'));
+    const inTurn = ofAll.map(({ candidate }) => candidate);
     expect(new Set(inTurn.slice(0, 3)).size).toBe(3);
     expect(inTurn).toEqual(inTurn.map((_, index) => inTurn[index % 3]));
-    const tokens = starts.map(({ token }) => Number(token));
+    const tokens = ofAll.map(({ token }) => Number(token));
     expect(tokens).toEqual([...new Set(tokens)].toSorted((a, b) => a - b));
   });
 
@@ -87,7 +86,7 @@ describe.concurrent('a run that ended', () => {
     const next = await standCron(stage, { schedule });
     expect(await leader.end()).toBe(code);
     await stage.journal.started(1, { candidate: next.id });
-    expectEveryTick(stage.journal, EVERY);
+    expectEveryTick(stage, EVERY);
     expect(stage.journal.starts().map(({ candidate }) => candidate)).toEqual([leader.id, next.id]);
   });
 
@@ -105,7 +104,7 @@ describe.concurrent('a run that ended', () => {
     const flags = { 'run-timeout': '300ms', 'kill-after': '200ms', 'on-child-error': 'ignore' };
     const candidate = startCron(stage, { schedule, flags, traps: "trap '' TERM" });
     await stage.journal.started(3);
-    expectEveryTick(stage.journal, EVERY);
+    expectEveryTick(stage, EVERY);
     expect(candidate.said('the run is over')[0]).toMatchObject({
       outcome: expect.stringMatching(/SIGKILL.*run-timeout/) as string,
     });
@@ -164,16 +163,22 @@ describe.concurrent('the command', () => {
   });
 
   it('runs at its tick and neither before nor at the start of ballot', async () => {
-    await using stage = arena();
-    const tick = secondAfter(3000);
-    const schedule = dailyAt(tick);
-    const candidate = await standCron(stage, { schedule, flags: { 'on-child-success': 'rerun' }, script: 'exit 0' });
-    await candidate.says('elected leader');
-    const start = await stage.journal.started();
-    expect(tickOf(start)).toBe(tick);
-    expect(start.time * 1000).toBeGreaterThanOrEqual(tick);
-    // The next one is tomorrow's.
-    await candidate.says('the run is over');
-    expect(stage.journal.starts()).toHaveLength(1);
+    for (const lead of [3_000, 12_000, 48_000]) {
+      await using stage = arena();
+      const tick = secondAfter(lead);
+      const flags = { 'on-child-success': 'rerun' };
+      const candidate = await standCron(stage, { schedule: dailyAt(tick), flags, script: 'exit 0' });
+      const elected = await candidate.says('elected leader');
+      // A busy machine was too late for that one.
+      if (Date.parse(String(elected['time'])) > tick - 1_000) continue;
+      const start = await stage.journal.started();
+      expect(tickOf(start)).toBe(tick);
+      expect(start.time * 1000).toBeGreaterThanOrEqual(tick);
+      // The next one is tomorrow's.
+      await candidate.says('the run is over');
+      expect(stage.journal.starts()).toHaveLength(1);
+      return;
+    }
+    expect.fail('nobody was elected 48 s after the start');
   });
 });

@@ -53,7 +53,7 @@ describe.runIf(process.platform === 'linux')('npm run demo', () => {
 
   it('leaves nothing behind on Ctrl-C', async () => {
     const { demo, output, exitCode } = startDemo();
-    await poll(() => output().includes('is elected'), { timeout: 20_000 });
+    await poll(() => output().includes('is elected'));
     expect(processes()).not.toEqual([]);
     demo.kill('SIGINT');
     expect(await exitCode, output()).toBe(130);

@@ -16,7 +16,7 @@ import { recorder, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
-const within = { timeout: 3000 };
+const within = { timeout: 120_000 };
 const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 
@@ -48,8 +48,11 @@ function ballot(...args: string[]): Promise<Ended> {
   const start = performance.now();
   const env = { PATH: process.env['PATH'], HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...args], { env, timeout: 20_000, cwd: '/' }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
+    const child = execFile(
+      process.execPath,
+      [main, ...args],
+      { env, timeout: 120_000, cwd: '/' },
+      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
     );
   });
 }

@@ -43,7 +43,7 @@ function ballot(...args: string[]): Promise<Ended> {
     const child = execFile(
       process.execPath,
       [main, 'info', ...args],
-      { env, timeout: 20_000, cwd: '/' },
+      { env, timeout: 120_000, cwd: '/' },
       (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
     );
   });

@@ -19,7 +19,7 @@ import { restrictedZNode } from '../support/restrict.ts';
 import { keeperPath, keepers, recorder, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
-const within = { timeout: 3000 };
+const within = { timeout: 120_000 };
 
 /** Less than the half of five seconds, after which it would count as late. */
 const RECENT = /^last heartbeat (\d+ms|[12][\d.]*s) ago$/;

@@ -168,7 +168,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
       });
       const job = await hiddenOf(stage);
       leader.signal('SIGTERM');
-      await leader.end(30_000);
+      await leader.end();
       expect(signals(stage)).toBe('TERM\n');
       expect(leader.wrote().filter((line) => line.includes('resigned'))).toHaveLength(1);
       expect(isAlive(job)).toBe(false);
@@ -189,7 +189,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
       });
       const job = await hiddenOf(stage);
       process.kill((await stage.journal.started()).pid, 'SIGKILL');
-      await leader.says('the run is over', { timeout: 30_000 });
+      await leader.says('the run is over');
       expect(isAlive(job)).toBe(false);
       expect(await leader.end()).toBe(137);
       expect(leader.said('SIGKILL')).toEqual([]);

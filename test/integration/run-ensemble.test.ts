@@ -41,8 +41,8 @@ async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candi
 async function expectUndisturbed(stage: Arena, leader: Candidate): Promise<void> {
   const [start] = stage.journal.starts();
   const seen = async (): Promise<string | undefined> => (await stage.info()).leader.lastSeenTime;
-  const before = await poll(seen, { timeout: 15_000, what: 'a leader' });
-  await poll(async () => (await seen()) !== before, { timeout: 15_000, interval: 100, what: 'a renewal' });
+  const before = await poll(seen, { what: 'a leader' });
+  await poll(async () => (await seen()) !== before, { interval: 100, what: 'a renewal' });
   expect((await stage.info()).lease).toMatchObject({ holder: leader.id, fencingToken: Number(start?.token) });
   expect(stage.journal.entries()).toEqual([start]);
   expect(isAlive(start?.pid ?? 0)).toBe(true);

@@ -22,7 +22,7 @@ interface Outcome {
 }
 
 async function outcomeOf(file: string, args: readonly string[]): Promise<Outcome> {
-  const { stdout } = await promisify(execFile)(file, args, { cwd: root, timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(file, args, { cwd: root, timeout: 120_000 });
   return JSON.parse(stdout) as Outcome;
 }
 

@@ -7,7 +7,7 @@ import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
 let zookeeper: Ensemble;
 let observer: Session;
-const within = { timeout: 5000 };
+const within = { timeout: 120_000 };
 
 beforeAll(async () => {
   zookeeper = await startZooKeeper();

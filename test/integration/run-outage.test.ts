@@ -38,7 +38,7 @@ async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candid
       const report = await stage.info();
       return report.candidates.length === 2 && report.lease?.expiresIn !== undefined && report;
     },
-    { timeout: 30_000, interval: 200, what: 'both candidates in the queue, and a lease that is renewed' },
+    { interval: 200, what: 'both candidates in the queue, and a lease that is renewed' },
   );
   expect(lease).toMatchObject({ state: 'held', holder: 'leader', fencingToken: Number(start.token) });
   expect(candidates.map(({ candidateId }) => candidateId).toSorted()).toEqual(['leader', 'standby']);
@@ -275,15 +275,15 @@ describe('a server that comes back with nothing', () => {
     stage.overlapsAllowed = true;
     const [leader, standby, start] = await two(stage);
     await zookeeper.server.restart({ wipe: true });
-    await leader.says('the lease is lost', { timeout: 30_000 });
+    await leader.says('the lease is lost');
     await poll(() => !isAlive(start.pid), { what: 'the end of the first run' });
-    await stage.journal.started(2, { timeout: 30_000 });
+    await stage.journal.started(2);
     await poll(
       async () => {
         const report = await stage.info();
         return report.candidates.length === 2 && report.lease?.state === 'held';
       },
-      { timeout: 30_000, interval: 200, what: 'a leader and a standby' },
+      { interval: 200, what: 'a leader and a standby' },
     );
     expect(isAlive(start.pid)).toBe(false);
     const leads = stage.journal.starts().at(-1)?.candidate === leader.id ? leader : standby;
@@ -299,6 +299,6 @@ describe('a server that comes back with nothing', () => {
     await leader.ended;
     await zookeeper.server.restart({ wipe: true });
     for (const pid of leader.descendants()) process.kill(pid, 'SIGKILL');
-    await stage.journal.started(1, { candidate: standby.id, timeout: 30_000 });
+    await stage.journal.started(1, { candidate: standby.id });
   });
 });

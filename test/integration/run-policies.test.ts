@@ -67,7 +67,7 @@ describe.each([
     const first = await stage.stand({ id: 'first', flags, script: wait });
     for (const id of ['second', 'third']) await stage.stand({ id, flags, script: wait });
     open(stage);
-    await stage.journal.started(7, { timeout: 20_000 });
+    await stage.journal.started(7);
     const starts = stage.journal.starts();
     expect(first.said('elected leader')[0]).toMatchObject({ why: 'nobody has led before' });
     expect(first.said('elected leader')[1]).toMatchObject({ from: 'third', why: 'resigned' });
@@ -206,37 +206,33 @@ describe('the last runs', () => {
 });
 
 describe('five candidates', () => {
-  it(
-    'serve in turn, one at a time, and a standby that is killed is missed by nobody',
-    { timeout: 90_000 },
-    async () => {
-      await using stage = arena();
-      const ids = ['a', 'b', 'c', 'd', 'e'];
-      const candidates = [];
-      for (const id of ids) candidates.push(await stage.stand({ id, script: `${untilOpen}; stay 0.1` }));
-      open(stage);
-      await stage.journal.started(12, { timeout: 30_000 });
-      const order = stage.journal.starts().map(({ candidate }) => candidate);
-      expect(order.slice(0, 12)).toEqual([...ids, ...ids, 'a', 'b']);
+  it('serve in turn, one at a time, and a standby that is killed is missed by nobody', async () => {
+    await using stage = arena();
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    const candidates = [];
+    for (const id of ids) candidates.push(await stage.stand({ id, script: `${untilOpen}; stay 0.1` }));
+    open(stage);
+    await stage.journal.started(12);
+    const order = stage.journal.starts().map(({ candidate }) => candidate);
+    expect(order.slice(0, 12)).toEqual([...ids, ...ids, 'a', 'b']);
 
-      shut(stage);
-      // Whoever passed the gate just before it was shut ends its turn; the next one stops at it.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const before = stage.journal.starts();
-      const leader = before.at(-1) as Entry;
-      const at = ids.indexOf(leader.candidate);
-      const killed = candidates[(at + 2) % 5];
-      killed?.signal('SIGKILL');
-      await killed?.ended;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      expect(isAlive(leader.pid)).toBe(true);
+    shut(stage);
+    // Whoever passed the gate just before it was shut ends its turn; the next one stops at it.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const before = stage.journal.starts();
+    const leader = before.at(-1) as Entry;
+    const at = ids.indexOf(leader.candidate);
+    const killed = candidates[(at + 2) % 5];
+    killed?.signal('SIGKILL');
+    await killed?.ended;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(isAlive(leader.pid)).toBe(true);
 
-      open(stage);
-      await stage.journal.started(before.length + 8, { timeout: 30_000 });
-      const rest = [1, 3, 4, 0].map((place) => ids[(at + place) % 5]);
-      const served = stage.journal.starts().slice(before.length, before.length + 8);
-      expect(served.map(({ candidate }) => candidate)).toEqual([...rest, ...rest]);
-      expect(stage.journal.overlaps()).toEqual([]);
-    },
-  );
+    open(stage);
+    await stage.journal.started(before.length + 8);
+    const rest = [1, 3, 4, 0].map((place) => ids[(at + place) % 5]);
+    const served = stage.journal.starts().slice(before.length, before.length + 8);
+    expect(served.map(({ candidate }) => candidate)).toEqual([...rest, ...rest]);
+    expect(stage.journal.overlaps()).toEqual([]);
+  });
 });

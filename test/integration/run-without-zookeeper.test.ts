@@ -57,7 +57,7 @@ describe('without ZooKeeper, on-election-failure=retry', () => {
     await Promise.all(candidates.map((candidate) => candidate.says('the election failed', { count: 2 })));
     expect(stage.journal.entries()).toEqual([]);
     await zookeeper.server.restart();
-    await stage.journal.started(1, { timeout: 10_000 });
+    await stage.journal.started(1);
     await poll(() => candidates.some((candidate) => candidate.said('standing by').length > 0), { what: 'a standby' });
     expect(stage.journal.starts()).toHaveLength(1);
   });
@@ -126,9 +126,9 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
     const candidate = stage.start({ flags: ANYWAY });
     const { pid } = await stage.journal.started();
     // The pause that follows has grown to more than a second.
-    await candidate.says('the election failed; the command goes on', { count: 6, timeout: 60_000 });
+    await candidate.says('the election failed; the command goes on', { count: 6 });
     candidate.signal('SIGKILL');
-    await poll(() => !isAlive(pid), { timeout: 20_000, what: 'the end of the command' });
+    await poll(() => !isAlive(pid), { what: 'the end of the command' });
   });
 
   const runs = [
@@ -160,7 +160,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
         for (const { token } of stage.journal.starts().slice(0, 2)) expect(token).toBe('-');
       await zookeeper.server.restart();
       const leads = ({ stage }: (typeof cases)[number]): boolean => stage.journal.starts().at(-1)?.token !== '-';
-      await poll(() => cases.every(leads), { timeout: 20_000, what: 'runs as leader' });
+      await poll(() => cases.every(leads), { what: 'runs as leader' });
       for (const candidate of candidates) candidate.signal('SIGTERM');
       for (const candidate of candidates) {
         // Stopped while running, between two runs, or just as the run had come to its own end.

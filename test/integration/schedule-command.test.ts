@@ -22,7 +22,7 @@ function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<E
   const options = {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, TZ: 'Asia/Tokyo', ...env },
-    timeout: 30_000,
+    timeout: 120_000,
   };
   return new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) =>
@@ -228,7 +228,7 @@ describe('ballot schedule', () => {
 
   it.skipIf(spawnSync('strace', ['-V']).error !== undefined)('asks no server and forks no keeper', () => {
     const args = ['-f', '-qq', '-e', 'trace=connect,execve', process.execPath, main, 'schedule', '@daily'];
-    const { status, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 30_000 });
+    const { status, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 120_000 });
     expect(status).toBe(0);
     expect(stderr.match(/execve\(/g)).toHaveLength(1);
     expect(stderr).not.toMatch(/AF_INET/);

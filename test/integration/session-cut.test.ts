@@ -53,7 +53,7 @@ describe('a server that cuts a session at each request of some size', () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     await using stage = new Arena(proxy.address);
     const candidate = stage.start({ flags: { 'on-election-failure': 'exit', 'zookeeper-session-timeout': '3s' } });
-    expect(await candidate.end(30_000)).toBe(69);
+    expect(await candidate.end()).toBe(69);
     expect(candidate.said('the election failed')[0]?.['why']).toContain('no contact to ZooKeeper for');
     expect(candidate.said('cuts each connection soon after it has granted it')).toHaveLength(1);
     expect(candidate.said('lost contact').length).toBeLessThanOrEqual(2);
@@ -66,7 +66,7 @@ describe('a server that cuts a session at each request of some size', () => {
     await using stage = new Arena(zookeeper.connectString);
     const flags = { 'on-election-failure': 'run-anyway', 'zookeeper-session-timeout': '3s' };
     const candidate = stage.start({ flags });
-    const { pid, token } = await stage.journal.started(1, { timeout: 30_000 });
+    const { pid, token } = await stage.journal.started(1);
     expect(token).toBe('-');
     expect(isAlive(pid)).toBe(true);
     candidate.signal('SIGTERM');
@@ -90,7 +90,7 @@ describe('a server that works', () => {
     const zookeeper = await ensemble({});
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(1000));
     proxy.cut();
     await contact(zk, false);
@@ -104,16 +104,16 @@ describe('a server that works', () => {
     const zookeeper = await ensemble({});
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(1000));
     for (let cut = 1; cut <= 3; cut++) {
       const accepted = proxy.accepted;
       proxy.cut();
       await poll(() => proxy.accepted >= accepted + 2, { what: 'another try' });
-      await zk.exists('/', { timeout: 10_000 });
+      await zk.exists('/', { timeout: 120_000 });
     }
     expect(zk.contact.up).toBe(false);
-    const path = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', { timeout: 10_000 });
+    const path = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', { timeout: 120_000 });
     expect(path).toMatch(/^\/own-/);
     expect(zk.contact.up).toBe(true);
   });

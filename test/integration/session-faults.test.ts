@@ -6,7 +6,7 @@ import { Proxy } from '../support/proxy.ts';
 import { contact, endOf, keepers, serversOf, sessionsAt, theKeeper, type LogLine } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
-const within = { timeout: 3000 };
+const within = { timeout: 120_000 };
 const nothing = Buffer.from('');
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -26,7 +26,7 @@ async function sessionAt(
   sessionTimeout = 4000,
 ): Promise<{ zk: Session; lines: LogLine[] }> {
   const { opener, lines } = sessionsAt(servers, { sessionTimeout });
-  const zk = await opener.open({ timeout: 10_000 });
+  const zk = await opener.open({ timeout: 120_000 });
   cleanUp.push(() => zk.close(500));
   return { zk, lines };
 }
@@ -148,7 +148,7 @@ describe('a server that fails', () => {
     await expect(zk.set(path, nothing, -1, { timeout: 300 })).rejects.toThrow(NotSentError);
     const order: number[] = [];
     const waiting = [0, 1, 2].map((version) =>
-      zk.set(path, nothing, version, { timeout: 20_000 }).then(() => order.push(version)),
+      zk.set(path, nothing, version, { timeout: 120_000 }).then(() => order.push(version)),
     );
     expect(keepers()).toHaveLength(1); // it waits for an address: no new one at every attempt
     const keeper = theKeeper();
@@ -221,7 +221,7 @@ describe('a network that fails', () => {
     await contact(zk, false);
     expect(await watch.fired).toBe('deleted');
     expect(zk.ended.aborted).toBe(false);
-    const waiting = zk.get('/', { timeout: 20_000 });
+    const waiting = zk.get('/', { timeout: 120_000 });
     proxy.forward();
     await expect(waiting).rejects.toThrow(SessionEndedError);
     expect(String(await endOf(zk))).toContain('expired');

@@ -61,7 +61,7 @@ function runs(pid: number): boolean {
 
 async function exists(path: string): Promise<boolean> {
   const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  const stat = await zk.exists(path, { timeout: 3000 });
+  const stat = await zk.exists(path, { timeout: 60_000 });
   await zk.close(3000);
   return stat !== undefined;
 }

@@ -10,7 +10,7 @@ import { poll } from '../support/poll.ts';
 import { contact, endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
-const within = { timeout: 5000 };
+const within = { timeout: 120_000 };
 const cleanUp: (() => unknown)[] = [];
 let zookeeper: Ensemble;
 
@@ -116,10 +116,10 @@ describe('a keeper that executes its will', () => {
 
   it('keeps the session until it has stopped the command and cleared the lease', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper));
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(500));
     const keeper = theKeeper();
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
     cleanUp.push(() => other.close(1000));
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     const own = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', within);
@@ -145,7 +145,7 @@ describe('a keeper that executes its will', () => {
 
   it('a supervisor that is awake lets the release finish: lease cleared, session closed', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(500));
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     // The release has to wait for the ensemble, for longer than the news of an exit takes.
@@ -160,7 +160,7 @@ describe('a keeper that executes its will', () => {
     opener.bequeath({ commands: [] });
     zookeeper.server.resume();
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
     cleanUp.push(() => other.close(1000));
     expect((await other.get('/lease', within)).data.toString()).toBe('');
     await other.delete('/lease', -1, within);
@@ -170,7 +170,7 @@ describe('a keeper that executes its will', () => {
 describe('a will that is a moment older than the lease', () => {
   it('clears it all the same: the keeper knows of the write that was acknowledged last', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(500));
     await zk.create('/lease', Buffer.from('claimed'), 'persistent', within);
     const { version } = await zk.set('/lease', Buffer.from('renewed'), 0, within);
@@ -185,7 +185,7 @@ describe('a will that is a moment older than the lease', () => {
     // Keepers to come have nothing to do.
     opener.bequeath({ commands: [] });
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 10_000 });
+    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
     cleanUp.push(() => other.close(1000));
     expect((await other.get('/lease', within)).data.toString()).toBe('');
     await other.delete('/lease', -1, within);
@@ -195,7 +195,7 @@ describe('a will that is a moment older than the lease', () => {
 describe('a keeper that hangs', () => {
   it('and has no will to execute is killed, as ever', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 2000 });
-    const zk = await opener.open({ timeout: 10_000 });
+    const zk = await opener.open({ timeout: 120_000 });
     cleanUp.push(() => zk.close(1000));
     const hung = theKeeper();
     process.kill(hung, 'SIGSTOP');

@@ -12,7 +12,7 @@ import { poll } from '../support/poll.ts';
 import { endOf, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
-const within = { timeout: 3000 };
+const within = { timeout: 120_000 };
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 let zookeeper: Ensemble;

@@ -51,7 +51,7 @@ function shell(script: string, { env = {}, uid }: { env?: NodeJS.ProcessEnv; uid
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, ...env },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   return { status, stdout, stderr };
@@ -77,17 +77,17 @@ describe('a terminal that goes away', () => {
     started.push(terminal);
     const read = (name: string): string =>
       existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : '';
-    await poll(() => read('pid') !== '' && handles(Number(read('pid')), 'SIGHUP'), { what: 'ballot', timeout: 15_000 });
+    await poll(() => read('pid') !== '' && handles(Number(read('pid')), 'SIGHUP'), { what: 'ballot' });
     terminal.kill('SIGKILL');
     if (read('status') === '') tryKill(Number(read('pid')));
-    await poll(() => read('status') !== '', { what: 'the end of ballot', timeout: 15_000 });
+    await poll(() => read('status') !== '', { what: 'the end of ballot' });
     expect(['0', '129', '143']).toContain(read('status'));
   });
 });
 
 it('stdin is /dev/null, whatever it was', async () => {
   const ballot = start([]);
-  await poll(() => handles(pidOf(ballot), 'SIGHUP'), { what: 'the start of ballot', timeout: 15_000 });
+  await poll(() => handles(pidOf(ballot), 'SIGHUP'), { what: 'the start of ballot' });
   await poll(() => readlinkSync(`/proc/${pidOf(ballot)}/fd/0`) === '/dev/null', { what: 'stdin' });
 });
 
@@ -217,7 +217,7 @@ describe('a signal before ballot stands', () => {
     mkdirSync(bin);
     writeFileSync(join(bin, 'mkfifo'), `#!/bin/sh\n: >"${folder}/begun"\nexec sleep 60\n`, { mode: 0o755 });
     const ballot = start([], { TMPDIR: scratch, PATH: `${bin}:${process.env['PATH']}` });
-    await poll(() => existsSync(join(folder, 'begun')), { what: 'mkfifo', timeout: 15_000 });
+    await poll(() => existsSync(join(folder, 'begun')), { what: 'mkfifo' });
     expect(readdirSync(scratch)).toHaveLength(1);
     ballot.kill('SIGTERM');
     expect(await ending(ballot)).toBe(0);
@@ -234,7 +234,7 @@ describe('a signal before ballot stands', () => {
     const ballot = await heldUp();
     ballot.kill(signal);
     goOn('on-hangup: stop');
-    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand', timeout: 15_000 });
+    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand' });
     ballot.kill('SIGTERM');
     expect(await ending(ballot)).toBe(0);
     expect(stderrs.get(ballot)).toBe('');
@@ -252,7 +252,7 @@ describe('a signal before ballot stands', () => {
     const ballot = await heldUp();
     ballot.kill('SIGHUP');
     goOn('on-hangup: ignore');
-    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand', timeout: 15_000 });
+    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand' });
     ballot.kill('SIGTERM');
     expect(await ending(ballot)).toBe(0);
     expect(said(ballot)).not.toContain('"signal":"SIGHUP"');
@@ -261,14 +261,14 @@ describe('a signal before ballot stands', () => {
   it('SIGUSR1 while Node starts: its debugger is closed', async () => {
     // Any port will do.
     const ballot = start([], { NODE_OPTIONS: '--inspect-port=0' });
-    await poll(() => handles(pidOf(ballot), 'SIGUSR1'), { what: "Node's own handler", timeout: 15_000 });
+    await poll(() => handles(pidOf(ballot), 'SIGUSR1'), { what: "Node's own handler" });
     ballot.kill('SIGUSR1');
-    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand', timeout: 15_000 });
+    await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand' });
     const opened = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(stderrs.get(ballot) ?? '')?.[1];
     if (opened !== undefined) {
       const listening = (): boolean =>
         readFileSync('/proc/net/tcp', 'utf8').includes(`0100007F:${hex(opened)} 00000000:0000 0A`);
-      await poll(() => !listening(), { what: 'the debugger to be closed', timeout: 15_000 });
+      await poll(() => !listening(), { what: 'the debugger to be closed' });
     }
     ballot.kill('SIGTERM');
     expect(await ending(ballot)).toBe(0);
@@ -304,18 +304,18 @@ function start(flags: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProc
 async function heldUp(): Promise<ChildProcess> {
   spawnSync('mkfifo', [join(folder, 'own.yaml')]);
   const ballot = start(['--config-file', 'own.yaml']);
-  await poll(() => handles(pidOf(ballot), 'SIGHUP'), { what: 'the handlers of ballot', timeout: 15_000 });
+  await poll(() => handles(pidOf(ballot), 'SIGHUP'), { what: 'the handlers of ballot' });
   return ballot;
 }
 
 function goOn(text: string): void {
-  spawnSync('sh', ['-c', `echo '${text}' >own.yaml`], { cwd: folder, timeout: 15_000 });
+  spawnSync('sh', ['-c', `echo '${text}' >own.yaml`], { cwd: folder, timeout: 120_000 });
 }
 
 async function ending(ballot: ChildProcess): Promise<number | null> {
   await poll(() => ballot.exitCode !== null || ballot.signalCode !== null, {
     what: 'the end of ballot',
-    timeout: 15_000,
+    timeout: 120_000,
   });
   return ballot.exitCode;
 }

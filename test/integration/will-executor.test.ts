@@ -10,7 +10,7 @@ import { isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 
 /** Far more than any of this takes, and far less than what the commands would be granted otherwise, ms. */
-const SOON_MS = 15_000;
+const SOON_MS = 60_000;
 const LONG_MS = 600_000;
 
 const commands: ChildProcess[] = [];

@@ -10,7 +10,7 @@ import { sortProposals } from '../../src/election/queue.ts';
 import { parseLease, type Lease } from '../../src/election/record.ts';
 import { NoNodeError } from '../../src/zookeeper/errors.ts';
 import type { Session } from '../../src/zookeeper/port.ts';
-import { poll } from './poll.ts';
+import { PATIENCE_MS, poll } from './poll.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
 const commandPath = join(import.meta.dirname, 'journalled.sh');
@@ -71,7 +71,7 @@ export class Journal implements Disposable {
   /** Waits for the start number `count` (of that candidate, if one is named) and returns it. */
   async started(
     count = 1,
-    { candidate, timeout = 15_000 }: { candidate?: string; timeout?: number } = {},
+    { candidate, timeout = PATIENCE_MS }: { candidate?: string; timeout?: number } = {},
   ): Promise<Entry> {
     await poll(() => this.starts(candidate).length >= count, {
       timeout,
@@ -85,7 +85,6 @@ export class Journal implements Disposable {
   /** Waits until `event` has been noted `count` times. */
   async noted(event: string, count = 1): Promise<void> {
     await poll(() => this.#of(event).length >= count, {
-      timeout: 15_000,
       what: `${count} times ${event} in the journal`,
     });
   }
@@ -225,14 +224,14 @@ export class Candidate implements AsyncDisposable {
   /** Waits until ballot has logged a message that contains `text` `count` times; returns the last. */
   async says(
     text: string,
-    { count = 1, timeout = 15_000 }: { count?: number; timeout?: number } = {},
+    { count = 1, timeout = PATIENCE_MS }: { count?: number; timeout?: number } = {},
   ): Promise<LogLine> {
     await this.until(() => this.said(text).length >= count, `“${text}” in the log`, timeout);
     return this.said(text)[count - 1] as LogLine;
   }
 
   /** Polls. Throws with the log after `timeout` ms, and at once when ballot ends meanwhile. */
-  async until(attempt: () => boolean, what: string, timeout = 15_000): Promise<void> {
+  async until(attempt: () => boolean, what: string, timeout = PATIENCE_MS): Promise<void> {
     const over = this.ended.then(({ code, signal }) => {
       if (!attempt()) throw new Error(`${this.id} ended (${code ?? signal}) while it was waited for: ${what}`);
     });
@@ -267,7 +266,7 @@ export class Candidate implements AsyncDisposable {
   }
 
   /** Waits for the end of ballot. Throws after `timeout` ms, with the log. */
-  async end(timeout = 15_000): Promise<number> {
+  async end(timeout = PATIENCE_MS): Promise<number> {
     const late = async (): Promise<never> => {
       await sleep(timeout, undefined, { ref: false });
       throw new Error(`${this.id} did not end within ${timeout} ms`);
@@ -389,6 +388,11 @@ export class Arena implements AsyncDisposable {
   readonly #servers: string;
   readonly #candidates: Candidate[] = [];
 
+  /** Everybody who was started here. */
+  get candidates(): readonly Candidate[] {
+    return this.#candidates;
+  }
+
   constructor(servers: string, basePath = `/arena-${randomUUID()}`) {
     this.#servers = servers;
     this.basePath = basePath;
@@ -443,7 +447,6 @@ export class Arena implements AsyncDisposable {
     const { stdout } = await promisify(execFile)(process.execPath, [ballotPath, ...args], {
       cwd: this.journal.folder,
       env: { PATH: process.env['PATH'], HOME: this.journal.folder },
-      timeout: 15_000,
     });
     return JSON.parse(stdout);
   }
@@ -479,7 +482,7 @@ export interface InfoReport {
   };
 }
 
-const within = { timeout: 5000 };
+const within = { timeout: 120_000 };
 
 /** Lease and queue of an election, read from the ensemble. `undefined`: there is no base znode. */
 export async function electionAt(

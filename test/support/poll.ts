@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** How long tests wait for what has to happen, ms. It is for hangs: a busy machine may take many times as long as a quiet one. */
+export const PATIENCE_MS = 90_000;
+
 export interface PollOptions {
   /** Milliseconds until it gives up. */
   readonly timeout?: number;
@@ -10,12 +13,13 @@ export interface PollOptions {
 }
 
 /**
- * Calls `attempt` until it returns something truthy, and returns that. An attempt that throws counts as not yet. After `timeout` ms (10 s)
+ * Calls `attempt` until it returns something truthy, and returns that. An attempt that throws counts as not yet. After `timeout` ms
+ * (`PATIENCE_MS`)
  * it throws an Error that names what was waited for, what the last attempt returned or threw, and the last error as `cause`.
  */
 export async function poll<T>(
   attempt: () => T | Promise<T>,
-  { timeout = 10_000, interval = 20, what = attempt.toString() }: PollOptions = {},
+  { timeout = PATIENCE_MS, interval = 20, what = attempt.toString() }: PollOptions = {},
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const end = performance.now() + timeout;
   for (;;) {

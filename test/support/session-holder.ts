@@ -14,7 +14,7 @@ const firstKeeper = forkKeeper(keeperPath);
 if (port !== 0) {
   const servers = [{ host: '127.0.0.1', port }];
   const options = { servers, sessionTimeout: 2000, keeperPath, firstKeeper, clock: systemClock, logger, debug: false };
-  const session = await zookeeperSessions(options).open({ timeout: 10_000 });
+  const session = await zookeeperSessions(options).open({ timeout: 120_000 });
   const path = await session.create('/held-', Buffer.from(''), 'ephemeral-sequential', { timeout: 5000 });
   process.once('SIGTERM', () => void session.close(3000).then(() => process.stdout.write('closed\n')));
   process.stdout.write(`${JSON.stringify({ session: session.id, path, keeper: firstKeeper.pid })}\n`);

@@ -19,7 +19,7 @@ import { findJava, findZooKeeper, onPath } from '../../scripts/zookeeper-home.mj
 import { poll } from './poll.ts';
 import { freePorts } from './ports.ts';
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** Apache's own releases log with Logback, which without a file says everything. (Debian's takes slf4j-simple and a flag.) */
 const LOGBACK = `<configuration>

@@ -11,7 +11,7 @@ import { monotonic } from './round.ts';
 
 const TIMEOUT_MS = 4000;
 const SESSION_TIMEOUT = '4s';
-const within = { timeout: 10_000 };
+const within = { timeout: 120_000 };
 
 export class GoCandidate {
   readonly candidateId: string;
@@ -50,7 +50,7 @@ export class GoCandidate {
     command: readonly [string, ...string[]],
   ): Promise<GoCandidate> {
     const before = keepers();
-    const session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 30_000 });
+    const session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
     const keeper = keepers().find((pid) => !before.includes(pid)) as number;
     const known = { candidateId: id, hostname: 'go-host', pid: '4711' };
     const record = { ...known, proposalTime: goTime(), sessionTimeout: SESSION_TIMEOUT };

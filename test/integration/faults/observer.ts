@@ -14,7 +14,7 @@ export class Observer implements AsyncDisposable {
 
   async look(basePath: string): ReturnType<typeof electionAt> {
     if (this.#session === undefined || this.#session.ended.aborted)
-      this.#session = await sessionsAt(serversOf(this.#zookeeper)).opener.open({ timeout: 30_000 });
+      this.#session = await sessionsAt(serversOf(this.#zookeeper)).opener.open({ timeout: 120_000 });
     return electionAt(this.#session, basePath);
   }
 

@@ -11,7 +11,7 @@ import { Proxy } from '../../support/proxy.ts';
 import type { Observer } from './observer.ts';
 
 /** How long everything may take that a busy machine may delay, ms. */
-export const PATIENCE_MS = 45_000;
+export const PATIENCE_MS = 120_000;
 
 export interface TrioOptions {
   /** `host:port` of the servers, separated by commas; of the one server when candidates have networks of their own. */
@@ -152,6 +152,6 @@ export class Trio implements AsyncDisposable {
 /** Those of `pids` that live on although they were given ten seconds to end. */
 export async function stillAlive(pids: readonly number[]): Promise<number[]> {
   const alive = (): number[] => pids.filter(isAlive);
-  await poll(() => alive().length === 0, { timeout: 10_000 }).catch(() => undefined);
+  await poll(() => alive().length === 0).catch(() => undefined);
   return alive();
 }

@@ -31,7 +31,7 @@ interface Ended {
 
 /** Ballot in an empty folder, with nothing but `env` in its environment. */
 function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const options = { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, timeout: 30_000 };
+  const options = { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, timeout: 120_000 };
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [ballotPath, ...args], options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),

@@ -7,7 +7,7 @@ import type { Session, Stat } from '../../../src/zookeeper/port.ts';
 import { poll } from '../../support/poll.ts';
 import type { Member } from '../../support/zookeeper.ts';
 
-export const within = { timeout: 5000 };
+export const within = { timeout: 120_000 };
 
 /** For who stands alone and ends with its command. */
 export const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
@@ -62,7 +62,7 @@ export async function liveHeap(pid: number, folder: string): Promise<number> {
       const name = snapshots().find((each) => !before.includes(each));
       return name === undefined ? undefined : (JSON.parse(readFileSync(join(folder, name), 'utf8')) as HeapSnapshot);
     },
-    { timeout: 30_000, interval: 200, what: `a heap snapshot of ${pid}` },
+    { interval: 200, what: `a heap snapshot of ${pid}` },
   );
   const fields = snapshot.meta.node_fields;
   const size = fields.indexOf('self_size');

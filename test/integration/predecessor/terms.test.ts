@@ -37,10 +37,10 @@ describe('the start', () => {
       ) as [number, number];
       took.push({ loading: stood - at, electing: elected - stood });
     }
-    // A fixed wait would show in the best, one between zero and two seconds in nearly all of them. A busy machine may spoil one.
-    expect(Math.min(...took.map(({ loading }) => loading))).toBeLessThan(1000);
-    const [, nextToSlowest] = took.map(({ electing }) => electing).toSorted((a, b) => b - a);
-    expect(nextToSlowest).toBeLessThan(900);
+    // The yardstick is what this machine needs to load a program. A fixed wait would show in each, one between zero and two seconds in half.
+    const middle = (key: keyof (typeof took)[number]): number =>
+      took.map((each) => each[key]).toSorted((x, y) => x - y)[4] as number;
+    expect(middle('electing')).toBeLessThan(3 * middle('loading'));
   });
 });
 
