@@ -43,8 +43,13 @@ const NODE_MS = 30 * DAY_MS;
 const UNUSED_MS = 60 * DAY_MS;
 const LEFTOVER_MS = DAY_MS;
 
-/** @param {string} name @param {string[]} files */
-const some = (name, files) => ({ name, timeout: CORE_MS, filter: files.map((file) => `test/${name}/${file}.test.ts`) });
+/** Some files of a project of real processes. @param {string} name @param {string[]} files */
+const some = (name, files) => ({
+  name,
+  timeout: CORE_MS,
+  waits: true,
+  filter: files.map((file) => `test/${name}/${file}.test.ts`),
+});
 
 /**
  * What depends on Node most: processes, descriptors, signals, limits, zones of Intl, the native client. The two slowest files of `unit` are
