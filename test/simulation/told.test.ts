@@ -181,7 +181,7 @@ describe('a standstill of the whole ensemble', () => {
     await clock.run(clock.time + 2_000);
     return world;
   };
-  const isInRole = async ({ problems, ...world }: Told): Promise<void> => {
+  const expectInRole = async ({ problems, ...world }: Told): Promise<void> => {
     expect(world.commands.runs.map(({ host, endedAt }) => ({ host, endedAt }))).toEqual([
       { host: 'h1', endedAt: undefined },
     ]);
@@ -205,7 +205,7 @@ describe('a standstill of the whole ensemble', () => {
         ensemble.freeze(false);
         clock.after(later, () => ensemble.cut('h1', ensemble.servers, 'open'));
         await clock.run(clock.time + 10_000);
-        await isInRole(world);
+        await expectInRole(world);
       }
     },
   );
@@ -222,7 +222,7 @@ describe('a standstill of the whole ensemble', () => {
       await clock.run(clock.time + 3_000);
       ensemble.comeBack();
       await clock.run(clock.time + 10_000);
-      await isInRole(world);
+      await expectInRole(world);
     }
   });
 
@@ -235,7 +235,7 @@ describe('a standstill of the whole ensemble', () => {
       await clock.run(clock.time + lasts);
       for (const server of ensemble.servers) ensemble.stall(server, false);
       await clock.run(clock.time + 10_000);
-      await isInRole(world);
+      await expectInRole(world);
     }
   });
 });
