@@ -116,16 +116,9 @@ function wordsOf({ verdict, ms }: Outcome, check: string): string {
   return `NOT NOTICED by ${check}, ${seconds(ms)}`;
 }
 
-async function main(options: Options): Promise<boolean> {
-  const old = outdated();
-  const wanted = chosen(options);
-  if (options.list) {
-    for (const { what, file, noticedBy } of wanted) console.log(`${what} (${file}): ${describeCheck(noticedBy)}`);
-    console.log(`${wanted.length} of ${mutants.length} mutants`);
-    return old.size === 0;
-  }
-  const sums = { noticed: 0, unnoticed: old.size };
-  const workshops = Array.from({ length: options.jobs }, () => new Workshop());
+/** Workshops for as long as `what` takes, whatever ends it. */
+async function withWorkshops(count: number, what: (workshops: readonly Workshop[]) => Promise<void>): Promise<void> {
+  const workshops = Array.from({ length: count }, () => new Workshop());
   const clean = (): void => {
     for (const workshop of workshops) workshop[Symbol.dispose]();
   };
@@ -135,28 +128,45 @@ async function main(options: Options): Promise<boolean> {
       process.exit(1);
     });
   try {
-    const fitting = wanted.filter((mutant) => !old.has(mutant));
-    const usual = await tryChecks(
-      fitting.map(({ noticedBy }) => noticedBy),
-      workshops,
-    );
-    await forEach(fitting, workshops, async (mutant, workshop) => {
-      const check = describeCheck(mutant.noticedBy);
-      const before = usual.get(check);
-      if (before?.verdict !== 'passed') {
-        sums.unnoticed += 1;
-        return say('✗', mutant, `NOT NOTICED: ${check} does not pass without it either`);
-      }
-      const outcome = await workshop.try(mutant, SLOWER.times * before.ms + SLOWER.ms);
-      const isNoticed = outcome.verdict === 'failed' || outcome.verdict === 'hung';
-      sums[isNoticed ? 'noticed' : 'unnoticed'] += 1;
-      say(isNoticed ? '✓' : '✗', mutant, wordsOf(outcome, check));
-    });
+    await what(workshops);
   } finally {
     clean();
   }
-  console.log(`\n${sums.noticed} noticed, ${sums.unnoticed} unnoticed`);
-  return sums.unnoticed === 0 && sums.noticed > 0;
+}
+
+/** Puts the mutants in, one at a time in each workshop, and says what came of each. Resolves to how many were noticed. */
+async function tryMutants(wanted: readonly Mutant[], workshops: readonly Workshop[]): Promise<number> {
+  const checks = wanted.map(({ noticedBy }) => noticedBy);
+  const usual = await tryChecks(checks, workshops);
+  let noticed = 0;
+  await forEach(wanted, workshops, async (mutant, workshop) => {
+    const check = describeCheck(mutant.noticedBy);
+    const before = usual.get(check);
+    if (before?.verdict !== 'passed') return say('✗', mutant, `NOT NOTICED: ${check} does not pass without it either`);
+    const outcome = await workshop.try(mutant, SLOWER.times * before.ms + SLOWER.ms);
+    const isNoticed = outcome.verdict === 'failed' || outcome.verdict === 'hung';
+    if (isNoticed) noticed += 1;
+    say(isNoticed ? '✓' : '✗', mutant, wordsOf(outcome, check));
+  });
+  return noticed;
+}
+
+async function main(options: Options): Promise<boolean> {
+  const old = outdated();
+  const wanted = chosen(options);
+  if (options.list) {
+    for (const { what, file, noticedBy } of wanted) console.log(`${what} (${file}): ${describeCheck(noticedBy)}`);
+    console.log(`${wanted.length} of ${mutants.length} mutants`);
+    return old.size === 0;
+  }
+  const fitting = wanted.filter((mutant) => !old.has(mutant));
+  let noticed = 0;
+  await withWorkshops(options.jobs, async (workshops) => {
+    noticed = await tryMutants(fitting, workshops);
+  });
+  const unnoticed = fitting.length - noticed + old.size;
+  console.log(`\n${noticed} noticed, ${unnoticed} unnoticed`);
+  return unnoticed === 0 && noticed > 0;
 }
 
 process.exitCode = (await main(optionsOf())) ? 0 : 1;

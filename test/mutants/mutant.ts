@@ -49,7 +49,7 @@ function testFile(project: TestFile['project'], file: string, named: string | un
   return { project, file, ...(named === undefined ? {} : { named }) };
 }
 
-/** Whether a check takes a few seconds, and neither servers nor a build: these are the part for every run of `npm test`. */
+/** Whether a check takes a few seconds, and neither servers nor a build: those are the part for every `npm test`. */
 export function isQuick(check: Check): boolean {
   return 'project' in check && (check.project === 'unit' || check.project === 'simulation');
 }
