@@ -64,9 +64,8 @@ export class Executor {
     this.#silentChecks = 0;
   }
 
-  /** Replaces the will. Too late once it is being executed. */
+  /** Replaces the will; not the one that is being executed already. */
   accept(will: Will): void {
-    if (this.#executing) return;
     this.#will = will;
     this.#disarm?.();
     const at = actsAt(will);

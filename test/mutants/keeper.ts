@@ -110,13 +110,6 @@ export const keeperMutants: readonly Mutant[] = [
     noticedBy: unit('zookeeper/keepers', 'while the command lives'),
   },
   {
-    what: 'a keeper takes another will while it executes one',
-    file: 'zookeeper/will.ts',
-    find: 'accept(will: Will): void {\n    if (this.#executing) return;',
-    put: 'accept(will: Will): void {',
-    noticedBy: executor('takes no later will'),
-  },
-  {
     what: 'a supervisor that stands still while nothing runs keeps its place in the queue',
     file: 'zookeeper/will.ts',
     find: "if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute('silent');",
