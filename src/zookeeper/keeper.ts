@@ -141,11 +141,17 @@ function onClientEvent(native: NativeClient, event: string, value: unknown, take
  */
 function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
-  setInterval(() => executor.checkSupervisor(), native.timeout / 2);
+  setInterval(() => lookAround(native), native.timeout / 2);
   report({ kind: 'granted' });
   // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
   if (takenOver) native.a_sync('/', () => undefined);
   native.a_exists('/', false, (rc) => onFirstAnswer(native, rc));
+}
+
+/** Twice a session timeout. A client that was cut while it was busy, and cannot connect again at once, may say nothing of it. */
+function lookAround(native: NativeClient): void {
+  executor.checkSupervisor();
+  if (client === native && native.state !== CONNECTED) report({ kind: 'disconnected' });
 }
 
 /** ZCONNECTIONLOSS, ZOPERATIONTIMEOUT, ZINVALIDSTATE, ZSESSIONEXPIRED, ZCLOSING: no answer. An event, or the supervisor's deadline, says what follows. */

@@ -51,6 +51,23 @@ function readConversation(said: Buffer): { readonly session: bigint; readonly re
   return { session: handshake.readBigInt64BE(16), requests: operations };
 }
 
+describe('a server that is gone while the client is busy', () => {
+  // Of some twenty such ends the client itself passes over one in silence, and connects again much later.
+  it('is missed by a session in which nobody asks for anything any more', async () => {
+    const { server } = await ensemble();
+    for (let round = 0; round < 16; round += 1) {
+      await using proxy = await Proxy.start(server.port);
+      const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 3000);
+      const asked = [zk.children('/', within), zk.getWatched('/', within), zk.children('/', within)];
+      await new Promise((resolve) => setTimeout(resolve, round));
+      await proxy.vanish();
+      await poll(() => !zk.contact.up, { timeout: 10_000, what: 'the loss of contact' });
+      await Promise.allSettled(asked);
+      await zk.close(10);
+    }
+  });
+});
+
 describe('a session that is taken over', () => {
   it('is synced before anything is asked: another server may be behind what the session has seen', async () => {
     const { server } = await ensemble();

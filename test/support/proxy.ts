@@ -148,6 +148,16 @@ export class Proxy implements AsyncDisposable {
     this.cut();
   }
 
+  /** Stops listening and ends every connection, as the end of a server's process does: whoever tries again is refused. */
+  async vanish(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    for (const { client, server } of [...this.#connections]) {
+      client.destroy();
+      server.destroy();
+    }
+    await closed;
+  }
+
   /** Resets every connection and stops listening. Idempotent. */
   async close(): Promise<void> {
     this.refuse();
