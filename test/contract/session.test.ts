@@ -11,6 +11,7 @@ import {
 } from '../../src/zookeeper/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/port.ts';
 import { coordinators, rejection, type Coordinator } from './coordinator.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 2000 };
@@ -267,7 +268,7 @@ describe.each(coordinators)('a session on %s', (_name, start) => {
     world.silence(true);
     const before = clock.now();
     await world.settle(session.close(300));
-    expect(clock.now() - before).toBeLessThan(800);
+    expectWithin(clock.now() - before, 800);
   });
 
   it('is not opened while nobody serves: the error says what each address answered', async () => {
@@ -277,7 +278,7 @@ describe.each(coordinators)('a session on %s', (_name, start) => {
     const error = await failure(sessions.open({ timeout: 700 }));
     expect(error).toBeInstanceOf(UnavailableError);
     expect(String(error)).toContain('connection refused');
-    expect(clock.now() - before).toBeLessThan(1500);
+    expectWithin(clock.now() - before, 1500);
     const controller = new AbortController();
     const pending = rejection(sessions.open({ timeout: 8000, signal: controller.signal }));
     await world.pass(100);

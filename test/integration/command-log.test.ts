@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectWithin } from '../support/yardstick.ts';
 
 /**
  * Runs a command, logs lines of its own, flushes, and ends with the command's exit code: the log in a process of its own. What it saw goes to
@@ -162,7 +163,7 @@ describe('the log of a wrapped command', () => {
     expect([code, stdout.trim(), report.flushed]).toEqual([0, '1000000', true]);
     expect(ms).toBeGreaterThan(1000);
     expect(report.peak).toBeLessThan(170e6);
-    expect(report.worst).toBeLessThan(400);
+    expectWithin(report.worst, 400);
   });
 
   it('a reader that reads nothing does not keep ballot from ending with the command’s exit code', async () => {
@@ -171,8 +172,8 @@ describe('the log of a wrapped command', () => {
       command: ['sh', '-c', 'seq 1 2000; exit 7'],
     });
     expect([code, report.flushed]).toEqual([7, false]);
-    expect(report.worst).toBeLessThan(400);
-    expect(ms).toBeLessThan(4000);
+    expectWithin(report.worst, 400);
+    expectWithin(ms, 4000);
   });
 
   it('says how many of ballot’s own lines were dropped while nobody read', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutputBlock, OutputSink } from '../../src/child/output.ts';
 import { Lines, alive, shell, start } from '../support/command.ts';
 import { poll } from '../support/poll.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -41,7 +42,7 @@ describe('the output of a command', () => {
     await run.exited;
     const before = performance.now();
     await run.drained;
-    expect(performance.now() - before).toBeLessThan(200);
+    expectWithin(performance.now() - before, 200);
     expect(lines.stdout.slice(1)).toEqual(['last of the command']);
     await poll(() => lines.stdout.includes('late'));
     process.kill(-Number(lines.stdout[0]), 'SIGKILL');

@@ -188,8 +188,8 @@ describe.concurrent('a tick that falls into a handover', () => {
       .flatMap((candidate) => candidate.said('tick skipped'))
       .map((line) => Date.parse(String(line['tick'])));
     const served = ticksOf(stage.journal);
-    const all = [...served, ...skipped.filter((tick) => tick < (served.at(-1) as number))].toSorted((a, b) => a - b);
-    expect(all).toEqual(all.map((_, index) => (all[0] as number) + index * 1000));
+    const [first, last] = [served[0] as number, served.at(-1) as number];
+    for (let tick = first; tick < last; tick += 1000) expect([...served, ...skipped]).toContain(tick);
     expect(new Set(stage.journal.starts().map(({ candidate }) => candidate)).size).toBe(3);
   });
 

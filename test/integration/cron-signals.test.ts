@@ -5,6 +5,7 @@ import { dailyAt, pairBefore, secondAfter, standCron, startCron, startedFor } fr
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 let zookeeper: Ensemble;
 let observer: Session;
@@ -156,6 +157,6 @@ describe.concurrent('SIGKILL of the supervisor', () => {
     waiting.leader.signal('SIGKILL');
     const start = await startedFor(waiting);
     expect(start.candidate).toBe('next');
-    expect(start.time * 1000 - waiting.tick).toBeLessThan(2000);
+    expectWithin(start.time * 1000 - waiting.tick, 2000);
   });
 });

@@ -7,6 +7,7 @@ import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 
@@ -111,7 +112,7 @@ describe('ballot info', () => {
     const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', `127.0.0.1:${port}`, '--timeout', '1s');
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr).toContain(`127.0.0.1:${port}: connection refused`);
-    expect(took).toBeLessThan(2500);
+    expectWithin(took, 2500);
   });
 
   it('exits with 69 within 5 s when the ensemble is frozen', async () => {
@@ -121,7 +122,7 @@ describe('ballot info', () => {
       const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', frozen.connectString);
       expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
       expect(stderr).toContain(`${frozen.server.address}: `);
-      expect(took).toBeLessThan(6000);
+      expectWithin(took, 6000);
     } finally {
       await frozen.close();
     }

@@ -62,10 +62,16 @@ describe('a lease that cannot be read', () => {
     await createBase(stage, 'first');
     const candidate = stage.start({ flags: FLAGS });
     await candidate.says('the lease cannot be read');
-    for (let beat = 0; beat < 8; beat++) {
-      await observer.set(stage.basePath, Buffer.from(`beat ${beat}`), -1, within);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
+    // Longer than a lease lasts.
+    const beats = async (left: number): Promise<void> => {
+      const from = performance.now();
+      await observer.set(stage.basePath, Buffer.from(`beat ${left}`), -1, within);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      // A busy machine may have been late for one beat: then all of them are repeated, if nobody has claimed.
+      const isLate = performance.now() - from > 1_000 && stage.journal.entries().length === 0;
+      if (left > 0) await beats(isLate ? 40 : left - 1);
+    };
+    await beats(40);
     expect(stage.journal.entries()).toEqual([]);
     await observer.set(stage.basePath, Buffer.alloc(0), -1, within);
     await stage.journal.started();

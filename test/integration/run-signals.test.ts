@@ -103,8 +103,9 @@ describe('a stop', () => {
     await stage.journal.noted('asked');
     // Nobody but ballot's own clock says when a second has passed.
     const { done } = repeatedly(() => leader.signal(second));
-    expect(await leader.end()).toBe(137);
+    await leader.says('a second signal');
     done();
+    expect(await leader.end()).toBe(137);
     expect(leader.said('a second signal')).toHaveLength(1);
     expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
   });

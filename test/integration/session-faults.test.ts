@@ -5,6 +5,7 @@ import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { contact, endOf, keepers, serversOf, sessionsAt, theKeeper, type LogLine } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 const within = { timeout: 120_000 };
 const nothing = Buffer.from('');
@@ -58,11 +59,15 @@ describe('a server that is gone while the client is busy', () => {
     for (let round = 0; round < 16; round += 1) {
       await using proxy = await Proxy.start(server.port);
       const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 3000);
-      const asked = [zk.children('/', within), zk.getWatched('/', within), zk.children('/', within)];
+      const asked = Promise.allSettled([
+        zk.children('/', within),
+        zk.getWatched('/', within),
+        zk.children('/', within),
+      ]);
       await new Promise((resolve) => setTimeout(resolve, round));
       await proxy.vanish();
-      await poll(() => !zk.contact.up, { timeout: 10_000, what: 'the loss of contact' });
-      await Promise.allSettled(asked);
+      await poll(() => !zk.contact.up, { what: 'the loss of contact' });
+      await asked;
       await zk.close(10);
     }
   });
@@ -103,7 +108,7 @@ describe('a keeper that fails', () => {
     process.kill(first, 'SIGKILL');
     await contact(zk, false);
     await contact(zk, true);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expectWithin(performance.now() - start, 1000);
     expect(await watch.fired).toBe('interrupted');
     expect(await owner(zk, path)).toBe(zk.id);
     expect(theKeeper()).not.toBe(first);
@@ -128,7 +133,7 @@ describe('a keeper that fails', () => {
     await expect(pending).rejects.toThrow(/a heartbeat was not acknowledged/);
     expect(zk.contact.up).toBe(false);
     expect(await owner(zk, path)).toBe(zk.id);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expectWithin(performance.now() - start, 1000);
     await poll(() => !keepers().includes(first));
   });
 
@@ -189,7 +194,7 @@ describe('a server that fails', () => {
     zookeeper.server.resume();
     const start = performance.now();
     await contact(zk, true);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expectWithin(performance.now() - start, 1000);
     expect(await owner(zk, path)).toBe(zk.id);
   });
 
@@ -207,7 +212,7 @@ describe('a server that fails', () => {
     await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
     zk.reattach('a heartbeat was not acknowledged');
     await zk.set(path, nothing, -1, within);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expectWithin(performance.now() - start, 2000);
     expect(zk.contact).toMatchObject({ up: true });
     expect(zk.contact).not.toMatchObject({ address: connected?.address });
     expect(await owner(zk, path)).toBe(zk.id);

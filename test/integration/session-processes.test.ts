@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { poll } from '../support/poll.ts';
 import { contact, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { expectWithin } from '../support/yardstick.ts';
 
 interface Held {
   readonly session: string;
@@ -83,7 +84,7 @@ it('a keeper that was forked ahead of time and not used neither holds its proces
   const start = performance.now();
   const before = keepers().length;
   expect(await exit(holder(0))).toBe(0);
-  expect(performance.now() - start).toBeLessThan(1500);
+  expectWithin(performance.now() - start, 1500);
   expect(keepers()).toHaveLength(before);
 });
 

@@ -7,6 +7,7 @@ import { Proxy } from '../../support/proxy.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { abandoned, EXIT, pass, renewals, within } from './measures.ts';
+import { expectWithin } from '../../support/yardstick.ts';
 
 let zookeeper: Ensemble;
 let observer: Session;
@@ -60,7 +61,7 @@ describe.concurrent('a planned handover', () => {
       if (cause === 'SIGTERM') first.signal('SIGTERM');
       else process.kill(pid, 'SIGKILL');
       const next = await stage.journal.started(1, { candidate: 'second' });
-      expect(next.time * 1000 - at).toBeLessThan(4000);
+      expectWithin(next.time * 1000 - at, 4000);
     },
   );
 

@@ -8,6 +8,7 @@ import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { GoCandidate } from '../faults/go-candidate.ts';
 import { renewals, within } from './measures.ts';
+import { expectWithin } from '../../support/yardstick.ts';
 
 /** Session timeout of both kinds: as long does Go's lease last, and it is renewed every half of it. */
 const SESSION_MS = 4000;
@@ -80,7 +81,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
     const silent = start.time * 1000 - last.stat.mtime;
     expect(silent).toBeGreaterThan(SESSION_MS - 2);
     // The proposal of the crashed one goes with its session, which the server rounds up to its ticks.
-    expect(silent).toBeLessThan(SESSION_MS + 5000);
+    expectWithin(silent, SESSION_MS + 5000);
   });
 
   it('takes over after its resignation in the usual way (the record stays in the lease) not before that has run out', async () => {
@@ -94,7 +95,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
     expect(last.data.length).toBeGreaterThan(0);
     const start = await stage.journal.started(1, { candidate: 'ours' });
     expect(start.time * 1000 - last.stat.mtime).toBeGreaterThan(SESSION_MS - 2);
-    expect(start.time * 1000 - last.stat.mtime).toBeLessThan(SESSION_MS + 5000);
+    expectWithin(start.time * 1000 - last.stat.mtime, SESSION_MS + 5000);
   });
 
   it('takes over at once when its resignation has emptied the lease', async () => {
@@ -106,7 +107,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
     await leader.resign();
     const at = Date.now();
     await observer.set(stage.basePath, Buffer.alloc(0), -1, within);
-    expect((await stage.journal.started(1, { candidate: 'ours' })).time * 1000 - at).toBeLessThan(SESSION_MS / 2);
+    expectWithin((await stage.journal.started(1, { candidate: 'ours' })).time * 1000 - at, SESSION_MS / 2);
   });
 });
 
@@ -133,7 +134,7 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
     const at = Date.now();
     await stage.journal.started(1, { candidate: 'go' });
     // Go looks at the lease every half of its timeout; it is empty, so it need not wait for it.
-    expect(Date.now() - at).toBeLessThan(SESSION_MS);
+    expectWithin(Date.now() - at, SESSION_MS);
     expect(follower).toMatchObject({ driven: 0, failure: undefined });
     await follower.resign();
   });
