@@ -59,11 +59,8 @@ describe('a server that is gone while the client is busy', () => {
     for (let round = 0; round < 16; round += 1) {
       await using proxy = await Proxy.start(server.port);
       const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 3000);
-      const asked = Promise.allSettled([
-        zk.children('/', within),
-        zk.getWatched('/', within),
-        zk.children('/', within),
-      ]);
+      // Some are answered by then, some are not.
+      const asked = Promise.allSettled([1, 2, 3].map(() => zk.getWatched('/', within)));
       await new Promise((resolve) => setTimeout(resolve, round));
       await proxy.vanish();
       await poll(() => !zk.contact.up, { what: 'the loss of contact' });
