@@ -29,8 +29,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), 'ballot-bench-'));
 
 const harness = `
-import { launch } from './src/child/launch.ts';
-import { createLogger } from './src/observe/create-logger.ts';
+import { launch } from './src/command/launch.ts';
+import { createLogger } from './src/log/create-logger.ts';
 const log = createLogger({ level: 'info', format: process.argv[2], hostname: 'bench-host', candidateId: 'bench', fd: 1 });
 const run = launch({ command: process.argv.slice(3), env: process.env, wrap: true }, log);
 const outcome = await run.exited;

@@ -3,7 +3,7 @@
  * behind.
  *
  * Two processes: `main.js` with `program.mjs`, whose commands are chunks of their own so that each loads only what it
- * needs, and `zookeeper/keeper.js`, which shares nothing with them: the keeper has to stay small. What a process begins
+ * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. What a process begins
  * with is CommonJS, which starts some 10 ms sooner than an ES module: that is on the way of every start and every
  * replacement.
  */
@@ -72,7 +72,7 @@ const programs = await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: { 'zookeeper/keeper': 'src/zookeeper/keeper.ts' },
+    entryPoints: { keeper: 'src/keeper/main.ts' },
     format: 'cjs',
   }),
 ]);

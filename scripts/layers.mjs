@@ -1,5 +1,5 @@
 /**
- * The architecture as a lint rule: which folder of src/ may import which, what pure files may import, who may read a clock.
+ * The architecture as a lint rule: which room of src/ may import which, what pure files may import, who may read a clock.
  * `node scripts/layers.mjs [src]` prints what is wrong and exits with 1. docs/architecture.md gives the reasons.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,64 +9,66 @@ import { fileURLToPath } from 'node:url';
 /** Longer files do two things. */
 const MAX_LINES = 600;
 
-/** What the code of a folder may import, besides its own folder and the foundation. From the top down. @type {Record<string, string[]>} */
-const LAYERS = {
+/** What the code of a room may import, besides its own room and the ground. From the top down. @type {Record<string, string[]>} */
+const ROOMS = {
   'main.ts': ['cli'],
-  'index.ts': ['election', 'schedule', 'zookeeper', 'local', 'observe'],
-  cli: ['config', 'supervisor', 'observe'],
+  cli: ['config', 'supervisor', 'log'],
   config: [],
-  supervisor: ['election', 'child', 'schedule'],
-  observe: [],
-  election: ['zookeeper', 'local'],
-  child: [],
-  schedule: ['zookeeper'],
-  zookeeper: [],
-  local: [],
+  supervisor: ['ledger', 'election', 'cron', 'command'],
+  log: [],
+  ledger: ['election', 'cron'],
+  'zookeeper/report': ['zookeeper/election', 'zookeeper/session', 'election'],
+  'zookeeper/election': ['zookeeper/session', 'election', 'keeper'],
+  'zookeeper/session': ['election', 'keeper'],
+  election: [],
+  keeper: ['command'],
+  cron: [],
+  command: [],
 };
 
-/** Files that put the parts together, and the folders or files that they may import beyond their folder's share. @type {Record<string, string[]>} */
+/** Files that put the parts together, and the rooms or files that they may import beyond their room's share. @type {Record<string, string[]>} */
 const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
-  'main.ts': ['zookeeper/fork.ts'],
-  'cli/run.ts': ['election', 'child', 'schedule', 'zookeeper', 'local'],
-  'cli/environment.ts': ['schedule'],
-  'cli/look.ts': ['zookeeper', 'local'],
-  'cli/info.ts': ['election', 'schedule'],
-  'cli/history.ts': ['election', 'schedule'],
-  'cli/runs.ts': ['schedule'],
-  'cli/schedule.ts': ['schedule'],
-  'cli/schedules.ts': ['election', 'schedule'],
+  'main.ts': ['keeper/process.ts'],
+  'cli/commands/run.ts': ['zookeeper/election', 'zookeeper/session', 'ledger', 'cron', 'command'],
+  'cli/commands/info.ts': ['zookeeper/report', 'ledger'],
+  'cli/commands/history.ts': ['zookeeper/report', 'ledger'],
+  'cli/commands/schedule.ts': ['cron'],
+  'cli/environment.ts': ['ledger'],
+  'cli/look.ts': ['zookeeper/session'],
+  'cli/report/runs.ts': ['ledger'],
+  'cli/report/schedules.ts': ['ledger', 'cron'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': [
-    'schedule/grammar.ts',
-    'schedule/zone.ts',
-    'schedule/host-zone.ts',
-    'schedule/zone-names.ts',
-    'schedule/errors.ts',
+    'cron/grammar.ts',
+    'cron/zone.ts',
+    'cron/host-zone.ts',
+    'cron/zone-names.ts',
+    'cron/errors.ts',
   ],
-  // The keeper stops the command when its supervisor cannot.
-  'zookeeper/will.ts': ['child/cgroup.ts', 'child/run-processes.ts', 'child/proc.ts'],
 };
 
 /** Anybody may import these. */
-const FOUNDATION = ['errors.ts', 'clock.ts', 'duration.ts'];
+const GROUND = ['errors.ts', 'clock.ts', 'duration.ts', 'excerpt.ts'];
 
 /** Anybody may import types of these: what a run is told, and what it logs with. */
-const COMMON_TYPES = ['config/config.ts', 'observe/logger.ts'];
+const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];
 
-/** Types may be imported from every layer further down: higher number, lower layer. @type {Record<string, number>} */
+/** Types may be imported from every room further down: higher number, lower room. @type {Record<string, number>} */
 const DEPTH = {
   'main.ts': 0,
-  'index.ts': 0,
   cli: 1,
   config: 2,
   supervisor: 2,
-  observe: 2,
-  election: 3,
-  child: 3,
-  schedule: 3,
-  zookeeper: 4,
-  local: 4,
+  log: 2,
+  ledger: 3,
+  'zookeeper/report': 3,
+  'zookeeper/election': 4,
+  'zookeeper/session': 5,
+  election: 6,
+  keeper: 6,
+  cron: 7,
+  command: 7,
 };
 
 /** No packages, nothing of Node's, also not by way of other files: decisions that can be tested as tables. */
@@ -75,18 +77,19 @@ const PURE = [
   'errors.ts',
   'supervisor/machine.ts',
   'supervisor/policy.ts',
-  'election/lease.ts',
-  'election/queue.ts',
-  'election/status.ts',
-  'schedule/ledger.ts',
-  'zookeeper/will-instants.ts',
+  'excerpt.ts',
+  'election/timing.ts',
+  'zookeeper/election/queue.ts',
+  'zookeeper/report/report.ts',
+  'ledger/record.ts',
+  'keeper/will-instants.ts',
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */
-const CAGED_PACKAGES = { zookeeper: ['zookeeper/keeper.ts'] };
+const CAGED_PACKAGES = { zookeeper: ['keeper/main.ts'] };
 
 /** Who may read clocks and set timers. The keeper and its will must not depend on code that can be swapped. */
-const TIMEKEEPERS = ['clock.ts', 'zookeeper/keeper.ts', 'zookeeper/will.ts'];
+const TIMEKEEPERS = ['clock.ts', 'keeper/main.ts', 'keeper/executor.ts'];
 const TIME =
   /\b(setTimeout|setInterval|Date\.now|process\.hrtime|performance\.now|new Date\(\))|['"](?:node:)?(timers(?:\/promises)?|perf_hooks)['"]/g;
 
@@ -118,8 +121,11 @@ function importsOf(code) {
   }));
 }
 
-/** @param {string} file @returns {string} the folder of a file, or the file itself when it stands at the top */
-const layerOf = (file) => file.split('/')[0] ?? file;
+/** @param {string} file @returns {string} the room of a file; the file itself when it stands at the top */
+function roomOf(file) {
+  const [top = file, inner, ...rest] = file.split('/');
+  return rest.length > 0 && `${top}/${inner}` in ROOMS ? `${top}/${inner}` : top;
+}
 
 /**
  * Why `file` may not import `target`, or undefined.
@@ -129,20 +135,20 @@ const layerOf = (file) => file.split('/')[0] ?? file;
  * @returns {string | undefined}
  */
 function refusal(file, target, type) {
-  const [from, to] = [layerOf(file), layerOf(target)];
-  if (FOUNDATION.includes(target)) return undefined;
-  if (FOUNDATION.includes(file)) return 'the foundation imports nothing but itself';
+  const [from, to] = [roomOf(file), roomOf(target)];
+  if (GROUND.includes(target)) return undefined;
+  if (GROUND.includes(file)) return 'the ground imports nothing but itself';
   if (from === to) return undefined;
   const [above, below] = [DEPTH[from], DEPTH[to]];
-  if (above === undefined) return `no layer is known for ${from}: add it to scripts/layers.mjs`;
-  if (below === undefined) return `no layer is known for ${to}: add it to scripts/layers.mjs`;
+  if (above === undefined) return `no room is known for ${from}: add it to scripts/layers.mjs`;
+  if (below === undefined) return `no room is known for ${to}: add it to scripts/layers.mjs`;
   if (type && (COMMON_TYPES.includes(target) || below > above)) return undefined;
-  const allowed = [...(LAYERS[from] ?? []), ...(COMPOSERS[file] ?? [])];
+  const allowed = [...(ROOMS[from] ?? []), ...(COMPOSERS[file] ?? [])];
   if (allowed.includes(to) || allowed.includes(target)) return undefined;
   if (below === above)
     return `${from} and ${to} are neighbours: what both need belongs further down, what joins them further up`;
   if (below < above) return `${to} is above ${from}`;
-  return `${from} may import ${allowed.join(', ') || 'nothing'} (parts are put together in ${Object.keys(COMPOSERS).join(', ')} and index.ts)`;
+  return `${from} may import ${allowed.join(', ') || 'nothing'} (parts are put together in ${Object.keys(COMPOSERS).join(', ')} alone)`;
 }
 
 /**

@@ -60,7 +60,7 @@ export const CORE = [
   {
     name: 'unit',
     timeout: CORE_MS,
-    filter: ['--exclude=test/unit/supervisor/sweep.test.ts', '--exclude=test/unit/zookeeper/keepers.test.ts'],
+    filter: ['--exclude=test/unit/supervisor/sweep.test.ts', '--exclude=test/unit/zookeeper/session/keepers.test.ts'],
   },
   some('contract', ['session', 'register']),
   some('integration', [

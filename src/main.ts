@@ -11,13 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { failure } from './cli/failure.ts';
 import { checkLimits } from './cli/limits.ts';
 import { Signals } from './cli/signals.ts';
-import { forkKeeper, type KeeperProcess } from './zookeeper/fork.ts';
+import { forkKeeper, type KeeperProcess } from './keeper/process.ts';
 
 /** Set by the build. */
 declare const BALLOT_VERSION: string;
 
 const argv = process.argv.slice(2);
-const keeperPath = fileURLToPath(new URL('./zookeeper/keeper.js', import.meta.url));
+const keeperPath = fileURLToPath(new URL('./keeper.js', import.meta.url));
 
 // First of all: a signal that comes before its handler would open Node's debugger, or end ballot without a word.
 let signals = names(['run']) ? listenToSignals() : undefined;

@@ -1,10 +1,10 @@
 /** A candidate without a process of its own: ballot's own election, with a keeper and a session of its own, and no command. To the ensemble it is like any other. */
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
-import { createElection } from '../../src/election/candidate.ts';
+import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election } from '../../src/election/election.ts';
-import type { Logger } from '../../src/observe/logger.ts';
-import { zookeeperSessions } from '../../src/zookeeper/session.ts';
+import type { Logger } from '../../src/log/logger.ts';
+import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 
 export interface InProcessOptions {
   /** The folder of the repository, with a built keeper. */
@@ -37,7 +37,7 @@ export class InProcess implements AsyncDisposable {
       sessions: zookeeperSessions({
         servers: [{ host: '127.0.0.1', port }],
         sessionTimeout,
-        keeperPath: join(root, 'dist/zookeeper/keeper.js'),
+        keeperPath: join(root, 'dist/keeper.js'),
         clock: systemClock,
         logger,
         debug: false,

@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts';
 import { instant } from '../config/kinds.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
-import type { KeeperProcess } from '../zookeeper/fork.ts';
+import type { KeeperProcess } from '../keeper/process.ts';
 import type { ReportContext, RunContext } from './context.ts';
 import {
   configOutput,
@@ -81,7 +81,7 @@ export const commands: readonly Command[] = [
       ['ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker', 'never two, taken over within a second'],
     ],
     async perform(invocation) {
-      const [{ runOnce }, loaded] = await Promise.all([import('./run.ts'), loadedRun(invocation.input)]);
+      const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadedRun(invocation.input)]);
       return runOnce(runContext(invocation, loaded));
     },
   },
@@ -103,7 +103,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runCron }, loaded] = await Promise.all([import('./run.ts'), loadedCron(invocation.input)]);
+      const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadedCron(invocation.input)]);
       return runCron(runContext(invocation, loaded));
     },
   },
@@ -118,7 +118,7 @@ export const commands: readonly Command[] = [
       ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
     ],
     async perform(invocation) {
-      const [{ info }, context] = await Promise.all([import('./info.ts'), reportContext(invocation)]);
+      const [{ info }, context] = await Promise.all([import('./commands/info.ts'), reportContext(invocation)]);
       return info(context);
     },
   },
@@ -133,7 +133,7 @@ export const commands: readonly Command[] = [
       ["ballot history -o json | jq '.[-1]'", 'the last run, for scripts'],
     ],
     async perform(invocation) {
-      const [{ history }, context] = await Promise.all([import('./history.ts'), reportContext(invocation)]);
+      const [{ history }, context] = await Promise.all([import('./commands/history.ts'), reportContext(invocation)]);
       return history(context);
     },
   },
@@ -154,7 +154,7 @@ export const commands: readonly Command[] = [
     ],
     async perform({ own, argument, input }) {
       const [{ showSchedule }, { config, warnings }] = await Promise.all([
-        import('./schedule.ts'),
+        import('./commands/schedule.ts'),
         loadedSchedule(input, argument),
       ]);
       for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
@@ -179,7 +179,7 @@ export const commands: readonly Command[] = [
       ['ballot config -o json --log-level debug', 'what a flag would change'],
     ],
     async perform({ own, input }) {
-      const [{ showConfig }, loaded] = await Promise.all([import('./config.ts'), loadedAll(input)]);
+      const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadedAll(input)]);
       return showConfig(loaded, configOutput.parse(own.get('output') ?? 'yaml'));
     },
   },

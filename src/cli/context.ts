@@ -1,6 +1,6 @@
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import type { Logger } from '../observe/logger.ts';
-import type { KeeperProcess } from '../zookeeper/fork.ts';
+import type { Logger } from '../log/logger.ts';
+import type { KeeperProcess } from '../keeper/process.ts';
 import type { Signals } from './signals.ts';
 
 export type OutputFormat = 'yaml' | 'json' | 'table';

@@ -2,7 +2,7 @@
 import type { RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { ConfigurationError } from '../errors.ts';
-import { formatInstant } from '../schedule/ledger.ts';
+import { formatInstant } from '../ledger/record.ts';
 import type { RunIdentity } from '../supervisor/supervisor.ts';
 
 /** Who stands, and where. */

@@ -4,15 +4,15 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import { formatServers } from '../config/servers.ts';
 import { formatDuration } from '../duration.ts';
-import type { Inspection } from '../election/inspect.ts';
+import type { Inspection } from '../zookeeper/report/inspection.ts';
 import { ExitCode, UnavailableError } from '../errors.ts';
-import { createLogger } from '../observe/create-logger.ts';
-import type { Logger } from '../observe/logger.ts';
-import type { Session } from '../zookeeper/port.ts';
-import { zookeeperSessions } from '../zookeeper/session.ts';
-import { deadServers } from '../zookeeper/survey.ts';
+import { createLogger } from '../log/create-logger.ts';
+import type { Logger } from '../log/logger.ts';
+import type { Session } from '../zookeeper/session/port.ts';
+import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
+import { deadServers } from '../zookeeper/session/survey.ts';
 import { tellConfiguration, type ReportContext } from './context.ts';
-import { print } from './print.ts';
+import { print } from './report/print.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 1_000;

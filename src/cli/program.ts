@@ -2,13 +2,13 @@ import { hostname } from 'node:os';
 import { didYouMean } from '../config/nearest.ts';
 import { configFolders } from '../config/files.ts';
 import { BallotError, ExitCode, UsageError } from '../errors.ts';
-import type { KeeperProcess } from '../zookeeper/fork.ts';
+import type { KeeperProcess } from '../keeper/process.ts';
 import { ArgumentReader, type Arguments } from './arguments.ts';
 import { refuseBrokenArguments } from './bytes.ts';
 import { commands, type Command } from './commands.ts';
 import { failure } from './failure.ts';
 import { commonFlags, type Flag } from './flags.ts';
-import { print } from './print.ts';
+import { print } from './report/print.ts';
 import type { Signals } from './signals.ts';
 
 /** What the process around the program offers. */

@@ -1,9 +1,9 @@
 /** What `schedule/` has to say about values of the configuration, so that a bad one is found where it stands. */
-import { ScheduleError } from '../schedule/errors.ts';
-import { readSchedule } from '../schedule/grammar.ts';
-import { chosenZone, hostZone, REMEDY, type ChosenZone } from '../schedule/host-zone.ts';
-import { openZone, ZONE_FORM } from '../schedule/zone.ts';
-import { ianaName, suggestedZone } from '../schedule/zone-names.ts';
+import { ScheduleError } from '../cron/errors.ts';
+import { readSchedule } from '../cron/grammar.ts';
+import { chosenZone, hostZone, REMEDY, type ChosenZone } from '../cron/host-zone.ts';
+import { openZone, ZONE_FORM } from '../cron/zone.ts';
+import { ianaName, suggestedZone } from '../cron/zone-names.ts';
 import type { ScheduleConfig } from './config.ts';
 import { ValueError, type Kind } from './kinds.ts';
 

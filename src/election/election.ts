@@ -4,7 +4,7 @@
  */
 
 import type { LeaseLossPolicy } from '../config/config.ts';
-import type { Register } from '../zookeeper/port.ts';
+import type { Register } from './register.ts';
 
 /** Why a term ended without being resigned. */
 export type LossCause =

@@ -1,13 +1,13 @@
-import { exitCode } from '../child/exit.ts';
-import type { Outcome, RunningCommand } from '../child/launch.ts';
-import { namesOf } from '../child/proc.ts';
+import { exitCode } from '../command/exit.ts';
+import type { Outcome, RunningCommand } from '../command/launch.ts';
+import { namesOf } from '../command/proc.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
 import type { CommandRun, Election, Term } from '../election/election.ts';
-import type { Fields, Logger } from '../observe/logger.ts';
-import { formatInstant } from '../schedule/ledger.ts';
-import type { RunDiary } from '../schedule/run-diary.ts';
-import type { RunLedger } from '../schedule/run-ledger.ts';
+import type { Fields, Logger } from '../log/logger.ts';
+import { formatInstant } from '../ledger/record.ts';
+import type { RunDiary } from '../ledger/diary.ts';
+import type { RunLedger } from '../ledger/ledger.ts';
 import type { Effect, Event, NotEntered } from './state.ts';
 
 /** What a run is told about itself. */

@@ -3,12 +3,12 @@
  * Every pair of state and event is written down in the rows, also those that do nothing.
  */
 import type { Plan } from './policy.ts';
-import { running } from './running.ts';
-import { scheduled } from './scheduled.ts';
-import { backingOff, campaigning } from './standing.ts';
+import { running } from './states/running.ts';
+import { scheduled } from './states/scheduled.ts';
+import { backingOff, campaigning } from './states/standing.ts';
 import type { Event, Row, State, Step } from './state.ts';
 import { stand } from './steps.ts';
-import { done, resigning, stopping } from './stopping.ts';
+import { done, resigning, stopping } from './states/stopping.ts';
 
 const ROWS: { readonly [N in State['name']]: Row<N> } = {
   campaigning,

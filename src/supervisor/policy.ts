@@ -1,10 +1,10 @@
 /**
  * What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds.
  */
-import type { Outcome } from '../child/launch.ts';
+import type { Outcome } from '../command/launch.ts';
 import type { ChildPolicy, Concurrency, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
 import { ExitCode } from '../errors.ts';
-import type { RunOutcome } from '../schedule/ledger.ts';
+import type { RunOutcome } from '../ledger/record.ts';
 import type { StopReason } from './state.ts';
 
 /** The part of the configuration that decides. */
@@ -26,7 +26,7 @@ export interface Plan {
 /** How a run ended, with what only the supervisor knows: that it ended it for taking too long. */
 export interface Result {
   readonly outcome: Outcome;
-  /** The code that stands for the outcome (see `child/exit.ts`). */
+  /** The code that stands for the outcome (see `command/exit.ts`). */
   readonly exitCode: number;
   readonly timedOut: boolean;
   readonly ranFor: number;

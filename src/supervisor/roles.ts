@@ -1,7 +1,7 @@
 /**
  * What events do to the role in which the command runs: leader, standby that runs anyway, deposed. Pure.
  */
-import { formatInstant } from '../schedule/ledger.ts';
+import { formatInstant } from '../ledger/record.ts';
 import type { LossCause, Succession } from '../election/election.ts';
 import { note, seconds } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';

@@ -1,7 +1,7 @@
 /**
  * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all is in `conclusions.ts`.
  */
-import { stopInstants, type StopInstants } from '../election/lease.ts';
+import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, Ending, Leadership, Role, Run, Runs, StopReason } from './state.ts';

@@ -2,9 +2,9 @@
  * The vocabulary of the state machine: states, events and effects. Each state carries its own data and at most one deadline.
  * Instants are monotonic milliseconds.
  */
-import type { Outcome } from '../child/launch.ts';
+import type { Outcome } from '../command/launch.ts';
 import type { LossCause, Succession } from '../election/election.ts';
-import type { RunOutcome } from '../schedule/ledger.ts';
+import type { RunOutcome } from '../ledger/record.ts';
 import type { Plan } from './policy.ts';
 
 /** The term under which the command runs. */

@@ -1,7 +1,7 @@
 /**
  * The moves that several transitions share: stand, wait, run, resign, leave. Pure. Each returns the state entered and the effects.
  */
-import { stopInstants } from '../election/lease.ts';
+import { stopInstants } from '../election/timing.ts';
 import type { Plan } from './policy.ts';
 import { note } from './note.ts';
 import { leaseInstants, nextDeadline } from './runs.ts';

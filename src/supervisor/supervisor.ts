@@ -1,11 +1,11 @@
 import { sleep, type Clock } from '../clock.ts';
 import { BallotError, describe, ExitCode } from '../errors.ts';
-import type { RunningCommand } from '../child/launch.ts';
+import type { RunningCommand } from '../command/launch.ts';
 import type { Election, Term, TermEvent } from '../election/election.ts';
-import type { Logger } from '../observe/logger.ts';
-import type { CatchUpRules } from '../schedule/catch-up.ts';
-import type { RunLedger } from '../schedule/run-ledger.ts';
-import type { Schedule } from '../schedule/schedule.ts';
+import type { Logger } from '../log/logger.ts';
+import type { CatchUpRules } from '../ledger/catch-up.ts';
+import type { RunLedger } from '../ledger/ledger.ts';
+import type { Schedule } from '../cron/schedule.ts';
 import { Executions, type ExecutionParts, type RunIdentity } from './executions.ts';
 import { start, transition } from './machine.ts';
 import type { Plan } from './policy.ts';

@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
-import type { Logger } from '../observe/logger.ts';
-import { isMadeUp, reckon, type CatchUpRules, type Past, type Reckoning } from '../schedule/catch-up.ts';
-import { formatInstant } from '../schedule/ledger.ts';
-import type { Found, RunLedger } from '../schedule/run-ledger.ts';
-import type { Schedule } from '../schedule/schedule.ts';
-import { describeService, hasSameTicks, type Service } from '../schedule/service.ts';
-import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../schedule/ticks.ts';
+import type { Logger } from '../log/logger.ts';
+import { isMadeUp, reckon, type CatchUpRules, type Past, type Reckoning } from '../ledger/catch-up.ts';
+import { formatInstant } from '../ledger/record.ts';
+import type { Found, RunLedger } from '../ledger/ledger.ts';
+import type { Schedule } from '../cron/schedule.ts';
+import { describeService, hasSameTicks, type Service } from '../ledger/service.ts';
+import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../cron/ticks.ts';
 
 export interface TimetableParts {
   readonly schedule: Schedule;

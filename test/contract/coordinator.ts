@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import type { Logger } from '../../src/observe/logger.ts';
-import { NoNodeError } from '../../src/zookeeper/errors.ts';
-import type { SessionOpener } from '../../src/zookeeper/port.ts';
-import { zookeeperSessions } from '../../src/zookeeper/session.ts';
+import type { Logger } from '../../src/log/logger.ts';
+import { NoNodeError } from '../../src/election/errors.ts';
+import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
+import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
 import { FakeSessions } from '../simulation/sessions.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -108,7 +108,7 @@ async function real(): Promise<Coordinator> {
       const sessions = zookeeperSessions({
         servers: [{ host: '127.0.0.1', port: zookeeper.server.port }],
         sessionTimeout,
-        keeperPath: join(import.meta.dirname, '../../dist/zookeeper/keeper.js'),
+        keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
         clock: systemClock,
         logger: silentLogger,
         debug: false,

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { createElection } from '../../src/election/candidate.ts';
+import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term, TermEvent } from '../../src/election/election.ts';
-import { parseLease, parseProposal, type LeaseRecord } from '../../src/election/record.ts';
+import { parseLease, parseProposal, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
 import { UnavailableError } from '../../src/errors.ts';
-import { OutcomeUnknownError } from '../../src/zookeeper/errors.ts';
-import type { Session, SessionOpener, Stat } from '../../src/zookeeper/port.ts';
+import { OutcomeUnknownError } from '../../src/election/errors.ts';
+import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
+import type { Stat } from '../../src/keeper/protocol.ts';
 import { sessionsWith } from '../simulation/mutations.ts';
 import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
 import { expectWithin } from '../support/yardstick.ts';

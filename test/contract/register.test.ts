@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createElection } from '../../src/election/candidate.ts';
+import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term } from '../../src/election/election.ts';
-import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/zookeeper/errors.ts';
-import type { Register, Session } from '../../src/zookeeper/port.ts';
+import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
+import type { Register } from '../../src/election/register.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
 
 const BASE = '/deep/down/election';

@@ -2,14 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
 import {
   BadVersionError,
-  NodeExistsError,
   NoNodeError,
   NotSentError,
   OutcomeUnknownError,
   SessionEndedError,
-  ZooKeeperError,
-} from '../../src/zookeeper/errors.ts';
-import type { Contact, Session, WatchEvent } from '../../src/zookeeper/port.ts';
+} from '../../src/election/errors.ts';
+import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
+import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
 import { coordinators, rejection, type Coordinator } from './coordinator.ts';
 import { expectWithin } from '../support/yardstick.ts';
 

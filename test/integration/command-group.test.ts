@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { markOf } from '../../src/child/mark.ts';
-import { countStarts } from '../../src/child/proc.ts';
-import { type GroupIdentity, RunProcesses } from '../../src/child/run-processes.ts';
+import { markOf } from '../../src/command/mark.ts';
+import { countStarts } from '../../src/command/proc.ts';
+import { type GroupIdentity, RunProcesses } from '../../src/command/run-processes.ts';
 import { Lines, alive, processStat, shell, start } from '../support/command.ts';
 import { poll } from '../support/poll.ts';
 

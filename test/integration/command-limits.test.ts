@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 /** Launches `/bin/sh -c SCRIPT` with so many free descriptors as each number of argv says, and prints what came of each. */
 const harness = `
 import { closeSync, openSync } from 'node:fs';
-import { launch } from './src/child/launch.ts';
-import { preparePipes } from './src/child/pipes.ts';
+import { launch } from './src/command/launch.ts';
+import { preparePipes } from './src/command/pipes.ts';
 const [mode, script, ...steps] = process.argv.slice(2);
 if (mode === 'prepared') await preparePipes();
 const held = [];

@@ -13,9 +13,9 @@ import { expectWithin } from '../support/yardstick.ts';
  */
 const harness = `
 import { writeFileSync } from 'node:fs';
-import { launch } from './src/child/launch.ts';
-import { exitCode } from './src/child/exit.ts';
-import { createLogger } from './src/observe/create-logger.ts';
+import { launch } from './src/command/launch.ts';
+import { exitCode } from './src/command/exit.ts';
+import { createLogger } from './src/log/create-logger.ts';
 const [format, wrap, own, ...command] = process.argv.slice(2);
 const log = createLogger({ level: 'info', format, hostname: 'h', candidateId: 'c', fd: 1, env: process.env });
 let worst = 0, last = performance.now(), peak = 0;
@@ -37,7 +37,7 @@ process.exit(exitCode(outcome));
 /** Logs to a disk that is full every other time. Ends with the number of descriptors that it has opened meanwhile. */
 const complaints = `
 import { closeSync, openSync, readdirSync } from 'node:fs';
-import { createLogger } from './src/observe/create-logger.ts';
+import { createLogger } from './src/log/create-logger.ts';
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const fd = openSync('/dev/null', 'w');
 const replace = (path) => { closeSync(fd); if (openSync(path, 'w') !== fd) throw new Error('another descriptor'); };

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exitCode, signalNumber } from '../../src/child/exit.ts';
+import { exitCode, signalNumber } from '../../src/command/exit.ts';
 import { shell, start } from '../support/command.ts';
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OutputBlock, OutputSink } from '../../src/child/output.ts';
+import type { OutputBlock, OutputSink } from '../../src/command/output.ts';
 import { Lines, alive, shell, start } from '../support/command.ts';
 import { poll } from '../support/poll.ts';
 import { expectWithin } from '../support/yardstick.ts';

@@ -1,6 +1,6 @@
 /** Ticks that pass while nobody leads, seen from the next leader. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, type Candidate } from '../support/candidate.ts';
 import {
   dailyAt,

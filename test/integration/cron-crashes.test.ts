@@ -1,6 +1,6 @@
 /** A leader that is killed around its ticks. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, type Entry } from '../support/candidate.ts';
 import {
   expectEachTickOnce,

@@ -1,7 +1,7 @@
 /** The ledger of runs as it is in ZooKeeper, and what is done to it from outside. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { encodeLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena } from '../support/candidate.ts';
 import {
   expectEachTickOnce,

@@ -15,7 +15,7 @@ import {
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 import { renewals } from './predecessor/measures.ts';
 

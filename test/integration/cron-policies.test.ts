@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, electionAt } from '../support/candidate.ts';
 import {
   dailyAt,

@@ -1,7 +1,7 @@
 /** Candidates of one election that do not serve the same schedule, or not in the same zone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostname } from 'node:os';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena } from '../support/candidate.ts';
 import { dailyAt, ledgerAt, secondAfter, serves, standCron, startCron, ticksOf, until } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, electionAt, isAlive } from '../support/candidate.ts';
 import { dailyAt, pairBefore, secondAfter, standCron, startCron, startedFor } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';

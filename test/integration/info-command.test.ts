@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { Command, Report } from '../../src/zookeeper/protocol.ts';
+import type { Command, Report } from '../../src/keeper/protocol.ts';
 import { poll } from '../support/poll.ts';
 import { keeperPath, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';

@@ -1,6 +1,6 @@
 /** Candidates of one election that ought to be alike and are not: what their logs and `ballot info` say. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, electionAt } from '../support/candidate.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';

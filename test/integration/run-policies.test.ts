@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, electionAt, isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
 import { ledgerAt } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';

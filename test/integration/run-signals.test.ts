@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/port.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/zookeeper/errors.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { contact, endOf, keepers, serversOf, sessionsAt, theKeeper, type LogLine } from '../support/sessions.ts';

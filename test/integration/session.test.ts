@@ -1,13 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
-import {
-  BadVersionError,
-  NodeExistsError,
-  NoNodeError,
-  SessionEndedError,
-  ZooKeeperError,
-} from '../../src/zookeeper/errors.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../../src/election/errors.ts';
+import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { poll } from '../support/poll.ts';
 import { endOf, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';

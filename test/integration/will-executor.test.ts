@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { Will, WillCommand } from '../../src/zookeeper/port.ts';
-import { Executor } from '../../src/zookeeper/will.ts';
+import type { Will, WillCommand } from '../../src/keeper/will.ts';
+import { Executor } from '../../src/keeper/executor.ts';
 import { isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 

@@ -1,113 +1,113 @@
 /** Faults of schedules, ticks and the ledger. */
 import { unit, type Mutant } from './mutant.ts';
 
-const calendar = unit('schedule/calendar', 'where the clocks change');
+const calendar = unit('cron/calendar', 'where the clocks change');
 
-const ledger = unit('schedule/ledger');
-const runLedger = unit('schedule/run-ledger');
+const ledger = unit('ledger/record');
+const runLedger = unit('ledger/ledger');
 
 export const scheduleMutants: readonly Mutant[] = [
   {
     what: 'a change of the clocks by a whole day is not looked back for',
-    file: 'schedule/schedule.ts',
+    file: 'cron/schedule.ts',
     find: 'const LONGEST_CHANGE_MS = 2 * 86_400_000;',
     put: 'const LONGEST_CHANGE_MS = 4 * 3_600_000;',
     noticedBy: calendar,
   },
   {
     what: 'a local time that the clocks leave out has no tick',
-    file: 'schedule/schedule.ts',
+    file: 'cron/schedule.ts',
     find: 'return skipped !== undefined && skipped < change + before + forward;',
     put: 'return false;',
     noticedBy: calendar,
   },
   {
     what: 'a local time that comes twice has two ticks',
-    file: 'schedule/schedule.ts',
+    file: 'cron/schedule.ts',
     find: 'this.#repeats ? after : Math.max(before, after)',
     put: 'after',
     noticedBy: calendar,
   },
   {
     what: 'where both fields of days are restricted only one of them counts',
-    file: 'schedule/calendar.ts',
+    file: 'cron/calendar.ts',
     find: "if (days.length > 0) rules.push([days.join(','), '*']);",
     put: '',
-    noticedBy: unit('schedule/calendar', '^days'),
+    noticedBy: unit('cron/calendar', '^days'),
   },
   {
     what: 'a tick that is noticed an hour late is served all the same',
-    file: 'schedule/ticks.ts',
+    file: 'cron/ticks.ts',
     find: 'export const ON_TIME_MS = 2 * LOOK_EVERY_MS;',
     put: 'export const ON_TIME_MS = 1000 * LOOK_EVERY_MS;',
-    noticedBy: unit('schedule/ticks'),
+    noticedBy: unit('cron/ticks'),
   },
   {
     what: 'a wall clock that is set forward is noticed when the wait is over, however long that is',
-    file: 'schedule/ticks.ts',
+    file: 'cron/ticks.ts',
     find: 'Math.min(Math.max(next - clock.wall(), 1), LOOK_EVERY_MS)',
     put: 'Math.max(next - clock.wall(), 1)',
-    noticedBy: unit('schedule/ticks'),
+    noticedBy: unit('cron/ticks'),
   },
   {
     what: 'a missed tick is made up however old it is',
-    file: 'schedule/catch-up.ts',
+    file: 'ledger/catch-up.ts',
     find: ' && now - tick <= (startDeadline ?? Infinity)',
     put: '',
-    noticedBy: unit('schedule/catch-up'),
+    noticedBy: unit('ledger/catch-up'),
   },
   {
     what: 'a tick of the schedule before is made up by the one that has replaced it',
-    file: 'schedule/catch-up.ts',
+    file: 'ledger/catch-up.ts',
     find: 'past.isOfAnother ? Math.max(past.through ?? now, now) : (past.through ?? now)',
     put: 'past.through ?? now',
-    noticedBy: unit('schedule/catch-up'),
+    noticedBy: unit('ledger/catch-up'),
   },
   {
     what: 'a tick that is settled is entered again',
-    file: 'schedule/ledger.ts',
+    file: 'ledger/record.ts',
     find: 'if (ledger.through !== undefined && record.tick <= ledger.through) return ledger;',
     put: '',
     noticedBy: ledger,
   },
   {
     what: 'runs that an earlier term has left open stay open',
-    file: 'schedule/ledger.ts',
+    file: 'ledger/record.ts',
     find: 'isOpen(run) && run.fencingToken !== token ? lose(run) : run',
     put: 'run',
     noticedBy: ledger,
   },
   {
     what: 'an entry that is taken back unsettles a later tick',
-    file: 'schedule/ledger.ts',
+    file: 'ledger/record.ts',
     find: 'const left = ledger.through === entry.tick ? before : ledger.through;',
     put: 'const left = before;',
     noticedBy: ledger,
   },
   {
     what: 'a full ledger forgets a run that still runs before one that has ended',
-    file: 'schedule/ledger.ts',
+    file: 'ledger/record.ts',
     find: 'ledger.runs.find((run) => !isOpen(run)) ?? ledger.runs[0]',
     put: 'ledger.runs[0]',
     noticedBy: ledger,
   },
   {
     what: 'a leader writes on in the ledger of a later term',
-    file: 'schedule/ledger-writer.ts',
+    file: 'ledger/writer.ts',
     find: 'if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);',
     put: '',
     noticedBy: runLedger,
   },
   {
     what: 'a tick counts as entered before its entry is acknowledged',
-    file: 'schedule/run-ledger.ts',
+    file: 'ledger/ledger.ts',
     find: "const answer = await term.written(timeout);\n    if (answer === 'fenced') this.withdraw(runId);",
     put: "const answer = 'written' as string;\n    if (answer === 'fenced') this.withdraw(runId);",
     noticedBy: runLedger,
   },
   {
     what: 'a ledger of a later term is opened by an earlier one',
-    file: 'schedule/run-ledger.ts',
+    file: 'ledger/ledger.ts',
     find: 'if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);',
     put: '',
     noticedBy: runLedger,

@@ -3,7 +3,7 @@ import type { SimulatedRun } from './command.ts';
 import type { Impairment } from './faults.ts';
 import type { Host } from './host.ts';
 import type { Tenure } from './tenure.ts';
-import { margin } from '../../src/election/lease.ts';
+import { margin } from '../../src/election/timing.ts';
 import type { Setting } from './setting.ts';
 
 /** Two process groups of the command that lived at the same time. */

@@ -1,4 +1,4 @@
-import { parseLease } from '../../src/election/record.ts';
+import { parseLease } from '../../src/zookeeper/election/record.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 /** The lease as it was committed at `at` (true time), by whoever wrote it. */

@@ -1,5 +1,5 @@
-import type { Outcome, RunningCommand } from '../../src/child/launch.ts';
-import type { ProcessName } from '../../src/child/proc.ts';
+import type { Outcome, RunningCommand } from '../../src/command/launch.ts';
+import type { ProcessName } from '../../src/command/proc.ts';
 import type { RunIdentity } from '../../src/supervisor/supervisor.ts';
 import type { Random } from '../support/random.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';

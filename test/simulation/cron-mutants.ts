@@ -1,7 +1,7 @@
 /** What `run cron` has for safeguards, taken away one at a time. */
-import { encodeLedger, isOpen, parseLedger } from '../../src/schedule/ledger.ts';
-import type { Found, RunLedger } from '../../src/schedule/run-ledger.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { encodeLedger, isOpen, parseLedger } from '../../src/ledger/record.ts';
+import type { Found, RunLedger } from '../../src/ledger/ledger.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import type { Mutant } from './mutants.ts';
 import { like, sessionsWith } from './mutations.ts';
 import type { Parts } from './parts.ts';

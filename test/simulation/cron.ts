@@ -1,4 +1,4 @@
-import { parseSchedule, type Schedule } from '../../src/schedule/expression.ts';
+import { parseSchedule, type Schedule } from '../../src/cron/expression.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   BadVersionError,
-  NodeExistsError,
   NoNodeError,
   NotSentError,
   OutcomeUnknownError,
   SessionEndedError,
-} from '../../src/zookeeper/errors.ts';
+} from '../../src/election/errors.ts';
+import { NodeExistsError } from '../../src/zookeeper/session/errors.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { Ensemble, type EnsembleOptions } from './ensemble.ts';

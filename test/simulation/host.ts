@@ -1,6 +1,6 @@
-import { createElection } from '../../src/election/candidate.ts';
+import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election } from '../../src/election/election.ts';
-import { RunLedger } from '../../src/schedule/run-ledger.ts';
+import { RunLedger } from '../../src/ledger/ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../src/supervisor/supervisor.ts';
 import { WallClock, type VirtualClock, type VirtualProcess } from '../support/virtual-clock.ts';
 import { CLOCKS_MS } from './cron.ts';

@@ -1,10 +1,10 @@
 import type { VirtualProcess } from '../support/virtual-clock.ts';
-import type { Will } from '../../src/zookeeper/port.ts';
+import type { Will } from '../../src/keeper/will.ts';
 import type { Grant } from './ensemble.ts';
 import type { ClientEnd, Connection, Reply, Request, Server } from './server.ts';
 import type { Happening } from './tree.ts';
 import type { Client } from './sessions.ts';
-import { actsAt } from '../../src/zookeeper/will-instants.ts';
+import { actsAt } from '../../src/keeper/will-instants.ts';
 import { WillExecutor } from './will.ts';
 
 /** What a keeper tells its supervisor. `ended` is its last word. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Ledger, RunRecord } from '../../src/schedule/ledger.ts';
+import type { Ledger, RunRecord } from '../../src/ledger/record.ts';
 import type { Launch } from './command.ts';
 import type { Tenure } from './tenure.ts';
 import type { LedgerChange, LedgerChronicle } from './ledger-chronicle.ts';

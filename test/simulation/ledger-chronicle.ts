@@ -1,4 +1,4 @@
-import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
+import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Launch } from './command.ts';
 

@@ -1,8 +1,9 @@
 /** Parts that do less than their ports promise, one safeguard each: with any of them in place the simulation has to find a history that goes wrong. */
-import type { RunningCommand } from '../../src/child/launch.ts';
+import type { RunningCommand } from '../../src/command/launch.ts';
 import type { CommandRun, Election, Term, TermEvent } from '../../src/election/election.ts';
-import { margin } from '../../src/election/lease.ts';
-import type { SessionOpener, Will, ZNode } from '../../src/zookeeper/port.ts';
+import { margin } from '../../src/election/timing.ts';
+import type { SessionOpener, ZNode } from '../../src/zookeeper/session/port.ts';
+import type { Will } from '../../src/keeper/will.ts';
 import type { Parts } from './parts.ts';
 import { like, sessionsWith } from './mutations.ts';
 import { cronMutants, cronSpare } from './cron-mutants.ts';

@@ -1,5 +1,6 @@
 /** How parts are changed. */
-import type { RequestOptions, Session } from '../../src/zookeeper/port.ts';
+import type { RequestOptions } from '../../src/election/register.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import type { Parts } from './parts.ts';
 
 /** The same object with other methods; those that are not replaced work on the original, whose fields are private. */

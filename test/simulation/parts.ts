@@ -1,7 +1,7 @@
-import type { RunningCommand } from '../../src/child/launch.ts';
+import type { RunningCommand } from '../../src/command/launch.ts';
 import type { Election } from '../../src/election/election.ts';
-import type { RunLedger } from '../../src/schedule/run-ledger.ts';
-import type { SessionOpener } from '../../src/zookeeper/port.ts';
+import type { RunLedger } from '../../src/ledger/ledger.ts';
+import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 
 /**
  * What is put between the parts of each candidate, at the ports that they have anyway. The code under test runs with none of them; a part that does less than its port promises shows whether

@@ -1,13 +1,7 @@
 import { RefusedError } from '../../src/errors.ts';
-import type { RequestOptions } from '../../src/zookeeper/port.ts';
-import {
-  BadVersionError,
-  NodeExistsError,
-  NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
-  ZooKeeperError,
-} from '../../src/zookeeper/errors.ts';
+import type { RequestOptions } from '../../src/election/register.ts';
+import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
+import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
 import type { VirtualProcess } from '../support/virtual-clock.ts';
 import type { Reply, Request } from './server.ts';
 

@@ -1,4 +1,4 @@
-import type { Stat } from '../../src/zookeeper/port.ts';
+import type { Stat } from '../../src/keeper/protocol.ts';
 import { Channel } from './network.ts';
 import type { Ensemble, SessionRecord } from './ensemble.ts';
 import { Tree, type Happening, type RefusalCode, type Transaction, type Write } from './tree.ts';

@@ -1,5 +1,7 @@
-import type { Contact, CreateMode, RequestOptions, Session, Stat, Watch, ZNode } from '../../src/zookeeper/port.ts';
-import { SessionEndedError } from '../../src/zookeeper/errors.ts';
+import type { Contact, CreateMode, Session, Watch, ZNode } from '../../src/zookeeper/session/port.ts';
+import type { RequestOptions } from '../../src/election/register.ts';
+import type { Stat } from '../../src/keeper/protocol.ts';
+import { SessionEndedError } from '../../src/election/errors.ts';
 import type { Keeper } from './keeper.ts';
 import { Requests, type Answer } from './requests.ts';
 import type { Request, Server } from './server.ts';

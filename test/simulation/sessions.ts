@@ -1,8 +1,10 @@
 import { UnavailableError } from '../../src/errors.ts';
-import type { RequestOptions, Session, SessionOpener, Will } from '../../src/zookeeper/port.ts';
+import type { RequestOptions } from '../../src/election/register.ts';
+import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
+import type { Will } from '../../src/keeper/will.ts';
 import type { VirtualProcess } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
-import { actsAt } from '../../src/zookeeper/will-instants.ts';
+import { actsAt } from '../../src/keeper/will-instants.ts';
 import { Keeper, type KeeperReports } from './keeper.ts';
 import { FakeSession } from './session.ts';
 import type { Machine } from './will.ts';

@@ -1,4 +1,4 @@
-import { margin } from '../../src/election/lease.ts';
+import { margin } from '../../src/election/timing.ts';
 import type { Plan } from '../../src/supervisor/policy.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';

@@ -1,5 +1,5 @@
 import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
-import type { Register } from '../../src/zookeeper/port.ts';
+import type { Register } from '../../src/election/register.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 
 /** A term as one candidate believed in it. */

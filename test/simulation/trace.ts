@@ -1,4 +1,4 @@
-import type { Fields, Logger } from '../../src/observe/logger.ts';
+import type { Fields, Logger } from '../../src/log/logger.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 /** What happened in a history, in true time, told by whoever it happened to. */

@@ -1,4 +1,5 @@
-import type { Stat, WatchEvent } from '../../src/zookeeper/port.ts';
+import type { Stat } from '../../src/keeper/protocol.ts';
+import type { WatchEvent } from '../../src/zookeeper/session/port.ts';
 
 /** One znode, never changed in place: a replica shares it with the others. */
 export interface Znode {

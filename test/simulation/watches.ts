@@ -1,4 +1,4 @@
-import type { Watch, WatchEvent } from '../../src/zookeeper/port.ts';
+import type { Watch, WatchEvent } from '../../src/zookeeper/session/port.ts';
 import type { Happening } from './tree.ts';
 
 /** The watches that a session has left and that have not fired. */

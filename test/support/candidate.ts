@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { sortProposals } from '../../src/election/queue.ts';
-import { parseLease, type Lease } from '../../src/election/record.ts';
-import { NoNodeError } from '../../src/zookeeper/errors.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { sortProposals } from '../../src/zookeeper/election/queue.ts';
+import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
+import { NoNodeError } from '../../src/election/errors.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { locateCgroup } from '../../src/child/run-cgroups.ts';
+import { locateCgroup } from '../../src/command/run-cgroups.ts';
 import { startedIn } from './candidate.ts';
 import { poll } from './poll.ts';
 

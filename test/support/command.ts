@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { OutputBlock, OutputSink } from '../../src/child/output.ts';
-import { type LaunchOptions, type RunningCommand, launch } from '../../src/child/launch.ts';
+import type { OutputBlock, OutputSink } from '../../src/command/output.ts';
+import { type LaunchOptions, type RunningCommand, launch } from '../../src/command/launch.ts';
 
 /** Keeps what a command writes, line by line. */
 export class Lines implements OutputSink {

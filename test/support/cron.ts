@@ -1,8 +1,8 @@
 /** What the tests of `ballot run cron` share: schedules that fit the moment, and the ticks that commands were given. */
 import { expect } from 'vitest';
-import { parseLedger, type Ledger, type RunRecord } from '../../src/schedule/ledger.ts';
-import { NoNodeError } from '../../src/zookeeper/errors.ts';
-import type { Session } from '../../src/zookeeper/port.ts';
+import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
+import { NoNodeError } from '../../src/election/errors.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
 import { Arena, type Candidate, type Entry, type Journal } from './candidate.ts';
 import { poll } from './poll.ts';
 

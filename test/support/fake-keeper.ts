@@ -1,5 +1,5 @@
-import type { KeeperListener, KeeperProcess } from '../../src/zookeeper/fork.ts';
-import type { Command, Report } from '../../src/zookeeper/protocol.ts';
+import type { KeeperListener, KeeperProcess } from '../../src/keeper/process.ts';
+import type { Command, Report } from '../../src/keeper/protocol.ts';
 
 /** What a keeper says whose connection is cut at once. */
 const CUT: readonly Report[] = [{ kind: 'connecting' }, { kind: 'disconnected' }];

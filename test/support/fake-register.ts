@@ -4,8 +4,8 @@ import {
   NotSentError,
   OutcomeUnknownError,
   SessionEndedError,
-} from '../../src/zookeeper/errors.ts';
-import type { Register, RequestOptions } from '../../src/zookeeper/port.ts';
+} from '../../src/election/errors.ts';
+import type { Register, RequestOptions } from '../../src/election/register.ts';
 import type { VirtualProcess } from './virtual-clock.ts';
 
 export interface State {

@@ -4,8 +4,8 @@
  * and prints what came of it as JSON. `node scripts/run-ts.mjs test/support/foreign-command.ts`
  */
 import { systemClock } from '../../src/clock.ts';
-import { launch } from '../../src/child/launch.ts';
-import { RunProcesses } from '../../src/child/run-processes.ts';
+import { launch } from '../../src/command/launch.ts';
+import { RunProcesses } from '../../src/command/run-processes.ts';
 import { poll } from './poll.ts';
 
 const [SUPERVISOR, OTHER] = [65_534, 65_533];

@@ -3,8 +3,8 @@
  * and its keeper as JSON, waits for SIGTERM, closes the session and ends by itself. `session-holder 0 <keeper.js>` forks a keeper and ends.
  */
 import { systemClock } from '../../src/clock.ts';
-import { forkKeeper } from '../../src/zookeeper/fork.ts';
-import { zookeeperSessions } from '../../src/zookeeper/session.ts';
+import { forkKeeper } from '../../src/keeper/process.ts';
+import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 
 const [port, keeperPath] = [Number(process.argv[2]), String(process.argv[3])];
 const quiet = (): void => undefined;

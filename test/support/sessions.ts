@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import type { ServerAddress } from '../../src/config/config.ts';
-import type { Fields, Logger } from '../../src/observe/logger.ts';
-import type { Session, SessionOpener } from '../../src/zookeeper/port.ts';
-import { zookeeperSessions, type SessionsOptions } from '../../src/zookeeper/session.ts';
+import type { Fields, Logger } from '../../src/log/logger.ts';
+import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
+import { zookeeperSessions, type SessionsOptions } from '../../src/zookeeper/session/sessions.ts';
 import type { Ensemble } from './zookeeper.ts';
 
-export const keeperPath = join(import.meta.dirname, '../../dist/zookeeper/keeper.js');
+export const keeperPath = join(import.meta.dirname, '../../dist/keeper.js');
 
 export interface LogLine {
   readonly level: string;

@@ -1,7 +1,8 @@
 /** Builds readings of an election for the tests of what is said about them. */
-import { formatGoTime, type LeaseRecord, type ProposalRecord } from '../../src/election/record.ts';
-import type { Snapshot } from '../../src/election/reading.ts';
-import type { Stat, ZNode } from '../../src/zookeeper/port.ts';
+import { formatGoTime, type LeaseRecord, type ProposalRecord } from '../../src/zookeeper/election/record.ts';
+import type { Snapshot } from '../../src/zookeeper/report/snapshot.ts';
+import type { Stat } from '../../src/keeper/protocol.ts';
+import type { ZNode } from '../../src/zookeeper/session/port.ts';
 
 /** The moment of the readings, by every clock unless a test says otherwise. */
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);

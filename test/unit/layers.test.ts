@@ -31,36 +31,43 @@ function importing(file: string, target: string): string[] {
 describe('the layer rule', () => {
   it.each([
     ['main.ts', 'cli/program.ts'],
-    ['cli/config.ts', 'config/load.ts'],
-    ['cli/run.ts', 'zookeeper/session.ts'],
-    ['cli/run.ts', 'child/launch.ts'],
-    ['cli/info.ts', 'election/inspect.ts'],
-    ['config/schedule.ts', 'schedule/grammar.ts'],
-    ['supervisor/supervisor.ts', 'election/election.ts'],
-    ['election/campaign.ts', 'zookeeper/port.ts'],
-    ['election/campaign.ts', 'election/term.ts'],
-    ['child/launch.ts', 'errors.ts'],
-    ['zookeeper/session.ts', 'clock.ts'],
+    ['main.ts', 'keeper/process.ts'],
+    ['cli/commands/config.ts', 'config/load.ts'],
+    ['cli/commands/run.ts', 'zookeeper/session/sessions.ts'],
+    ['cli/commands/run.ts', 'command/launch.ts'],
+    ['cli/commands/info.ts', 'zookeeper/report/report.ts'],
+    ['config/schedule.ts', 'cron/grammar.ts'],
+    ['supervisor/supervisor.ts', 'ledger/ledger.ts'],
+    ['ledger/writer.ts', 'election/register.ts'],
+    ['zookeeper/election/campaign.ts', 'zookeeper/session/errors.ts'],
+    ['zookeeper/election/campaign.ts', 'zookeeper/election/term.ts'],
+    ['zookeeper/session/connect.ts', 'keeper/process.ts'],
+    ['keeper/executor.ts', 'command/run-processes.ts'],
+    ['command/launch.ts', 'errors.ts'],
+    ['zookeeper/session/sessions.ts', 'clock.ts'],
   ])('lets %s import %s', (file, target) => {
     expect(importing(file, target)).toEqual([]);
   });
 
   it.each([
     ['main.ts', 'supervisor/supervisor.ts', 'main.ts may import cli'],
-    ['cli/config.ts', 'zookeeper/session.ts', 'cli may import config, supervisor, observe'],
-    ['cli/info.ts', 'child/launch.ts', 'cli may import'],
-    ['config/load.ts', 'cli/run.ts', 'cli is above config'],
-    ['config/load.ts', 'schedule/grammar.ts', 'config may import nothing'],
-    ['config/schedule.ts', 'schedule/expression.ts', 'config may import schedule/grammar.ts, schedule/zone.ts'],
-    ['supervisor/supervisor.ts', 'zookeeper/session.ts', 'supervisor may import election, child, schedule'],
+    ['cli/commands/config.ts', 'zookeeper/session/sessions.ts', 'cli may import config, supervisor, log'],
+    ['cli/commands/info.ts', 'command/launch.ts', 'cli may import'],
+    ['config/load.ts', 'cli/commands/run.ts', 'cli is above config'],
+    ['config/load.ts', 'cron/grammar.ts', 'config may import nothing'],
+    ['config/schedule.ts', 'cron/expression.ts', 'config may import cron/grammar.ts, cron/zone.ts'],
+    ['supervisor/supervisor.ts', 'zookeeper/session/sessions.ts', 'supervisor may import ledger, election'],
     ['supervisor/supervisor.ts', 'config/load.ts', 'neighbours'],
-    ['election/campaign.ts', 'supervisor/machine.ts', 'supervisor is above election'],
-    ['child/launch.ts', 'zookeeper/session.ts', 'child may import nothing'],
-    ['child/launch.ts', 'schedule/ticks.ts', 'neighbours'],
-    ['zookeeper/session.ts', 'local/socket.ts', 'neighbours'],
-    ['zookeeper/session.ts', 'observe/logger.ts', 'observe is above zookeeper'],
-    ['errors.ts', 'config/config.ts', 'the foundation imports nothing but itself'],
-    ['elsewhere/a.ts', 'child/launch.ts', 'no layer is known for elsewhere'],
+    ['election/timing.ts', 'zookeeper/session/errors.ts', 'zookeeper/session is above election'],
+    ['ledger/writer.ts', 'zookeeper/session/errors.ts', 'ledger may import election, cron'],
+    ['zookeeper/session/session.ts', 'zookeeper/election/term.ts', 'zookeeper/election is above zookeeper/session'],
+    ['zookeeper/election/campaign.ts', 'supervisor/machine.ts', 'supervisor is above zookeeper/election'],
+    ['keeper/main.ts', 'zookeeper/session/errors.ts', 'zookeeper/session is above keeper'],
+    ['command/launch.ts', 'keeper/process.ts', 'keeper is above command'],
+    ['command/launch.ts', 'cron/ticks.ts', 'neighbours'],
+    ['zookeeper/session/sessions.ts', 'log/logger.ts', 'log is above zookeeper/session'],
+    ['errors.ts', 'config/config.ts', 'the ground imports nothing but itself'],
+    ['elsewhere/a.ts', 'command/launch.ts', 'no room is known for elsewhere'],
   ])('does not let %s import %s', (file, target, why) => {
     expect(importing(file, target)).toEqual([
       expect.stringMatching(new RegExp(`^${file}:1: must not import ${target}: .*${why}`)),
@@ -68,24 +75,28 @@ describe('the layer rule', () => {
   });
 
   it('lets types come from further down, and the common ones from anywhere, but not from further up', () => {
-    expect(check('config/load.ts', "import type { A } from '../zookeeper/port.ts';\n", ['zookeeper/port.ts'])).toEqual(
+    expect(
+      check('config/load.ts', "import type { A } from '../zookeeper/session/port.ts';\n", [
+        'zookeeper/session/port.ts',
+      ]),
+    ).toEqual([]);
+    expect(check('command/launch.ts', "import type { Logger } from '../log/logger.ts';\n", ['log/logger.ts'])).toEqual(
       [],
     );
     expect(
-      check('child/launch.ts', "import type { Logger } from '../observe/logger.ts';\n", ['observe/logger.ts']),
-    ).toEqual([]);
-    expect(
-      check('zookeeper/port.ts', "import type { A } from '../election/term.ts';\n", ['election/term.ts']),
+      check('keeper/will.ts', "import type { A } from '../zookeeper/election/term.ts';\n", [
+        'zookeeper/election/term.ts',
+      ]),
     ).toHaveLength(1);
   });
 
   it('sees imports that span lines, and none in comments', () => {
-    expect(check('child/a.ts', "import {\n  a,\n  b,\n} from '../election/a.ts';\n", ['election/a.ts'])).toHaveLength(
+    expect(check('command/a.ts', "import {\n  a,\n  b,\n} from '../election/a.ts';\n", ['election/a.ts'])).toHaveLength(
       1,
     );
     expect(
       check(
-        'child/a.ts',
+        'command/a.ts',
         "// import '../election/a.ts'\n/* import '../election/a.ts'; setTimeout() */\nconst url = 'http://x';\n",
       ),
     ).toEqual([]);
@@ -103,9 +114,9 @@ describe('the layer rule', () => {
   });
 
   it('keeps the ZooKeeper client in the keeper', () => {
-    expect(check('zookeeper/keeper.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([]);
-    expect(check('zookeeper/session.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([
-      'zookeeper/session.ts:1: only zookeeper/keeper.ts may import zookeeper',
+    expect(check('keeper/main.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([]);
+    expect(check('zookeeper/session/session.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([
+      'zookeeper/session/session.ts:1: only keeper/main.ts may import zookeeper',
     ]);
   });
 
@@ -119,18 +130,18 @@ describe('the layer rule', () => {
     "import('node:timers/promises')",
   ])('keeps %s in the clock', (code) => {
     expect(check('clock.ts', `${code};\n`)).toEqual([]);
-    expect(check('zookeeper/keeper.ts', `${code};\n`)).toEqual([]);
-    rmSync(join(src, 'zookeeper'), { recursive: true });
-    expect(check('election/term.ts', `\n${code};\n`)).toEqual([
-      expect.stringMatching(/^election\/term.ts:2: .* belongs in clock.ts alone/),
+    expect(check('keeper/main.ts', `${code};\n`)).toEqual([]);
+    rmSync(join(src, 'keeper'), { recursive: true });
+    expect(check('zookeeper/election/term.ts', `\n${code};\n`)).toEqual([
+      expect.stringMatching(/^zookeeper\/election\/term.ts:2: .* belongs in clock.ts alone/),
     ]);
   });
 
   it('refuses what is too long, missing or outside', () => {
-    expect(check('child/a.ts', '\n'.repeat(601))).toEqual([expect.stringContaining('601 lines, at most 600')]);
-    expect(check('child/a.ts', "import './b.ts';\nimport '../../test/x.ts';\n")).toEqual([
-      'child/a.ts:1: ./b.ts does not exist',
-      'child/a.ts:2: ../../test/x.ts is outside of src',
+    expect(check('command/a.ts', '\n'.repeat(601))).toEqual([expect.stringContaining('601 lines, at most 600')]);
+    expect(check('command/a.ts', "import './b.ts';\nimport '../../test/x.ts';\n")).toEqual([
+      'command/a.ts:1: ./b.ts does not exist',
+      'command/a.ts:2: ../../test/x.ts is outside of src',
     ]);
   });
 });

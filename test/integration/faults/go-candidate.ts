@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Session } from '../../../src/zookeeper/port.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { serversOf, sessionsAt, keepers } from '../../support/sessions.ts';
 import type { Ensemble } from '../../support/zookeeper.ts';
 import { monotonic } from './round.ts';

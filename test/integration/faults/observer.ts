@@ -1,4 +1,4 @@
-import type { Session } from '../../../src/zookeeper/port.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { electionAt } from '../../support/candidate.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import type { Ensemble } from '../../support/zookeeper.ts';

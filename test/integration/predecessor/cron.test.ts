@@ -1,6 +1,6 @@
 /** Go's own policy cases with `run cron`, its defects there, and its candidates in one election with ours. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../../src/zookeeper/port.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
 import {
   dailyAt,

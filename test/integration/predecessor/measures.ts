@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sortProposals } from '../../../src/election/queue.ts';
-import type { Session, Stat } from '../../../src/zookeeper/port.ts';
+import { sortProposals } from '../../../src/zookeeper/election/queue.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
+import type { Stat } from '../../../src/keeper/protocol.ts';
 import { poll } from '../../support/poll.ts';
 import type { Member } from '../../support/zookeeper.ts';
 

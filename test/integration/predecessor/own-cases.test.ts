@@ -3,7 +3,7 @@
  * file.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../../src/zookeeper/port.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseLease } from '../../../src/election/record.ts';
-import type { Session } from '../../../src/zookeeper/port.ts';
+import { parseLease } from '../../../src/zookeeper/election/record.ts';
+import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { Arena, electionAt } from '../../support/candidate.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';

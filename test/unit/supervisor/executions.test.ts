@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RunningCommand } from '../../../src/child/launch.ts';
-import type { ProcessName } from '../../../src/child/proc.ts';
+import type { RunningCommand } from '../../../src/command/launch.ts';
+import type { ProcessName } from '../../../src/command/proc.ts';
 import { Executions, type ExecutionParts } from '../../../src/supervisor/executions.ts';
 import type { Term } from '../../../src/election/election.ts';
 import type { Event } from '../../../src/supervisor/state.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CatchUpRules } from '../../../src/schedule/catch-up.ts';
-import { parseSchedule } from '../../../src/schedule/expression.ts';
-import { parseLedger, type Ledger } from '../../../src/schedule/ledger.ts';
-import { RunLedger } from '../../../src/schedule/run-ledger.ts';
+import type { CatchUpRules } from '../../../src/ledger/catch-up.ts';
+import { parseSchedule } from '../../../src/cron/expression.ts';
+import { parseLedger, type Ledger } from '../../../src/ledger/record.ts';
+import { RunLedger } from '../../../src/ledger/ledger.ts';
 import { Timetable } from '../../../src/supervisor/timetable.ts';
 import { FakeRegister, FakeZnode } from '../../support/fake-register.ts';
 import { recorder, type LogLine } from '../../support/sessions.ts';

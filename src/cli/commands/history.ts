@@ -1,0 +1,47 @@
+/** `ballot history`: the last runs. Reads only. */
+import { systemClock } from '../../clock.ts';
+import { inspect, readRegister } from '../../zookeeper/report/inspection.ts';
+import { electionReport } from '../../zookeeper/report/report.ts';
+import { BallotError, ExitCode } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import { isOpen, LEDGER, parseLedger } from '../../ledger/record.ts';
+import type { ReportContext } from '../context.ts';
+import { look, report } from '../look.ts';
+import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../report/runs.ts';
+
+/**
+ * Prints the runs that the ledger holds to stdout, oldest first; everything else goes to stderr. Resolves with exit code 0, also when there are none. Throws UnavailableError when there is no
+ * answer within `--timeout`, RefusedError when an ACL forbids the look, BallotError (69) when the ledger cannot be read.
+ */
+export function history(context: ReportContext): Promise<number> {
+  return report(context, (logger) => historyText(context, logger));
+}
+
+/** The report as text, in the format asked for. Throws as `history` does. */
+export async function historyText(context: ReportContext, logger: Logger): Promise<string> {
+  return renderRuns(await runsOf(context, logger), context.output);
+}
+
+function runsOf(context: ReportContext, logger: Logger): Promise<RunDocument[]> {
+  const { zookeeperBasePath } = context.config;
+  return look(context, logger, systemClock, async (inspection) => {
+    const parsed = parseLedger(await readRegister(inspection, LEDGER));
+    if (parsed.kind === 'unreadable')
+      throw new BallotError(
+        'LEDGER',
+        ExitCode.unavailable,
+        `the ledger of runs of ${zookeeperBasePath} cannot be read: ${parsed.why}: ${parsed.excerpt}`,
+        { hint: 'the next leader replaces it' },
+      );
+    if (parsed.kind === 'empty') {
+      logger.info('this election has no ledger of runs: no leader has run a command in it yet', {
+        election: zookeeperBasePath,
+      });
+      return [];
+    }
+    const { runs } = parsed.ledger;
+    // Only who leads knows what runs.
+    const leading = runs.some(isOpen) ? leadingTerm(electionReport(await inspect(inspection))) : undefined;
+    return runDocuments(runs, leading);
+  });
+}

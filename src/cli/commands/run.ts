@@ -1,0 +1,197 @@
+/** `ballot run once` and `ballot run cron`: put the parts together, and turn signals into requests. */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { isatty } from 'node:tty';
+import { setFlagsFromString } from 'node:v8';
+import { launch } from '../../command/launch.ts';
+import { markOf } from '../../command/mark.ts';
+import { preparePipes } from '../../command/pipes.ts';
+import { RunCgroups } from '../../command/run-cgroups.ts';
+import { systemClock } from '../../clock.ts';
+import type { CronConfig, RunConfig } from '../../config/config.ts';
+import { defaultOf } from '../../config/options.ts';
+import { formatServers } from '../../config/servers.ts';
+import { formatDuration } from '../../duration.ts';
+import { createElection } from '../../zookeeper/election/election.ts';
+import type { Election } from '../../election/election.ts';
+import { createLogger } from '../../log/create-logger.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { ParsedSchedule } from '../../cron/expression.ts';
+import { RunDiary } from '../../ledger/diary.ts';
+import { Supervisor, type CronParts } from '../../supervisor/supervisor.ts';
+import { formatInstant, LEDGER } from '../../ledger/record.ts';
+import type { ScheduleRecord } from '../../cron/schedule.ts';
+import { zookeeperSessions } from '../../zookeeper/session/sessions.ts';
+import { variablesOfBytes } from '../bytes.ts';
+import { tellConfiguration, type RunContext } from '../context.ts';
+import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
+import { closeStrayDebugger } from '../signals.ts';
+
+/** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
+const FLUSH_WITHIN_MS = 5_000;
+
+/**
+ * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it was started by the command of the
+ * very election it is to stand in: it would wait for itself.
+ */
+export function runOnce(context: RunContext): Promise<number> {
+  return supervise(context);
+}
+
+/** Stands for election and, as leader, runs the command at every tick of the schedule. Otherwise as `runOnce`. */
+export async function runCron(context: RunContext<CronConfig>): Promise<number> {
+  const [{ parseSchedule }, { RunLedger }] = await Promise.all([
+    import('../../cron/expression.ts'),
+    import('../../ledger/ledger.ts'),
+  ]);
+  const { config } = context;
+  const parsed = parseSchedule(config.schedule, { timezone: config.timezone, seed: config.zookeeperBasePath });
+  const { schedule, record } = parsed;
+  return supervise(context, record, (election, logger) => {
+    announce(parsed, logger);
+    const service = { ...record, candidateId: config.candidateId, hostname: hostname() };
+    return {
+      schedule,
+      ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger, service }),
+      candidateId: config.candidateId,
+      rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
+    };
+  });
+}
+
+function diaryOf(election: Election, logger: Logger): RunDiary {
+  return new RunDiary({ register: election.register(LEDGER), clock: systemClock, logger });
+}
+
+/** Says what is going to be served, so that a wrong zone is seen before its first tick is missed. */
+function announce({ schedule, record, zoneFrom }: ParsedSchedule, logger: Logger): void {
+  const next = schedule.next(systemClock.wall());
+  logger.info('the schedule to serve', {
+    ...record,
+    from: zoneFrom,
+    next: next === undefined ? 'never' : formatInstant(next),
+  });
+}
+
+async function supervise(
+  context: RunContext,
+  served?: ScheduleRecord,
+  cronParts?: (election: Election, logger: Logger) => CronParts,
+): Promise<number> {
+  const { config, env } = context;
+  refuseOwnElection(config, env);
+  const bytes = variablesOfBytes(env);
+  const overlapping = served !== undefined && config.concurrency === 'allow';
+  // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and would compile them again when every millisecond counts
+  // (measured with five candidates: 13.4 ms a handover with, 11.4 ms without).
+  setFlagsFromString('--no-flush-bytecode');
+  const logger = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    hostname: hostname(),
+    candidateId: config.candidateId,
+    fd: 1,
+    debug: config.debug,
+    runIds: config.logRunId || overlapping,
+    env,
+  });
+  tellConfiguration(context, logger);
+  for (const variable of bytes.keys())
+    logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
+  const clock = systemClock;
+  if (config.wrapChildLogs) void preparePipes();
+  const cgroups = new RunCgroups(logger);
+  const sessions = zookeeperSessions({
+    servers: config.zookeeperServers,
+    sessionTimeout: config.zookeeperSessionTimeout,
+    keeperPath: context.keeperPath,
+    firstKeeper: context.keeper,
+    clock,
+    logger,
+    debug: config.debug,
+  });
+  const election = createElection({
+    sessions,
+    clock,
+    logger,
+    basePath: config.zookeeperBasePath,
+    candidate: {
+      candidateId: config.candidateId,
+      hostname: hostname(),
+      pid: String(process.pid),
+      ...served,
+      ...digestOnSharedPath(context),
+    },
+    sessionTimeout: config.zookeeperSessionTimeout,
+    leaseDuration: config.leaseDuration,
+    mixedFleet: config.mixedFleet,
+    stop: {
+      onLeaseLoss: config.onLeaseLoss,
+      stopSignal: config.stopSignal,
+      killAfter: config.killAfter,
+      mark: (runId) => markOf({ ...electionEnvironment(config), BALLOT_RUN_ID: runId }),
+    },
+  });
+  const supervisor = new Supervisor(
+    {
+      election,
+      launch: (identity) =>
+        launch(
+          {
+            command: context.command,
+            env: commandEnvironment(config, env, identity),
+            bytes,
+            wrap: config.wrapChildLogs,
+            cgroups,
+            report: (message, fields) => logger.error(message, { runId: identity.runId, ...fields }),
+          },
+          logger.outputOf(identity.runId),
+          clock,
+        ),
+      clock,
+      logger,
+      patience: config.zookeeperSessionTimeout,
+      ...(cronParts === undefined
+        ? { diary: { runs: diaryOf(election, logger), candidateId: config.candidateId } }
+        : { cron: cronParts(election, logger) }),
+    },
+    { ...config, cron: cronParts && { concurrency: config.concurrency } },
+  );
+  const resizes = writesToTerminal(config);
+  context.signals.answerWith({
+    onHangup: config.onHangup,
+    stop: (signal) => supervisor.requestStop(signal),
+    passOn: (signal) => {
+      if (signal !== 'SIGWINCH' || resizes) supervisor.passOn(signal);
+    },
+  });
+  logger.info('standing for election', {
+    servers: formatServers(config.zookeeperServers),
+    basePath: config.zookeeperBasePath,
+    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
+  });
+  const over = supervisor.run();
+  await closeStrayDebugger();
+  const exitCode = await over;
+  await cgroups.close(clock);
+  logger.info('ballot ends', { exitCode });
+  await logger.flush(FLUSH_WITHIN_MS);
+  return exitCode;
+}
+
+/**
+ * Tells two jobs apart that stand in one election because neither has chosen a base path. 32 bits are enough for that.
+ * They are too few to find a secret argument by trying: many texts have the same digest.
+ */
+function digestOnSharedPath({ command, config }: RunContext): { readonly commandDigest?: string } {
+  if (config.zookeeperBasePath !== defaultOf('zookeeperBasePath')) return {};
+  return { commandDigest: createHash('sha256').update(JSON.stringify(command)).digest('hex').slice(0, 8) };
+}
+
+/**
+ * Whether the command writes to a terminal of ballot's, whose size then matters to it. The command has no terminal
+ * otherwise, and SIGWINCH may mean something else to it: Apache ends.
+ */
+function writesToTerminal({ wrapChildLogs }: RunConfig): boolean {
+  return !wrapChildLogs && (isatty(1) || isatty(2));
+}

@@ -1,0 +1,140 @@
+/** The report of `ballot info` as text. */
+import { formatDuration } from '../../duration.ts';
+import { UNSAFE, escapeChar } from './unsafe.ts';
+import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../zookeeper/report/report.ts';
+import type { OutputFormat } from '../context.ts';
+import { runsLine, type RunDocument } from './runs.ts';
+import type { ScheduleDocument } from './schedules.ts';
+import { align, printable } from './table.ts';
+
+/** The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
+export async function render(
+  report: ElectionReport,
+  format: OutputFormat,
+  runs: readonly RunDocument[] = [],
+  schedule?: ScheduleDocument,
+): Promise<string> {
+  switch (format) {
+    case 'yaml':
+      return yaml(report, runs, schedule);
+    case 'json':
+      return `${JSON.stringify(jsonDocument(report, runs, schedule), null, 4).replace(UNSAFE, escapeChar)}\n`;
+    case 'table':
+      return table(report, runs, schedule);
+  }
+}
+
+type Document = Record<string, unknown>;
+
+type Served = ScheduleDocument | undefined;
+
+async function yaml(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Promise<string> {
+  const { stringifyYaml } = await import('./yaml.ts');
+  const document = withoutEmpty({
+    leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
+    allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
+    lease: report.lease && leaseDocument(report.lease),
+    runs,
+    schedule,
+    notes: report.notes,
+  });
+  return stringifyYaml(document);
+}
+
+function jsonDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
+  return {
+    leader: report.leader === undefined ? {} : withoutEmpty(candidateDocument(report.leader, JSON_KEYS)),
+    candidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, JSON_KEYS))),
+    ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
+    ...(runs.length === 0 ? {} : { runs }),
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(report.notes === undefined ? {} : { notes: report.notes }),
+  };
+}
+
+const JSON_KEYS = { id: 'candidateId', host: 'hostname' };
+const YAML_KEYS = { id: 'id', host: 'host' };
+
+function candidateDocument(candidate: CandidateReport | LeaderReport, keys: typeof JSON_KEYS): Document {
+  return {
+    [keys.id]: candidate.candidateId,
+    [keys.host]: candidate.hostname,
+    pid: candidate.pid,
+    proposalTime: candidate.proposalTime,
+    proposalNode: candidate.proposalNode,
+    sessionTimeout: candidate.sessionTimeout,
+    notes: candidate.notes,
+    ...('lastSeenTime' in candidate ? { lastSeenTime: candidate.lastSeenTime } : {}),
+    schedule: candidate.schedule,
+    timezone: candidate.timezone,
+  };
+}
+
+function leaseDocument(lease: LeaseReport): Document {
+  const { expiresIn } = lease;
+  return withoutEmpty({
+    state: lease.state,
+    holder: lease.holder,
+    leaderSince: lease.leaderSince,
+    terms: lease.terms,
+    duration: duration(lease.duration),
+    age: duration(lease.age),
+    expiresIn: expiresIn !== undefined && expiresIn > 0 ? duration(expiresIn) : undefined,
+    expired: expiresIn !== undefined && expiresIn <= 0 ? `${duration(-expiresIn)} ago` : undefined,
+    fencingToken: lease.fencingToken,
+    runId: lease.runId,
+    why: lease.why,
+    excerpt: lease.excerpt,
+    notes: lease.notes,
+  });
+}
+
+function duration(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : formatDuration(Math.round(ms));
+}
+
+/** What is not known, or empty, is left out, as Go's ballot does. */
+function withoutEmpty(document: Document): Document {
+  const said = ([, value]: [string, unknown]): boolean =>
+    value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(document).filter(said));
+}
+
+const COLUMNS = ['', 'CANDIDATE', 'HOST', 'PID', 'PROPOSAL', 'NOTES'];
+
+function table(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): string {
+  const last = [
+    ...(runs.length === 0 ? [] : [runsLine(runs)]),
+    ...(schedule === undefined ? [] : [scheduleLine(schedule)]),
+    ...(report.notes ?? []).map(printable),
+  ];
+  if (report.lease === undefined) return ['nobody leads, nobody stands', ...last, ''].join('\n');
+  const { leader } = report;
+  const stands = report.candidates.some(({ proposalNode }) => proposalNode === leader?.proposalNode);
+  const people = leader === undefined || stands ? report.candidates : [leader, ...report.candidates];
+  const rows = people.map((person) => row(person, leader));
+  const cells = report.candidates.length === 0 && leader === undefined ? [] : [COLUMNS, ...rows];
+  return [leaseLine(report.lease), ...last, ...align(cells), ''].join('\n');
+}
+
+function scheduleLine({ schedule, timezone, nextTick }: ScheduleDocument): string {
+  return printable(`schedule: ${schedule} in ${timezone}, next tick ${nextTick ?? 'not known'}`);
+}
+
+/** The leader's row says what the lease says of it and what its proposal says. */
+function row(person: CandidateReport, leader: LeaderReport | undefined): string[] {
+  const leads = leader !== undefined && person.proposalNode === leader.proposalNode;
+  const notes = leads ? new Set([...leader.notes, ...person.notes]) : person.notes;
+  const proposal = person.proposalNode.slice(person.proposalNode.lastIndexOf('/') + 1);
+  return [leads ? '*' : '', person.candidateId, person.hostname, person.pid, proposal, [...notes].join('; ')].map(
+    printable,
+  );
+}
+
+function leaseLine(lease: LeaseReport): string {
+  const { holder, notes, ...facts } = leaseDocument(lease);
+  const { state, ...rest } = facts;
+  const details = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
+  const head = typeof holder === 'string' ? `lease: held by ${holder}` : `lease: ${String(state)}`;
+  return printable([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
+}

@@ -1,0 +1,193 @@
+/**
+ * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
+ */
+import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
+import { removeCgroup } from '../command/cgroup.ts';
+import { environmentHolds, listProcesses, namesOf, readStat } from '../command/proc.ts';
+import { type GroupIdentity, type Report, RunProcesses } from '../command/run-processes.ts';
+import { sleep, sleepUntil, systemClock } from '../clock.ts';
+import type { Will, WillCommand } from './will.ts';
+import { actsAt } from './will-instants.ts';
+
+/** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
+const KILL_AGAIN_MS = 50;
+
+/** Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still has not read its messages yet. */
+const SILENT_CHECKS = 3;
+
+/** How long a slow reader of stderr is waited for before the keeper ends, ms. */
+const SAY_WITHIN_MS = 500;
+
+/** Why a will is executed: the supervisor has died, or it lives and did not run in time. */
+type Cause = 'gone' | 'silent';
+
+/** What became of the lease. `undefined`: the will names none. */
+type Release = 'released' | 'left' | undefined;
+
+/** Holds the present will, and executes it once: when told to, or when its instant has passed. */
+export class Executor {
+  readonly #begin: () => void;
+  readonly #release: (will: Will) => Promise<Release>;
+  readonly #end: () => void;
+  /** The parent of an orphan is another one. */
+  readonly #supervisor = process.ppid;
+  #will: Will = { commands: [] };
+  #disarm: (() => void) | undefined;
+  #executing = false;
+  #silentChecks = 0;
+
+  /**
+   * `begin` tells that the keeper obeys no more; `release` gives up the lease that the will holds; `end` ends session and
+   * keeper.
+   */
+  constructor(begin: () => void, release: (will: Will) => Promise<Release>, end: () => void) {
+    this.#begin = begin;
+    this.#release = release;
+    this.#end = end;
+  }
+
+  get executing(): boolean {
+    return this.#executing;
+  }
+
+  /**
+   * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the queue through its keeper, and hold up everybody behind it:
+   * after two session timeouts at most without a word (it asks after its keeper more often) the place is given up. While a command runs, the will's instants decide.
+   */
+  checkSupervisor(): void {
+    this.#silentChecks++;
+    if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute('silent');
+  }
+
+  /** The supervisor has said something. */
+  hear(): void {
+    this.#silentChecks = 0;
+  }
+
+  /** Replaces the will; not the one that is being executed already. */
+  accept(will: Will): void {
+    this.#will = will;
+    this.#disarm?.();
+    const at = actsAt(will);
+    this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute('silent'));
+  }
+
+  /** Stops every command, then releases. Never rejects: what it cannot do is left to the lease's end. */
+  async execute(cause: Cause): Promise<void> {
+    if (this.#executing) return;
+    this.#executing = true;
+    this.#disarm?.();
+    const will = this.#will;
+    this.#begin();
+    const ends = await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
+    const release = await this.#release(will);
+    await this.#sayWhatWasDone(cause, ends, release && { release, path: will.lease?.path ?? '' });
+    this.#end();
+  }
+
+  /** The only line that this host has of a supervisor that was killed. */
+  async #sayWhatWasDone(
+    cause: Cause,
+    ends: readonly string[],
+    lease: { readonly release: Release; readonly path: string } | undefined,
+  ): Promise<void> {
+    const done = [
+      ...ends,
+      ...(lease?.release === 'released' ? [`the lease of ${lease.path} is released, the next candidate may lead`] : []),
+      ...(lease?.release === 'left' ? [`the lease of ${lease.path} could not be released and runs out by itself`] : []),
+    ];
+    if (done.length === 0) return;
+    const why = cause === 'gone' ? 'was killed or has crashed' : 'did not run in time';
+    const told = say(`the supervisor (pid ${this.#supervisor}) ${why}, its keeper acts for it: ${done.join('; ')}`);
+    await Promise.race([told, sleep(systemClock, SAY_WITHIN_MS)]);
+  }
+}
+
+/** Resolves when nothing of it is left, with what was done, in words. */
+async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<string> {
+  const group = command.group ?? (await lookForGroup(command.mark));
+  if (group === undefined) return `run ${command.runId} had not been started`;
+  const report: Report = (message, fields) => void say(`run ${command.runId}: ${message}`, fields);
+  const run = new RunProcesses({ group, mark: command.mark }, report);
+  const had = run.isAlive();
+  sayLeftBehind(run, report);
+  const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
+  if (!command.signalled && systemClock.now() < killAt) {
+    run.signal(command.stopSignal);
+    // A stopped process takes its signal only when it is continued.
+    run.signal('SIGCONT');
+  }
+  await goneBy(run, killAt);
+  while (run.isAlive()) {
+    run.signal('SIGKILL');
+    await goneBy(run, systemClock.now() + KILL_AGAIN_MS);
+  }
+  // The release does not wait for it. What is left is removed by the next ballot that starts here.
+  if (group.cgroup !== undefined) void removeCgroup(group.cgroup).catch(() => undefined);
+  return `run ${command.runId} ${had ? 'is stopped' : 'had ended'}`;
+}
+
+function sayLeftBehind(run: RunProcesses, report: Report): void {
+  if (run.leaderLives) return;
+  const left = run.followers();
+  if (left.length === 0) return;
+  report('the command has ended and left processes behind; stopping them', { processes: namesOf(left) });
+}
+
+/** Resolves when the run is gone, or at `at`. */
+async function goneBy(run: RunProcesses, at: number): Promise<void> {
+  const over = new AbortController();
+  const gone = run.untilGone(systemClock, over.signal).catch(() => undefined);
+  const time = sleepUntil(systemClock, at, over.signal).catch(() => undefined);
+  await Promise.race([gone, time]);
+  over.abort();
+}
+
+/** How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still has its supervisor's environment. */
+const LOOKS = { times: 10, every: 20 };
+
+async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {
+  for (let look = 1; ; look++) {
+    const found = findGroup(mark);
+    if (found !== undefined || look === LOOKS.times) return found;
+    await sleep(systemClock, LOOKS.every);
+  }
+}
+
+/**
+ * The session of a command that was being started when its supervisor died: the oldest process that carries the mark.
+ * `undefined`: it was not started any more, or there is no /proc to find it in.
+ */
+function findGroup(mark: readonly string[]): GroupIdentity | undefined {
+  for (const pid of listProcesses() ?? []) {
+    if (environmentHolds(pid, mark) !== true) continue;
+    const stat = readStat(pid);
+    if (typeof stat === 'string' || stat.dead) continue;
+    const leader = readStat(stat.session);
+    // Without its leader the age of the run is not known: whoever carries the mark belongs to it.
+    return { pgid: stat.session, startTime: typeof leader === 'string' ? undefined : leader.startTime };
+  }
+  return undefined;
+}
+
+/**
+ * A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is
+ * lost. Resolves when it is taken, or lost.
+ */
+function say(message: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
+  const facts = Object.values(fields).join(', ');
+  const line = `ballot: ${message}${facts === '' ? '' : ` (${facts})`}\n`;
+  try {
+    // Opened anew, it does not block, and the description that the command may share stays as it is.
+    const file = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+    try {
+      writeSync(file, line);
+    } finally {
+      closeSync(file);
+    }
+    return Promise.resolve();
+  } catch {
+    // A socket cannot be opened. Another thread writes, and waits if it has to.
+    return new Promise((resolve) => write(2, line, () => resolve()));
+  }
+}

@@ -1,0 +1,236 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { describe } from '../errors.ts';
+import { systemClock } from '../clock.ts';
+import type { Will } from './will.ts';
+import type { Command, Report } from './protocol.ts';
+import { actsAt } from './will-instants.ts';
+
+/** A running keeper process, and the only tie to it. */
+export interface KeeperProcess {
+  readonly pid: number | undefined;
+  /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
+  readonly end: string | undefined;
+  /** It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just killed. */
+  readonly executes: boolean;
+  /** It obeys no more, or has been told to end. */
+  readonly isLeaving: boolean;
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>;
+  /** One listener, called once: in the turn in which `isLeaving` becomes true. */
+  onLeaving(listener: () => void): void;
+  /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
+  send(command: Command): void;
+  /** One listener at a time: whoever uses the keeper. */
+  listen(listener: KeeperListener): void;
+  /**
+   * SIGKILL: the session stays. A keeper that executes its will is left to it, however silent it is: killed half-way,
+   * it would leave a run that nobody stops, in a session that is taken over as if nothing ran. One whose will is due
+   * gets a moment to say that it executes it.
+   */
+  kill(): void;
+  /** SIGKILL, whatever it does. */
+  destroy(): void;
+  /** Whether the keeper holds this process's event loop. A new one does not. */
+  hold(held: boolean): void;
+}
+
+export interface KeeperListener {
+  report(report: Report): void;
+  /** It obeys no more; `how` in words. */
+  end(how: string): void;
+}
+
+/**
+ * What keeps the keeper small. Most of V8's flags, heap limits among them, would make it reject the compiled code that Node carries and
+ * cost more (15 ms of 45 to start) than they save; these two do not. Measured with Node 20.20.
+ */
+const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
+
+/**
+ * Starts a keeper, which loads the ZooKeeper client and waits for its first command. It has a session of its own (a terminal's signals
+ * miss it), an empty environment (NODE_OPTIONS and the like are not for it), and ballot's stderr for both of its outputs, because
+ * the ZooKeeper binding prints to stdout.
+ *
+ * @param path the built `keeper.js`
+ */
+export function forkKeeper(path: string): KeeperProcess {
+  try {
+    return new ForkedKeeper(start(path));
+  } catch (error) {
+    return neverStarted(`cannot be started: ${describe(error)}`);
+  }
+}
+
+function start(path: string): ChildProcess {
+  const child = fork(path, [], {
+    detached: true,
+    execArgv: MEMORY_FLAGS,
+    serialization: 'json',
+    stdio: ['ignore', 2, 2, 'ipc'],
+    env: minimalEnvironment(),
+  });
+  child.unref();
+  child.channel?.unref();
+  return child;
+}
+
+class ForkedKeeper implements KeeperProcess {
+  readonly gone: Promise<void>;
+  readonly #child: ChildProcess;
+  #listener: KeeperListener | undefined;
+  #end: string | undefined;
+  #outbox: Command[] = [];
+  #will: Will = { commands: [] };
+  /** An instant of a will that it had has passed. */
+  #due = false;
+  /** It is killed unless it is found to execute its will. */
+  #killing = false;
+  #isLeaving = false;
+  #onLeaving: (() => void) | undefined;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', (batch) => {
+      for (const report of batch as Report[]) this.#listener?.report(report);
+    });
+    // A keeper that executes its will closes the channel first. So does one that has died, which says how soon after.
+    child.on('disconnect', () => {
+      systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP));
+    });
+    this.gone = new Promise((resolve) => {
+      child.on('error', (error) => {
+        this.#ended(`cannot be started: ${error.message}`);
+        if (child.pid === undefined) resolve();
+      });
+      child.on('exit', (code, signal) => {
+        this.#ended(howExited(code, signal));
+        resolve();
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  onLeaving(listener: () => void): void {
+    this.#onLeaving = listener;
+  }
+
+  get executes(): boolean {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
+    return !this.#child.connected || this.#killing;
+  }
+
+  #isDue(): boolean {
+    this.#due ||= systemClock.now() >= (actsAt(this.#will) ?? Infinity);
+    return this.#due;
+  }
+
+  /** What is sent in one turn travels in one message: a heartbeat wakes the keeper once. */
+  send(command: Command): void {
+    if (command.kind === 'will') {
+      this.#isDue();
+      this.#will = command.will;
+    }
+    this.#outbox.push(command);
+    if (isUrgent(command)) this.#flush();
+    else if (this.#outbox.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const batch = this.#outbox;
+    if (batch.length === 0) return;
+    this.#outbox = [];
+    // An undeliverable message means that the process is going: its exit is reported by itself.
+    if (this.#child.connected) this.#child.send(batch, () => undefined);
+  }
+
+  listen(listener: KeeperListener): void {
+    this.#listener = listener;
+  }
+
+  kill(): void {
+    if (this.executes) return;
+    // This process may have stood still, and not have read yet that the keeper has closed the channel.
+    if (!this.#isDue()) return this.destroy();
+    this.#killing = true;
+    this.#leave();
+    systemClock.at(systemClock.now() + CONFESSION_MS, () => {
+      if (this.#child.connected) this.destroy();
+    });
+  }
+
+  destroy(): void {
+    this.#child.kill('SIGKILL');
+    this.#leave();
+  }
+
+  hold(held: boolean): void {
+    if (held) this.#child.channel?.ref();
+    else this.#child.channel?.unref();
+  }
+
+  #ended(how: string): void {
+    if (this.#end !== undefined) return;
+    this.#end = how;
+    this.#leave();
+    this.#listener?.end(how);
+  }
+
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#onLeaving?.();
+  }
+}
+
+/** The keeper acts on its own when it hears nothing of this process in time. */
+const GAVE_UP =
+  'has given up what this candidate held, since ballot did not run in time: ' +
+  'look for what made this host, or this process, stand still';
+
+/** With code 0 a keeper has executed its will, and was quicker than the news that it does. */
+function howExited(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === 'SIGKILL')
+    return 'was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes';
+  if (signal !== null) return `was ended by ${signal}`;
+  return code === 0 ? GAVE_UP : `failed with exit code ${code}: its reason is on stderr`;
+}
+
+/** The keeper has to know of a run before it is started, in case this process dies while starting it. */
+function isUrgent(command: Command): boolean {
+  return command.kind === 'will' && command.will.commands.some(({ group }) => group === undefined);
+}
+
+/** Between the end of the channel and the news of the exit of a keeper that has died, ms. */
+const EXIT_FOLLOWS_MS = 20;
+
+/** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
+const CONFESSION_MS = 1_000;
+
+/** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
+function neverStarted(end: string): KeeperProcess {
+  const nothing = (): void => undefined;
+  const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };
+  const process = { pid: undefined, end, executes: false, isLeaving: true, gone: Promise.resolve() };
+  return { ...process, onLeaving: nothing, ...methods };
+}
+
+/** The dynamic linker may need its path to start this very Node. One malloc arena suffices for one thread. */
+function minimalEnvironment(): NodeJS.ProcessEnv {
+  const { LD_LIBRARY_PATH } = process.env;
+  return {
+    MALLOC_ARENA_MAX: '1',
+    UV_THREADPOOL_SIZE: '1',
+    ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops
+ * the command's runs, waits until
+ * nothing of them is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
+ * processes of a host.
+ */
+export interface Will {
+  /** Empty: no command runs, and there is nothing to do but to release. */
+  readonly commands: readonly WillCommand[];
+  /** When everything has to be stopped unless a later will says otherwise; `undefined` without a lease. */
+  readonly instants?: { readonly termAt: number; readonly killAt: number };
+  /** The lease, with the version under which it is ours. */
+  readonly lease?: { readonly path: string; readonly version: number };
+}
+
+/** One run of the command. */
+export interface WillCommand {
+  readonly runId: string;
+  /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. */
+  readonly mark: readonly string[];
+  /**
+   * The group and session that it was started in; `undefined` while it is being started: then its mark is looked for.
+   */
+  readonly group?: {
+    readonly pgid: number;
+    readonly startTime: string | undefined;
+    /** The machine's count of started processes at that time, where it is known. */
+    readonly startsBefore?: number | undefined;
+    /** The folder of the cgroup that is its own, where it has one. */
+    readonly cgroup?: string | undefined;
+  };
+  readonly stopSignal: NodeJS.Signals;
+  /** From the first signal to SIGKILL, ms. */
+  readonly killAfter: number;
+  /** The first signal has been sent already. */
+  readonly signalled: boolean;
+}

@@ -1,0 +1,79 @@
+import { describe } from '../errors.ts';
+import type { LedgerParts } from './writer.ts';
+import type { RunEnding, RunRecord } from './record.ts';
+import { RunLedger } from './ledger.ts';
+
+/** A run of a term. */
+export type TermRun = RunRecord & { readonly fencingToken: number };
+
+/**
+ * Writes down the runs of a command that has no schedule, in the ledger, for people: nothing is built on it, and nobody waits
+ * for it. A term opens the ledger after its first run was started, so that a handover pays for no request of it.
+ */
+export class RunDiary {
+  readonly #ledger: RunLedger;
+  readonly #parts: LedgerParts;
+  #term: { readonly token: number; readonly over: AbortController; readonly opening: Promise<void> } | undefined;
+  #isOpen = false;
+  /** What waits for the opening. */
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(parts: LedgerParts) {
+    this.#parts = parts;
+    this.#ledger = new RunLedger({ ...parts, service: undefined });
+  }
+
+  /** Writes a run down that was started. */
+  started(run: TermRun): void {
+    if (this.#term?.token !== run.fencingToken) this.#begin(run.fencingToken);
+    this.#write(() => this.#ledger.note(run));
+  }
+
+  /** Writes down how a run has ended: sent at once, so before a resignation that follows from it. */
+  ended(runId: string, ending: RunEnding): void {
+    this.#write(() => this.#ledger.close(runId, ending));
+  }
+
+  /** Resolves when all is written, and after `timeout` ms at the latest. The term is over, and nothing follows. */
+  async finish(timeout: number): Promise<void> {
+    const { clock } = this.#parts;
+    const until = clock.now() + timeout;
+    const term = this.#term;
+    if (term === undefined) return;
+    const cancel = clock.at(until, () => term.over.abort(new Error('the term is over')));
+    await term.opening;
+    cancel();
+    await this.#ledger.written(Math.max(0, until - clock.now()));
+    this.leave();
+  }
+
+  /** The term is over: what is known of its runs is still written for a while, unless a later term writes. */
+  leave(): void {
+    if (this.#isOpen) this.#ledger.leave();
+  }
+
+  #begin(token: number): void {
+    this.#term?.over.abort(new Error('a later term has begun'));
+    this.#waiting.length = 0;
+    this.#isOpen = false;
+    const over = new AbortController();
+    this.#term = { token, over, opening: this.#open(token, over.signal) };
+  }
+
+  /** Never rejects: without the ledger the runs of this term are not written down. */
+  async #open(token: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ledger.open(token, ({ through }) => through, signal);
+      if (this.#term?.token !== token) return;
+      this.#isOpen = true;
+      for (const write of this.#waiting.splice(0)) write();
+    } catch (error) {
+      this.#parts.logger.debug('the runs of this term are not written down', { error: describe(error) });
+    }
+  }
+
+  #write(write: () => void): void {
+    if (this.#isOpen) write();
+    else this.#waiting.push(write);
+  }
+}

@@ -1,0 +1,238 @@
+import { BallotError, RefusedError } from '../errors.ts';
+import type { RegisterState } from '../election/register.ts';
+import { FencedError } from './errors.ts';
+import {
+  closed,
+  EMPTY_LEDGER,
+  encodeLedger,
+  entered,
+  handedOver,
+  limited,
+  lostRuns,
+  noted,
+  opened,
+  parseLedger,
+  resumed,
+  skipped,
+  withdrawn,
+  type Ledger,
+  type RunEnding,
+  type RunRecord,
+  type TickRecord,
+} from './record.ts';
+import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
+import { serviceOf, type Service } from './service.ts';
+
+export { FencedError } from './errors.ts';
+
+/** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */
+const LEAVE_WITHIN_MS = 15_000;
+
+/** What a term finds when it opens the ledger. */
+export interface Found {
+  /** Every tick up to here is settled. `undefined`: there is no ledger, or none that can be read. */
+  readonly through: number | undefined;
+  /** When the last term resigned in order; `undefined` when it did not. Wall ms by its own clock. */
+  readonly handedOver: number | undefined;
+  /** What the last term served, and who that was: `through` holds for that. `undefined`: the ledger does not say. */
+  readonly service: Service | undefined;
+  /** Runs that earlier terms left open, closed as `lost` by this opening. */
+  readonly lost: readonly RunRecord[];
+}
+
+export interface RunLedgerParts extends LedgerParts {
+  /** What this candidate serves when it leads; `undefined` without a schedule. */
+  readonly service: Service | undefined;
+}
+
+/**
+ * The ledger of one candidate, over its terms: who may start which tick.
+ *
+ * At most one process starts a tick, whatever clocks and leases do. A run is started only after its entry was acknowledged (or by a leader who is told to do without, as `enter` says). A tick is entered only
+ * if it is later than `through`, which it then is; `through` goes back only by taking back the last entry, whose run was not started. And every write names the version of a state whose token was the
+ * writer's own, or, when it opens, a lower one: of two terms that write, the earlier is refused, and told why when it reads again.
+ */
+export class RunLedger {
+  readonly #parts: RunLedgerParts;
+  /** The present term, or the last one. */
+  #term: LedgerWriter | undefined;
+  /** What `through` was before each open run of the present term was entered. */
+  readonly #before = new Map<string, number | undefined>();
+
+  constructor(parts: RunLedgerParts) {
+    this.#parts = parts;
+  }
+
+  /** What this candidate serves when it leads. */
+  get service(): Service {
+    const { service } = this.#parts;
+    if (service === undefined) throw new Error('invariant: a ledger without a schedule');
+    return service;
+  }
+
+  /**
+   * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term before, as `leave`; what that has not yet written is kept, unless another term has
+   * written since. `settle` says through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is called for each try; the last one counts. A ledger that
+   * cannot be read is replaced, with a warning.
+   *
+   * Tries until answered. Throws FencedError when a later term has written, RefusedError, the signal's reason when aborted: then the ledger may have been opened all the same.
+   */
+  async open(token: number, settle: (found: Found) => number | undefined, signal: AbortSignal): Promise<Found> {
+    const { register } = this.#parts;
+    this.#term?.end();
+    const tries = new Tries(this.#parts);
+    let found: Found | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const read = await register.read(signal);
+        const base = this.#base(read, token);
+        // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
+        if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
+        const next = limited(opened(base, token, settle(found), this.#parts.service));
+        const options = { timeout: REQUEST_TIMEOUT_MS, signal };
+        const after = await register.write(encodeLedger(next), read.version, options);
+        this.#term = new LedgerWriter(this.#parts, { token, ledger: next, version: after, birth: read.birth });
+        this.#before.clear();
+        return found;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof BallotError) || error instanceof FencedError || error instanceof RefusedError)
+          throw error;
+        await tries.failed(error, signal);
+      }
+    }
+  }
+
+  /** The ledger that the opening goes out from. */
+  #base({ data, mzxid, birth }: RegisterState, token: number): Ledger {
+    const { logger } = this.#parts;
+    const parsed = parseLedger(data);
+    const former = this.#term?.state === 'fenced' ? undefined : this.#term;
+    if (parsed.kind === 'ledger') {
+      const { fencingToken } = parsed.ledger;
+      if (former !== undefined && former.wrote(fencingToken, birth)) return former.ledger;
+      if (fencingToken > token) {
+        // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that has lost its data since.
+        if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);
+        logger.warn('the ledger of runs is from before the ensemble lost its data; it is taken over', {
+          token,
+          found: fencingToken,
+        });
+      }
+    } else if (parsed.kind === 'unreadable') {
+      const { why, excerpt } = parsed;
+      logger.warn('the ledger of runs cannot be read, and is replaced', { why, excerpt });
+    }
+    if (former?.isDirty === true)
+      logger.debug('what the term before had not yet written of the ledger of runs is dropped', {
+        token: former.token,
+      });
+    return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
+  }
+
+  /** When a write was last acknowledged, in monotonic ms; -Infinity before the first opening. */
+  get acknowledgedAt(): number {
+    return this.#term?.acknowledgedAt ?? -Infinity;
+  }
+
+  /** Up to where ticks are settled, as far as the present term, or the last one, knows. `undefined` before that. */
+  get through(): number | undefined {
+    return this.#term?.ledger.through;
+  }
+
+  /**
+   * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
+   * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.
+   */
+  async enter(record: TickRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
+    const term = this.#term;
+    if (term === undefined || term.state !== 'open') return 'fenced';
+    const { runId, tick } = record;
+    const { through } = term.ledger;
+    if (through !== undefined && tick <= through) return 'taken';
+    this.#before.set(runId, through);
+    term.change((present) => entered(present, record));
+    const answer = await term.written(timeout);
+    if (answer === 'fenced') this.withdraw(runId);
+    if (answer !== 'written') return answer;
+    // Withdrawn meanwhile: it was written, and so was that.
+    return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
+  }
+
+  /** The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so that the tick can be made up. Never call it for a run that may have been started. */
+  withdraw(runId: string): void {
+    if (!this.#before.has(runId)) return;
+    const before = this.#before.get(runId);
+    this.#before.delete(runId);
+    this.#term?.change((present) => withdrawn(present, runId, before));
+  }
+
+  /** Notes a run of no tick. Nobody has to wait for it. */
+  note(record: RunRecord): void {
+    this.#term?.change((present) => noted(present, record));
+  }
+
+  /** Resolves when all changes are written, when they are not this term's to write any more, or after `timeout` ms. */
+  async written(timeout: number): Promise<void> {
+    await this.#term?.written(timeout);
+  }
+
+  /** Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are passed over. */
+  close(runId: string, ending: RunEnding): void {
+    this.#before.delete(runId);
+    this.#term?.change((present) => closed(present, runId, ending));
+  }
+
+  /** Ticks up to here were passed over on purpose: nobody makes them up. */
+  skip(through: number): void {
+    this.#term?.change((present) => skipped(present, through));
+  }
+
+  /**
+   * Marks the ledger as handed over, and ticks up to `through` as settled. Waits until all changes are written,
+   * `timeout` ms at most. Nothing of this term is sent after that. To be called when no run lives and none will be
+   * entered, while the lease is still held. Resolves to whether it is written, or is no longer this term's to write. With
+   * `orStay` the term goes on if it is not.
+   */
+  async handOver(through: number, timeout: number, orStay = false): Promise<boolean> {
+    const term = this.#term;
+    if (term === undefined || term.state !== 'open') return true;
+    term.change((present) => handedOver(present, this.#parts.clock.wall(), through));
+    const answer = await term.written(timeout);
+    const stays = orStay && answer === 'unanswered';
+    if (stays) term.change(resumed);
+    else term.end();
+    if (answer === 'unanswered' && !stays) this.#sayUnrecorded(term.unrecorded);
+    return answer !== 'unanswered';
+  }
+
+  #sayUnrecorded(runs: readonly string[]): void {
+    const { logger } = this.#parts;
+    const [runId] = runs;
+    if (runId === undefined)
+      return logger.warn(
+        'ZooKeeper unreachable: the handover is not recorded, the next leader goes on as after a crash',
+      );
+    const what = runs.length === 1 ? 'run' : 'runs';
+    logger.warn(
+      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, unless ZooKeeper took it and its answer was lost`,
+      {
+        runId: runs.length === 1 ? runId : undefined,
+      },
+    );
+  }
+
+  /**
+   * The term is over without an order: nothing more is entered. What becomes known of its runs is still written for a
+   * while, unless a later term writes; after that it is kept for `open`.
+   */
+  leave(): void {
+    this.#term?.leave(LEAVE_WITHIN_MS);
+  }
+}
+
+function foundIn(base: Ledger, token: number): Found {
+  const { through, handedOver: at } = base;
+  return { through, handedOver: at, service: serviceOf(base), lost: lostRuns(base, token) };
+}

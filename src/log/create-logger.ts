@@ -1,0 +1,156 @@
+import { isatty } from 'node:tty';
+import { type Logger as Pino, pino } from 'pino';
+import type { OutputBlock, OutputSink } from '../command/output.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { LogFormat, LogLevel } from '../config/config.ts';
+import { callerOf } from './caller.ts';
+import { type Formatter, type Framer, formatter, frameLines, streamLevels } from './format.ts';
+import type { Fields, RootLogger } from './logger.ts';
+import { openTransport } from './transport.ts';
+import { LogWriter } from './writer.ts';
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly hostname: string;
+  readonly candidateId: string | undefined;
+  /** Descriptor to write to: 1 for what supervises, 2 for what reports on stdout. */
+  readonly fd: number;
+  /** Adds the place in the source to each line of ballot's own. */
+  readonly debug?: boolean;
+  /** In `human`, each line of output names its run. The other formats always do. */
+  readonly runIds?: boolean;
+  /** `NO_COLOR` and `TERM` are looked at. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly clock?: Clock;
+}
+
+/** Fields with these names would spoil the line: they get an underscore. */
+const TAKEN: ReadonlySet<string> = new Set(['time', 'level', 'msg', 'hostname', 'candidateId', 'source']);
+
+/** A colour terminal, and nobody said no (no-color.org). */
+function wantsColours(fd: number, env: NodeJS.ProcessEnv): boolean {
+  return isatty(fd) && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+}
+
+class RootLog implements RootLogger {
+  readonly #pino: Pino;
+  readonly #formatter: Formatter;
+  readonly #writer: LogWriter;
+  readonly #clock: Clock;
+  readonly #debug: boolean;
+  readonly #fd: number;
+  /** Opened when there is something to complain about, and then kept: each opening costs a descriptor. */
+  #complaints: LogWriter | undefined;
+  #dropped = 0;
+  #lostBytes = 0;
+  #time = { at: Number.NaN, text: '' };
+
+  constructor(options: LoggerOptions) {
+    const { hostname, candidateId, fd } = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#debug = options.debug ?? false;
+    this.#fd = fd;
+    const people = { colours: wantsColours(fd, options.env ?? {}), runIds: options.runIds ?? false };
+    this.#formatter = formatter(options.format, { hostname, candidateId }, people);
+    this.#writer = new LogWriter(openTransport(fd, this.#clock), {
+      closed: (error) =>
+        this.#complain(
+          `the reader of the log is gone (${error.code ?? error.message}); the command goes on, its log is dropped`,
+        ),
+      lost: (error, bytes) => this.#lose(error, bytes),
+      idle: () => this.#makeUp(),
+    });
+    this.#pino = pino(
+      {
+        level: options.level,
+        base: { hostname, candidateId },
+        timestamp: () => `,"time":"${this.#now()}"`,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      { write: (json) => this.#writeOwn(json) },
+    );
+  }
+
+  trace(message: string, fields?: Fields): void {
+    this.#log('trace', message, fields, this.trace);
+  }
+  debug(message: string, fields?: Fields): void {
+    this.#log('debug', message, fields, this.debug);
+  }
+  info(message: string, fields?: Fields): void {
+    this.#log('info', message, fields, this.info);
+  }
+  warn(message: string, fields?: Fields): void {
+    this.#log('warn', message, fields, this.warn);
+  }
+  error(message: string, fields?: Fields): void {
+    this.#log('error', message, fields, this.error);
+  }
+  fatal(message: string, fields?: Fields): void {
+    this.#log('fatal', message, fields, this.fatal);
+  }
+
+  outputOf(runId: string): OutputSink {
+    const frame = this.#formatter.framer(runId);
+    return { output: (block) => this.#output(block, frame) };
+  }
+
+  /** Lines of the command take no detour over records: one time stamp and one write a block. */
+  #output({ stream, lines, partial }: OutputBlock, frame: Framer): Promise<void> | undefined {
+    if (!this.#pino.isLevelEnabled(streamLevels[stream])) return undefined;
+    const block = this.#formatter.escape(lines.toString('latin1'));
+    return this.#writer.writeOutput(Buffer.from(frameLines(block, frame(stream, this.#now(), partial)), 'latin1'));
+  }
+
+  flush(timeout: number): Promise<boolean> {
+    return this.#writer.flush(timeout, this.#clock);
+  }
+
+  #log(level: LogLevel, message: string, fields: Fields | undefined, method: (message: string) => void): void {
+    if (!this.#pino.isLevelEnabled(level)) return;
+    const record: Record<string, unknown> = { name: 'ballot' };
+    for (const [key, value] of Object.entries(fields ?? {})) record[TAKEN.has(key) ? `${key}_` : key] = value;
+    if (this.#debug) record['source'] = callerOf(method);
+    this.#pino[level](record, message);
+  }
+
+  #writeOwn(json: string): void {
+    if (!this.#writer.writeOwn(this.#formatter.own(json))) this.#dropped += 1;
+  }
+
+  /** Says what could not be said before. */
+  #makeUp(): void {
+    const [lines, bytes] = [this.#dropped, this.#lostBytes];
+    this.#dropped = 0;
+    this.#lostBytes = 0;
+    if (lines > 0) this.warn('lines of this log were dropped: nobody read it in time', { lines });
+    if (bytes > 0) this.warn('a part of this log was lost: it could not be written', { bytes });
+  }
+
+  #lose(error: NodeJS.ErrnoException, bytes: number): void {
+    if (this.#lostBytes === 0)
+      this.#complain(`the log cannot be written (${error.code ?? error.message}); the command goes on`);
+    this.#lostBytes += bytes;
+  }
+
+  /** Says on stderr, once and as well as it can, what the log itself cannot say. */
+  #complain(message: string): void {
+    if (this.#fd === 2) return;
+    const silent = { closed: (): void => {}, lost: (): void => {}, idle: (): void => {} };
+    this.#complaints ??= new LogWriter(openTransport(2, this.#clock), silent);
+    this.#complaints.writeOwn(`ballot: ${message}\n`);
+  }
+
+  /** RFC 3339 in UTC, to the millisecond. */
+  #now(): string {
+    const at = Math.floor(this.#clock.wall());
+    if (at !== this.#time.at) this.#time = { at, text: new Date(at).toISOString() };
+    return this.#time.text;
+  }
+}
+
+/** Opens the log of this process. To be called once for each descriptor. */
+export function createLogger(options: LoggerOptions): RootLogger {
+  return new RootLog(options);
+}

@@ -1,0 +1,304 @@
+import { sleep, sleepUntil } from '../../clock.ts';
+import { formatDuration } from '../../duration.ts';
+import { describe, UnavailableError } from '../../errors.ts';
+import { NoNodeError } from '../../election/errors.ts';
+import type { Register } from '../../election/register.ts';
+import type { Session, ZNode } from '../session/port.ts';
+import { Campaign } from './campaign.ts';
+import type { ElectionOptions } from './options.ts';
+import type { CampaignOptions, CommandRun, Election, Term } from '../../election/election.ts';
+import { Incarnation } from './wipe-guard.ts';
+import { Outage, type OutageFacts } from './outage.ts';
+import { timings } from '../../election/timing.ts';
+import { parseLease } from './record.ts';
+import { ElectionRegister } from './register.ts';
+import { Sightings } from './others.ts';
+import { Standing } from './proposal.ts';
+import { LeaseTerm, type TermHost } from './term.ts';
+import { Testament } from './will.ts';
+
+/** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
+const REOPEN_PAUSE_MS = 100;
+
+/** A refusal does not pass as soon as an outage may: the pause doubles up to this, ms. */
+const LONGEST_REOPEN_PAUSE_MS = 5_000;
+
+/** Of the time that an end may take, this share is kept for closing the session. */
+const SHARE_TO_CLOSE = 0.25;
+
+const NO_PLACE = 'this candidate has no place in the queue yet';
+
+/** A candidate's part in an election on ZooKeeper. Nothing is opened before the first campaign. */
+export function createElection(options: ElectionOptions): Election {
+  return new ZooKeeperElection(options);
+}
+
+class ZooKeeperElection implements Election, TermHost {
+  readonly #options: ElectionOptions;
+  readonly testament: Testament;
+  readonly #incarnation = new Incarnation();
+  readonly #sightings: Sightings;
+  readonly #outage: Outage;
+  /** Why there was no new session, when one was last asked for. */
+  #refusal: string | undefined;
+  #standing: Standing | undefined;
+  /** The place with whose session the base znode was last looked at. */
+  #known: Standing | undefined;
+  #term: LeaseTerm | undefined;
+  #campaigning: Promise<void> = Promise.resolve();
+  #campaign: Campaign | undefined;
+  /** Why the latest campaign failed. */
+  #failure: string | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+    this.testament = new Testament(options.sessions, options.clock, options.stop);
+    this.#sightings = new Sightings(options);
+    this.#outage = new Outage(options.clock, options.logger, () => this.#outageFacts());
+  }
+
+  setRuns(runs: readonly CommandRun[]): void {
+    this.testament.setRuns(runs);
+  }
+
+  register(name: string): Register {
+    const living = (): Standing | undefined => (this.#standing?.session.ended.aborted ? undefined : this.#standing);
+    return new ElectionRegister(this.#options, name, living);
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get standing(): Standing {
+    if (this.#standing === undefined) throw new Error('invariant: no session');
+    return this.#standing;
+  }
+
+  campaign(options: CampaignOptions): Promise<Term> {
+    const campaign = this.#run(options);
+    this.#failure = undefined;
+    this.#campaigning = campaign.then(noop, (error: unknown) => {
+      this.#failure = describe(error);
+    });
+    return campaign;
+  }
+
+  get outlook(): string {
+    if (this.#failure !== undefined) return this.#failure;
+    const contact = this.#standing?.session.contact;
+    if (contact === undefined) return 'ZooKeeper has not granted a session yet';
+    return contact.up ? (this.#campaign?.outlook ?? NO_PLACE) : `no contact with ZooKeeper: ${contact.why}`;
+  }
+
+  async #run({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
+    for (;;) {
+      signal.throwIfAborted();
+      const standing = await this.#open(signal, patience.opening);
+      const guard = guardContact(this.#options, standing.session, signal, patience.standing);
+      try {
+        const term = await this.#stand(standing, guard.signal, onPlace);
+        if (term !== undefined) return await elected(term, signal);
+        await standing.session.close(patience.opening);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!standing.session.ended.aborted) throw error;
+        this.#options.logger.info('the session ended while standing; standing again with a new one', {
+          why: describe(error),
+        });
+      } finally {
+        guard.release();
+      }
+      await sleep(this.#options.clock, REOPEN_PAUSE_MS, signal);
+    }
+  }
+
+  /** One pass with one session: `undefined` when the proposal was lost on the way. */
+  async #stand(standing: Standing, signal: AbortSignal, onPlace?: () => void): Promise<Term | undefined> {
+    if (this.#term !== undefined) {
+      await this.#term.over();
+      // The place of a term that is over is not a place in the queue: stand at its end.
+      await standing.abandon(signal);
+      this.#term = undefined;
+    }
+    const steps = [
+      ...(this.#known === standing ? [] : [this.#know(standing, signal)]),
+      ...(standing.proposal === undefined ? [standing.propose(signal)] : []),
+    ];
+    await Promise.all(steps);
+    if (this.#known !== standing) await this.#know(standing, signal);
+    onPlace?.();
+    this.#campaign = new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal);
+    const victory = await this.#campaign.win();
+    if (victory === undefined) return undefined;
+    this.#sightings.see({ kind: 'vacant' });
+    this.#term = new LeaseTerm(this.#options, this, victory);
+    return this.#term;
+  }
+
+  /** Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease. */
+  async #know(standing: Standing, signal: AbortSignal): Promise<void> {
+    const { clock, leaseDuration, stop } = this.#options;
+    const base = await this.#readBase(standing, signal);
+    const stat = base?.stat;
+    if (base !== undefined) this.#sightings.see(parseLease(base.data));
+    const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
+    this.#incarnation.see(stat, rules.leaseDuration, clock.now());
+    // Whoever came before the base znode was made looks again once it has a proposal under it.
+    if (stat !== undefined) this.#known = standing;
+  }
+
+  async #readBase(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
+    try {
+      return await standing.ask(signal, (o) => standing.session.get(this.#options.basePath, o));
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The session of before if it still lives, else a new one. */
+  async #open(signal: AbortSignal, timeout: number): Promise<Standing> {
+    if (this.#standing !== undefined && !this.#standing.session.ended.aborted) return this.#standing;
+    const session = await this.#newSession(signal, timeout);
+    this.#standing = new Standing(session, this.#options, this.#standing === undefined);
+    this.#term = undefined;
+    this.#reportTimings(session.timeout);
+    return this.#standing;
+  }
+
+  /** A new session, whose contact is followed from now on. */
+  async #newSession(signal: AbortSignal, timeout: number): Promise<Session> {
+    const { sessions, clock } = this.#options;
+    const begin = clock.now();
+    try {
+      const session = await sessions.open({ timeout, signal });
+      this.#refusal = undefined;
+      session.onContact(() => this.#contactChanged(session));
+      this.#contactChanged(session);
+      return session;
+    } catch (error) {
+      if (error instanceof UnavailableError) {
+        this.#refusal = describe(error);
+        this.#outage.begin(begin);
+      }
+      throw error;
+    }
+  }
+
+  #contactChanged({ contact }: Session): void {
+    if (contact.up) this.#outage.end();
+    else this.#outage.begin(contact.since);
+  }
+
+  #outageFacts(): OutageFacts {
+    const { candidate, stop } = this.#options;
+    const contact = this.#standing?.session.contact;
+    const lost = contact?.up === false ? contact.why : 'it has not answered yet';
+    const { runs, holdsLease: leads } = this.testament;
+    return {
+      why: this.#refusal ?? lost,
+      runs,
+      leads,
+      candidateId: candidate.candidateId,
+      lastLease: this.#sightings.last,
+      onLeaseLoss: stop.onLeaseLoss,
+    };
+  }
+
+  /** The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked against. */
+  #reportTimings(granted: number): void {
+    const { leaseDuration, stop, logger } = this.#options;
+    const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
+    if (leaseDuration === undefined || effective === leaseDuration) return;
+    logger.warn(
+      'lease-duration is shorter than the session timeout that the ensemble granted; the lease lasts as long as the session',
+      {
+        leaseDuration: formatDuration(leaseDuration),
+        granted: formatDuration(granted),
+      },
+    );
+  }
+
+  async reopen(signal: AbortSignal): Promise<void> {
+    for (let pause = REOPEN_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_REOPEN_PAUSE_MS)) {
+      try {
+        const session = await this.#newSession(signal, this.#options.sessionTimeout);
+        this.#standing = new Standing(session, this.#options, false);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#options.logger.debug('no new session yet', { error: describe(error) });
+        if (error instanceof UnavailableError) pause = REOPEN_PAUSE_MS;
+        await sleep(this.#options.clock, pause, signal);
+      }
+    }
+  }
+
+  withdraw(timeout: number): Promise<void> {
+    return this.close(timeout);
+  }
+
+  async close(timeout: number): Promise<void> {
+    this.#closing.abort(new Error('the candidate leaves the election'));
+    this.#outage.close();
+    const endAt = this.#options.clock.now() + timeout;
+    // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
+    const settled = Promise.all([this.#campaigning, this.#term?.settle()]);
+    await this.#by(endAt - timeout * SHARE_TO_CLOSE, settled);
+    // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it already, with more patience.
+    await this.#by(endAt, this.#standing?.session.close(Math.max(0, endAt - this.#options.clock.now())));
+  }
+
+  /** Resolves with the promise, at `at` at the latest. */
+  async #by(at: number, promise: Promise<unknown> | undefined): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([promise, sleepUntil(this.#options.clock, at, over.signal).catch(noop)]);
+    over.abort();
+  }
+}
+
+function noop(): void {}
+
+/** A term won while the campaign was being aborted is given back at once. */
+async function elected(term: Term, signal: AbortSignal): Promise<Term> {
+  if (!signal.aborted) return term;
+  await term.resign();
+  throw signal.reason;
+}
+
+/**
+ * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no contact for `patience` ms.
+ */
+function guardContact(
+  options: ElectionOptions,
+  session: Session,
+  signal: AbortSignal,
+  patience: number,
+): { signal: AbortSignal; release(): void } {
+  const { clock } = options;
+  const impatient = new AbortController();
+  const begin = clock.now();
+  let cancel: (() => void) | undefined;
+  const watch = (): void => {
+    cancel?.();
+    cancel = undefined;
+    const { contact } = session;
+    if (contact.up || patience === Infinity) return;
+    // Each campaign has its patience, also one that begins without contact.
+    cancel = clock.at(Math.max(contact.since, begin) + patience, () => {
+      const silence = formatDuration(Math.round(clock.now() - contact.since));
+      impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${silence}: ${contact.why}`));
+    });
+  };
+  const stopListening = session.onContact(watch);
+  watch();
+  return {
+    signal: AbortSignal.any([signal, session.ended, impatient.signal]),
+    release() {
+      stopListening();
+      cancel?.();
+    },
+  };
+}

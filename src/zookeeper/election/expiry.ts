@@ -1,0 +1,98 @@
+import type { Stat } from '../../keeper/protocol.ts';
+import { isUnanswered, suspectIfSilent, type ElectionOptions } from './options.ts';
+import { ageByServer, nextProbe, observe, type Observation } from '../../election/timing.ts';
+import type { Lease } from './record.ts';
+import type { Standing } from './proposal.ts';
+import { firstOf } from './firing.ts';
+
+/**
+ * Finds out that a lease held by somebody else has run out: unchanged for its own duration, either by this host's monotonic clock in unbroken contact, or by
+ * the ensemble's clock alone. Never by a local wall clock, nor by a time that a peer wrote.
+ */
+export class ExpiryWatch {
+  readonly #options: ElectionOptions;
+  readonly #standing: Standing;
+  /** What a lease that does not say how long it lasts is waited for, ms. */
+  readonly #fallbackDuration: number;
+  readonly #signal: AbortSignal;
+  #observation: Observation | undefined;
+
+  constructor(options: ElectionOptions, standing: Standing, fallbackDuration: number, signal: AbortSignal) {
+    this.#options = options;
+    this.#standing = standing;
+    this.#fallbackDuration = fallbackDuration;
+    this.#signal = signal;
+  }
+
+  /** Contact was broken: the observation starts anew. */
+  forget(): void {
+    this.#observation = undefined;
+  }
+
+  /**
+   * Waits until the lease, as it was just read, has expired, or until one of `changed` settles (its index), or until it has to be read again (`'reread'`).
+   * `byServer`: nobody stands before, so the ensemble's clock may prove it too.
+   */
+  async wait(
+    lease: Lease,
+    stat: Stat,
+    changed: readonly AbortSignal[],
+    byServer: boolean,
+  ): Promise<'expired' | 'reread' | number> {
+    const { clock } = this.#options;
+    const duration = (lease.kind === 'held' ? lease.duration : undefined) ?? this.#fallbackDuration;
+    const observation = observe(this.#observation, stat.mzxid, clock.now());
+    this.#observation = observation;
+    const expiresAt = observation.since + duration;
+    let serverExpiry = byServer ? await this.#serverExpiry(stat, duration) : Infinity;
+    for (;;) {
+      // A break in contact takes the observation away; the watch has fired as interrupted too. Without a proposal there is
+      // no place in the queue, so nothing to claim with.
+      if (this.#observation !== observation || this.#standing.proposal === undefined) return 'reread';
+      const now = clock.now();
+      if (now >= expiresAt) return 'expired';
+      if (now >= serverExpiry) {
+        serverExpiry = await this.#serverExpiry(stat, duration);
+        if (clock.now() >= serverExpiry) return 'expired';
+        continue;
+      }
+      const probeAt = nextProbe(observation.since, duration, now) ?? Infinity;
+      const wake = await firstOf(clock, changed, this.#signal, Math.min(expiresAt, probeAt, serverExpiry));
+      if (wake !== 'time') return wake;
+      if (clock.now() >= probeAt && !(await this.#proveContact(duration))) return 'reread';
+    }
+  }
+
+  /**
+   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: found out by a write to the own proposal. In a mixed
+   * fleet that write would drive Go's candidates out of the queue, so this proof is done without. Infinity: it cannot be told.
+   * After an outage the holder gets its full time to renew, whatever the ensemble's clock says: that has gone on, while nobody could.
+   */
+  async #serverExpiry(lease: Stat, duration: number): Promise<number> {
+    if (this.#options.mixedFleet) return Infinity;
+    const written = await this.#standing.ask(this.#signal, (o) => this.#standing.refresh(o));
+    const age = written === undefined ? undefined : ageByServer(lease, written);
+    if (age === undefined) return Infinity;
+    return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#standing.calmSince + duration);
+  }
+
+  /** A round trip through the ensemble in good time; without it the lease's silence proves nothing. */
+  async #proveContact(duration: number): Promise<boolean> {
+    const { clock, mixedFleet, basePath } = this.#options;
+    const { session } = this.#standing;
+    const sentAt = clock.now();
+    // Less than the time to the next probe, so that probes never overlap.
+    const timeout = duration / 5;
+    const options = { timeout, signal: this.#signal };
+    try {
+      const seen = await (mixedFleet ? session.exists(basePath, options) : this.#standing.refresh(options));
+      if (seen !== undefined && clock.now() - sentAt < timeout) return true;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!isUnanswered(error)) throw error;
+      suspectIfSilent(clock, session, error, sentAt, timeout);
+    }
+    this.forget();
+    return false;
+  }
+}

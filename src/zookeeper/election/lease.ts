@@ -1,0 +1,103 @@
+import { NoNodeError } from '../../election/errors.ts';
+import type { Stat } from '../../keeper/protocol.ts';
+import type { Claim } from './claim.ts';
+import { isUnanswered } from './options.ts';
+import type { LossCause } from '../../election/election.ts';
+import { encodeLease, parseLease, sameClaim, type LeaseRecord } from './record.ts';
+import type { Standing } from './proposal.ts';
+
+/** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
+const NAME_WITHIN_MS = 100;
+
+/** The lease's znode as its holder writes it: always under the version last written, so that whoever else has written is found out. */
+export class HeldLease {
+  readonly #path: string;
+  readonly #place: () => Standing;
+  /** The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a write in doubt. */
+  #claims: readonly [present: LeaseRecord, former: LeaseRecord];
+  #version: number;
+  readonly #czxid: number;
+  #doubtful = false;
+
+  constructor(path: string, place: () => Standing, claim: Claim) {
+    this.#path = path;
+    this.#place = place;
+    this.#claims = [claim.record, claim.record];
+    this.#version = claim.version;
+    this.#czxid = claim.czxid;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** A write has an unknown outcome since the last acknowledged one: the znode may have moved on by our own hand. */
+  get doubtful(): boolean {
+    return this.#doubtful;
+  }
+
+  /** Writes the record of this term, with the present proposal and `facts`. Throws what the request throws. */
+  renew(facts: Partial<LeaseRecord>, timeout: number): Promise<Stat> {
+    return this.#set(encodeLease({ ...this.#present(), ...facts }), timeout);
+  }
+
+  /** Makes the lease vacant. Throws what the request throws. */
+  clear(timeout: number): Promise<Stat> {
+    return this.#set(Buffer.alloc(0), timeout);
+  }
+
+  async #set(data: Buffer, timeout: number): Promise<Stat> {
+    try {
+      const stat = await this.#place().session.set(this.#path, data, this.#version, { timeout });
+      // Deleted and made anew by hand, and at the same version again: it is not the lease that was claimed.
+      if (stat.czxid !== this.#czxid) throw new NoNodeError(this.#path);
+      this.#version = stat.version;
+      this.#doubtful = false;
+      return stat;
+    } catch (error) {
+      this.#doubtful ||= isUnanswered(error);
+      throw error;
+    }
+  }
+
+  #present(): LeaseRecord {
+    const [present] = this.#claims;
+    const place = this.#place();
+    if (place.proposal === undefined || place.record.proposalNode === present.proposalNode) return present;
+    const moved = { ...present, ...place.record };
+    this.#claims = [moved, present];
+    return moved;
+  }
+
+  /**
+   * After a refusal in doubt, or an ended session: reads whether the lease still carries our claim, and if so adopts its version. Otherwise says how it was
+   * lost. Throws what the request throws.
+   */
+  async verify(timeout: number): Promise<'ours' | LossCause> {
+    const node = await this.#place().session.get(this.#path, { timeout });
+    if (node.stat.czxid !== this.#czxid) return { kind: 'wiped' };
+    const lease = parseLease(node.data);
+    if (lease.kind !== 'held' || !this.#claims.some((claim) => sameClaim(lease.record, claim)))
+      return lossOf(node.data);
+    this.#version = node.stat.version;
+    return 'ours';
+  }
+
+  /** Who holds the lease now that a write without doubt was refused. */
+  async whoClaimed(): Promise<LossCause> {
+    try {
+      const node = await this.#place().session.get(this.#path, { timeout: NAME_WITHIN_MS });
+      return lossOf(node.data);
+    } catch (error) {
+      if (error instanceof NoNodeError) return { kind: 'wiped' };
+      return { kind: 'claimed', by: 'somebody whose record could not be read in time' };
+    }
+  }
+}
+
+function lossOf(data: Buffer): LossCause {
+  const lease = parseLease(data);
+  if (lease.kind === 'held') return { kind: 'claimed', by: lease.record.candidateId };
+  if (lease.kind === 'vacant') return { kind: 'released', by: 'somebody else' };
+  return { kind: 'claimed', by: `an unreadable record (${lease.why})` };
+}

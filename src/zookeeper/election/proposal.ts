@@ -1,0 +1,218 @@
+import { sleep } from '../../clock.ts';
+import { NodeExistsError } from '../session/errors.ts';
+import { NoNodeError } from '../../election/errors.ts';
+import type { RequestOptions } from '../../election/register.ts';
+import type { Session } from '../session/port.ts';
+import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
+import { timings } from '../../election/timing.ts';
+import { sortProposals } from './queue.ts';
+import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
+import { formatDuration } from '../../duration.ts';
+
+/** What a leader adds to its own proposal. */
+export interface Beat {
+  readonly lastSeenTime: string;
+  readonly leaseDuration: string;
+}
+
+/**
+ * One candidate's place in the queue: its session and its proposal, with the operations on them. A session that ends takes the
+ * place with it.
+ */
+export class Standing {
+  readonly session: Session;
+  readonly #options: ElectionOptions;
+  #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
+  /** Creations of unknown outcome: there may be as many proposals that nobody here knows the names of. */
+  #doubtful = 0;
+
+  /**
+   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that loses contact: whoever has just arrived has lived through no outage.
+   */
+  #calmSince: number;
+
+  /** `isFirst`: this candidate has had no session before. */
+  constructor(session: Session, options: ElectionOptions, isFirst: boolean) {
+    this.session = session;
+    this.#options = options;
+    this.#calmSince = isFirst ? -Infinity : options.clock.now();
+    session.onContact(({ up }) => {
+      if (up) this.#calmSince = options.clock.now();
+    });
+  }
+
+  get calmSince(): number {
+    return this.#calmSince;
+  }
+
+  /** Name of the proposal, without its folder; `undefined` while there is none. */
+  get proposal(): string | undefined {
+    return this.#proposal?.name;
+  }
+
+  /** Time and place of the proposal, for the lease. Throws when there is none. */
+  get record(): ProposalRecord & { readonly proposalNode: string } {
+    if (this.#proposal === undefined) throw new Error('invariant: no proposal');
+    return { ...this.#proposal.record, proposalNode: this.#path(this.#proposal.name) };
+  }
+
+  /** Reads until answered. See `untilAnswered`. */
+  ask<T>(signal: AbortSignal, request: (options: RequestOptions) => Promise<T>): Promise<T> {
+    return untilAnswered(this.#options.clock, this.session, signal, request);
+  }
+
+  /** Makes the base path with its parents; what exists stays as it is. Throws RefusedError. */
+  async ensureBasePath(signal: AbortSignal): Promise<void> {
+    const { basePath } = this.#options;
+    if ((await this.ask(signal, (o) => this.session.exists(basePath, o))) !== undefined) return;
+    let path = '';
+    for (const component of basePath.split('/').slice(1)) {
+      path += `/${component}`;
+      await this.#ensure(path, signal);
+    }
+  }
+
+  async #ensure(path: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.ask(signal, (o) => this.session.create(path, Buffer.alloc(0), 'persistent', o));
+    } catch (error) {
+      if (!(error instanceof NodeExistsError)) throw error;
+    }
+  }
+
+  /**
+   * Takes a place at the end of the queue. When the reply to a creation is lost, nobody knows whether the proposal exists: it is looked
+   * for by its owner, and whatever this session has in the queue beyond one proposal is deleted, so that no ghost blocks it.
+   */
+  async propose(signal: AbortSignal): Promise<void> {
+    const { candidate, clock, sessionTimeout, leaseDuration, stop, mixedFleet } = this.#options;
+    const granted = this.session.timeout || sessionTimeout;
+    const rules = timings(granted, leaseDuration, stop.onLeaseLoss);
+    const record: ProposalRecord = {
+      ...candidate,
+      proposalTime: formatGoTime(clock.wall()),
+      sessionTimeout: formatDuration(granted),
+      leaseDuration: formatDuration(rules.leaseDuration),
+      onLeaseLoss: stop.onLeaseLoss,
+      ...(mixedFleet && { mixedFleet }),
+    };
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#doubtful > 0 && (await this.#adopt(record, signal))) return;
+      if (await this.#create(record, signal)) return;
+    }
+  }
+
+  /** One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the session lives on. */
+  async #create(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
+    const { clock, basePath } = this.#options;
+    const timeout = this.session.timeout / 3;
+    const sentAt = clock.now();
+    const doubtful = this.#doubtful;
+    this.#doubtful++;
+    try {
+      const data = encodeProposal(record);
+      const path = await this.session.create(`${basePath}/proposal-`, data, 'ephemeral-sequential', {
+        timeout,
+        signal,
+      });
+      this.#proposal = { name: path.slice(basePath.length + 1), record };
+      this.#doubtful = doubtful;
+      if (doubtful > 0) await this.#deleteOthers(signal);
+      this.#doubtful = 0;
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isUnanswered(error)) this.#doubtful = doubtful;
+      if (error instanceof NoNodeError) await this.ensureBasePath(signal);
+      else if (!isUnanswered(error)) throw error;
+      suspectIfSilent(clock, this.session, error, sentAt, timeout);
+      await sleep(clock, RETRY_PAUSE_MS, signal);
+      return false;
+    }
+  }
+
+  /** Makes the oldest proposal of this session its place, if there is one, and deletes the others. */
+  async #adopt(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
+    const [name, ...others] = await this.#owned(signal);
+    for (const other of others) await this.#delete(other, signal);
+    if (name === undefined) return false;
+    this.#proposal = { name, record };
+    this.#doubtful = 0;
+    return true;
+  }
+
+  /**
+   * Proposals that belong to this session, in queue order. One is asked for at a time, the newest first, until there can
+   * be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
+   */
+  async #owned(signal: AbortSignal): Promise<string[]> {
+    let children: string[];
+    try {
+      children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    } catch (error) {
+      // No base path, nothing under it: the creation that is in doubt was the first of all.
+      if (error instanceof NoNodeError) return [];
+      throw error;
+    }
+    const most = this.#doubtful + (this.#proposal === undefined ? 0 : 1);
+    const owned: string[] = [];
+    for (const name of sortProposals(children).toReversed()) {
+      if (owned.length >= most) break;
+      const stat = await this.ask(signal, (o) => this.session.exists(this.#path(name), o));
+      if (stat?.ephemeralOwner === this.session.id) owned.unshift(name);
+    }
+    return owned;
+  }
+
+  async #deleteOthers(signal: AbortSignal): Promise<void> {
+    for (const name of await this.#owned(signal)) if (name !== this.proposal) await this.#delete(name, signal);
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o));
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+  }
+
+  /** Gives the place up, if there is one, and whatever else this session may have in the queue. */
+  async abandon(signal: AbortSignal): Promise<void> {
+    if (this.#doubtful > 0) for (const name of await this.#owned(signal)) await this.#delete(name, signal);
+    if (this.#proposal === undefined) return;
+    await this.#delete(this.#proposal.name, signal);
+    this.#proposal = undefined;
+  }
+
+  /** Sends the deletion of the proposal, after whatever was sent before. Resolves when answered. */
+  async deleteProposal(options: RequestOptions): Promise<void> {
+    if (this.#proposal === undefined) return;
+    const { name } = this.#proposal;
+    try {
+      await this.session.delete(this.#path(name), -1, options);
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+    if (this.#proposal?.name === name) this.#proposal = undefined;
+  }
+
+  /**
+   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the write; `undefined` when the proposal is gone.
+   */
+  async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
+    if (this.#proposal === undefined) return undefined;
+    const { name, record } = this.#proposal;
+    try {
+      return await this.session.set(this.#path(name), encodeProposal({ ...record, ...beat }), -1, options);
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+      if (this.#proposal?.name === name) this.#proposal = undefined;
+      return undefined;
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.#options.basePath}/${name}`;
+  }
+}

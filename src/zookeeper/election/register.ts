@@ -1,0 +1,78 @@
+import { sleep } from '../../clock.ts';
+import { NodeExistsError } from '../session/errors.ts';
+import { NoNodeError, NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
+import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
+import type { Session, ZNode } from '../session/port.ts';
+import type { Stat } from '../../keeper/protocol.ts';
+import { RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
+import type { Standing } from './proposal.ts';
+
+/** How often a reader without a session looks for the next one, ms: as often as one is opened. */
+const SESSION_PAUSE_MS = 100;
+
+/** A znode under the base path, by whatever session the candidate has at the time. */
+export class ElectionRegister implements Register {
+  readonly #options: ElectionOptions;
+  readonly #path: string;
+  readonly #living: () => Standing | undefined;
+  /** With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all its sessions. */
+  #reader: Session | undefined;
+  /** Of the znode that was read. One made anew has the same versions again. */
+  #birth: string | undefined;
+
+  /** `living`: the candidate's present place, if its session has not ended. */
+  constructor(options: ElectionOptions, name: string, living: () => Standing | undefined) {
+    this.#options = options;
+    this.#path = `${options.basePath === '/' ? '' : options.basePath}/${name}`;
+    this.#living = living;
+  }
+
+  async read(signal: AbortSignal): Promise<RegisterState> {
+    const { clock } = this.#options;
+    for (;;) {
+      signal.throwIfAborted();
+      const standing = this.#living();
+      if (standing === undefined) {
+        await sleep(clock, SESSION_PAUSE_MS, signal);
+        continue;
+      }
+      const node = await this.#read(standing, signal);
+      if (node !== undefined) {
+        this.#reader = standing.session;
+        const { version, mzxid } = node.stat;
+        this.#birth = birthOf(node.stat);
+        return { data: node.data, version, mzxid, birth: this.#birth };
+      }
+      // Made by now. A server that lags behind may go on saying that there is none.
+      await sleep(clock, RETRY_PAUSE_MS, signal);
+    }
+  }
+
+  /** `undefined`: there was none, and it has been made. */
+  async #read(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
+    const { session } = standing;
+    try {
+      return await standing.ask(signal, (o) => session.get(this.#path, o));
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+    try {
+      await standing.ask(signal, (o) => session.create(this.#path, Buffer.alloc(0), 'persistent', o));
+    } catch (error) {
+      if (error instanceof NoNodeError) await standing.ensureBasePath(signal);
+      else if (!(error instanceof NodeExistsError)) throw error;
+    }
+    return undefined;
+  }
+
+  async write(data: Buffer, version: number, options: RequestOptions): Promise<number> {
+    const session = this.#living()?.session;
+    if (session === undefined) throw new NotSentError('set', this.#path, 'no session');
+    if (session !== this.#reader) throw new NotSentError('set', this.#path, 'it was read with another session');
+    const stat = await session.set(this.#path, data, version, options);
+    if (birthOf(stat) === this.#birth) return stat.version;
+    throw new OutcomeUnknownError('set', this.#path, 'the znode was deleted and made anew since it was read');
+  }
+}
+
+const birthOf = ({ czxid, ctime }: Stat): string => `${czxid} at ${ctime}`;

@@ -1,0 +1,42 @@
+import { sleep } from '../../clock.ts';
+import { describe, UnavailableError } from '../../errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS } from './options.ts';
+import type { LeaseTerm } from './term.ts';
+
+/**
+ * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in that order, so that the next
+ * in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the lease is somebody else's; after `within` ms, throws
+ * UnavailableError: the lease then runs out by itself.
+ */
+export async function resignLease(term: LeaseTerm, within: number): Promise<void> {
+  const { clock } = term.options;
+  const giveUpAt = clock.now() + within;
+  for (let verify = false; !term.isLost;) {
+    const sentAt = clock.now();
+    const timeout = Math.max(1, Math.min(term.timings.acknowledgeWithin, giveUpAt - sentAt));
+    try {
+      if (verify && (await term.lease.verify(timeout)) !== 'ours') return;
+      const cleared = term.lease.clear(timeout);
+      const left = term.host.standing.deleteProposal({ timeout });
+      const [lease, proposal] = await Promise.allSettled([cleared, left]);
+      // A proposal left behind is deleted before the next campaign, or goes with the session.
+      if (proposal.status === 'rejected')
+        term.options.logger.debug('the proposal was not deleted', { error: describe(proposal.reason) });
+      if (lease.status === 'rejected') throw lease.reason;
+      return;
+    } catch (error) {
+      if (error instanceof NoNodeError) return;
+      // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading says so as well.
+      if (error instanceof BadVersionError) verify = true;
+      else if (error instanceof SessionEndedError || !isUnanswered(error) || clock.now() >= giveUpAt) {
+        const lease = `the lease in ${term.options.basePath}`;
+        throw new UnavailableError(`${lease} could not be cleared, it runs out by itself: until then nobody leads`, {
+          cause: error,
+        });
+      }
+      suspectIfSilent(clock, term.host.standing.session, error, sentAt, timeout);
+      await sleep(clock, RETRY_PAUSE_MS);
+    }
+  }
+}

@@ -1,0 +1,325 @@
+import { sleep } from '../../clock.ts';
+import { formatDuration } from '../../duration.ts';
+import { describe } from '../../errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import type { Victory } from './campaign.ts';
+import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
+import type { LossCause, ResignOptions, Succession, Term, TermEvent } from '../../election/election.ts';
+import { HeldLease } from './lease.ts';
+import { timings, type Timings } from '../../election/timing.ts';
+import { formatGoTime } from './record.ts';
+import { resignLease } from './resign.ts';
+import type { Standing } from './proposal.ts';
+import type { Holding, Testament } from './will.ts';
+import { firstOf } from './firing.ts';
+
+/** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
+export interface TermHost {
+  readonly standing: Standing;
+  readonly testament: Testament;
+  /** Aborted when the candidate leaves the election. */
+  readonly closing: AbortSignal;
+  /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
+  reopen(signal: AbortSignal): Promise<void>;
+}
+
+/** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
+const FIRST_BEAT_AFTER_MS = 10;
+
+/** How long it is asked who leads after a standstill, ms: a new session may have to be opened for that. */
+const ASK_WITHIN_MS = 15_000;
+
+/** Between two of these questions, ms. */
+const ASK_EVERY_MS = 200;
+
+/** Made once: an AbortController without a reason makes an exception with a stack, which a handover would wait for. */
+const ENDED = new Error('the term is being ended');
+
+/**
+ * One uninterrupted holding of the lease: beats until the lease is lost or resigned. Every write of the lease names the version last written;
+ * `deadline` moves with acknowledged writes alone, to the instant at which the write was sent plus the lease's duration.
+ */
+export class LeaseTerm implements Term {
+  readonly fencingToken: number;
+  readonly succession: Succession;
+  readonly timings: Timings;
+  readonly options: ElectionOptions;
+  readonly host: TermHost;
+  readonly lease: HeldLease;
+  readonly #stop = new AbortController();
+  readonly #beating: Promise<void>;
+  #putOff: () => void = () => undefined;
+  #sentAt: number;
+  #confirmed = true;
+  /** When this process last did anything for the term, monotonic ms. */
+  #awakeAt: number;
+  #proposing: Promise<void> | undefined;
+  /** Aborted when the next heartbeat is not to be waited for. */
+  #hurry = new AbortController();
+  #lost: LossCause | undefined;
+  #resigned: Promise<void> | undefined;
+  #listener: ((event: TermEvent) => void) | undefined;
+
+  constructor(options: ElectionOptions, host: TermHost, { claim, succession }: Victory) {
+    this.options = options;
+    this.host = host;
+    this.timings = timings(host.standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
+    this.fencingToken = claim.fencingToken;
+    this.succession = succession;
+    this.lease = new HeldLease(options.basePath, () => host.standing, claim);
+    this.#sentAt = claim.sentAt;
+    this.#awakeAt = options.clock.now();
+    this.host.testament.prepare(this.#holding());
+    this.#watchOver(this.#patience);
+    this.#beating = this.#beat(this.#stop.signal);
+  }
+
+  get leaseDuration(): number {
+    return this.timings.leaseDuration;
+  }
+
+  get heartbeat(): number {
+    return this.timings.heartbeat;
+  }
+
+  get deadline(): number {
+    return this.#sentAt + this.timings.leaseDuration;
+  }
+
+  get safeUntil(): number {
+    return this.#lost === undefined ? this.host.testament.safeUntil : -Infinity;
+  }
+
+  /** From one acknowledgement to when the next one is late, ms. */
+  get #patience(): number {
+    return this.timings.heartbeat + this.timings.acknowledgeWithin;
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  subscribe(listener: (event: TermEvent) => void): void {
+    this.#listener = listener;
+    const cause = this.#lost;
+    if (cause !== undefined) queueMicrotask(() => listener({ kind: 'lost', cause }));
+  }
+
+  renew(): void {
+    this.#hurry.abort(ENDED);
+  }
+
+  async resign({ first, orStay = false, within = this.leaseDuration }: ResignOptions = {}): Promise<
+    'resigned' | 'stayed'
+  > {
+    const isDone = orStay ? await first?.() : undefined;
+    if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';
+    this.host.testament.resigns();
+    this.#resigned ??= this.settle()
+      .then(isDone === undefined ? first : undefined)
+      .then(() => resignLease(this, within))
+      .finally(() => this.host.testament.holdsNothing());
+    await this.#resigned;
+    return 'resigned';
+  }
+
+  /** Ends it, if nobody else has. Resolves when nothing of it is under way any more, its resignation included. */
+  async over(): Promise<void> {
+    await this.settle();
+    await this.#resigned?.catch(() => undefined);
+    // Its instants must not outlive it: they would have every keeper to come act on them.
+    this.host.testament.holdsNothing();
+  }
+
+  /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
+  async settle(): Promise<void> {
+    this.#stop.abort(ENDED);
+    this.#putOff();
+    await Promise.all([this.#beating, this.#proposing]);
+  }
+
+  /**
+   * Renews every heartbeat. Soon after the claim the proposal alone is refreshed, so that the next in line learns its place; the token of a claim that was not renewed yet
+   * is the transaction that wrote it, and needs no record.
+   */
+  async #beat(signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
+      this.#refreshProposal(formatGoTime(this.options.clock.wall()));
+      while (this.#lost === undefined) {
+        // A session that ends takes its keeper along: another one has to hold the will at once, not with the next heartbeat.
+        await firstOf(
+          this.options.clock,
+          [this.host.standing.session.ended, this.#hurry.signal],
+          signal,
+          this.#sentAt + this.timings.heartbeat,
+        );
+        this.#hurry = new AbortController();
+        await this.#renew(signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /**
+   * Looks after a heartbeat that is not acknowledged in time: that needs no answer of anybody. It keeps the keeper from acting during an outage (under `keep`), and notices
+   * after a standstill that the keeper has acted. Each acknowledgement puts it off, so that it wakes nobody in good times.
+   */
+  #watchOver(after: number): void {
+    const { clock } = this.options;
+    const { testament } = this.host;
+    this.#putOff();
+    if (this.#stop.signal.aborted) return;
+    this.#putOff = clock.at(clock.now() + after, () => {
+      if (testament.overdue) return this.#stoodStill();
+      this.#awakeAt = clock.now();
+      if (!this.#confirmed) testament.beat();
+      this.#watchOver(this.timings.acknowledgeWithin);
+    });
+  }
+
+  #holding(): Holding {
+    const { basePath: path } = this.options;
+    return { path, version: this.lease.version, leaseDuration: this.leaseDuration, since: this.#sentAt };
+  }
+
+  /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    let verify = false;
+    while (this.#lost === undefined) {
+      signal.throwIfAborted();
+      const sentAt = clock.now();
+      try {
+        if (verify) {
+          const found = await this.lease.verify(this.timings.acknowledgeWithin);
+          if (found !== 'ours') return this.#lose(found);
+        }
+        verify = false;
+        await this.#write();
+        return this.#acknowledged(sentAt, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof NoNodeError) this.#lose({ kind: 'wiped' });
+        else if (error instanceof BadVersionError) {
+          if (!this.lease.doubtful) return this.#lose(await this.lease.whoClaimed());
+          verify = true;
+        } else if (error instanceof SessionEndedError) {
+          this.#unconfirmed(describe(error));
+          await this.host.reopen(signal);
+          verify = true;
+        } else await this.#unanswered(error, sentAt, signal);
+      }
+    }
+  }
+
+  async #unanswered(error: unknown, sentAt: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    this.#unconfirmed(describe(error));
+    suspectIfSilent(clock, this.host.standing.session, error, sentAt, this.timings.acknowledgeWithin);
+    // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of heartbeats: the deadline decides.
+    await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
+  }
+
+  /** One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version. */
+  async #write(): Promise<void> {
+    const lastSeenTime = formatGoTime(this.options.clock.wall());
+    this.#refreshProposal(lastSeenTime);
+    const runId = this.host.testament.latestRun?.runId;
+    const facts = { lastSeenTime, fencingToken: this.fencingToken, ...(runId === undefined ? {} : { runId }) };
+    await this.lease.renew(facts, this.timings.acknowledgeWithin);
+  }
+
+  /** Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for a failure. */
+  #refreshProposal(lastSeenTime: string): void {
+    const { mixedFleet, logger } = this.options;
+    if (mixedFleet) return;
+    const beat = { lastSeenTime, leaseDuration: formatDuration(this.leaseDuration) };
+    this.host.standing.refresh({ timeout: this.timings.acknowledgeWithin }, beat).catch((error: unknown) => {
+      logger.debug('the proposal was not refreshed', { error: describe(error) });
+    });
+  }
+
+  #acknowledged(sentAt: number, signal: AbortSignal): void {
+    // The answer may have waited here while this process stood still, and its keeper acted.
+    if (this.host.testament.overdue) return this.#stoodStill();
+    this.#awakeAt = this.options.clock.now();
+    if (!this.#confirmed) {
+      const unconfirmedFor = formatDuration(Math.round(sentAt - this.#sentAt));
+      this.options.logger.info('the lease is renewed again', { term: this.fencingToken, unconfirmedFor });
+    }
+    this.#confirmed = true;
+    this.#sentAt = sentAt;
+    this.host.testament.holds(this.#holding());
+    this.#watchOver(this.#patience);
+    this.#emit({ kind: 'renewed', deadline: this.deadline });
+    if (this.host.standing.proposal === undefined) this.#takePlace(signal);
+  }
+
+  /** The proposal is gone while the lease is still ours: a new one, beside the heartbeats. */
+  #takePlace(signal: AbortSignal): void {
+    const { logger } = this.options;
+    this.#proposing ??= this.host.standing
+      .propose(signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) logger.warn('no new proposal could be made; trying again', { error: describe(error) });
+      })
+      .finally(() => {
+        this.#proposing = undefined;
+      });
+  }
+
+  #unconfirmed(why: string): void {
+    if (!this.#confirmed) return;
+    this.#confirmed = false;
+    this.host.testament.beat();
+    this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
+  }
+
+  /** An instant of the keeper's has passed while this process did not run. */
+  #stoodStill(): void {
+    if (this.#lost !== undefined) return;
+    const ms = Math.round(this.options.clock.now() - this.#awakeAt);
+    this.#lose({ kind: 'stoodStill', ms });
+    void this.#sayWhoLeads(ms);
+  }
+
+  /**
+   * Looks who leads after a standstill. If the keeper stood still as well, the command was not stopped in time, and the
+   * new leader's may have run beside it.
+   */
+  async #sayWhoLeads(ms: number): Promise<void> {
+    const { clock, logger } = this.options;
+    const until = clock.now() + ASK_WITHIN_MS;
+    const stoodStill = formatDuration(ms);
+    while (clock.now() < until && !this.host.closing.aborted) {
+      try {
+        const found = await this.lease.verify(this.timings.acknowledgeWithin);
+        if (found !== 'ours' && found.kind === 'claimed')
+          logger.warn(
+            'another candidate has led since this host stood still: its command and the one here may have overlapped',
+            { leader: found.by, stoodStill, term: this.fencingToken },
+          );
+        return;
+      } catch (error) {
+        logger.debug('it is not known yet who leads', { error: describe(error) });
+        await sleep(clock, ASK_EVERY_MS, this.host.closing).catch(() => undefined);
+      }
+    }
+  }
+
+  #lose(cause: LossCause): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = cause;
+    this.host.testament.loses(this.leaseDuration);
+    this.#stop.abort(ENDED);
+    this.#putOff();
+    this.#emit({ kind: 'lost', cause });
+  }
+
+  #emit(event: TermEvent): void {
+    const listener = this.#listener;
+    if (listener !== undefined) queueMicrotask(() => listener(event));
+  }
+}

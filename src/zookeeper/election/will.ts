@@ -1,0 +1,143 @@
+import type { Clock } from '../../clock.ts';
+import type { SessionOpener } from '../session/port.ts';
+import type { Will } from '../../keeper/will.ts';
+import { actsAt } from '../../keeper/will-instants.ts';
+import type { CommandRun, StopRules } from '../../election/election.ts';
+import { stopInstants, type StopInstants } from '../../election/timing.ts';
+
+/** The lease as a will sees it. */
+export interface Holding {
+  readonly path: string;
+  readonly version: number;
+  readonly leaseDuration: number;
+  /** Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an outage, the last sign of life of this process. */
+  readonly since: number;
+}
+
+/**
+ * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this process moves that on. Under `stop` only an acknowledged
+ * renewal does; under `keep`, while ZooKeeper is away, the process's own beat does as well.
+ */
+export class Testament {
+  readonly #sessions: SessionOpener;
+  readonly #clock: Clock;
+  readonly #rules: StopRules;
+  #runs: readonly CommandRun[] = [];
+  #holding: Holding | undefined;
+  /** The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be in the way. */
+  #resigning = false;
+  /** After a loss: by when the runs that are left have to be stopped. */
+  #overtime: StopInstants | undefined;
+  /** An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned afterwards. */
+  #missed = false;
+
+  constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
+    this.#sessions = sessions;
+    this.#clock = clock;
+    this.#rules = rules;
+  }
+
+  /** How many runs live. */
+  get runs(): number {
+    return this.#runs.length;
+  }
+
+  get holdsLease(): boolean {
+    return this.#holding !== undefined;
+  }
+
+  /** The run that was started last, of those that live. */
+  get latestRun(): CommandRun | undefined {
+    return this.#runs.at(-1);
+  }
+
+  setRuns(runs: readonly CommandRun[]): void {
+    this.#look();
+    this.#runs = runs;
+    if (runs.length === 0) this.#overtime = undefined;
+    this.#publish();
+  }
+
+  /** The lease was acknowledged under this version; the write was sent at `since`. */
+  holds(holding: Holding): void {
+    this.#look();
+    this.#holding = holding;
+    this.#publish();
+  }
+
+  /** The lease was claimed, and nothing runs yet: the keeper is told with the run, which is about to start. */
+  prepare(holding: Holding): void {
+    this.#holding = holding;
+    this.#resigning = false;
+    this.#overtime = undefined;
+    this.#missed = false;
+    // Elected while the command runs already (`run-anyway`).
+    if (this.#runs.length > 0) this.#publish();
+  }
+
+  /** This process lives, but ZooKeeper does not answer: under `keep` that is enough to go on. */
+  beat(): void {
+    if (this.#holding === undefined || this.#rules.onLeaseLoss === 'stop') return;
+    this.holds({ ...this.#holding, since: this.#clock.now() });
+  }
+
+  /** The lease is lost: what still runs is stopped at once, by the keeper if this process does not do it. */
+  loses(leaseDuration: number): void {
+    const now = this.#clock.now();
+    const grace = Math.min(this.#rules.killAfter, leaseDuration / 3);
+    this.#overtime = { termAt: now, killAt: now + grace };
+    this.holdsNothing();
+  }
+
+  /** The lease is about to be given up, and nothing runs any more. */
+  resigns(): void {
+    this.#resigning = true;
+    this.#publish();
+  }
+
+  /** The lease is given up. */
+  holdsNothing(): void {
+    this.#holding = undefined;
+    this.#publish();
+  }
+
+  /** Whether the keeper has acted by now: this process stood still for too long. */
+  get overdue(): boolean {
+    this.#look();
+    return this.#missed;
+  }
+
+  /** Monotonic ms until which the keeper leaves everything to this process; in the past once it may have acted. */
+  get safeUntil(): number {
+    return this.overdue ? -Infinity : (actsAt(this.#will()) ?? Infinity);
+  }
+
+  /** To be called before the will changes: what is learned after a standstill does not undo what the keeper did meanwhile. A loss has its own instants, which are meant to pass. */
+  #look(): void {
+    if (this.#holding !== undefined) this.#missed ||= this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
+  }
+
+  #publish(): void {
+    this.#sessions.bequeath(this.#will());
+  }
+
+  #will(): Will {
+    const { killAfter, stopSignal, mark } = this.#rules;
+    const holding = this.#holding;
+    const commands = this.#runs.map((run) => ({ ...run, mark: mark(run.runId), stopSignal, killAfter }));
+    if (holding === undefined) {
+      const overtime = commands.length === 0 ? undefined : this.#overtime;
+      return { commands, ...(overtime && { instants: this.#instants(overtime) }) };
+    }
+    const lease = { path: holding.path, version: holding.version };
+    if (this.#resigning) return { commands, lease };
+    const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
+    return { commands, lease, instants: this.#instants(instants) };
+  }
+
+  /** A stop that has begun is the supervisor's; the keeper only sees to its end. */
+  #instants({ termAt, killAt }: StopInstants): StopInstants {
+    const allSignalled = this.#runs.length > 0 && this.#runs.every(({ signalled }) => signalled);
+    return { termAt: allSignalled ? killAt : termAt, killAt };
+  }
+}

@@ -1,0 +1,229 @@
+import { sleep } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
+import { RefusedError } from '../../errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import { CLOSES, probe, SILENT, TLS, wantsTls } from './addresses.ts';
+import type { Addresses, Endpoint } from './addresses.ts';
+import { ClientMissingError } from './errors.ts';
+import type { KeeperProcess } from '../../keeper/process.ts';
+import type { Keepers } from './keepers.ts';
+import { Link } from './keeper-connection.ts';
+import type { LinkEnd } from './keeper-connection.ts';
+import type { Grant } from '../../keeper/protocol.ts';
+import { AUTHENTICATION_WANTED, EXPIRED } from '../../keeper/result-codes.ts';
+
+export interface AttachContext {
+  readonly addresses: Addresses;
+  readonly keepers: Keepers;
+  /** What to ask for, ms. */
+  readonly sessionTimeout: number;
+  readonly debug: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Attached {
+  readonly kind: 'attached';
+  readonly link: Link;
+  readonly grant: Grant;
+}
+
+/** The session is over, and why. */
+export interface Over {
+  readonly kind: 'over';
+  readonly why: string;
+}
+
+/** Waits in ms: first one, and the longest. They double from round to round through the addresses. */
+const BACKOFF = { first: 50, longest: 500 };
+/** Where a session was granted and cut: each try costs a process here, and a session there. */
+const CUT_BACKOFF = { first: 50, longest: 4000 };
+const PROBE = { first: 500, longest: 4000 };
+/** A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the handshake. */
+const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
+/** Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new session would do better. */
+const REFUSALS = 3;
+
+/**
+ * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap TCP probe goes first, so
+ * that a keeper is only spent on a server that accepts connections; it is started at once, though, and ready by then.
+ *
+ * A server that drops the handshake of this session for ever, but would grant a new one (or say that it wants clients to
+ * authenticate), keeps nobody waiting: that ends the session once its own timeout has passed without contact.
+ *
+ * @param session the session to take over; a new one otherwise
+ * @param signal ends the search: rejects with its reason
+ * @param answers what each address last said, for an error message
+ * @throws ClientMissingError, RefusedError (a new session only)
+ */
+export async function attach(
+  context: AttachContext,
+  session: Grant | undefined,
+  signal: AbortSignal,
+  answers = new Map<string, string>(),
+): Promise<Attached | Over> {
+  // The session of a keeper that executes its will is in use: that keeper gives up what the session holds.
+  if (session !== undefined) await context.keepers.executed(signal);
+  const search = new Search(context, session, signal);
+  try {
+    for (;;) {
+      const endpoint = await context.addresses.next(signal);
+      const outcome = 'problem' in endpoint ? endpoint.problem : await search.tryAt(endpoint);
+      if (typeof outcome !== 'string') return outcome;
+      answers.set(endpoint.name, outcome);
+      context.logger.debug('ZooKeeper server does not serve', { address: endpoint.name, why: outcome });
+      await search.pause();
+    }
+  } finally {
+    search.end();
+  }
+}
+
+class Search {
+  readonly #context: AttachContext;
+  readonly #session: Grant | undefined;
+  readonly #signal: AbortSignal;
+  readonly #since: number;
+  readonly #accepting = new Set<string>();
+  readonly #silent = new Set<string>();
+  #spare: KeeperProcess | undefined;
+  #attempts = 0;
+  #round = 0;
+  #failedHandshakes = 0;
+  /** A session was granted and cut in this round. */
+  #cut = false;
+
+  constructor(context: AttachContext, session: Grant | undefined, signal: AbortSignal) {
+    this.#context = context;
+    this.#session = session;
+    this.#signal = signal;
+    this.#since = context.clock.now();
+    this.#spare = context.keepers.next();
+  }
+
+  /** What came of it; in words when another address is to be tried. */
+  async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
+    const { clock } = this.#context;
+    const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
+    const isOpen = found === undefined || found === CLOSES || (found === SILENT && this.#mayTrySilent(endpoint));
+    if (!isOpen) return found;
+    this.#accepting.add(endpoint.name);
+    const { link, outcome } = await this.#handshake(endpoint, this.#session);
+    if ('id' in outcome) return this.#granted(link, outcome);
+    if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
+    const wantsMore = outcome.kind === 'ended' && this.#session !== undefined && wantsAuthentication(outcome);
+    if (outcome.kind === 'ended' && !wantsMore) return this.#refused(endpoint, outcome.code);
+    this.#failedHandshakes++;
+    this.#cut ||= link.granted;
+    if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
+    if (outcome.kind === 'ended') return reasonOf(outcome.code);
+    return link.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
+  }
+
+  /** What a server may be that said nothing to the probe, and let the handshake fail. */
+  async #suspect(endpoint: Endpoint, found: string, why: string): Promise<string> {
+    if (await wantsTls(endpoint, this.#context.clock, this.#signal)) return TLS;
+    return found === CLOSES ? `${why}${CLOSES_HINT}` : why;
+  }
+
+  /** A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to fail. */
+  #mayTrySilent({ name }: Endpoint): boolean {
+    if (this.#context.addresses.size === 1 || this.#silent.has(name)) return true;
+    this.#silent.add(name);
+    return false;
+  }
+
+  /** The server may have recovered just before it was asked for a new session. */
+  async #lastTry(endpoint: Endpoint): Promise<Attached | Over> {
+    const { link, outcome } = await this.#handshake(endpoint, this.#session);
+    if ('id' in outcome) return this.#granted(link, outcome);
+    if (outcome.kind === 'ended') return { kind: 'over', why: reasonOf(outcome.code) };
+    return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
+  }
+
+  /** Before the next round through the addresses. */
+  async pause(): Promise<void> {
+    if (++this.#attempts % this.#context.addresses.size !== 0) return;
+    const wait = this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF);
+    this.#round++;
+    this.#cut = false;
+    await sleep(this.#context.clock, wait, this.#signal);
+  }
+
+  end(): void {
+    if (this.#spare !== undefined) this.#context.keepers.giveBack(this.#spare);
+    this.#spare = undefined;
+  }
+
+  async #handshake(endpoint: Endpoint, session: Grant | undefined): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
+    const { clock, sessionTimeout, debug, keepers } = this.#context;
+    const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
+    this.#spare = undefined;
+    const link = new Link(process, endpoint, clock);
+    const granted = session?.timeout ?? sessionTimeout;
+    const first = Math.max(HANDSHAKE.least, Math.min(granted / 3, HANDSHAKE.first));
+    // The client gives up by itself after two thirds of the session timeout that it asks for, and does not say why.
+    const patience = Math.min(this.#grown({ first, longest: HANDSHAKE.longest }), 0.6 * sessionTimeout);
+    const outcome = await link.connect(
+      {
+        timeout: sessionTimeout,
+        debug,
+        ...(session && { credentials: { id: session.id, password: session.password } }),
+      },
+      patience,
+      this.#signal,
+    );
+    return { link, outcome };
+  }
+
+  async #granted(link: Link, grant: Grant): Promise<Attached | Over> {
+    if (this.#session === undefined || grant.id === this.#session.id) return { kind: 'attached', link, grant };
+    await link.close(HANDSHAKE.least);
+    return { kind: 'over', why: `the ensemble knows 0x${this.#session.id} no more, it granted 0x${grant.id}` };
+  }
+
+  #refused(endpoint: Endpoint, code: number): Over | string {
+    if (this.#session === undefined && AUTHENTICATION_WANTED.includes(code)) {
+      throw new RefusedError(`${endpoint.name}: ${reasonOf(code)}`, {
+        hint: 'ballot cannot authenticate: let these clients in without (enforce.auth.enabled and its like on the servers), or choose another ensemble',
+      });
+    }
+    const why = reasonOf(code);
+    return this.#session === undefined ? `refuses a session (${why})` : { kind: 'over', why };
+  }
+
+  /** A session that lives waits until somebody has mended the installation. */
+  #clientMissing(error: ClientMissingError): string {
+    if (this.#session === undefined) throw error;
+    return error.message;
+  }
+
+  async #newSessionWouldDo(endpoint: Endpoint): Promise<boolean> {
+    if (this.#session === undefined) return false;
+    const without = this.#context.clock.now() - this.#since;
+    if (without < this.#session.timeout || this.#failedHandshakes < REFUSALS * this.#accepting.size) return false;
+    this.#failedHandshakes = 0;
+    const { link, outcome } = await this.#handshake(endpoint, undefined);
+    if (!('id' in outcome)) return wantsAuthentication(outcome);
+    await link.close(HANDSHAKE.least);
+    return true;
+  }
+
+  #grown({ first, longest }: { readonly first: number; readonly longest: number }): number {
+    return Math.min(first * 2 ** Math.min(this.#round, 10), longest);
+  }
+}
+
+/** Hints, no more: several things look like this from here. */
+const CLOSES_HINT = ` and ${CLOSES} (its maxClientCnxns may be reached: its log says)`;
+
+function wantsAuthentication(end: LinkEnd): boolean {
+  return end.kind === 'ended' && AUTHENTICATION_WANTED.includes(end.code);
+}
+
+function reasonOf(code: number): string {
+  if (code === EXPIRED) return 'expired';
+  return AUTHENTICATION_WANTED.includes(code)
+    ? `ZooKeeper wants clients to authenticate (${code})`
+    : `result code ${code}`;
+}

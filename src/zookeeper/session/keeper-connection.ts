@@ -1,0 +1,189 @@
+import type { Clock } from '../../clock.ts';
+import type { Endpoint } from './addresses.ts';
+import type { KeeperProcess } from '../../keeper/process.ts';
+import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } from '../../keeper/protocol.ts';
+
+/** A keeper starts in 60 ms; a host that needs this much longer is in trouble, ms. */
+const START_TIMEOUT_MS = 10_000;
+
+/** Why there is no link (any more). */
+export type LinkEnd =
+  /** The connection or its keeper is gone; the session may well live on. */
+  | { readonly kind: 'broken'; readonly why: string }
+  /** The same, and it was the server that closed the connection, or was silent. */
+  | { readonly kind: 'cut'; readonly why: string }
+  /** The ensemble refused or ended the session. */
+  | { readonly kind: 'ended'; readonly code: number }
+  /** No keeper will ever work: its native module cannot be loaded. */
+  | { readonly kind: 'moduleMissing'; readonly message: string };
+
+export interface LinkListener {
+  answer(answer: Answer): void;
+  event(event: ZNodeEvent, path: string): void;
+  /** The last call. The keeper is dead by then, or executes its will. */
+  end(end: LinkEnd): void;
+}
+
+/**
+ * One keeper with its one connection to one address. It connects once; whatever goes wrong ends it for good, and its keeper with it: the
+ * ZooKeeper client's own ways of reconnecting are slow and prone to mistakes.
+ */
+export class Link {
+  readonly endpoint: Endpoint;
+  readonly #keeper: KeeperProcess;
+  readonly #clock: Clock;
+  /** How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since the last check. */
+  #asked = -1;
+  #listener: LinkListener | undefined;
+  /** Another step towards a session is done: the next may take as long. */
+  #onStep: ((problem: string) => void) | undefined;
+  #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
+  #end: LinkEnd | undefined;
+  #granted = false;
+  #onClosed: (() => void) | undefined;
+
+  constructor(keeper: KeeperProcess, endpoint: Endpoint, clock: Clock) {
+    this.#keeper = keeper;
+    this.endpoint = endpoint;
+    this.#clock = clock;
+  }
+
+  /**
+   * Connects: a grant once a request was answered, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
+   *
+   * @param timeout ms for the server to grant, and then to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
+   */
+  connect(
+    command: Omit<ConnectCommand, 'kind' | 'address'>,
+    timeout: number,
+    signal: AbortSignal,
+  ): Promise<Grant | LinkEnd> {
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
+        this.#onGrant = undefined;
+        this.#onStep = undefined;
+        cancel();
+        signal.removeEventListener('abort', onAbort);
+        finish();
+      };
+      const onAbort = (): void => {
+        settle(() => reject(signal.reason as Error));
+        this.kill('called off');
+      };
+      const within = (ms: number, problem: string): (() => void) =>
+        this.#clock.at(this.#clock.now() + ms, () => this.kill(`${problem} within ${Math.round(ms)} ms`));
+      let cancel = within(START_TIMEOUT_MS, 'the keeper process did not start');
+      this.#onStep = (problem) => {
+        cancel();
+        cancel = within(timeout, problem);
+      };
+      this.#onGrant = (outcome) => settle(() => resolve(outcome));
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#keeper.hold(true);
+      this.#keeper.listen({
+        report: (report) => this.#onReport(report),
+        end: (how) => this.#finish({ kind: 'broken', why: `the keeper process ${how}` }),
+      });
+      if (this.#keeper.end !== undefined)
+        return this.#finish({ kind: 'broken', why: `the keeper process ${this.#keeper.end}` });
+      this.#keeper.send({ ...command, kind: 'connect', address: `${this.endpoint.ip}:${this.endpoint.port}` });
+    });
+  }
+
+  /** Whether the server has granted a session, which it may have cut since. */
+  get granted(): boolean {
+    return this.#granted;
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+    if (this.#end !== undefined) listener.end(this.#end);
+  }
+
+  /**
+   * To be called now and then: a keeper that was asked twice and said nothing since hangs or was stopped, and is given up. An idle candidate sends no request
+   * that would find that out. (Twice: when this process itself stood still, the answer to the first question may not have been read yet.)
+   */
+  checkKeeper(): void {
+    if (this.#asked === 2) return this.kill('the keeper process does not answer');
+    this.#asked++;
+    if (this.#asked > 0) this.#keeper.send({ kind: 'ping' });
+  }
+
+  send(id: number, request: Operation): void {
+    this.#keeper.send({ kind: 'request', id, request });
+  }
+
+  /** Gives the connection up without ending the session. */
+  kill(why: string): void {
+    this.#finish({ kind: 'broken', why });
+  }
+
+  /**
+   * Ends the session and the keeper. Resolves, at the latest after `timeout` ms, to whether the keeper has confirmed it; it is dead then.
+   * Nothing is reported any more.
+   */
+  close(timeout: number): Promise<boolean> {
+    this.#listener = undefined;
+    if (this.#end !== undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const settle = (confirmed: boolean): void => {
+        cancel();
+        this.#onClosed = undefined;
+        this.kill('closed');
+        resolve(confirmed);
+      };
+      const cancel = this.#clock.at(this.#clock.now() + timeout, () => settle(false));
+      this.#onClosed = () => settle(true);
+      this.#keeper.listen({ report: (report) => this.#onReport(report), end: () => settle(false) });
+      this.#keeper.send({ kind: 'close' });
+    });
+  }
+
+  #onReport(report: Report): void {
+    this.#asked = -1;
+    if (this.#end !== undefined) return;
+    switch (report.kind) {
+      case 'answer':
+        return this.#listener?.answer(report);
+      case 'event':
+        return this.#listener?.event(report.event, report.path);
+      case 'connecting':
+        return this.#onStep?.('accepts connections, but does not answer');
+      case 'alive':
+        return;
+      case 'granted':
+        this.#granted = true;
+        return this.#onStep?.('grants a session, but does not answer');
+      case 'connected':
+        return this.#onGrant?.(report.grant);
+      case 'closed':
+        return this.#onClosed?.();
+      case 'disconnected':
+        return this.#finish({ kind: 'cut', why: this.#howCut() });
+      case 'ended':
+        return this.#finish({ kind: 'ended', code: report.code });
+      case 'broken':
+        return this.#finish(
+          report.cause === 'module'
+            ? { kind: 'moduleMissing', message: report.message }
+            : { kind: 'broken', why: `the keeper process failed: ${report.message}` },
+        );
+    }
+  }
+
+  #howCut(): string {
+    if (this.#onGrant === undefined) return 'the server closed the connection, or was silent for too long';
+    return this.#granted ? 'grants a session, and cuts it at the first request' : 'drops the handshake';
+  }
+
+  #finish(end: LinkEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#keeper.hold(false);
+    this.#keeper.kill();
+    this.#onGrant?.(end);
+    this.#listener?.end(end);
+  }
+}

@@ -1,0 +1,291 @@
+import { sleep } from '../../clock.ts';
+import { attach } from './connect.ts';
+import type { AttachContext, Attached } from './connect.ts';
+import { NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import type { Link, LinkEnd } from './keeper-connection.ts';
+import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
+import type { RequestOptions } from '../../election/register.ts';
+import type { Stat } from '../../keeper/protocol.ts';
+import type { Answer, Grant, Operation } from '../../keeper/protocol.ts';
+import { Requests } from './requests.ts';
+import { Watches } from './watch-table.ts';
+
+/** A session that outlives the keepers that hold it. */
+export class KeptSession implements Session {
+  readonly id: string;
+  readonly #context: AttachContext;
+  readonly #requests: Requests;
+  readonly #watches = new Watches();
+  readonly #listeners = new Set<(contact: Contact) => void>();
+  readonly #ended = new AbortController();
+  /** Aborted when nobody needs a link any more. */
+  readonly #given = new AbortController();
+  #grant: Grant;
+  #link: Link | undefined;
+  #contact: Contact;
+  #restored: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+  #uncheck: () => void = () => undefined;
+  #attachedAt: number;
+  /** Connections in a row that the server cut soon after it had granted them. */
+  #cuts = 0;
+  #cancelProbation: () => void = () => undefined;
+
+  constructor(context: AttachContext, { link, grant }: Attached) {
+    this.#context = context;
+    this.#requests = new Requests(context.clock);
+    this.#grant = grant;
+    this.id = grant.id;
+    this.#attachedAt = context.clock.now();
+    this.#contact = { up: true, since: this.#attachedAt, address: link.endpoint.name };
+    this.#use(link);
+  }
+
+  get timeout(): number {
+    return this.#grant.timeout;
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  get contact(): Contact {
+    return this.#contact;
+  }
+
+  onContact(listener: (contact: Contact) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  create(path: string, data: Buffer, mode: CreateMode, options: RequestOptions): Promise<string> {
+    const request = {
+      op: 'create',
+      path,
+      data: data.toString('latin1'),
+      flags: mode === 'persistent' ? 0 : EPHEMERAL_SEQUENTIAL,
+    } as const;
+    return this.#ask(request, options, (answer) => answer.path ?? path);
+  }
+
+  get(path: string, options: RequestOptions): Promise<ZNode> {
+    return this.#ask({ op: 'get', path, watch: false }, options, nodeOf);
+  }
+
+  getWatched(path: string, options: RequestOptions): Promise<{ node: ZNode; watch: Watch }> {
+    return this.#ask({ op: 'get', path, watch: true }, options, (answer) => ({
+      node: nodeOf(answer),
+      watch: this.#watches.add('data', path),
+    }));
+  }
+
+  async exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
+    try {
+      return await this.#ask({ op: 'exists', path }, options, statOf);
+    } catch (error) {
+      if (error instanceof NoNodeError) return undefined;
+      throw error;
+    }
+  }
+
+  children(path: string, options: RequestOptions): Promise<string[]> {
+    return this.#ask({ op: 'children', path, watch: false }, options, childrenOf);
+  }
+
+  childrenWatched(path: string, options: RequestOptions): Promise<{ children: string[]; watch: Watch }> {
+    return this.#ask({ op: 'children', path, watch: true }, options, (answer) => ({
+      children: childrenOf(answer),
+      watch: this.#watches.add('children', path),
+    }));
+  }
+
+  set(path: string, data: Buffer, version: number, options: RequestOptions): Promise<Stat> {
+    return this.#ask({ op: 'set', path, data: data.toString('latin1'), version }, options, statOf);
+  }
+
+  delete(path: string, version: number, options: RequestOptions): Promise<void> {
+    return this.#ask({ op: 'delete', path, version }, options, () => undefined);
+  }
+
+  reattach(why: string): void {
+    this.#link?.kill(why);
+  }
+
+  close(timeout: number): Promise<void> {
+    this.#closed ??= this.#close(timeout);
+    return this.#closed;
+  }
+
+  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T): Promise<T> {
+    if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
+    return this.#requests.ask(request, options, read);
+  }
+
+  #use(link: Link): void {
+    this.#link = link;
+    this.#attachedAt = this.#context.clock.now();
+    this.#check(link);
+    this.#requests.resume(link);
+    link.listen({
+      answer: (answer) => this.#answered(link, answer),
+      event: (event, path) => this.#watches.fire(event, path),
+      end: (end) => this.#lost(link, end),
+    });
+  }
+
+  #answered(link: Link, answer: Answer): void {
+    const operation = this.#requests.answer(answer);
+    if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(link);
+  }
+
+  /** Looks after the keeper twice a session timeout: a standby whose keeper hangs is back soon after its session has expired. */
+  #check(link: Link): void {
+    const { clock } = this.#context;
+    this.#uncheck();
+    this.#uncheck = clock.at(clock.now() + this.timeout / 2, () => {
+      if (this.#link !== link) return;
+      link.checkKeeper();
+      if (this.#link === link) this.#check(link);
+    });
+  }
+
+  /** Also when the client says that the session has expired: it may err, the handshake of the next keeper does not. */
+  #lost(link: Link, end: LinkEnd): void {
+    const { clock, logger } = this.#context;
+    const [now, address, why] = [clock.now(), link.endpoint.name, inWords(end)];
+    this.#link = undefined;
+    this.#cancelProbation();
+    this.#cuts = end.kind === 'cut' && now - this.#attachedAt < this.timeout / 3 ? this.#cuts + 1 : 0;
+    if (this.#contact.up) {
+      this.#setContact({ up: false, since: now, why: `${address}: ${why}` });
+      logger.warn('lost contact with ZooKeeper', { address, why });
+    } else this.#contact = { ...this.#contact, why: `${address}: ${why}` };
+    if (this.#cuts === CUTS_TO_DISTRUST) {
+      logger.warn(
+        'ZooKeeper cuts each connection soon after it has granted it: contact counts from an answered write',
+        {
+          address,
+          hint: 'look into the log of this server; a jute.maxbuffer that is too small for a request looks like this',
+        },
+      );
+    }
+    this.#requests.interrupt(why);
+    this.#watches.interrupt();
+    this.#restored = this.#restore();
+  }
+
+  /** Never rejects. */
+  async #restore(): Promise<void> {
+    const { clock, logger } = this.#context;
+    const { signal } = this.#given;
+    try {
+      if (this.#cuts > 0) await sleep(clock, this.#pauseAfterCut(), signal);
+      const attached = await attach(this.#context, this.#grant, signal);
+      if (attached.kind === 'over') return this.#end(new SessionEndedError(attached.why));
+      if (attached.grant.timeout !== this.timeout) {
+        logger.info('ZooKeeper grants another session timeout than before: the new one counts', {
+          beforeMs: this.timeout,
+          grantedMs: attached.grant.timeout,
+        });
+      }
+      this.#grant = attached.grant;
+      if (this.#ended.signal.aborted) return void (this.#link = attached.link);
+      if (this.#cuts < CUTS_TO_DISTRUST) this.#regained(attached.link);
+      else this.#beginProbation(attached.link);
+      this.#use(attached.link);
+    } catch (error) {
+      if (!signal.aborted) this.#end(new SessionEndedError('it cannot be taken over', { cause: error }));
+    }
+  }
+
+  /** Doubles from cut to cut, ms. A third of the session timeout at the longest: a leader has to renew in between. */
+  #pauseAfterCut(): number {
+    const { first, longest } = CUT_PAUSE;
+    return Math.min(first * 2 ** Math.min(this.#cuts - 1, 10), Math.max(longest, this.timeout / 3));
+  }
+
+  /** Requests are sent meanwhile: an answered write ends it, or a third of the session timeout without a cut. */
+  #beginProbation(link: Link): void {
+    const { clock } = this.#context;
+    this.#cancelProbation = clock.at(clock.now() + this.timeout / 3, () => this.#trust(link));
+  }
+
+  #trust(link: Link): void {
+    if (this.#link !== link || this.#ended.signal.aborted) return;
+    this.#cuts = 0;
+    this.#cancelProbation();
+    if (!this.#contact.up) this.#regained(link);
+  }
+
+  #regained(link: Link): void {
+    const { clock, logger } = this.#context;
+    const address = link.endpoint.name;
+    logger.info('regained contact with ZooKeeper', { address, afterMs: Math.round(clock.now() - this.#contact.since) });
+    this.#setContact({ up: true, since: clock.now(), address });
+  }
+
+  #setContact(contact: Contact): void {
+    this.#contact = contact;
+    for (const listener of [...this.#listeners]) listener(contact);
+  }
+
+  #end(reason: SessionEndedError): void {
+    if (this.#ended.signal.aborted) return;
+    this.#context.logger.debug(reason.message, { session: `0x${this.id}` });
+    this.#uncheck();
+    this.#cancelProbation();
+    this.#ended.abort(reason);
+    this.#requests.end(reason);
+    this.#watches.interrupt();
+    if (this.#contact.up) this.#setContact({ up: false, since: this.#context.clock.now(), why: reason.message });
+  }
+
+  /** Without contact it waits for it as long as it may: a session that nobody closes keeps its ephemeral znodes until it expires. */
+  async #close(timeout: number): Promise<void> {
+    const { clock, logger } = this.#context;
+    const deadline = clock.now() + timeout;
+    const over = this.#ended.signal.aborted;
+    this.#end(new SessionEndedError('closed'));
+    if (over) return;
+    const cancel = clock.at(deadline, () => this.#given.abort());
+    await this.#restored;
+    cancel();
+    const closed = (await this.#link?.close(Math.max(0, deadline - clock.now()))) ?? false;
+    this.#given.abort();
+    if (!closed)
+      logger.warn(
+        `the ZooKeeper session could not be closed in time: its znodes go when it expires, in ${this.timeout} ms at the earliest`,
+        { session: `0x${this.id}` },
+      );
+  }
+}
+
+/** After so many cuts in a row a grant is not taken for contact any more. One is what a restarted server does. */
+const CUTS_TO_DISTRUST = 2;
+
+/** Before the session is taken over again, ms. */
+const CUT_PAUSE = { first: 50, longest: 500 };
+
+/** A server that cuts requests for their size answers small ones, so reads prove nothing of it. */
+const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete'];
+
+/** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
+const EPHEMERAL_SEQUENTIAL = 3;
+
+function nodeOf(answer: Answer): ZNode {
+  return { data: Buffer.from(answer.data ?? '', 'latin1'), stat: statOf(answer) };
+}
+
+function childrenOf(answer: Answer): string[] {
+  return [...(answer.children ?? [])];
+}
+
+function statOf({ stat }: Answer): Stat {
+  if (stat === undefined) throw new Error('the keeper answered without a stat');
+  return stat;
+}
+
+function inWords(end: LinkEnd): string {
+  if (end.kind === 'broken' || end.kind === 'cut') return end.why;
+  return end.kind === 'ended' ? `the client says that the session is over (${end.code})` : end.message;
+}
