@@ -1,4 +1,7 @@
-/** CPU that a candidate uses while nothing happens: a leader whose command sleeps, the next in line, and others standing by. */
+/**
+ * CPU that a candidate uses while nothing happens: a leader whose command sleeps, the next in line, and others standing
+ * by.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuTime, pairOf, type Pair } from './support/processes.ts';
 import { figure, type Figure, type Report } from './support/report.ts';

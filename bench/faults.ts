@@ -1,8 +1,10 @@
 /**
- * Proof by fault that two commands never run at once. `npm run faults [-- --fault NAME…] [--times N] [--parallel N] [--seed N] [--json FILE] [--no-build]`.
+ * Proof by fault that two commands never run at once. `npm run faults [-- --fault NAME…] [--times N] [--parallel N]
+ * [--seed N] [--json FILE] [--no-build]`.
  *
- * Real servers, real candidates; the journal that the commands write themselves is the only judge (test/support/journal.ts). The faults are those of
- * test/integration/faults/catalogue.ts. Exit code 1 when there was an overlap, a process left behind, or a run or term ended by a fault that does not reach it.
+ * Real servers, real candidates; the journal that the commands write themselves is the only judge
+ * (test/support/journal.ts). The faults are those of test/integration/faults/catalogue.ts. Exit code 1 when there was
+ * an overlap, a process left behind, or a run or term ended by a fault that does not reach it.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** From the end of a run on one candidate to the start of the next run on another: five candidates, `on-child-success=reelect`. */
+/**
+ * From the end of a run on one candidate to the start of the next run on another: five candidates,
+ * `on-child-success=reelect`.
+ */
 import { backToBack, gaps } from './support/journal.ts';
 import { figure, type Report } from './support/report.ts';
 import { syncTimes } from './support/disk.ts';

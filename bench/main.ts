@@ -1,6 +1,7 @@
 /**
- * Measures what ballot promises. `npm run bench [-- name…] [--json FILE] [--no-build]`; without a name, all of them, one after the other.
- * Each starts a ZooKeeper server of its own on the loopback, takes about a minute (`ticks` seven), and leaves nothing behind. bench/README.md says what each measures.
+ * Measures what ballot promises. `npm run bench [-- name…] [--json FILE] [--no-build]`; without a name, all of them,
+ * one after the other. Each starts a ZooKeeper server of its own on the loopback, takes about a minute (`ticks` seven),
+ * and leaves nothing behind. bench/README.md says what each measures.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,12 +1,13 @@
 /**
- * How many lines a second of a command's output ballot can wrap: the command writes short lines, `launch` reads them, the logger frames
- * them, and a reader takes the log.
+ * How many lines a second of a command's output ballot can wrap: the command writes short lines, `launch` reads them,
+ * the logger frames them, and a reader takes the log.
  *
  *   node bench/output.mjs [--lines 1000000] [--runs 5] [--cli 'node dist/main.js run once ... ']
  *
- * Without --cli the launcher and the logger are bundled and measured in a process of their own. With --cli that command line is
- * measured instead: it is given `--log-format FORMAT -- seq 1 LINES`, and has to bring its own ZooKeeper address.
- * Prints a table, then one line of JSON. Lines a second are over the whole life of the process, start-up included.
+ * Without --cli the launcher and the logger are bundled and measured in a process of their own. With --cli that command
+ * line is measured instead: it is given `--log-format FORMAT -- seq 1 LINES`, and has to bring its own ZooKeeper
+ * address. Prints a table, then one line of JSON. Lines a second are over the whole life of the process, start-up
+ * included.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

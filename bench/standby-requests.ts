@@ -1,4 +1,6 @@
-/** What standing by costs the ensemble: requests a minute of a leader, of the next in line, and of those further back. */
+/**
+ * What standing by costs the ensemble: requests a minute of a leader, of the next in line, and of those further back.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Counts, difference, RequestCounter, withoutPings } from './support/counter.ts';
 import { figure, type Report } from './support/report.ts';

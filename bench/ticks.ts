@@ -1,4 +1,7 @@
-/** `ballot run cron`: from a tick's instant to the first line of its command. One leader that stays, and three that serve in turn. */
+/**
+ * `ballot run cron`: from a tick's instant to the first line of its command. One leader that stays, and three that
+ * serve in turn.
+ */
 import { backToBack, type Journal } from './support/journal.ts';
 import { figure, figure99, type Report } from './support/report.ts';
 import { syncTimes } from './support/disk.ts';
@@ -60,7 +63,10 @@ async function late(shop: Workshop, { name, candidates, ticks, after }: Series):
   return lateness(stamps).slice(WARM, count);
 }
 
-/** From each tick to the start of its command. Throws when a tick is missing or came twice, or two commands ran at once: then no figure counts. */
+/**
+ * From each tick to the start of its command. Throws when a tick is missing or came twice, or two commands ran at once:
+ * then no figure counts.
+ */
 function lateness(stamps: ReturnType<Journal['read']>): number[] {
   const starts = stamps.filter(({ what }) => what === 'start');
   for (const [index, { tick, at }] of starts.entries()) {

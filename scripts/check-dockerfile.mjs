@@ -1,6 +1,7 @@
 /**
- * Checks the Dockerfile without Docker: every path it copies exists and is let through by .dockerignore. With `--run` its npm steps are run
- * too, in folders that hold what it copies and nothing else, and the program of the last stage is started.
+ * Checks the Dockerfile without Docker: every path it copies exists and is let through by .dockerignore. With `--run`
+ * its npm steps are run too, in folders that hold what it copies and nothing else, and the program of the last stage is
+ * started.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -58,7 +59,8 @@ function checkPaths() {
 const inside = (stage, path) => join(stage.folder, path.startsWith('/') ? path : join(stage.directory, path));
 
 /**
- * Docker's rules: the content of a folder is copied, not the folder; several sources, or a slash at the end, mean a folder.
+ * Docker's rules: the content of a folder is copied, not the folder; several sources, or a slash at the end, mean a
+ * folder.
  * @param {string} source
  * @param {string} target
  */

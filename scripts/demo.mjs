@@ -1,5 +1,7 @@
 /**
- * `npm run demo`: three candidates on a throw-away ZooKeeper. The leader's supervisor is killed, another candidate is asked to stop, and the timeline shows who ran the command when. Takes about ten seconds and leaves nothing behind, also on Ctrl-C.
+ * `npm run demo`: three candidates on a throw-away ZooKeeper. The leader's supervisor is killed, another candidate is
+ * asked to stop, and the timeline shows who ran the command when. Takes about ten seconds and leaves nothing behind,
+ * also on Ctrl-C.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +22,10 @@ const SESSION_TIMEOUT = '2s';
 /** A step that takes longer has failed. */
 const STEP_MS = 15_000;
 
-/** The command that must never run twice: it writes when it starts, ten times a second while it works, and when it is asked to stop. */
+/**
+ * The command that must never run twice: it writes when it starts, ten times a second while it works, and when it is
+ * asked to stop.
+ */
 const JOB = `
 echo "$BALLOT_CANDIDATE_ID starts $BALLOT_FENCING_TOKEN $$" >> "$JOURNAL"
 trap 'echo "$BALLOT_CANDIDATE_ID stops" >> "$JOURNAL"; exit 0' TERM

@@ -1,7 +1,7 @@
 /**
- * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of README.md between
- * `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes nothing and ends with 1 when one of
- * them is out of step.
+ * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of
+ * README.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
+ * nothing and ends with 1 when one of them is out of step.
  */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * The architecture as a lint rule: which room of src/ may import which, what pure files may import, who may read a clock.
- * `node scripts/layers.mjs [src]` prints what is wrong and exits with 1. docs/architecture.md gives the reasons.
+ * The architecture as a lint rule: which room of src/ may import which, what pure files may import, who may read a
+ * clock. `node scripts/layers.mjs [src]` prints what is wrong and exits with 1. docs/architecture.md gives the reasons.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';

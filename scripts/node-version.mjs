@@ -1,6 +1,6 @@
 /**
- * Which versions of Node ballot can be installed on. The set-up asks before it runs npm. npm runs this file as `preinstall`, before it
- * compiles what ballot depends on. Uses no packages and nothing that an old Node does not know.
+ * Which versions of Node ballot can be installed on. The set-up asks before it runs npm. npm runs this file as
+ * `preinstall`, before it compiles what ballot depends on. Uses no packages and nothing that an old Node does not know.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';

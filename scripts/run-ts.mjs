@@ -1,6 +1,6 @@
 /**
- * `node scripts/run-ts.mjs file.ts [args…]` runs a TypeScript program of this repository on any Node that ballot runs on (Node 20 does not
- * strip types itself). Imported by a script, it lets that script import TypeScript files.
+ * `node scripts/run-ts.mjs file.ts [args…]` runs a TypeScript program of this repository on any Node that ballot runs
+ * on (Node 20 does not strip types itself). Imported by a script, it lets that script import TypeScript files.
  */
 import { register } from 'node:module';
 import { resolve } from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * Makes a fresh checkout ready for tests and demo: npm packages with ZooKeeper's client compiled for this Node, a ZooKeeper server, a
- * build. Needs Node and npm; installs what else is missing with apt where it may, and says what to do where it may not. Silent and fast
- * (tens of milliseconds) when there is nothing to do. Uses no packages: it is what installs them.
+ * Makes a fresh checkout ready for tests and demo: npm packages with ZooKeeper's client compiled for this Node, a
+ * ZooKeeper server, a build. Needs Node and npm; installs what else is missing with apt where it may, and says what to
+ * do where it may not. Silent and fast (tens of milliseconds) when there is nothing to do. Uses no packages: it is what
+ * installs them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -19,7 +20,8 @@ export class SetupError extends Error {}
 const say = (what) => console.log(`set-up: ${what}`);
 
 /**
- * Runs a command to its end. Its output goes to ours at once (`show`), only when it fails (`on failure`), or nowhere (`hide`).
+ * Runs a command to its end. Its output goes to ours at once (`show`), only when it fails (`on failure`), or nowhere
+ * (`hide`).
  * @param {string} command
  * @param {string[]} args
  * @param {{ env?: NodeJS.ProcessEnv, output?: 'show' | 'on failure' | 'hide' }} [options]

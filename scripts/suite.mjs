@@ -6,7 +6,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * `timeout`: after which it is taken to hang, ms. `waits`: for real processes and servers, most of its time. `filter`: further arguments of vitest.
+ * `timeout`: after which it is taken to hang, ms. `waits`: for real processes and servers, most of its time. `filter`:
+ * further arguments of vitest.
  * @typedef {{ name: string, timeout: number, waits?: boolean, filter?: string[] }} Project
  */
 

@@ -1,7 +1,7 @@
 /**
- * `npm test`: set-up, checks of the source, every test project, the quick mutants, and the core of the tests on the Node of the
- * Dockerfile, on a machine that has Node and npm. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed,
- * nothing was skipped and no project was empty.
+ * `npm test`: set-up, checks of the source, every test project, the quick mutants, and the core of the tests on the
+ * Node of the Dockerfile, on a machine that has Node and npm. The last line is `N passed, N failed`; the exit code is 0
+ * only if nothing failed, nothing was skipped and no project was empty.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -40,7 +40,8 @@ const projects = (waiting) =>
 setUpOrExit();
 // Before anybody reads `dist`: what runs side by side finds it built.
 spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
-// Tests of real servers wait most of the time, the others compute: together they take little longer than the longer ones.
+// Tests of real servers wait most of the time, the others compute: together they take little longer than the longer
+// ones.
 const { passed, failed } = total(
   await Promise.all([
     inTurn(projects(true)),

@@ -33,8 +33,9 @@ export function findJava() {
 }
 
 /**
- * The class path of ZooKeeper's server: `ZOOKEEPER_HOME` first, then the Debian package, then `zkServer.sh` (Homebrew: `zkServer`) on
- * the PATH. Undefined when there is none. Throws when `ZOOKEEPER_HOME` is set and holds no server: somebody meant that one.
+ * The class path of ZooKeeper's server: `ZOOKEEPER_HOME` first, then the Debian package, then `zkServer.sh` (Homebrew:
+ * `zkServer`) on the PATH. Undefined when there is none. Throws when `ZOOKEEPER_HOME` is set and holds no server:
+ * somebody meant that one.
  * @returns {string | undefined}
  */
 export function findZooKeeper() {

@@ -10,7 +10,10 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the Unix epoch. For people and records, never for deadlines. */
   wall(): number;
-  /** Calls `callback` once `now()` has reached `at` (at once, but not synchronously, when it has already). Returns its cancellation. */
+  /**
+   * Calls `callback` once `now()` has reached `at` (at once, but not synchronously, when it has already). Returns its
+   * cancellation.
+   */
   at(at: number, callback: () => void): () => void;
   /** A number in [0, 1): the jitter of backoffs. */
   random(): number;

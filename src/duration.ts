@@ -26,9 +26,9 @@ const MAX_NS = 2n ** 63n - 1n;
 export const DURATION_FORM = 'a number with a unit (h, m, s, ms, us, ns), such as 1m30s, 1.5h or 500ms';
 
 /**
- * Parses a duration in Go's syntax (`1m30s`, `500ms`, `1.5h`, `0`) and returns milliseconds, exact to the nanosecond as far as a
- * double holds it. Stricter than Go in one way: a sign is refused, no duration of ballot is negative.
- * Throws DurationError.
+ * Parses a duration in Go's syntax (`1m30s`, `500ms`, `1.5h`, `0`) and returns milliseconds, exact to the nanosecond as
+ * far as a double holds it. Stricter than Go in one way: a sign is refused, no duration of ballot is negative. Throws
+ * DurationError.
  */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;

@@ -1,4 +1,7 @@
-/** A way to ZooKeeper that counts the requests on it, by connection and operation. It changes nothing and delays nothing but by its own hop. */
+/**
+ * A way to ZooKeeper that counts the requests on it, by connection and operation. It changes nothing and delays nothing
+ * but by its own hop.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -22,7 +25,10 @@ const OPERATIONS: Readonly<Record<number, string>> = {
 
 export type Counts = ReadonlyMap<string, number>;
 
-/** The requests that one client sent over one connection. Frames: a length of four bytes, then (but for the first, the handshake) xid and operation, four bytes each. */
+/**
+ * The requests that one client sent over one connection. Frames: a length of four bytes, then (but for the first, the
+ * handshake) xid and operation, four bytes each.
+ */
 class Tally {
   readonly counts = new Map<string, number>();
   #buffer: Buffer = Buffer.alloc(0);
@@ -104,7 +110,10 @@ export class RequestCounter implements AsyncDisposable {
     return this.#tallies.length;
   }
 
-  /** Requests so far by operation, over the connections with the numbers from `from` to before `to`, counted from 0 in the order in which they were opened. */
+  /**
+   * Requests so far by operation, over the connections with the numbers from `from` to before `to`, counted from 0 in
+   * the order in which they were opened.
+   */
   counts(from = 0, to = this.#tallies.length): Counts {
     const sum = new Map<string, number>();
     for (const { counts } of this.#tallies.slice(from, to)) {

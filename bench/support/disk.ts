@@ -6,7 +6,9 @@ import { join } from 'node:path';
 const RECORD = Buffer.alloc(400, 'x');
 const PREALLOCATED = 4 * 2 ** 20;
 
-/** Milliseconds of each of `times` appends that are forced to the disk, in a file of `folder` that has its size already. */
+/**
+ * Milliseconds of each of `times` appends that are forced to the disk, in a file of `folder` that has its size already.
+ */
 export function syncTimes(folder: string, times: number): number[] {
   const file = openSync(join(folder, 'sync'), 'w');
   try {

@@ -1,4 +1,7 @@
-/** A candidate without a process of its own: ballot's own election, with a keeper and a session of its own, and no command. To the ensemble it is like any other. */
+/**
+ * A candidate without a process of its own: ballot's own election, with a keeper and a session of its own, and no
+ * command. To the ensemble it is like any other.
+ */
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';

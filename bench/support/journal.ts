@@ -1,7 +1,7 @@
 /**
- * The command's own record of when it began and ended. Bash writes it: of the programs that every host has, it alone reads the clock without
- * starting another (`$EPOCHREALTIME`, microseconds), and it begins faster than `date` under a shell, or Perl. What it costs all the same is measured by
- * `backToBack`, and stands beside each figure.
+ * The command's own record of when it began and ended. Bash writes it: of the programs that every host has, it alone
+ * reads the clock without starting another (`$EPOCHREALTIME`, microseconds), and it begins faster than `date` under a
+ * shell, or Perl. What it costs all the same is measured by `backToBack`, and stands beside each figure.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -95,7 +95,10 @@ export function gaps(stamps: readonly Stamp[]): { readonly ms: number; readonly 
   return found;
 }
 
-/** The gap when a shell runs `command` `times` times in a row: what a start stamp and an end stamp cost without ballot, ms each. */
+/**
+ * The gap when a shell runs `command` `times` times in a row: what a start stamp and an end stamp cost without ballot,
+ * ms each.
+ */
 export function backToBack(journal: Journal, command: readonly string[], times: number): number[] {
   const loop = `for ((i = 0; i < ${times}; i++)); do "$@"; done`;
   execFileSync('bash', ['-c', loop, 'bash', ...command], {

@@ -49,7 +49,10 @@ export function memory(pid: number): { readonly pss: number; readonly own: numbe
   return { pss: (kB('Pss') * 1024) / 1e6, own: ((kB('Private_Clean') + kB('Private_Dirty')) * 1024) / 1e6 };
 }
 
-/** CPU time that the present threads of a process have used, ms. The scheduler's own count: `stat` has it in steps of 10 ms. */
+/**
+ * CPU time that the present threads of a process have used, ms. The scheduler's own count: `stat` has it in steps of 10
+ * ms.
+ */
 export function cpuTime(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.reduce(

@@ -28,7 +28,10 @@ export interface Report {
   readonly detail?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-/** Median, least and greatest of `values`; the median of an even number is the mean of the two in the middle. Throws when there are none. */
+/**
+ * Median, least and greatest of `values`; the median of an even number is the mean of the two in the middle. Throws
+ * when there are none.
+ */
 export function figure(what: string, unit: Figure['unit'], values: readonly number[], promise?: number): Figure {
   const sorted = [...values].sort((a, b) => a - b);
   const [min, max] = [sorted[0], sorted.at(-1)];
@@ -44,7 +47,9 @@ export function figure(what: string, unit: Figure['unit'], values: readonly numb
   };
 }
 
-/** The same with the 99th percentile, of which something else is promised. Throws when there are fewer than 100 values. */
+/**
+ * The same with the 99th percentile, of which something else is promised. Throws when there are fewer than 100 values.
+ */
 export function figure99(
   what: string,
   unit: Figure['unit'],
@@ -64,7 +69,9 @@ function medianOf(sorted: readonly number[]): number {
   return (upper + lower) / 2;
 }
 
-/** The machine and the versions, without which no figure means anything. `zookeeper`: what the server says of itself. */
+/**
+ * The machine and the versions, without which no figure means anything. `zookeeper`: what the server says of itself.
+ */
 export function surroundings(root: string, zookeeper: string): Readonly<Record<string, string | number>> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return {

@@ -1,4 +1,7 @@
-/** What every benchmark works with: a throw-away ZooKeeper server, a temporary folder, candidates, and the end of them all. */
+/**
+ * What every benchmark works with: a throw-away ZooKeeper server, a temporary folder, candidates, and the end of them
+ * all.
+ */
 import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +23,10 @@ export class Workshop {
     this.ensemble = ensemble;
   }
 
-  /** Opens one for the length of `work`. `root`: the folder of the repository. `tickTime`: the server's, ms; sessions last up to twenty of it. */
+  /**
+   * Opens one for the length of `work`. `root`: the folder of the repository. `tickTime`: the server's, ms; sessions
+   * last up to twenty of it.
+   */
   static async use<T>(
     root: string,
     { tickTime = 500 }: { tickTime?: number },

@@ -44,8 +44,8 @@ export class ArgumentReader {
   }
 
   /**
-   * A flag that is true or false takes a following `true` or `false` and nothing else; others take whatever follows, unless it looks like a
-   * flag. Values stay text. What belongs to the command to run is never looked into.
+   * A flag that is true or false takes a following `true` or `false` and nothing else; others take whatever follows,
+   * unless it looks like a flag. Values stay text. What belongs to the command to run is never looked into.
    */
   read(argv: readonly string[]): Arguments {
     const end = argv.indexOf('--');

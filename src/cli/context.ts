@@ -5,14 +5,20 @@ import type { Signals } from './signals.ts';
 
 export type OutputFormat = 'yaml' | 'json' | 'table';
 
-/** What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws a BallotError. */
+/**
+ * What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws
+ * a BallotError.
+ */
 export interface CliContext<C extends GlobalConfig = GlobalConfig> {
   readonly config: C;
   /** What the loading of the configuration has to say, to be logged once there is a logger. */
   readonly warnings: readonly string[];
   /** The configuration files that were read, in rising precedence. */
   readonly files: readonly string[];
-  /** The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by `main.ts`. */
+  /**
+   * The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by
+   * `main.ts`.
+   */
   readonly keeper: KeeperProcess;
   /** The keeper's program, for the keepers that replace the first one. */
   readonly keeperPath: string;

@@ -1,4 +1,7 @@
-/** What a command is told of its election and its run, by variables, and what a ballot reads there that is started by one. */
+/**
+ * What a command is told of its election and its run, by variables, and what a ballot reads there that is started by
+ * one.
+ */
 import type { RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -44,8 +47,8 @@ function plainLoopback(server: string): string {
 }
 
 /**
- * Throws ConfigurationError when ballot was started by the command of the very election it is to stand in: it would wait
- * for itself. BALLOT_RUN_ID is what only a command that ballot runs has.
+ * Throws ConfigurationError when ballot was started by the command of the very election it is to stand in: it would
+ * wait for itself. BALLOT_RUN_ID is what only a command that ballot runs has.
  */
 export function refuseOwnElection(config: Candidate, env: NodeJS.ProcessEnv): void {
   const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;

@@ -8,8 +8,8 @@ export interface Failure {
 }
 
 /**
- * An error as the user sees it: one line for each problem, and what to do; with `debug` its stack. What is no BallotError is a bug
- * in ballot: its stack, and what to report.
+ * An error as the user sees it: one line for each problem, and what to do; with `debug` its stack. What is no
+ * BallotError is a bug in ballot: its stack, and what to report.
  */
 export function failure(error: unknown, facts: { debug: boolean; version: string; argv: readonly string[] }): Failure {
   if (!(error instanceof BallotError)) return { text: bug(error, facts), exitCode: ExitCode.bug };

@@ -1,4 +1,7 @@
-/** What commands that only look have in common: a log on stderr, a session for as long as it takes, and a report on stdout. */
+/**
+ * What commands that only look have in common: a log on stderr, a session for as long as it takes, and a report on
+ * stdout.
+ */
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
@@ -20,7 +23,10 @@ const FLUSH_WITHIN_MS = 1_000;
 /** Kept of the time to answer in for ending the session: a tenth, but no more than this. Milliseconds. */
 const CLOSING_MS = 300;
 
-/** Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write` throws. */
+/**
+ * Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write`
+ * throws.
+ */
 export async function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
   const { config, env } = context;
   const logger = createLogger({
@@ -42,7 +48,8 @@ export async function report(context: ReportContext, write: (logger: Logger) => 
 }
 
 /**
- * Opens a session, looks, and ends it, all within the context's timeout. Throws UnavailableError when there is no answer in time, and what `inspect` throws.
+ * Opens a session, looks, and ends it, all within the context's timeout. Throws UnavailableError when there is no
+ * answer in time, and what `inspect` throws.
  */
 export async function look<T>(
   context: ReportContext,

@@ -9,8 +9,8 @@ export function signalNumber(signal: string): number | undefined {
 }
 
 /**
- * The exit code that stands for an outcome, as shells count: the command's own, 128 + n when signal n ended it, 126 or 127 when it could not
- * be started. A signal that this platform has no number for counts as 255.
+ * The exit code that stands for an outcome, as shells count: the command's own, 128 + n when signal n ended it, 126 or
+ * 127 when it could not be started. A signal that this platform has no number for counts as 255.
  */
 export function exitCode(outcome: Outcome): number {
   if (outcome.kind !== 'signalled') return outcome.code;

@@ -11,7 +11,10 @@ import { markOf } from './mark.ts';
 import type { RunCgroup, RunCgroups } from './run-cgroups.ts';
 import { type GroupIdentity, type Report, RunProcesses } from './run-processes.ts';
 
-/** How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot be told apart. */
+/**
+ * How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot
+ * be told apart.
+ */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals }
@@ -182,8 +185,9 @@ function failed(outcome: Outcome): RunningCommand {
 }
 
 /**
- * Starts the command as leader of a process group and session of its own: stdin from /dev/null, the environment as given, no open file but
- * stdin, stdout and stderr. Never throws: a command that cannot be started has the outcome `notStarted`.
+ * Starts the command as leader of a process group and session of its own: stdin from /dev/null, the environment as
+ * given, no open file but stdin, stdout and stderr. Never throws: a command that cannot be started has the outcome
+ * `notStarted`.
  *
  * @param output takes the lines of a wrapped command
  * @param clock paces the wait for the end of the run, after its leader has ended

@@ -7,8 +7,8 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Takes a block of lines. `lines` holds whole lines, each ended by a newline, and is valid UTF-8; it may be overwritten after the call returns.
- * `partial`: the one line in it is a piece of a longer line, with more of it to follow.
+ * Takes a block of lines. `lines` holds whole lines, each ended by a newline, and is valid UTF-8; it may be overwritten
+ * after the call returns. `partial`: the one line in it is a piece of a longer line, with more of it to follow.
  */
 export type TakeLines = (lines: Buffer, partial: boolean) => void;
 

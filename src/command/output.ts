@@ -13,7 +13,10 @@ export interface OutputBlock {
 
 /** Where the lines of a wrapped command go. */
 export interface OutputSink {
-  /** Never throws. Returns a promise when the reader is slow: nothing should be handed over until it resolves. It never rejects. */
+  /**
+   * Never throws. Returns a promise when the reader is slow: nothing should be handed over until it resolves. It never
+   * rejects.
+   */
   output(block: OutputBlock): Promise<void> | undefined;
 }
 
@@ -26,7 +29,10 @@ const MAX_PIPE_BYTES = 1024 * 1024;
 /** The next turn of the event loop: between two of these, every readable descriptor was asked once. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** One stream of a command, from its pipe to the sink. The pipe is not read while the sink asks to wait, so that the command blocks. */
+/**
+ * One stream of a command, from its pipe to the sink. The pipe is not read while the sink asks to wait, so that the
+ * command blocks.
+ */
 export class OutputReader {
   readonly #source: Readable;
   readonly #splitter: LineSplitter;
@@ -57,7 +63,10 @@ export class OutputReader {
     return this.#end;
   }
 
-  /** Takes a chunk, which may be overwritten afterwards. Returns false when the source has to pause: this reader resumes it. */
+  /**
+   * Takes a chunk, which may be overwritten afterwards. Returns false when the source has to pause: this reader resumes
+   * it.
+   */
   take(chunk: Buffer): boolean {
     this.#received += chunk.length;
     this.#splitter.push(chunk);
@@ -71,9 +80,10 @@ export class OutputReader {
   }
 
   /**
-   * Resolves when everything is handed over that was written before `gone` resolved: at the end of the stream, or, when a process
-   * outside the group keeps the pipe open, once the pipe has been found empty after `gone` (or a pipe's full contents have been
-   * read since). What such a process writes later is still handed over, without keeping the event loop alive.
+   * Resolves when everything is handed over that was written before `gone` resolved: at the end of the stream, or, when
+   * a process outside the group keeps the pipe open, once the pipe has been found empty after `gone` (or a pipe's full
+   * contents have been read since). What such a process writes later is still handed over, without keeping the event
+   * loop alive.
    */
   async drained(gone: Promise<void>): Promise<void> {
     await Promise.race([this.#end, gone.then(() => this.#emptied())]);

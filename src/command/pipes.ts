@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Pipes for a command's output. Node's own `stdio: 'pipe'` is a pair of sockets, and a socket cannot be opened by name: `echo x >/dev/stderr`
- * in a shell script then fails with ENXIO. Node has no pipe(2), so these are named pipes (FIFOs), made by mkfifo(1) and unlinked at once, and
- * opened anew through /proc/self/fd for each run. Linux only.
+ * Pipes for a command's output. Node's own `stdio: 'pipe'` is a pair of sockets, and a socket cannot be opened by name:
+ * `echo x >/dev/stderr` in a shell script then fails with ENXIO. Node has no pipe(2), so these are named pipes (FIFOs),
+ * made by mkfifo(1) and unlinked at once, and opened anew through /proc/self/fd for each run. Linux only.
  */
 export interface Pipe {
   /** Non-blocking read end. */
@@ -18,7 +18,9 @@ export interface Pipe {
 }
 
 const MKFIFO_TIMEOUT_MS = 2000;
-/** Two streams of a run, and two more for a run that begins while a process outside the group still holds the first two. */
+/**
+ * Two streams of a run, and two more for a run that begins while a process outside the group still holds the first two.
+ */
 const STOCK = 4;
 
 /** Descriptors that keep an unnamed FIFO, and never read from it. */
@@ -45,7 +47,10 @@ function remove(names: Names): void {
 /** Folders to try: a container may have a read-only root. */
 const bases = (): string[] => [tmpdir(), '/dev/shm'];
 
-/** Makes pipes ahead of time, so that a launch need not (it costs a launch some 3 ms otherwise). Never rejects: a launch tries again. */
+/**
+ * Makes pipes ahead of time, so that a launch need not (it costs a launch some 3 ms otherwise). Never rejects: a launch
+ * tries again.
+ */
 export async function preparePipes(): Promise<void> {
   if (process.platform !== 'linux') return;
   for (const base of bases()) {
@@ -101,7 +106,10 @@ function open(anchor: number): Pipe {
   }
 }
 
-/** Two pipes, or `undefined` where there are none to be had: no Linux, no mkfifo, no writable folder, no descriptors left. */
+/**
+ * Two pipes, or `undefined` where there are none to be had: no Linux, no mkfifo, no writable folder, no descriptors
+ * left.
+ */
 export function takePipes(): { readonly stdout: Pipe; readonly stderr: Pipe } | undefined {
   if (process.platform !== 'linux') return undefined;
   if (stock.length < 2) makeNow();

@@ -81,8 +81,8 @@ function wrongEncoding(content: string): string | undefined {
 }
 
 /**
- * The layer of one file, YAML or JSON (which YAML contains): keys in whatever case, each with its line. Syntax errors are problems
- * with line and column.
+ * The layer of one file, YAML or JSON (which YAML contains): keys in whatever case, each with its line. Syntax errors
+ * are problems with line and column.
  */
 export function documentLayer(path: string, content: string): Layer {
   const lines = new LineCounter();

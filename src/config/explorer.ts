@@ -16,9 +16,9 @@ export interface Found {
 }
 
 /**
- * cosmiconfig's explorer, made directly: its public entry first looks for a `package.json` and a `.config/config.{json,yaml,js,…}` of
- * other tools in the working directory, runs what it finds, and fails when that does not parse. The class is marked internal and
- * left out of the package's declarations, hence the cast.
+ * cosmiconfig's explorer, made directly: its public entry first looks for a `package.json` and a
+ * `.config/config.{json,yaml,js,…}` of other tools in the working directory, runs what it finds, and fails when that
+ * does not parse. The class is marked internal and left out of the package's declarations, hence the cast.
  */
 export function openExplorer(names: readonly string[]): Explorer {
   const { Explorer } = internals as unknown as { Explorer: new (options: object) => Explorer };

@@ -173,9 +173,9 @@ export function duration(least: string, most: string, none?: 'none'): Kind<numbe
 }
 
 /**
- * A ZooKeeper path for an election. The forbidden characters are those of ZooKeeper's own `PathUtils.validatePath`, so that what is
- * refused there is refused here, at start. What cannot be seen is refused as well: `/job` and `/job ` would be two
- * elections, with two leaders.
+ * A ZooKeeper path for an election. The forbidden characters are those of ZooKeeper's own `PathUtils.validatePath`, so
+ * that what is refused there is refused here, at start. What cannot be seen is refused as well: `/job` and `/job `
+ * would be two elections, with two leaders.
  */
 export const znodePath: Kind<string> = {
   placeholder: 'PATH',

@@ -24,7 +24,9 @@ export interface LoadInput {
 
 export interface Loaded<C extends GlobalConfig> {
   readonly config: C;
-  /** What set each field: `default`, `/etc/ballot/ballot.yaml:3`, `environment BALLOT_LOG_LEVEL`, `flag --log-level`. */
+  /**
+   * What set each field: `default`, `/etc/ballot/ballot.yaml:3`, `environment BALLOT_LOG_LEVEL`, `flag --log-level`.
+   */
   readonly sources: Readonly<Record<keyof C, string>>;
   /** What was passed over, and why. To be logged once there is a logger. */
   readonly warnings: readonly string[];
@@ -32,7 +34,10 @@ export interface Loaded<C extends GlobalConfig> {
   readonly files: readonly string[];
 }
 
-/** The global options alone; what a file or the environment says about others is not looked at. Throws ConfigurationError with every problem. */
+/**
+ * The global options alone; what a file or the environment says about others is not looked at. Throws
+ * ConfigurationError with every problem.
+ */
 export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
   return load<GlobalConfig>(input, globals, {});
 }
@@ -63,8 +68,8 @@ export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
 }
 
 /**
- * The global options and those that say what the ticks are; with `spec: 'given'` what a file or the environment has for a schedule is not
- * looked at. Throws as `loadGlobal` does.
+ * The global options and those that say what the ticks are; with `spec: 'given'` what a file or the environment has for
+ * a schedule is not looked at. Throws as `loadGlobal` does.
  */
 export function loadSchedule(input: LoadInput, spec: 'given' | 'configured'): Promise<Loaded<ScheduleConfig>> {
   const wanted: readonly Field[] = spec === 'given' ? ['timezone'] : ['timezone', 'schedule'];

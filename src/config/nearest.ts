@@ -21,8 +21,9 @@ function distance(a: string, b: string): number {
 }
 
 /**
- * The known word that `word` was probably meant to be: the one with the fewest edits, compared without regard to case and to `-` or `_`,
- * if they are at most a third of its length (or the word begins it); `undefined` when nothing is near.
+ * The known word that `word` was probably meant to be: the one with the fewest edits, compared without regard to case
+ * and to `-` or `_`, if they are at most a third of its length (or the word begins it); `undefined` when nothing is
+ * near.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/[-_]/g, '');

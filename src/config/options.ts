@@ -2,12 +2,15 @@ import type { RunConfig } from './config.ts';
 import { boolean, choice, duration, plainName, servers, text, znodePath, type Kind } from './kinds.ts';
 import { schedule, timezone } from './schedule.ts';
 
-/** `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to `run cron` alone. */
+/**
+ * `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to
+ * `run cron` alone.
+ */
 export type Scope = 'global' | 'run' | 'cron';
 
 /**
- * One option of ballot, once: its flag `--<key>`, its key in files, its environment variable (`BALLOT_<KEY>`, and `<KEY>` when Go's
- * ballot has it too), its line in `--help`, the JSON Schema and the README all come from here.
+ * One option of ballot, once: its flag `--<key>`, its key in files, its environment variable (`BALLOT_<KEY>`, and
+ * `<KEY>` when Go's ballot has it too), its line in `--help`, the JSON Schema and the README all come from here.
  */
 export interface Option<T> {
   readonly scope: Scope;

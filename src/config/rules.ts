@@ -14,9 +14,10 @@ interface Term {
 }
 
 /**
- * What two or more fields demand of each other. Each problem states the inequality that fails, with the values of both sides and where
- * they come from. That a lease of any allowed duration leaves time for its heartbeats, and for SIGKILL before its end, is a matter of its
- * least duration, not of other fields (a grace that does not fit into it is cut short).
+ * What two or more fields demand of each other. Each problem states the inequality that fails, with the values of both
+ * sides and where they come from. That a lease of any allowed duration leaves time for its heartbeats, and for SIGKILL
+ * before its end, is a matter of its least duration, not of other fields (a grace that does not fit into it is cut
+ * short).
  */
 export function checkTogether(config: RunConfig, sources: Sources): string[] {
   const term = (field: Field, ms: number): Term => ({ name: keyOf(field), ms, from: sources[field] });

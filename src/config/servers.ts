@@ -5,7 +5,9 @@ import { escaped } from './visible.ts';
 /** ZooKeeper's client port. */
 const DEFAULT_PORT = 2181;
 
-/** Letters, digits, `-`, `_` (seen in container networks) in labels separated by dots; an IPv4 literal is one of these. */
+/**
+ * Letters, digits, `-`, `_` (seen in container networks) in labels separated by dots; an IPv4 literal is one of these.
+ */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
 function parsePort(text: string): number | undefined {
@@ -33,7 +35,10 @@ function formatServer({ host, port }: ServerAddress): string {
 /** Of white space only what is typed on purpose: a no-break space comes with what was pasted. */
 const SEPARATORS = /[ \t\r\n,]+/;
 
-/** Servers separated by commas or white space (as Go's ballot splits its environment variable), each once, in the order given. */
+/**
+ * Servers separated by commas or white space (as Go's ballot splits its environment variable), each once, in the order
+ * given.
+ */
 export function parseServers(list: string): { servers: readonly ServerAddress[] } | { problem: string } {
   const found = new Map<string, ServerAddress>();
   for (const text of list.split(SEPARATORS).filter((item) => item !== '')) {

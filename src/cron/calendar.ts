@@ -2,10 +2,12 @@ import { CronExpressionParser, type CronExpression } from 'cron-parser';
 import { possibleDays, type Field, type Fields } from './fields.ts';
 
 /**
- * The local times that the fields name, as a calendar without zones: a local time is the ms since the epoch that it would be in UTC.
+ * The local times that the fields name, as a calendar without zones: a local time is the ms since the epoch that it
+ * would be in UTC.
  *
- * cron-parser walks the calendar. It is given UTC, because its own answers to daylight saving are not ballot's, and one expression for each
- * way in which a day can match, because it takes no lists with `#` and has its own mind about which field restricts.
+ * cron-parser walks the calendar. It is given UTC, because its own answers to daylight saving are not ballot's, and one
+ * expression for each way in which a day can match, because it takes no lists with `#` and has its own mind about which
+ * field restricts.
  */
 export class Calendar {
   readonly #walkers: readonly Walker[];
@@ -57,7 +59,10 @@ function dayRules(fields: Fields): [dayOfMonth: string, dayOfWeek: string][] {
   return rules.length === 0 ? [['*', '*']] : rules;
 }
 
-/** One expression of cron-parser, which remembers its last answers: a rare tick is looked for once, not once for each change of the clocks before it. */
+/**
+ * One expression of cron-parser, which remembers its last answers: a rare tick is looked for once, not once for each
+ * change of the clocks before it.
+ */
 class Walker {
   readonly #expression: CronExpression;
   #ahead = { from: 0, to: 0 };

@@ -76,9 +76,9 @@ type Item = Partial<Omit<Field, 'warnings' | 'extensions'>> & {
 };
 
 /**
- * Reads a field as `getField` of robfig/cron v3 does: a list of `*`, `?`, numbers, names, ranges and steps, empty items passed over, `N/step`
- * going on to the field's end, a step of 2 or more taking `*` its star. Also knows `L`, `#` and `H`, where `seed` says which value `H` stands
- * for. Throws ScheduleError, which names the item.
+ * Reads a field as `getField` of robfig/cron v3 does: a list of `*`, `?`, numbers, names, ranges and steps, empty items
+ * passed over, `N/step` going on to the field's end, a step of 2 or more taking `*` its star. Also knows `L`, `#` and
+ * `H`, where `seed` says which value `H` stands for. Throws ScheduleError, which names the item.
  */
 export function parseField(text: string, bounds: Bounds, seed: string): Field {
   const items = text

@@ -34,8 +34,9 @@ const FORMS =
   [...DESCRIPTORS.keys()].join(' ');
 
 /**
- * Reads a schedule: all that the standard parser of robfig/cron v3 reads, with the same meaning, and a seconds field in front, `7` for
- * Sunday, `L`, `#` and `H`, which `seed` spreads. Throws ScheduleError for what is no schedule, names no known zone, or never fires.
+ * Reads a schedule: all that the standard parser of robfig/cron v3 reads, with the same meaning, and a seconds field in
+ * front, `7` for Sunday, `L`, `#` and `H`, which `seed` spreads. Throws ScheduleError for what is no schedule, names no
+ * known zone, or never fires.
  */
 export function readSchedule(text: string, seed: string): Reading {
   const { zone, rest, warnings } = splitZone(text.trim());

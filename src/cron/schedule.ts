@@ -20,7 +20,9 @@ export interface Schedule {
   latest(after: number, until: number): number | undefined;
 }
 
-/** The longest wait for a tick that is known is 40 years (the fifth Monday of February, over 2100); then comes no more. */
+/**
+ * The longest wait for a tick that is known is 40 years (the fifth Monday of February, over 2100); then comes no more.
+ */
 const HORIZON_MS = 100 * 366 * 86_400_000;
 
 /** Ticks at every multiple of `every` ms since the Unix epoch, so that all candidates have the same ones. */
@@ -47,10 +49,10 @@ const HOUR_MS = 3_600_000;
 /**
  * A calendar in a zone.
  *
- * Where the clocks go forward, local times that do not exist become one tick, at the instant of the change; unless the schedule names every
- * hour, and the clocks move by whole hours: then the next hour's tick is the one that is due. Where the clocks go back, local times come
- * again, and only the first counts; unless the schedule is an interval of minutes or names every hour: those tick whenever the local time is
- * one of theirs.
+ * Where the clocks go forward, local times that do not exist become one tick, at the instant of the change; unless the
+ * schedule names every hour, and the clocks move by whole hours: then the next hour's tick is the one that is due.
+ * Where the clocks go back, local times come again, and only the first counts; unless the schedule is an interval of
+ * minutes or names every hour: those tick whenever the local time is one of theirs.
  */
 export class CronSchedule implements Schedule {
   readonly timezone: string;

@@ -5,7 +5,10 @@ import type { Schedule } from './schedule.ts';
 export type TickEvent =
   /** It is time. `late`: by how many ms the wall clock is past the tick. */
   | { readonly kind: 'tick'; readonly at: number; readonly late: number }
-  /** Ticks that the wall clock has left behind: it was set forward, or this process stood still. Counted up to MOST_COUNTED. */
+  /**
+   * Ticks that the wall clock has left behind: it was set forward, or this process stood still. Counted up to
+   * MOST_COUNTED.
+   */
   | { readonly kind: 'missed'; readonly latest: number; readonly count: number }
   /** The wall clock was set back by this many ms. The ticks that it shows again have been, and do not come again. */
   | { readonly kind: 'set-back'; readonly by: number };
@@ -24,7 +27,10 @@ export interface TicksOptions {
 /** The wall clock is looked at this often: how long a step of it can go unnoticed, ms. */
 const LOOK_EVERY_MS = 30_000;
 
-/** A tick that is noticed later than this has been missed: one look, and as much for a process that was held up. Milliseconds. */
+/**
+ * A tick that is noticed later than this has been missed: one look, and as much for a process that was held up.
+ * Milliseconds.
+ */
 export const ON_TIME_MS = 2 * LOOK_EVERY_MS;
 
 /** Missed ticks are counted up to here: a clock set forward by years must not keep the process busy. */
@@ -34,9 +40,9 @@ export const MOST_COUNTED = 1_000;
 const STEP_MS = 1_000;
 
 /**
- * Reports the ticks of a schedule as the wall clock reaches them, each once, until `signal` is aborted or the schedule has no more. Each wait
- * is measured by the monotonic clock, but never longer than 30 s without a look at the wall clock, and a tick's instant is the schedule's own:
- * nothing adds up. The first events may come before this returns.
+ * Reports the ticks of a schedule as the wall clock reaches them, each once, until `signal` is aborted or the schedule
+ * has no more. Each wait is measured by the monotonic clock, but never longer than 30 s without a look at the wall
+ * clock, and a tick's instant is the schedule's own: nothing adds up. The first events may come before this returns.
  */
 export function startTicks({ schedule, clock, after, onEvent, signal }: TicksOptions): void {
   let done = after;

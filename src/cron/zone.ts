@@ -1,4 +1,7 @@
-/** Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node carries (`Intl`). */
+/**
+ * Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node
+ * carries (`Intl`).
+ */
 
 import { ScheduleError } from './errors.ts';
 import { ianaName, unknownZone } from './zone-names.ts';
@@ -60,7 +63,10 @@ export class Zone {
     return undefined;
   }
 
-  /** Zones that change twice within a day and end where they began would go unnoticed: the IANA data has none since 1970. */
+  /**
+   * Zones that change twice within a day and end where they began would go unnoticed: the IANA data has none since
+   * 1970.
+   */
   #changes(chunk: number): readonly number[] {
     const known = this.#chunks.get(chunk);
     if (known !== undefined) return known;

@@ -1,6 +1,6 @@
 /**
- * The port of an election: what a supervisor, or a user of the library, sees. It says nothing of ZooKeeper; a coordinator
- * of another kind implements the same two interfaces and passes the same contract tests.
+ * The port of an election: what a supervisor, or a user of the library, sees. It says nothing of ZooKeeper; a
+ * coordinator of another kind implements the same two interfaces and passes the same contract tests.
  */
 
 import type { LeaseLossPolicy } from '../config/config.ts';
@@ -18,7 +18,9 @@ export type LossCause =
 export type TermEvent =
   /** The lease was acknowledged: nobody else may claim it before `deadline`. */
   | { readonly kind: 'renewed'; readonly deadline: number }
-  /** A renewal was not acknowledged in time. The term goes on until `deadline`, or for as long as nobody else claims. */
+  /**
+   * A renewal was not acknowledged in time. The term goes on until `deadline`, or for as long as nobody else claims.
+   */
   | { readonly kind: 'unconfirmed'; readonly deadline: number; readonly why: string }
   /** The lease is known to be no longer ours. The last event of a term. */
   | { readonly kind: 'lost'; readonly cause: LossCause };
@@ -26,8 +28,8 @@ export type TermEvent =
 /** How a term came about. `from`: the candidate id of the term before, where it was seen. */
 export interface Succession {
   /**
-   * `resigned`: that term, or its keeper, has given the lease up. `vacant`: who led before was not seen. `first`: nobody has
-   * claimed this lease before.
+   * `resigned`: that term, or its keeper, has given the lease up. `vacant`: who led before was not seen. `first`:
+   * nobody has claimed this lease before.
    */
   readonly why: 'first' | 'resigned' | 'expired' | 'vacant';
   readonly from?: string;
@@ -45,11 +47,15 @@ export interface Term {
   /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
   readonly deadline: number;
   /**
-   * Monotonic ms until which this process may act as leader without asking: later, should it have stood still, its keeper may have given the lease up in its stead. In the past once that is so.
-   * Under `keep` it moves on while ZooKeeper is away.
+   * Monotonic ms until which this process may act as leader without asking: later, should it have stood still, its
+   * keeper may have given the lease up in its stead. In the past once that is so. Under `keep` it moves on while
+   * ZooKeeper is away.
    */
   readonly safeUntil: number;
-  /** Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is delivered too. */
+  /**
+   * Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is
+   * delivered too.
+   */
   subscribe(listener: (event: TermEvent) => void): void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
@@ -100,8 +106,9 @@ export interface StopRules {
 export interface CampaignOptions {
   readonly signal: AbortSignal;
   /**
-   * How long to do without contact to the coordinator before the campaign fails, ms: at the beginning (`opening`, finite), and while standing, when there is a place in the
-   * queue to lose (`standing`, Infinity for as long as it takes).
+   * How long to do without contact to the coordinator before the campaign fails, ms: at the beginning (`opening`,
+   * finite), and while standing, when there is a place in the queue to lose (`standing`, Infinity for as long as it
+   * takes).
    */
   readonly patience: { readonly opening: number; readonly standing: number };
   /** Called when there is a place in the queue, so contact to the coordinator; again for each new place. */
@@ -111,20 +118,29 @@ export interface CampaignOptions {
 /** A candidate's part in one election. */
 export interface Election {
   /**
-   * Stands for election and resolves when elected. May be called again after a failure, and after the term has ended; a place in the queue that is still
-   * held is kept. Throws UnavailableError, RefusedError or ConfigurationError; the signal's reason when aborted.
+   * Stands for election and resolves when elected. May be called again after a failure, and after the term has ended; a
+   * place in the queue that is still held is kept. Throws UnavailableError, RefusedError or ConfigurationError; the
+   * signal's reason when aborted.
    */
   campaign(options: CampaignOptions): Promise<Term>;
   /** In words: what the latest campaign waits for, who leads as far as it knows, or why it failed. */
   readonly outlook: string;
   /**
-   * Tells what has to be stopped before anybody else may start it, should this process die or stand still: every run that lives, oldest first. The latest is named in the lease, with the
-   * next renewal. To be called before a run is started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a leader that runs nothing yet.
+   * Tells what has to be stopped before anybody else may start it, should this process die or stand still: every run
+   * that lives, oldest first. The latest is named in the lease, with the next renewal. To be called before a run is
+   * started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a
+   * leader that runs nothing yet.
    */
   setRuns(runs: readonly CommandRun[]): void;
-  /** A znode of the election's own, `<base>/<name>`: what its leaders write there passes from one to the next. Not bound to a term, nor to a session. */
+  /**
+   * A znode of the election's own, `<base>/<name>`: what its leaders write there passes from one to the next. Not bound
+   * to a term, nor to a session.
+   */
   register(name: string): Register;
-  /** Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has acknowledged it or `timeout` ms have passed. */
+  /**
+   * Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has
+   * acknowledged it or `timeout` ms have passed.
+   */
   withdraw(timeout: number): Promise<void>;
   /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */
   close(timeout: number): Promise<void>;

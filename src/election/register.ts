@@ -12,20 +12,23 @@ export interface RegisterState {
 }
 
 /**
- * One persistent znode that is only ever written under the version it was read with. Its user outlives sessions, and neither knows of them nor of where the
- * znode is.
+ * One persistent znode that is only ever written under the version it was read with. Its user outlives sessions, and
+ * neither knows of them nor of where the znode is.
  */
 export interface Register {
   /**
-   * Data, and the version to write under. Makes the znode (without data) when there is none. `mzxid`: the transaction of the last change of the data, as `Stat.mzxid`. `birth`: another one for every
-   * znode that this has been, also when an ensemble that has lost its data numbers its transactions anew. The answer may be an older state,
-   * from a server that lags behind; a write under its version is refused then. Waits while there is no living session, and tries until answered. Throws the signal's reason, SessionEndedError when the
-   * session ends meanwhile (a later call waits for the next one), RefusedError, ZooKeeperError.
+   * Data, and the version to write under. Makes the znode (without data) when there is none. `mzxid`: the transaction
+   * of the last change of the data, as `Stat.mzxid`. `birth`: another one for every znode that this has been, also when
+   * an ensemble that has lost its data numbers its transactions anew. The answer may be an older state, from a server
+   * that lags behind; a write under its version is refused then. Waits while there is no living session, and tries
+   * until answered. Throws the signal's reason, SessionEndedError when the session ends meanwhile (a later call waits
+   * for the next one), RefusedError, ZooKeeperError.
    */
   read(signal: AbortSignal): Promise<RegisterState>;
   /**
-   * One try. Resolves with the new version. Throws BadVersionError or NoNodeError, RefusedError, ZooKeeperError (nothing was written), OutcomeUnknownError or SessionEndedError (it may have been, or may
-   * yet be), NotSentError (also while there is no living session, and when the last read was with another), the signal's reason (as unknown).
+   * One try. Resolves with the new version. Throws BadVersionError or NoNodeError, RefusedError, ZooKeeperError
+   * (nothing was written), OutcomeUnknownError or SessionEndedError (it may have been, or may yet be), NotSentError
+   * (also while there is no living session, and when the last read was with another), the signal's reason (as unknown).
    */
   write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
 }

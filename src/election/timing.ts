@@ -2,18 +2,23 @@
  * The rules of time of the lease. Pure: instants are monotonic milliseconds given by the caller.
  */
 
-/** How the holder of a lease beats, derived from the session timeout that the ensemble granted and the lease's duration. Milliseconds. */
+/**
+ * How the holder of a lease beats, derived from the session timeout that the ensemble granted and the lease's duration.
+ * Milliseconds.
+ */
 export interface Timings {
   readonly leaseDuration: number;
-  /** From one renewal to the next: a third of the shorter of session timeout and lease duration, so that two may fail. */
+  /**
+   * From one renewal to the next: a third of the shorter of session timeout and lease duration, so that two may fail.
+   */
   readonly heartbeat: number;
   /** A renewal that is not acknowledged within this is repeated over another connection. */
   readonly acknowledgeWithin: number;
 }
 
 /**
- * `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". Under `keep` the lease is never shorter than the session:
- * everybody stays in role for as long as a session may be without contact.
+ * `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". Under `keep`
+ * the lease is never shorter than the session: everybody stays in role for as long as a session may be without contact.
  */
 export function timings(
   sessionTimeout: number,
@@ -26,7 +31,10 @@ export function timings(
   return { leaseDuration: duration, heartbeat, acknowledgeWithin: heartbeat / 2 };
 }
 
-/** What is kept for clock rate and scheduling between the end of the command and the end of the lease, ms: 5 %, at least 100. */
+/**
+ * What is kept for clock rate and scheduling between the end of the command and the end of the lease, ms: 5 %, at least
+ * 100.
+ */
 export function margin(leaseDuration: number): number {
   return Math.max(100, leaseDuration * 0.05);
 }
@@ -71,8 +79,8 @@ interface Stamp {
 const EPOCH = 2 ** 32;
 
 /**
- * Milliseconds for which the lease has been unchanged, by the ensemble's clock alone: the lease's stamp against that of a write made
- * just now. `undefined` when the two were stamped in different epochs, by clocks that may differ.
+ * Milliseconds for which the lease has been unchanged, by the ensemble's clock alone: the lease's stamp against that of
+ * a write made just now. `undefined` when the two were stamped in different epochs, by clocks that may differ.
  */
 export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefined {
   if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;
@@ -80,13 +88,16 @@ export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefine
 }
 
 /**
- * Shares of a lease's duration after which a candidate that sees no renewal proves its own contact by a write: the holder renews
- * after a third (Go's ballot after a half), so that in good times none is made. A lease that stands still because the ensemble does
- * must not be taken for one whose holder is gone.
+ * Shares of a lease's duration after which a candidate that sees no renewal proves its own contact by a write: the
+ * holder renews after a third (Go's ballot after a half), so that in good times none is made. A lease that stands still
+ * because the ensemble does must not be taken for one whose holder is gone.
  */
 export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 
-/** The next instant after `now` to prove contact at, for a lease seen unchanged since `since`; `undefined` when none is left. */
+/**
+ * The next instant after `now` to prove contact at, for a lease seen unchanged since `since`; `undefined` when none is
+ * left.
+ */
 export function nextProbe(since: number, duration: number, now: number): number | undefined {
   return PROBES.map((share) => since + share * duration).find((at) => at > now);
 }

@@ -1,5 +1,6 @@
 /**
- * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have delayed, so it has its own timers.
+ * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have
+ * delayed, so it has its own timers.
  */
 import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { removeCgroup } from '../command/cgroup.ts';
@@ -12,7 +13,10 @@ import { actsAt } from './will-instants.ts';
 /** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;
 
-/** Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still has not read its messages yet. */
+/**
+ * Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still
+ * has not read its messages yet.
+ */
 const SILENT_CHECKS = 3;
 
 /** How long a slow reader of stderr is waited for before the keeper ends, ms. */
@@ -37,8 +41,8 @@ export class Executor {
   #silentChecks = 0;
 
   /**
-   * `begin` tells that the keeper obeys no more; `release` gives up the lease that the will holds; `end` ends session and
-   * keeper.
+   * `begin` tells that the keeper obeys no more; `release` gives up the lease that the will holds; `end` ends session
+   * and keeper.
    */
   constructor(begin: () => void, release: (will: Will) => Promise<Release>, end: () => void) {
     this.#begin = begin;
@@ -51,8 +55,9 @@ export class Executor {
   }
 
   /**
-   * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the queue through its keeper, and hold up everybody behind it:
-   * after two session timeouts at most without a word (it asks after its keeper more often) the place is given up. While a command runs, the will's instants decide.
+   * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the
+   * queue through its keeper, and hold up everybody behind it: after two session timeouts at most without a word (it
+   * asks after its keeper more often) the place is given up. While a command runs, the will's instants decide.
    */
   checkSupervisor(): void {
     this.#silentChecks++;
@@ -143,7 +148,10 @@ async function goneBy(run: RunProcesses, at: number): Promise<void> {
   over.abort();
 }
 
-/** How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still has its supervisor's environment. */
+/**
+ * How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still
+ * has its supervisor's environment.
+ */
 const LOOKS = { times: 10, every: 20 };
 
 async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {

@@ -1,9 +1,9 @@
 /**
- * The keeper process: owns one ZooKeeper handle and nothing else. It is the only file that imports `zookeeper`, because that client
- * closes and reuses descriptors behind libuv's back and may block or abort the process it lives in.
+ * The keeper process: owns one ZooKeeper handle and nothing else. It is the only file that imports `zookeeper`, because
+ * that client closes and reuses descriptors behind libuv's back and may block or abort the process it lives in.
  *
- * It never forks and opens no socket nor pipe of its own. The IPC channel is the only tie to the supervisor: when it closes without a goodbye, or the supervisor does
- * not run in time, the keeper executes the will, and ends.
+ * It never forks and opens no socket nor pipe of its own. The IPC channel is the only tie to the supervisor: when it
+ * closes without a goodbye, or the supervisor does not run in time, the keeper executes the will, and ends.
  */
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
@@ -18,7 +18,10 @@ interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
   readonly mtime: Date;
 }
 
-/** The callback forms of the binding's own object: the package's wrapper formats every argument for a log before each call. Each returns < 0 when the client did not take the request. */
+/**
+ * The callback forms of the binding's own object: the package's wrapper formats every argument for a log before each
+ * call. Each returns < 0 when the client did not take the request.
+ */
 interface NativeClient {
   emit(event: string, client: unknown, value: unknown): void;
   init(options: Record<string, unknown>): unknown;
@@ -54,7 +57,10 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'S
 
 let client: NativeClient | undefined;
 let outbox: Report[] = [];
-/** The version of each znode after the last write under a version that was acknowledged here: the will may be a moment older. */
+/**
+ * The version of each znode after the last write under a version that was acknowledged here: the will may be a moment
+ * older.
+ */
 const written = new Map<string, number>();
 
 /**
@@ -100,12 +106,17 @@ function connect(command: ConnectCommand, native: NativeClient): void {
   watchHandshake(native);
 }
 
-/** NOTCONNECTED_STATE_DEF before a first connection that could not even be begun, 0 after one that failed; ZOO_CONNECTED_STATE. */
+/**
+ * NOTCONNECTED_STATE_DEF before a first connection that could not even be begun, 0 after one that failed;
+ * ZOO_CONNECTED_STATE.
+ */
 const NOT_CONNECTED: readonly number[] = [999, 0];
 const CONNECTED = 3;
 const HANDSHAKE_LOOK_MS = 20;
 
-/** A handshake that fails raises no event: the client would try again by itself, much later. Only its state shows it. */
+/**
+ * A handshake that fails raises no event: the client would try again by itself, much later. Only its state shows it.
+ */
 function watchHandshake(native: NativeClient): void {
   const look = setInterval(() => {
     const { state } = native;
@@ -144,18 +155,25 @@ function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
   setInterval(() => lookAround(native), native.timeout / 2);
   report({ kind: 'granted' });
-  // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never goes back in time.
+  // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never
+  // goes back in time.
   if (takenOver) native.a_sync('/', () => undefined);
   native.a_exists('/', false, (rc) => onFirstAnswer(native, rc));
 }
 
-/** Twice a session timeout. A client that was cut while it was busy, and cannot connect again at once, may say nothing of it. */
+/**
+ * Twice a session timeout. A client that was cut while it was busy, and cannot connect again at once, may say nothing
+ * of it.
+ */
 function lookAround(native: NativeClient): void {
   executor.checkSupervisor();
   if (client === native && native.state !== CONNECTED) report({ kind: 'disconnected' });
 }
 
-/** ZCONNECTIONLOSS, ZOPERATIONTIMEOUT, ZINVALIDSTATE, ZSESSIONEXPIRED, ZCLOSING: no answer. An event, or the supervisor's deadline, says what follows. */
+/**
+ * ZCONNECTIONLOSS, ZOPERATIONTIMEOUT, ZINVALIDSTATE, ZSESSIONEXPIRED, ZCLOSING: no answer. An event, or the
+ * supervisor's deadline, says what follows.
+ */
 const UNANSWERED: readonly number[] = [-4, -7, -9, -112, -116];
 
 function onFirstAnswer(native: NativeClient, rc: number): void {
@@ -225,7 +243,10 @@ function statOf(stat: NativeStat | null): { stat?: Stat } {
   };
 }
 
-/** The goodbye: ends the session, says so, exits. Blocks for up to 4.5 s when the server is silent; the supervisor does not wait that long. */
+/**
+ * The goodbye: ends the session, says so, exits. Blocks for up to 4.5 s when the server is silent; the supervisor does
+ * not wait that long.
+ */
 function close(): void {
   client?.close();
   client = undefined;

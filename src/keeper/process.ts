@@ -10,7 +10,10 @@ export interface KeeperProcess {
   readonly pid: number | undefined;
   /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
   readonly end: string | undefined;
-  /** It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just killed. */
+  /**
+   * It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
+   * killed.
+   */
   readonly executes: boolean;
   /** It obeys no more, or has been told to end. */
   readonly isLeaving: boolean;
@@ -41,15 +44,15 @@ export interface KeeperListener {
 }
 
 /**
- * What keeps the keeper small. Most of V8's flags, heap limits among them, would make it reject the compiled code that Node carries and
- * cost more (15 ms of 45 to start) than they save; these two do not. Measured with Node 20.20.
+ * What keeps the keeper small. Most of V8's flags, heap limits among them, would make it reject the compiled code that
+ * Node carries and cost more (15 ms of 45 to start) than they save; these two do not. Measured with Node 20.20.
  */
 const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
 
 /**
- * Starts a keeper, which loads the ZooKeeper client and waits for its first command. It has a session of its own (a terminal's signals
- * miss it), an empty environment (NODE_OPTIONS and the like are not for it), and ballot's stderr for both of its outputs, because
- * the ZooKeeper binding prints to stdout.
+ * Starts a keeper, which loads the ZooKeeper client and waits for its first command. It has a session of its own (a
+ * terminal's signals miss it), an empty environment (NODE_OPTIONS and the like are not for it), and ballot's stderr for
+ * both of its outputs, because the ZooKeeper binding prints to stdout.
  *
  * @param path the built `keeper.js`
  */

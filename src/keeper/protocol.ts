@@ -1,7 +1,7 @@
 /**
- * What the supervisor and its keeper say to each other over the IPC channel. Both ends belong to one installed version of
- * ballot, so that nothing here needs to be compatible. Messages are JSON; binary data travels as latin1, which for records of a few
- * hundred bytes is faster than base64 or structured cloning.
+ * What the supervisor and its keeper say to each other over the IPC channel. Both ends belong to one installed version
+ * of ballot, so that nothing here needs to be compatible. Messages are JSON; binary data travels as latin1, which for
+ * records of a few hundred bytes is faster than base64 or structured cloning.
  */
 import type { Will } from './will.ts';
 
@@ -9,7 +9,10 @@ import type { Will } from './will.ts';
 export interface Stat {
   /** Transaction that created the znode. */
   readonly czxid: number;
-  /** Transaction of the last change of its data. The upper 32 bits are the epoch: one epoch, one ZooKeeper leader, one clock. */
+  /**
+   * Transaction of the last change of its data. The upper 32 bits are the epoch: one epoch, one ZooKeeper leader, one
+   * clock.
+   */
   readonly mzxid: number;
   /** Milliseconds since the Unix epoch by the ensemble's clock. */
   readonly ctime: number;
@@ -51,7 +54,10 @@ export interface ConnectCommand {
   readonly debug: boolean;
 }
 
-/** Supervisor to keeper, in batches. Requests reach ZooKeeper in the order in which they were sent. `close` ends the session, then the keeper. */
+/**
+ * Supervisor to keeper, in batches. Requests reach ZooKeeper in the order in which they were sent. `close` ends the
+ * session, then the keeper.
+ */
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }

@@ -1,8 +1,7 @@
 /**
  * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops
- * the command's runs, waits until
- * nothing of them is left, then releases the lease, the proposal and the session. Plain data; instants in ms of CLOCK_MONOTONIC, which is one clock for all
- * processes of a host.
+ * the command's runs, waits until nothing of them is left, then releases the lease, the proposal and the session. Plain
+ * data; instants in ms of CLOCK_MONOTONIC, which is one clock for all processes of a host.
  */
 export interface Will {
   /** Empty: no command runs, and there is nothing to do but to release. */

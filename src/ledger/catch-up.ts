@@ -1,7 +1,8 @@
 import type { Schedule } from '../cron/schedule.ts';
 
 /**
- * What a new leader does about ticks that have passed since the last one that is settled. Pure: instants are ms since the Unix epoch.
+ * What a new leader does about ticks that have passed since the last one that is settled. Pure: instants are ms since
+ * the Unix epoch.
  */
 export interface CatchUpRules {
   readonly catchUp: 'none' | 'once';
@@ -33,8 +34,9 @@ export interface Reckoning {
 }
 
 /**
- * A tick that an orderly resignation left, or that fell between it and the next leader, counts as on time when somebody leads within this after both, ms: a handover takes milliseconds, and where nobody
- * took over for longer than this, nobody led.
+ * A tick that an orderly resignation left, or that fell between it and the next leader, counts as on time when somebody
+ * leads within this after both, ms: a handover takes milliseconds, and where nobody took over for longer than this,
+ * nobody led.
  */
 export const HANDOVER_MS = 10_000;
 

@@ -7,8 +7,8 @@ import { RunLedger } from './ledger.ts';
 export type TermRun = RunRecord & { readonly fencingToken: number };
 
 /**
- * Writes down the runs of a command that has no schedule, in the ledger, for people: nothing is built on it, and nobody waits
- * for it. A term opens the ledger after its first run was started, so that a handover pays for no request of it.
+ * Writes down the runs of a command that has no schedule, in the ledger, for people: nothing is built on it, and nobody
+ * waits for it. A term opens the ledger after its first run was started, so that a handover pays for no request of it.
  */
 export class RunDiary {
   readonly #ledger: RunLedger;

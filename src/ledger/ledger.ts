@@ -48,9 +48,11 @@ export interface RunLedgerParts extends LedgerParts {
 /**
  * The ledger of one candidate, over its terms: who may start which tick.
  *
- * At most one process starts a tick, whatever clocks and leases do. A run is started only after its entry was acknowledged (or by a leader who is told to do without, as `enter` says). A tick is entered only
- * if it is later than `through`, which it then is; `through` goes back only by taking back the last entry, whose run was not started. And every write names the version of a state whose token was the
- * writer's own, or, when it opens, a lower one: of two terms that write, the earlier is refused, and told why when it reads again.
+ * At most one process starts a tick, whatever clocks and leases do. A run is started only after its entry was
+ * acknowledged (or by a leader who is told to do without, as `enter` says). A tick is entered only if it is later than
+ * `through`, which it then is; `through` goes back only by taking back the last entry, whose run was not started. And
+ * every write names the version of a state whose token was the writer's own, or, when it opens, a lower one: of two
+ * terms that write, the earlier is refused, and told why when it reads again.
  */
 export class RunLedger {
   readonly #parts: RunLedgerParts;
@@ -71,11 +73,13 @@ export class RunLedger {
   }
 
   /**
-   * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term before, as `leave`; what that has not yet written is kept, unless another term has
-   * written since. `settle` says through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is called for each try; the last one counts. A ledger that
-   * cannot be read is replaced, with a warning.
+   * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term
+   * before, as `leave`; what that has not yet written is kept, unless another term has written since. `settle` says
+   * through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is
+   * called for each try; the last one counts. A ledger that cannot be read is replaced, with a warning.
    *
-   * Tries until answered. Throws FencedError when a later term has written, RefusedError, the signal's reason when aborted: then the ledger may have been opened all the same.
+   * Tries until answered. Throws FencedError when a later term has written, RefusedError, the signal's reason when
+   * aborted: then the ledger may have been opened all the same.
    */
   async open(token: number, settle: (found: Found) => number | undefined, signal: AbortSignal): Promise<Found> {
     const { register } = this.#parts;
@@ -113,7 +117,8 @@ export class RunLedger {
       const { fencingToken } = parsed.ledger;
       if (former !== undefined && former.wrote(fencingToken, birth)) return former.ledger;
       if (fencingToken > token) {
-        // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that has lost its data since.
+        // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that
+        // has lost its data since.
         if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);
         logger.warn('the ledger of runs is from before the ensemble lost its data; it is taken over', {
           token,
@@ -142,8 +147,10 @@ export class RunLedger {
   }
 
   /**
-   * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a later one is settled already. `fenced`: a later term writes, or the term is over: not to be
-   * started. `unanswered` after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then does so without this guarantee.
+   * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a
+   * later one is settled already. `fenced`: a later term writes, or the term is over: not to be started. `unanswered`
+   * after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then
+   * does so without this guarantee.
    */
   async enter(record: TickRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
     const term = this.#term;
@@ -160,7 +167,10 @@ export class RunLedger {
     return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
   }
 
-  /** The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so that the tick can be made up. Never call it for a run that may have been started. */
+  /**
+   * The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so
+   * that the tick can be made up. Never call it for a run that may have been started.
+   */
   withdraw(runId: string): void {
     if (!this.#before.has(runId)) return;
     const before = this.#before.get(runId);
@@ -178,7 +188,10 @@ export class RunLedger {
     await this.#term?.written(timeout);
   }
 
-  /** Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are passed over. */
+  /**
+   * Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are
+   * passed over.
+   */
   close(runId: string, ending: RunEnding): void {
     this.#before.delete(runId);
     this.#term?.change((present) => closed(present, runId, ending));
@@ -192,8 +205,8 @@ export class RunLedger {
   /**
    * Marks the ledger as handed over, and ticks up to `through` as settled. Waits until all changes are written,
    * `timeout` ms at most. Nothing of this term is sent after that. To be called when no run lives and none will be
-   * entered, while the lease is still held. Resolves to whether it is written, or is no longer this term's to write. With
-   * `orStay` the term goes on if it is not.
+   * entered, while the lease is still held. Resolves to whether it is written, or is no longer this term's to write.
+   * With `orStay` the term goes on if it is not.
    */
   async handOver(through: number, timeout: number, orStay = false): Promise<boolean> {
     const term = this.#term;

@@ -1,6 +1,6 @@
 /**
- * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole ms since the Unix epoch. Every change may be made twice, and
- * is then made once.
+ * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole
+ * ms since the Unix epoch. Every change may be made twice, and is then made once.
  */
 import { excerptOf } from '../excerpt.ts';
 import type { Service } from './service.ts';
@@ -88,7 +88,10 @@ export function isOpen(run: RunRecord): boolean {
   return run.outcome === undefined;
 }
 
-/** Takes the ledger over for a later term: `through` never goes back, runs that other terms left open are lost, and it is not handed over any more. */
+/**
+ * Takes the ledger over for a later term: `through` never goes back, runs that other terms left open are lost, and it
+ * is not handed over any more.
+ */
 export function opened(
   ledger: Ledger,
   token: number,
@@ -124,8 +127,9 @@ export function noted(ledger: Ledger, record: RunRecord): Ledger {
 }
 
 /**
- * Takes an entry back whose run was not started. Its tick is no longer settled, if nothing later was: `before` is what `through` was when it was entered. Changes nothing when there is no such open
- * run: its tick may have been entered again since.
+ * Takes an entry back whose run was not started. Its tick is no longer settled, if nothing later was: `before` is what
+ * `through` was when it was entered. Changes nothing when there is no such open run: its tick may have been entered
+ * again since.
  */
 export function withdrawn(ledger: Ledger, runId: string, before: number | undefined): Ledger {
   const entry = ledger.runs.find((run) => run.runId === runId && isOpen(run));
@@ -165,7 +169,10 @@ function later(a: number | undefined, b: number): number {
   return a === undefined ? b : Math.max(a, b);
 }
 
-/** At most 50 runs and 512 KiB: the oldest go first, those that are open after all others; then what nobody here understands. */
+/**
+ * At most 50 runs and 512 KiB: the oldest go first, those that are open after all others; then what nobody here
+ * understands.
+ */
 export function limited(ledger: Ledger): Ledger {
   let left = ledger;
   while (left.runs.length > MOST_RUNS) left = withoutOldest(left);

@@ -73,11 +73,15 @@ interface Waiter {
 }
 
 /**
- * Brings the ledger of one term, from its opening on, to the znode: whatever has changed is written, whole, in one write at a time, until it is acknowledged.
+ * Brings the ledger of one term, from its opening on, to the znode: whatever has changed is written, whole, in one
+ * write at a time, until it is acknowledged.
  *
- * From the acknowledged opening on the znode carries the token of this term. Every other term's write names a version read before, and is refused; whoever then reads the token and has a lower one
- * writes no more. So as long as the token stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger` itself is the truth. After any failure the znode
- * is read again: with this term's token, its version is the one to write under, which a write that is still on its way no longer matches; with another token, this term is fenced, for good.
+ * From the acknowledged opening on the znode carries the token of this term. Every other term's write names a version
+ * read before, and is refused; whoever then reads the token and has a lower one writes no more. So as long as the token
+ * stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger`
+ * itself is the truth. After any failure the znode is read again: with this term's token, its version is the one to
+ * write under, which a write that is still on its way no longer matches; with another token, this term is fenced, for
+ * good.
  */
 export class LedgerWriter {
   readonly token: number;
@@ -109,7 +113,10 @@ export class LedgerWriter {
     this.#acknowledgedAt = parts.clock.now();
   }
 
-  /** Whether a ledger with this token, in a znode of this birth, is this term's: an ensemble that has lost its data gives the same tokens again. */
+  /**
+   * Whether a ledger with this token, in a znode of this birth, is this term's: an ensemble that has lost its data
+   * gives the same tokens again.
+   */
   wrote(token: number, birth: string): boolean {
     return token === this.token && birth === this.#birth;
   }
@@ -149,7 +156,10 @@ export class LedgerWriter {
     void this.#write();
   }
 
-  /** Resolves when all changes made so far are acknowledged; `unanswered` after `timeout` ms: they may have been written. `fenced` also when the term ends meanwhile. */
+  /**
+   * Resolves when all changes made so far are acknowledged; `unanswered` after `timeout` ms: they may have been
+   * written. `fenced` also when the term ends meanwhile.
+   */
   written(timeout: number): Promise<Answer> {
     if (this.#state !== 'open') return Promise.resolve('fenced');
     if (!this.isDirty) return Promise.resolve('written');
@@ -243,7 +253,8 @@ export class LedgerWriter {
       throw new FencedError(this.token, parsed.kind === 'ledger' ? parsed.ledger.fencingToken : undefined);
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
-      // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it is; or from an ensemble that has lost its data, which has other leaders now.
+      // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it
+      // is; or from an ensemble that has lost its data, which has other leaders now.
       if (fencingToken < this.token) await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
       if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);
     } else if (parsed.kind === 'unreadable') {

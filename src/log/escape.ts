@@ -1,13 +1,16 @@
 /**
- * Escaping of whole blocks of lines. A block is UTF-8 held as a latin1 string, one character a byte: valid UTF-8 passes through unchanged
- * when it is written as latin1 again, and V8 searches and joins such strings as plain memory.
+ * Escaping of whole blocks of lines. A block is UTF-8 held as a latin1 string, one character a byte: valid UTF-8 passes
+ * through unchanged when it is written as latin1 again, and V8 searches and joins such strings as plain memory.
  */
 
 const JSON_SPECIAL = /["\\\0-\x09\x0b-\x1f]/;
 const TERMINAL_SPECIAL = /[\0-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/;
 const TERMINAL_SPECIALS = /\x1b\[[\d;:]*m|[\0-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/g;
 
-/** The inside of a JSON string for every line of a block; the newlines stay. Also what logfmt readers understand between quotes. */
+/**
+ * The inside of a JSON string for every line of a block; the newlines stay. Also what logfmt readers understand between
+ * quotes.
+ */
 export function escapeJson(block: string): string {
   if (!JSON_SPECIAL.test(block)) return block;
   // Without a backslash in it, a `\n` in the result can only stand for a newline.
@@ -26,8 +29,8 @@ function visible(control: string): string {
 }
 
 /**
- * For people: control characters (C0 less tab and newline, DEL, C1) become visible as `\x1b`, so that output can neither move the cursor
- * nor forge lines. With `colours`, plain colour sequences (`ESC [ … m`) stay.
+ * For people: control characters (C0 less tab and newline, DEL, C1) become visible as `\x1b`, so that output can
+ * neither move the cursor nor forge lines. With `colours`, plain colour sequences (`ESC [ … m`) stay.
  */
 export function escapeTerminal(block: string, colours: boolean): string {
   if (!TERMINAL_SPECIAL.test(block)) return block;

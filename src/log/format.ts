@@ -16,7 +16,10 @@ export interface Identity {
   readonly candidateId: string | undefined;
 }
 
-/** What stands before and after each line of a command's output, as latin1 text of UTF-8 bytes. `after` ends with a newline. */
+/**
+ * What stands before and after each line of a command's output, as latin1 text of UTF-8 bytes. `after` ends with a
+ * newline.
+ */
 export interface Frame {
   readonly before: string;
   readonly after: string;
@@ -148,8 +151,9 @@ export function formatter(format: LogFormat, identity: Identity, people: ForPeop
 }
 
 /**
- * A block of lines of a command's output, each framed. `block` is latin1 text that ends with a newline; so is the result.
- * (`replaceAll` with two strings takes half the time of `split` and `join`; a `$` would mean something in its second one.)
+ * A block of lines of a command's output, each framed. `block` is latin1 text that ends with a newline; so is the
+ * result. (`replaceAll` with two strings takes half the time of `split` and `join`; a `$` would mean something in its
+ * second one.)
  */
 export function frameLines(block: string, { before, after }: Frame): string {
   const between = (after + before).replaceAll('$', '$$$$');

@@ -18,8 +18,9 @@ export interface RootLogger extends Logger {
   /** Takes the output of the run with this id. */
   outputOf(runId: string): OutputSink;
   /**
-   * Resolves with true once everything logged so far has been taken by the reader (or the disk); with false when nothing more was taken for
-   * `timeout` ms, or the reader is gone. After false, end the process with `process.exit`: a pending write keeps the event loop alive.
+   * Resolves with true once everything logged so far has been taken by the reader (or the disk); with false when
+   * nothing more was taken for `timeout` ms, or the reader is gone. After false, end the process with `process.exit`: a
+   * pending write keeps the event loop alive.
    */
   flush(timeout: number): Promise<boolean>;
 }

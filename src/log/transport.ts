@@ -21,9 +21,9 @@ const FILE_PIECE = 1024 * 1024;
 const TERMINAL_RETRY_MS = 20;
 
 /**
- * Opens the file behind a descriptor anew: a description of our own, on which O_NONBLOCK harms nobody else. (On the inherited one it would be
- * shared with the command, with the shell and with its other children.) `undefined` where that cannot be had: a socket, a pipe made by another
- * user, no /proc.
+ * Opens the file behind a descriptor anew: a description of our own, on which O_NONBLOCK harms nobody else. (On the
+ * inherited one it would be shared with the command, with the shell and with its other children.) `undefined` where
+ * that cannot be had: a socket, a pipe made by another user, no /proc.
  */
 function openAnew(fd: number): number | undefined {
   try {
@@ -50,7 +50,10 @@ function socketTransport(fd: number): Transport {
   };
 }
 
-/** Regular files and devices: the inherited descriptor, so that position and O_APPEND are shared as the shell meant it. A thread of libuv's writes. */
+/**
+ * Regular files and devices: the inherited descriptor, so that position and O_APPEND are shared as the shell meant it.
+ * A thread of libuv's writes.
+ */
 function fileTransport(fd: number): Transport {
   return {
     pieceBytes: FILE_PIECE,
@@ -60,8 +63,8 @@ function fileTransport(fd: number): Transport {
 }
 
 /**
- * A terminal that was opened anew. libuv's terminal streams block, so this one writes directly and tries again later when the
- * terminal takes no more.
+ * A terminal that was opened anew. libuv's terminal streams block, so this one writes directly and tries again later
+ * when the terminal takes no more.
  */
 function terminalTransport(fd: number, clock: Clock): Transport {
   const attempt = (piece: Buffer, done: Written): void => {
@@ -78,9 +81,9 @@ function terminalTransport(fd: number, clock: Clock): Transport {
 }
 
 /**
- * Chooses how to write to a descriptor that was inherited. Where a pipe cannot be opened anew, and for sockets (the journal of systemd),
- * O_NONBLOCK is set on the shared description: Node resets it for fds 0 to 2 when it exits; a command with `wrap-child-logs=false` makes
- * it blocking again when it starts.
+ * Chooses how to write to a descriptor that was inherited. Where a pipe cannot be opened anew, and for sockets (the
+ * journal of systemd), O_NONBLOCK is set on the shared description: Node resets it for fds 0 to 2 when it exits; a
+ * command with `wrap-child-logs=false` makes it blocking again when it starts.
  */
 export function openTransport(fd: number, clock: Clock): Transport {
   if (isatty(fd)) {

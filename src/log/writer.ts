@@ -22,7 +22,10 @@ interface Entry {
   readonly own: boolean;
 }
 
-/** A queue in front of a descriptor. Nothing here blocks; the command's output is never dropped while somebody can read it. */
+/**
+ * A queue in front of a descriptor. Nothing here blocks; the command's output is never dropped while somebody can read
+ * it.
+ */
 export class LogWriter {
   readonly #transport: Transport;
   readonly #events: WriterEvents;
@@ -61,8 +64,9 @@ export class LogWriter {
   }
 
   /**
-   * Resolves with true once everything has been taken by the kernel; with false when nothing more was taken for `timeout` ms
-   * (noticed before twice that), or the reader is gone. After false the process must be ended by `process.exit`: the pending write would keep the event loop alive.
+   * Resolves with true once everything has been taken by the kernel; with false when nothing more was taken for
+   * `timeout` ms (noticed before twice that), or the reader is gone. After false the process must be ended by
+   * `process.exit`: the pending write would keep the event loop alive.
    */
   flush(timeout: number, clock: Clock): Promise<boolean> {
     return new Promise((resolve) => {

@@ -47,7 +47,10 @@ export function stopAll(state: In<'running'>, ending: Ending, plan: Plan, now: n
   return after(effects, awaitAll(state, { role: state.role, alive: runs, ending, delay: 0 }, plan, now));
 }
 
-/** The term is over, and somebody else may be running the command already: everything is stopped, and every grace is cut short. */
+/**
+ * The term is over, and somebody else may be running the command already: everything is stopped, and every grace is cut
+ * short.
+ */
 export function deposed(state: In<'running' | 'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
   const leadership = leadershipOf(state.role, event);
   if (leadership === undefined) return stay(state);
@@ -132,7 +135,8 @@ function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: num
     case 'ignore':
       return leave(base, role, 0, now);
     case 'rerun':
-      // Contact is back, so somebody leads or is about to: a command that has ended is not run without leadership again.
+      // Contact is back, so somebody leads or is about to: a command that has ended is not run without leadership
+      // again.
       if (role.kind === 'standby' && role.candidacy.placed) return goOnStanding(base, role.candidacy, plan, now);
       return runAgain(base, role, plan, now, now + delay);
     case 'reelect':
@@ -142,7 +146,10 @@ function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: num
   }
 }
 
-/** A run has ended while everything is being stopped. One that was being stopped for itself still has its policy, unless this candidate leaves anyway. */
+/**
+ * A run has ended while everything is being stopped. One that was being stopped for itself still has its policy, unless
+ * this candidate leaves anyway.
+ */
 function afterStop(state: In<'stopping'>, run: Run, result: Result, plan: Plan, now: number): Step {
   const own = run.stop?.reason.kind;
   const staying = state.ending.kind === 'leaseLost' || state.ending.kind === 'leaseExpiring';

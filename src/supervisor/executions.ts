@@ -60,7 +60,10 @@ const DAEMON_WITHIN_MS = 2_000;
 /** What of a run lives for so long after its leader, and is not seen, is not about to end, ms. */
 const HIDDEN_AFTER_MS = 200;
 
-/** Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms (`on-lease-loss=keep`). */
+/**
+ * Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms
+ * (`on-lease-loss=keep`).
+ */
 const SILENT_LEDGER_MS = 50;
 
 type Spawn = Extract<Effect, { kind: 'spawn' }>;
@@ -141,7 +144,10 @@ export class Executions {
     for (const { command } of this.#alive.values()) command?.signal(signal);
   }
 
-  /** Writes the end of a run into the ledger. To be called before a resignation that follows from it, so that nobody takes the run for lost. */
+  /**
+   * Writes the end of a run into the ledger. To be called before a resignation that follows from it, so that nobody
+   * takes the run for lost.
+   */
   record({ run, outcome, exitCode: code, skipped }: Extract<Effect, { kind: 'record' }>): void {
     const { book, diary, clock } = this.#parts;
     const ending = { end: clock.wall(), outcome, exitCode: code };
@@ -166,8 +172,9 @@ export class Executions {
   }
 
   /**
-   * Enters the tick in the ledger, then starts the run. Without an answer: under `stop` the entry is taken back and nothing is started; under `keep` the run is started all the same, and the
-   * entry is written when the ensemble is back.
+   * Enters the tick in the ledger, then starts the run. Without an answer: under `stop` the entry is taken back and
+   * nothing is started; under `keep` the run is started all the same, and the entry is written when the ensemble is
+   * back.
    */
   async #enter(execution: Execution, tick: number, spawn: Spawn, term: Term): Promise<void> {
     const { book, clock, onLeaseLoss } = this.#parts;
@@ -218,7 +225,8 @@ export class Executions {
     const { identity } = execution;
     // First, so that the command is found and stopped even if this process dies while starting it.
     this.#bequeath(execution);
-    // This process may have stood still since the state was entered, and its keeper have given the lease up. While a tick was being entered the lease may have been renewed.
+    // This process may have stood still since the state was entered, and its keeper have given the lease up. While a
+    // tick was being entered the lease may have been renewed.
     const until = term === undefined || tick === undefined ? Math.min(by, term?.safeUntil ?? Infinity) : term.safeUntil;
     if (clock.now() >= until) return this.#tooLate(execution);
     const command = launch(identity);
@@ -278,13 +286,14 @@ export class Executions {
     cancel();
     this.#remove(run);
     dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
-    // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was started meanwhile has said so.
+    // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was
+    // started meanwhile has said so.
     this.#bequeath();
   }
 
   /**
-   * Tells, once the command has ended, whom it has left. One that leaves nobody is mostly gone in the same instant. Those
-   * that nobody sees are just ending, unless they stay: then they are hidden from this user.
+   * Tells, once the command has ended, whom it has left. One that leaves nobody is mostly gone in the same instant.
+   * Those that nobody sees are just ending, unless they stay: then they are hidden from this user.
    */
   #onceLeftBehind(command: RunningCommand, tell: (left: string) => void): () => void {
     const { clock } = this.#parts;

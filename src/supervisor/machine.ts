@@ -1,6 +1,6 @@
 /**
- * The supervisor's state machine: `(state, event, plan, now) → state and effects`. Pure: it reads no clock, waits for nothing, throws nothing.
- * Every pair of state and event is written down in the rows, also those that do nothing.
+ * The supervisor's state machine: `(state, event, plan, now) → state and effects`. Pure: it reads no clock, waits for
+ * nothing, throws nothing. Every pair of state and event is written down in the rows, also those that do nothing.
  */
 import type { Plan } from './policy.ts';
 import { running } from './states/running.ts';

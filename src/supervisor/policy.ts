@@ -32,7 +32,10 @@ export interface Result {
   readonly ranFor: number;
 }
 
-/** The exit code that counts for policies and for ballot's own end: the command's, or 124 when it was stopped for taking too long. */
+/**
+ * The exit code that counts for policies and for ballot's own end: the command's, or 124 when it was stopped for taking
+ * too long.
+ */
 export function exitCodeOf(result: Pick<Result, 'exitCode' | 'timedOut'>): number {
   return result.timedOut ? ExitCode.runTimeout : result.exitCode;
 }
@@ -49,9 +52,9 @@ export function failuresAfter(failures: number, result: Result, plan: Plan): num
 }
 
 /**
- * How long this candidate waits before it runs the command again. After failures in a row `restart-delay`, doubled each time up to
- * `restart-max-delay`; after a success only what is missing to `restart-delay` between two starts, so that a command that ends at once
- * does not turn into a loop of thousands of runs a second.
+ * How long this candidate waits before it runs the command again. After failures in a row `restart-delay`, doubled each
+ * time up to `restart-max-delay`; after a success only what is missing to `restart-delay` between two starts, so that a
+ * command that ends at once does not turn into a loop of thousands of runs a second.
  */
 export function restartDelay(failures: number, result: Result, plan: Plan): number {
   if (failures === 0) return Math.max(0, plan.restartDelay - result.ranFor);
@@ -61,7 +64,10 @@ export function restartDelay(failures: number, result: Result, plan: Plan): numb
 const ELECTION_RETRY_MS = 100;
 const ELECTION_RETRY_MAX_MS = 5_000;
 
-/** Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that candidates do not return in step. `jitter` in [0, 1). */
+/**
+ * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
+ * candidates do not return in step. `jitter` in [0, 1).
+ */
 export function electionRetryDelay(failures: number, jitter: number): number {
   const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
   return delay / 2 + (delay / 2) * jitter;

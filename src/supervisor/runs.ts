@@ -1,5 +1,6 @@
 /**
- * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all is in `conclusions.ts`.
+ * The life of single runs: when each is to be stopped, and how its stop goes on. Pure. What a run's end means for all
+ * is in `conclusions.ts`.
  */
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
@@ -22,7 +23,10 @@ export function leaseInstants(role: Role, plan: Plan): StopInstants | undefined 
   return stopInstants(deadline, leaseDuration, plan.killAfter);
 }
 
-/** The next instant at which something has to be done to a run: it takes too long, its lease runs out, its grace is over, it is to be killed again. Infinity: none. */
+/**
+ * The next instant at which something has to be done to a run: it takes too long, its lease runs out, its grace is
+ * over, it is to be killed again. Infinity: none.
+ */
 function dueAt(run: Run, lease: StopInstants | undefined, plan: Plan): number {
   const { stop } = run;
   switch (stop?.phase) {
@@ -59,7 +63,10 @@ export function kill(run: Run, reason: StopReason, now: number): RunStep {
   };
 }
 
-/** Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that is being stopped already goes on with that. */
+/**
+ * Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that
+ * is being stopped already goes on with that.
+ */
 export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
   const graceEnd = now + plan.killAfter;
@@ -70,14 +77,17 @@ export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, no
   };
 }
 
-/** SIGTERM to ballot is the service manager's way of saying stop, so the command gets its own stop signal; what else a person sent is passed on as it is. */
+/**
+ * SIGTERM to ballot is the service manager's way of saying stop, so the command gets its own stop signal; what else a
+ * person sent is passed on as it is.
+ */
 function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
   return reason.kind === 'requested' && reason.signal !== 'SIGTERM' ? reason.signal : plan.stopSignal;
 }
 
 /**
- * Somebody else may hold the lease already: the grace is cut to what a stop before the lease's end would have left. Under `stop` whoever claims it next still waits for that end: the instant of SIGKILL before it
- * stands.
+ * Somebody else may hold the lease already: the grace is cut to what a stop before the lease's end would have left.
+ * Under `stop` whoever claims it next still waits for that end: the instant of SIGKILL before it stands.
  */
 export function lossGraceEnd(leadership: Leadership, plan: Plan, now: number): number {
   const { leaseDuration } = leadership;

@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the state machine: states, events and effects. Each state carries its own data and at most one deadline.
- * Instants are monotonic milliseconds.
+ * The vocabulary of the state machine: states, events and effects. Each state carries its own data and at most one
+ * deadline. Instants are monotonic milliseconds.
  */
 import type { Outcome } from '../command/launch.ts';
 import type { LossCause, Succession } from '../election/election.ts';
@@ -18,7 +18,10 @@ export interface Leadership {
   readonly confirmed: boolean;
 }
 
-/** Standing for election: a campaign that is under way (or about to be tried again), and until when it may take (`election-timeout`). */
+/**
+ * Standing for election: a campaign that is under way (or about to be tried again), and until when it may take
+ * (`election-timeout`).
+ */
 export interface Candidacy {
   readonly campaign: number;
   /** Since when this candidate has been standing. */
@@ -31,7 +34,10 @@ export interface Candidacy {
   readonly placed: boolean;
 }
 
-/** As what the command is run: as leader; without leadership, standing meanwhile (`run-anyway`); or no longer as anything. */
+/**
+ * As what the command is run: as leader; without leadership, standing meanwhile (`run-anyway`); or no longer as
+ * anything.
+ */
 export type Role =
   | { readonly kind: 'leader'; readonly leadership: Leadership }
   | { readonly kind: 'standby'; readonly candidacy: Candidacy }
@@ -57,7 +63,9 @@ export interface Run {
 /** At least one run. */
 export type Runs = readonly [Run, ...Run[]];
 
-/** How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone. */
+/**
+ * How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone.
+ */
 export type Stop =
   | { readonly phase: 'terminating'; readonly reason: StopReason; readonly graceEnd: number }
   | { readonly phase: 'killing'; readonly reason: StopReason; readonly again: number };
@@ -82,7 +90,10 @@ export type Ending =
   /** A bug in ballot, or the policy `exit` after another run. */
   | { readonly kind: 'leaving'; readonly exitCode: number };
 
-/** What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be told; runs that failed in a row. */
+/**
+ * What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be
+ * told; runs that failed in a row.
+ */
 export interface Counts {
   readonly campaigns: number;
   readonly runs: number;
@@ -93,7 +104,10 @@ export interface Counts {
 export type State = Counts &
   (
     | { readonly name: 'campaigning'; readonly candidacy: Candidacy; readonly deadline: number | undefined }
-    /** Waiting to campaign again, or to run the command again. `deadline` is `undefined` while only a renewal of the lease is waited for. */
+    /**
+     * Waiting to campaign again, or to run the command again. `deadline` is `undefined` while only a renewal of the
+     * lease is waited for.
+     */
     | {
         readonly name: 'backingOff';
         readonly next:
@@ -187,7 +201,10 @@ export type Event =
   /** The resignation came to nothing, since the ledger could not be handed over: the term goes on. */
   | { readonly kind: 'stayed'; readonly resignation: number };
 
-/** Somebody has started the tick; a later term writes the ledger; no answer; or the run was stopped before it was started. */
+/**
+ * Somebody has started the tick; a later term writes the ledger; no answer; or the run was stopped before it was
+ * started.
+ */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
 
 /** Why a campaign failed. `unavailable` may pass by itself; the others do not. */
@@ -229,8 +246,8 @@ export type Effect =
   | { readonly kind: 'renew'; readonly term: number }
   | { readonly kind: 'signal'; readonly run: number; readonly signal: NodeJS.Signals }
   /**
-   * Give up the lease if `term` is given, and with `leave` the place in the queue as well. With `orStay` the term goes on
-   * unless the ledger holds all that was started. Answered by `resigned` or `stayed`.
+   * Give up the lease if `term` is given, and with `leave` the place in the queue as well. With `orStay` the term goes
+   * on unless the ledger holds all that was started. Answered by `resigned` or `stayed`.
    */
   | {
       readonly kind: 'resign';

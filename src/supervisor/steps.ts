@@ -1,5 +1,6 @@
 /**
- * The moves that several transitions share: stand, wait, run, resign, leave. Pure. Each returns the state entered and the effects.
+ * The moves that several transitions share: stand, wait, run, resign, leave. Pure. Each returns the state entered and
+ * the effects.
  */
 import { stopInstants } from '../election/timing.ts';
 import type { Plan } from './policy.ts';
@@ -7,7 +8,10 @@ import { note } from './note.ts';
 import { leaseInstants, nextDeadline } from './runs.ts';
 import type { Candidacy, Counts, Effect, In, LeaderRole, Leadership, Role, Run, Runs, Sequel, Step } from './state.ts';
 
-/** A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the lease's duration. */
+/**
+ * A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the
+ * lease's duration.
+ */
 const RESIGN_LIMIT_MS = 15_000;
 
 export function counts({ campaigns, runs, resignations, failedRuns }: Counts): Counts {
@@ -72,15 +76,19 @@ export function waitToCampaign(base: Counts, candidacy: Candidacy, due: number):
 }
 
 /**
- * The last instant at which a run may start under this lease: from then on the keeper may have given it up, under either policy, should this process have stood still. Under `keep` a leader with a schedule
- * goes on without ZooKeeper, for as long as its keeper leaves it to (`Term.safeUntil`).
+ * The last instant at which a run may start under this lease: from then on the keeper may have given it up, under
+ * either policy, should this process have stood still. Under `keep` a leader with a schedule goes on without ZooKeeper,
+ * for as long as its keeper leaves it to (`Term.safeUntil`).
  */
 function startBy({ deadline, leaseDuration }: Leadership, plan: Plan): number {
   if (plan.cron !== undefined && plan.onLeaseLoss === 'keep') return Infinity;
   return stopInstants(deadline, leaseDuration, plan.killAfter).termAt;
 }
 
-/** Whether a run may start: without leadership always, else under a lease that is known to be ours, by a renewal that was sent at `confirmedSince` or later. */
+/**
+ * Whether a run may start: without leadership always, else under a lease that is known to be ours, by a renewal that
+ * was sent at `confirmedSince` or later.
+ */
 function mayStart(role: Role, confirmedSince: number, plan: Plan, now: number): boolean {
   if (role.kind !== 'leader') return role.kind === 'standby';
   const { deadline, leaseDuration } = role.leadership;
@@ -88,8 +96,9 @@ function mayStart(role: Role, confirmedSince: number, plan: Plan, now: number): 
 }
 
 /**
- * Runs the command again at `due`. The keeper may have ended the run before and given the lease up, while this process stood still: so the lease has to be renewed once more
- * after that end (`confirmedSince`), and that is asked for at once.
+ * Runs the command again at `due`. The keeper may have ended the run before and given the lease up, while this process
+ * stood still: so the lease has to be renewed once more after that end (`confirmedSince`), and that is asked for at
+ * once.
  */
 export function runAgain(base: Counts, role: Role, plan: Plan, now: number, due: number): Step {
   const renew: Effect[] = role.kind === 'leader' ? [{ kind: 'renew', term: role.leadership.term }] : [];
@@ -216,9 +225,9 @@ export function resign(
 }
 
 /**
- * Hands the leadership over after the run of a tick, and stands again. Under `keep` not while ZooKeeper does not answer:
- * nobody could take over, and what was started and is not entered yet would be started again. The leader serves on, and
- * hands over when its lease is renewed again and the ledger holds all that it has started.
+ * Hands the leadership over after the run of a tick, and stands again. Under `keep` not while ZooKeeper does not
+ * answer: nobody could take over, and what was started and is not entered yet would be started again. The leader serves
+ * on, and hands over when its lease is renewed again and the ledger holds all that it has started.
  */
 export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number): Step {
   if (plan.onLeaseLoss === 'stop') return standAgain(base, role, plan, now, 0);

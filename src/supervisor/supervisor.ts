@@ -36,8 +36,9 @@ export interface CronParts {
 }
 
 /**
- * How long it may take at the end to give up lease and place, ms. Whoever stops ballot waits for it, also while ZooKeeper is
- * away; the lease runs out by itself then. In parts: the ledger's hand-over, the lease, and what is always left for the session.
+ * How long it may take at the end to give up lease and place, ms. Whoever stops ballot waits for it, also while
+ * ZooKeeper is away; the lease runs out by itself then. In parts: the ledger's hand-over, the lease, and what is always
+ * left for the session.
  */
 const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
 
@@ -48,7 +49,8 @@ const STAY_AFTER_MS = 1_000;
 const DIARY_WITHIN_MS = 300;
 
 /**
- * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present state's deadline is armed on entry and cleared on exit.
+ * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present
+ * state's deadline is armed on entry and cleared on exit.
  */
 export class Supervisor {
   readonly #parts: SupervisorParts;
@@ -254,7 +256,9 @@ export class Supervisor {
     return { kind: 'resigned', resignation, error };
   }
 
-  /** Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on. */
+  /**
+   * Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on.
+   */
   async #endTerm(leave: boolean, orStay: boolean): Promise<boolean> {
     const { logger } = this.#parts;
     const timetable = this.#timetable;

@@ -19,7 +19,10 @@ export interface TimetableParts {
 /** A ledger that is further ahead of this host's clock than clocks of one fleet differ is worth a warning, ms. */
 const AHEAD_MS = 60_000;
 
-/** Serves the ticks of one schedule, over the terms of one candidate: none twice, and none as leader before the ledger was opened. */
+/**
+ * Serves the ticks of one schedule, over the terms of one candidate: none twice, and none as leader before the ledger
+ * was opened.
+ */
 export class Timetable {
   readonly #parts: TimetableParts;
   /** The latest tick that was started or passed over here, also without the ledger: it is not served again. */
@@ -32,8 +35,9 @@ export class Timetable {
   }
 
   /**
-   * Reports each tick from now on until aborted. With a term the ledger is opened first, however long that takes, and ticks of the past are reckoned with; without one
-   * (`run-anyway`) only what comes counts. Resolves when the ticks are being watched.
+   * Reports each tick from now on until aborted. With a term the ledger is opened first, however long that takes, and
+   * ticks of the past are reckoned with; without one (`run-anyway`) only what comes counts. Resolves when the ticks are
+   * being watched.
    */
   async serve(term: number | undefined, onTick: (tick: number) => void, signal: AbortSignal): Promise<void> {
     const { schedule, clock } = this.#parts;
@@ -56,7 +60,10 @@ export class Timetable {
     });
   }
 
-  /** This process has started the tick, or passed it over. One that was merely reported may yet come to nothing, and be served later. */
+  /**
+   * This process has started the tick, or passed it over. One that was merely reported may yet come to nothing, and be
+   * served later.
+   */
   settle(tick: number): void {
     this.#settled = Math.max(this.#settled, tick);
   }

@@ -18,7 +18,10 @@ const processesOf = (group: GroupIdentity): RunProcesses => new RunProcesses({ g
 const pending = (promise: Promise<unknown>, ms: number): Promise<boolean> =>
   Promise.race([promise.then(() => false), new Promise<boolean>((resolve) => setTimeout(() => resolve(true), ms))]);
 
-/** Descriptors above 15 that whoever started the tests left open without close-on-exec: Node passes them on, and cannot know whose they are. */
+/**
+ * Descriptors above 15 that whoever started the tests left open without close-on-exec: Node passes them on, and cannot
+ * know whose they are.
+ */
 async function passedOn(): Promise<string[]> {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
   const names = readdirSync(`/proc/${child.pid!}/fd`).filter((name) => Number(name) > 15);

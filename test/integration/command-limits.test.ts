@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-/** Launches `/bin/sh -c SCRIPT` with so many free descriptors as each number of argv says, and prints what came of each. */
+/**
+ * Launches `/bin/sh -c SCRIPT` with so many free descriptors as each number of argv says, and prints what came of each.
+ */
 const harness = `
 import { closeSync, openSync } from 'node:fs';
 import { launch } from './src/command/launch.ts';

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectWithin } from '../support/yardstick.ts';
 
 /**
- * Runs a command, logs lines of its own, flushes, and ends with the command's exit code: the log in a process of its own. What it saw goes to
- * fd 3: the longest stop of its event loop (ms) and its largest resident memory (bytes).
+ * Runs a command, logs lines of its own, flushes, and ends with the command's exit code: the log in a process of its
+ * own. What it saw goes to fd 3: the longest stop of its event loop (ms) and its largest resident memory (bytes).
  */
 const harness = `
 import { writeFileSync } from 'node:fs';

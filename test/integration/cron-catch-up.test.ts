@@ -52,7 +52,10 @@ const LEAVES = {
   },
 };
 
-/** A leader waits for its tick and leaves before. The next candidate comes when its clock shows that tick and `late` ms more. */
+/**
+ * A leader waits for its tick and leaves before. The next candidate comes when its clock shows that tick and `late` ms
+ * more.
+ */
 async function tickWithoutLeader(
   stage: Arena,
   { leaves, late, flags }: { leaves: keyof typeof LEAVES; late: number; flags: Record<string, string> },

@@ -126,7 +126,8 @@ describe.concurrent('on-lease-loss=stop', () => {
       const first = await standCron(stage, { schedule: '@every 1s', flags, script });
       await standCron(stage, { schedule: '@every 1s', flags, script });
       await stage.journal.started();
-      // From a renewal on the lease lasts for two heartbeats before it ends runs: who started a tick without its entry, after one of them, would do so in time.
+      // From a renewal on the lease lasts for two heartbeats before it ends runs: who started a tick without its entry,
+      // after one of them, would do so in time.
       await observed(zookeeper, (observer) => renewals(observer, stage.basePath, 1));
       await zookeeper.server.stop();
       const awayAt = Date.now();

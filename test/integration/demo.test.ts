@@ -25,7 +25,10 @@ function startDemo(): { demo: ChildProcess; output: () => string; exitCode: Prom
   return { demo, output: () => text, exitCode };
 }
 
-/** Processes that were started for this demo: the mark stands in their environment. (Keepers have none; they end with their supervisor.) */
+/**
+ * Processes that were started for this demo: the mark stands in their environment. (Keepers have none; they end with
+ * their supervisor.)
+ */
 function processes(): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {

@@ -32,7 +32,10 @@ async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[C
   return [leader, standby, await stage.journal.started()];
 }
 
-/** The same run goes on in the same term, renewed; then the leader leaves, and the standby follows: nobody's place was lost for good. */
+/**
+ * The same run goes on in the same term, renewed; then the leader leaves, and the standby follows: nobody's place was
+ * lost for good.
+ */
 async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
   const { lease, candidates } = await poll(
     async () => {
@@ -272,7 +275,8 @@ describe('a keeper', () => {
 describe('a server that comes back with nothing', () => {
   it('ends the term: the candidates open new sessions, and one of them leads', async () => {
     await using stage = arena();
-    // The lease is lost with the data: whoever is back first claims a vacant one, and the former leader learns of it when it is back itself.
+    // The lease is lost with the data: whoever is back first claims a vacant one, and the former leader learns of it
+    // when it is back itself.
     stage.overlapsAllowed = true;
     const [leader, standby, start] = await two(stage);
     await zookeeper.server.restart({ wipe: true });

@@ -107,7 +107,8 @@ describe('a command that ends at once', () => {
 
   it('and fails is run again after restart-delay, up to restart-max-delay', async () => {
     await using stage = arena();
-    // A run that lasts as long as the longest pause is no fast failure: it begins the count anew. This one is far from that.
+    // A run that lasts as long as the longest pause is no fast failure: it begins the count anew. This one is far from
+    // that.
     const flags = { 'on-child-error': 'rerun', 'restart-delay': '250ms', 'restart-max-delay': '1s' };
     stage.start({ flags, script: 'exit 1' });
     await stage.journal.started(6);

@@ -245,7 +245,10 @@ describe('a session that the servers will not take back', () => {
   });
 });
 
-/** A proxy that drops the handshakes of sessions that exist already, as a server does whose data is older than what the client has seen. */
+/**
+ * A proxy that drops the handshakes of sessions that exist already, as a server does whose data is older than what the
+ * client has seen.
+ */
 function createPicky(target: number): { readonly port: Promise<number>; close(): void } {
   const sockets = new Set<Socket>();
   const server = createServer((client) => {

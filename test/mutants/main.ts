@@ -134,7 +134,9 @@ async function withWorkshops(count: number, what: (workshops: readonly Workshop[
   }
 }
 
-/** Puts the mutants in, one at a time in each workshop, and says what came of each. Resolves to how many were noticed. */
+/**
+ * Puts the mutants in, one at a time in each workshop, and says what came of each. Resolves to how many were noticed.
+ */
 async function tryMutants(wanted: readonly Mutant[], workshops: readonly Workshop[]): Promise<number> {
   const checks = wanted.map(({ noticedBy }) => noticedBy);
   const usual = await tryChecks(checks, workshops);

@@ -4,7 +4,8 @@ import type { Setting } from './setting.ts';
 /** How long everything that has to happen between the end of all faults and a command that runs may take. */
 export function recoveryTime({ sessionTimeout, tickTime, lease, plan, patience }: Setting): number {
   const expiry = sessionTimeout + 2 * tickTime;
-  // A lease waits for its own end once; a campaign may fail once more and back off for up to 5 s; the command of before has to go.
+  // A lease waits for its own end once; a campaign may fail once more and back off for up to 5 s; the command of before
+  // has to go.
   return 2 * expiry + 3 * lease + patience + plan.killAfter + plan.restartMaxDelay + 15_000;
 }
 

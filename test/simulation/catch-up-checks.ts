@@ -23,7 +23,9 @@ interface Missed {
   readonly age: number;
 }
 
-/** What is made up, and that it is: the latest missed tick and no other, when the configuration or a handover says so. */
+/**
+ * What is made up, and that it is: the latest missed tick and no other, when the configuration or a handover says so.
+ */
 export function checkCatchUp(world: TickWorld, cron: CronSetting): string[] {
   return world.ledger.openings.flatMap((opening) => {
     const missed = missedBefore(world, cron, opening);
@@ -80,7 +82,10 @@ function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): strin
   });
 }
 
-/** The same host served the schedule at that time, and knows what the ledger was not told: that it has started this tick, or that its command still ran. */
+/**
+ * The same host served the schedule at that time, and knows what the ledger was not told: that it has started this
+ * tick, or that its command still ran.
+ */
 function wasPassedOver({ launches, hosts }: TickWorld, { opening, latest }: Missed): boolean {
   const wall = hosts.find(({ name }) => name === opening.by)?.wall;
   return launches.some(
@@ -100,7 +105,8 @@ function checkNotMissed(world: TickWorld, cron: CronSetting, missed: Missed): st
   const caughtUp = cron.catchUp === 'once' && age <= (cron.startDeadline ?? Infinity) - SLACK_MS;
   const until = opening.at + SLACK_MS + setting.lease;
   if ((!served && !caughtUp) || madeUp(world, missed).length > 0 || wasPassedOver(world, missed)) return [];
-  // The next tick comes right behind it, and takes its place; or comes before the ledger has answered, and is the latest then.
+  // The next tick comes right behind it, and takes its place; or comes before the ledger has answered, and is the
+  // latest then.
   const overtaken = cron.concurrency === 'replace' || setting.latency.spikes > 0;
   if (overtaken && launchesSince(world, opening).some((launch) => launch.at <= until)) return [];
   const hindered =

@@ -26,7 +26,9 @@ export function overlaps(runs: readonly SimulatedRun[], now: number): Overlap[] 
   return found;
 }
 
-/** How long after the last impairment a candidate may need to learn that its lease is lost and to have its command dead. */
+/**
+ * How long after the last impairment a candidate may need to learn that its lease is lost and to have its command dead.
+ */
 function reactionTime({ lease, sessionTimeout, plan }: Setting): number {
   const grace = Math.min(plan.killAfter, lease / 3);
   return ATTACH_MS + lease / 2 + sessionTimeout / 3 + grace;
@@ -80,8 +82,8 @@ export function checkOverlaps(
 const SCHEDULING_MS = 20;
 
 /**
- * How long two commands may overlap when clocks differ by more than the margin is for: the older is dead by (D − margin) of a clock that is slow by `rates`, the newer starts after D of one that
- * is fast by as much.
+ * How long two commands may overlap when clocks differ by more than the margin is for: the older is dead by (D −
+ * margin) of a clock that is slow by `rates`, the newer starts after D of one that is fast by as much.
  */
 export function driftOverlap({ lease, rates }: Pick<Setting, 'lease' | 'rates'>): number {
   return Math.max(0, (lease - margin(lease)) / (1 - rates) - lease / (1 + rates)) + SCHEDULING_MS;
@@ -102,8 +104,8 @@ function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting
 }
 
 /**
- * Whenever somebody is elected, every other lease must have run out, for its holder too (with clocks further apart than is promised: not so). No two terms share a token, and a later one has a
- * greater one.
+ * Whenever somebody is elected, every other lease must have run out, for its holder too (with clocks further apart than
+ * is promised: not so). No two terms share a token, and a later one has a greater one.
  */
 export function checkTenures(
   tenures: readonly Tenure[],
@@ -134,7 +136,10 @@ export function checkTenures(
   return problems;
 }
 
-/** A run that starts later has no smaller token, unless its machine stood still between being elected and starting, or (`isExcused`) it was started in the dark, as `keep` has it in `run cron`. */
+/**
+ * A run that starts later has no smaller token, unless its machine stood still between being elected and starting, or
+ * (`isExcused`) it was started in the dark, as `keep` has it in `run cron`.
+ */
 export function checkTokens(
   runs: readonly SimulatedRun[],
   impairments: readonly Impairment[],
@@ -165,8 +170,9 @@ function stood(impairments: readonly Impairment[], host: string): boolean {
 }
 
 /**
- * Under `stop` nothing of a run is left when its lease runs out, whether or not anybody claims it then. A machine that stands still for longer than the margin cannot be stopped, and clocks
- * further apart than the margin is for do not measure it.
+ * Under `stop` nothing of a run is left when its lease runs out, whether or not anybody claims it then. A machine that
+ * stands still for longer than the margin cannot be stopped, and clocks further apart than the margin is for do not
+ * measure it.
  */
 export function checkEnds(
   runs: readonly SimulatedRun[],

@@ -17,7 +17,10 @@ const LONG_MS = 10_000;
 /** Attaching again may take a second and more: with a shorter session the leader may be back too late, ms. */
 const ATTACHED_MS = 1_500;
 
-/** When the faults are over, clocks are right again and somebody serves the schedule before long: then every tick, on time. */
+/**
+ * When the faults are over, clocks are right again and somebody serves the schedule before long: then every tick, on
+ * time.
+ */
 export async function settleCron(
   world: World,
   cron: CronSetting,
@@ -60,7 +63,10 @@ export async function settleCron(
   }
 }
 
-/** An outage that begins between two leaders finds nobody who could serve on: from its begin to the next opening of the ledger. */
+/**
+ * An outage that begins between two leaders finds nobody who could serve on: from its begin to the next opening of the
+ * ledger.
+ */
 function outagesWithoutLeader({ tenures, ledger }: World, impairments: readonly Impairment[]): Span[] {
   const openings = ledger.openings.map(({ at, by, ledger: { fencingToken } }) => ({ at, by, fencingToken }));
   const isServed = (at: number): boolean => {

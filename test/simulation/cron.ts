@@ -2,7 +2,10 @@ import { parseSchedule, type Schedule } from '../../src/cron/expression.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';
 
-/** How far the wall clocks of the hosts are off, and step, at most, ms. `near`: as NTP keeps them; `off`: nobody keeps them; `far`: set by hand, wrongly. */
+/**
+ * How far the wall clocks of the hosts are off, and step, at most, ms. `near`: as NTP keeps them; `off`: nobody keeps
+ * them; `far`: set by hand, wrongly.
+ */
 export type Clocks = 'near' | 'off' | 'far';
 
 export const CLOCKS_MS: Readonly<Record<Clocks, number>> = { near: 30, off: 4_000, far: 6 * 3_600_000 };

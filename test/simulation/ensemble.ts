@@ -36,8 +36,9 @@ export type Grant = { readonly granted: Connection } | { readonly expired: true 
 const EPOCH = 2 ** 32;
 
 /**
- * A ZooKeeper ensemble in virtual time: one leader's decisions in order, replicas that lag, sessions that expire on ticks, and
- * faults on demand. Modelled after ZooKeeper 3.8 (PrepRequestProcessor, DataTree, ExpiryQueue, Leader/Follower).
+ * A ZooKeeper ensemble in virtual time: one leader's decisions in order, replicas that lag, sessions that expire on
+ * ticks, and faults on demand. Modelled after ZooKeeper 3.8 (PrepRequestProcessor, DataTree, ExpiryQueue,
+ * Leader/Follower).
  */
 export class Ensemble {
   readonly clock: VirtualClock;
@@ -124,7 +125,10 @@ export class Ensemble {
     });
   }
 
-  /** What is still on its way from the session's last connection is done before it moves on. Returns whether that was its end. */
+  /**
+   * What is still on its way from the session's last connection is done before it moves on. Returns whether that was
+   * its end.
+   */
   #doLate(record: SessionRecord): boolean {
     const { late } = record;
     record.late = undefined;
@@ -169,7 +173,10 @@ export class Ensemble {
     server.isolated = true;
   }
 
-  /** The end of an isolation. Too long ago (`resync`), and the server drops its clients and starts from the leader's data. */
+  /**
+   * The end of an isolation. Too long ago (`resync`), and the server drops its clients and starts from the leader's
+   * data.
+   */
   rejoin(server: Server, resync: boolean): void {
     if (!server.up || !this.#up) return;
     this.#log(server.name, resync ? 'drops its clients and rejoins' : 'rejoins');
@@ -211,7 +218,10 @@ export class Ensemble {
     for (const server of this.servers) server.crash('connection reset: the ensemble is down');
   }
 
-  /** A new leader, a new epoch; it gives each session its full timeout, and stamps with a clock of its own. `wiped`: all data is lost. */
+  /**
+   * A new leader, a new epoch; it gives each session its full timeout, and stamps with a clock of its own. `wiped`: all
+   * data is lost.
+   */
   comeBack(options: { readonly wallOffset?: number; readonly wiped?: boolean } = {}): void {
     this.#log(
       'ensemble',

@@ -58,7 +58,10 @@ export class Troubles {
     this.#clock.schedule(end, () => this.#ensemble.cut(host.name, servers, 'open'));
   }
 
-  /** The leader loses all servers for about as long as its lease lasts: it comes back just before, or just after, somebody claims. */
+  /**
+   * The leader loses all servers for about as long as its lease lasts: it comes back just before, or just after,
+   * somebody claims.
+   */
   cutLeader(): void {
     const host = this.#host();
     const { lease } = this.#setting;
@@ -165,7 +168,8 @@ export class Troubles {
   }
 
   killSupervisor(host = this.#host()): void {
-    // With a keeper that stands still nobody is left to stop the command: two faults at once, which the service manager has to mend.
+    // With a keeper that stands still nobody is left to stop the command: two faults at once, which the service manager
+    // has to mend.
     if (host.isFrozen) return;
     const end = this.#lasting(host.name, 'dead', 1);
     host.killSupervisor();
@@ -184,7 +188,10 @@ export class Troubles {
     else host.setWall(this.#random.between(-1, 1));
   }
 
-  /** Something else goes wrong at the very moment at which the next ledger of some host is committed: before, while or after it learns of that. */
+  /**
+   * Something else goes wrong at the very moment at which the next ledger of some host is committed: before, while or
+   * after it learns of that.
+   */
   strikeAtLedger(): void {
     const host = this.#host();
     const strikes: Fault[] = [
@@ -211,8 +218,8 @@ export class Troubles {
   }
 
   /**
-   * An operator deletes or rewrites any znode of the election by hand. Who deletes or rewrites the lease takes the leader's
-   * proof away; a proposal, though it is a place in the queue, is no proof of anything.
+   * An operator deletes or rewrites any znode of the election by hand. Who deletes or rewrites the lease takes the
+   * leader's proof away; a proposal, though it is a place in the queue, is no proof of anything.
    */
   meddle(): void {
     const { tree } = this.#ensemble;

@@ -10,7 +10,8 @@ const HISTORIES: Readonly<Record<Mode, number>> = { once: 1000, cron: 150 };
 const FOUND_FAULTS: Readonly<Record<Mode, readonly number[]>> = {
   // A supervisor that stood still while its keeper gave the lease up, and ran the command again.
   once: [15060, 21533],
-  // Who ran anyway went on beside the next leader; a run outlived its lease because the loss was learned before SIGKILL was due; a tick that waited was left behind; a token that came again after a wipe.
+  // Who ran anyway went on beside the next leader; a run outlived its lease because the loss was learned before SIGKILL
+  // was due; a tick that waited was left behind; a token that came again after a wipe.
   cron: [510, 1281, 1305, 2190],
 };
 

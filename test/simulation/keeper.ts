@@ -34,8 +34,8 @@ const CONFESSION_MS = 1_000;
 const IPC_MS = 0.15;
 
 /**
- * A keeper process: one connection to one server, made once. It pings every third of the session timeout and gives up after two thirds of
- * silence, as the C client does. Paused or killed on its own, or with its host.
+ * A keeper process: one connection to one server, made once. It pings every third of the session timeout and gives up
+ * after two thirds of silence, as the C client does. Paused or killed on its own, or with its host.
  */
 export class Keeper implements ClientEnd {
   readonly process: VirtualProcess;
@@ -47,7 +47,9 @@ export class Keeper implements ClientEnd {
   #timeout: number;
   #lastHeard = 0;
   #over = false;
-  /** The last will that its supervisor gave it, and whether an instant of any has passed, by what the supervisor knows. */
+  /**
+   * The last will that its supervisor gave it, and whether an instant of any has passed, by what the supervisor knows.
+   */
   #given: Will;
   #due = false;
   /** The supervisor has read that it executes its will. */
@@ -148,7 +150,9 @@ export class Keeper implements ClientEnd {
     else this.#onGone.push(listener);
   }
 
-  /** The supervisor gives it up. One that executes its will is left to it; one whose will is due may say that it does. */
+  /**
+   * The supervisor gives it up. One that executes its will is left to it; one whose will is due may say that it does.
+   */
   dismiss(): void {
     if (this.executes) return;
     if (!this.#isDue()) return this.kill();
@@ -266,7 +270,9 @@ export class Keeper implements ClientEnd {
     this.kill();
   }
 
-  /** Without a connection there is nothing left to do but to wait for the supervisor, which kills it, or for the will. */
+  /**
+   * Without a connection there is nothing left to do but to wait for the supervisor, which kills it, or for the will.
+   */
   #end(why: string, expired: boolean): void {
     if (this.#over || this.#lost) return;
     this.#lost = true;

@@ -40,8 +40,8 @@ function checkChange(
   const isLaunched = ({ runId, tick, candidateId }: RunRecord): boolean =>
     launches.some((it) => it.runId === runId && it.tick === tick && it.host === candidateId && it.at <= at);
   if (before !== undefined) {
-    // A leader of before may have written down again what it knew: tokens are smaller now, and a znode made anew has the
-    // versions again that it knows.
+    // A leader of before may have written down again what it knew: tokens are smaller now, and a znode made anew has
+    // the versions again that it knows.
     const tokens = [before.ledger.fencingToken, ledger.fencingToken];
     const elected = tenures.filter(({ token, electedAt }) => tokens.includes(token) && electedAt <= at);
     const since = Math.min(...elected.map(({ electedAt }) => electedAt));
@@ -97,7 +97,10 @@ export function time(instant: number | undefined): string {
   return instant === undefined ? 'nothing' : new Date(instant).toISOString();
 }
 
-/** When all is over, and the ensemble was there to be told: every run has an end, or is known to be lost. What is written of a run is true. */
+/**
+ * When all is over, and the ensemble was there to be told: every run has an end, or is known to be lost. What is
+ * written of a run is true.
+ */
 export function checkRecords(chronicle: LedgerChronicle, launches: readonly Launch[], complete: boolean): string[] {
   const present = new Set(chronicle.changes.at(-1)?.ledger.runs.map(({ runId }) => runId));
   return [...chronicle.records().values()].flatMap((record) => {

@@ -5,7 +5,10 @@ import type { Mode } from './setting.ts';
 
 type Trial = Extract<Job, { kind: 'mutant' }>;
 
-/** Each mutant has to be found out within so many histories; what has another safeguard behind it has to go well in so many. */
+/**
+ * Each mutant has to be found out within so many histories; what has another safeguard behind it has to go well in so
+ * many.
+ */
 const HISTORIES = 300;
 const SPARE_HISTORIES: Readonly<Record<Mode, number>> = { once: 60, cron: 20 };
 const FIRST_SEED = 1_000_001;
@@ -20,8 +23,8 @@ interface Finding {
 }
 
 /**
- * A simulation that finds nothing shows nothing. One safeguard is taken away at a time, by a part put in at a port; the production code knows nothing of it. The same seeds must go wrong without
- * the safeguard and well with it.
+ * A simulation that finds nothing shows nothing. One safeguard is taken away at a time, by a part put in at a port; the
+ * production code knows nothing of it. The same seeds must go wrong without the safeguard and well with it.
  */
 describe('the simulation', () => {
   const found = new Map<MutantName, Finding>();

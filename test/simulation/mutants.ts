@@ -1,4 +1,7 @@
-/** Parts that do less than their ports promise, one safeguard each: with any of them in place the simulation has to find a history that goes wrong. */
+/**
+ * Parts that do less than their ports promise, one safeguard each: with any of them in place the simulation has to find
+ * a history that goes wrong.
+ */
 import type { RunningCommand } from '../../src/command/launch.ts';
 import type { CommandRun, Election, Term, TermEvent } from '../../src/election/election.ts';
 import { margin } from '../../src/election/timing.ts';

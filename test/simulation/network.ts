@@ -17,8 +17,8 @@ export function drawLatency(random: Random, latency: Latency): number {
 }
 
 /**
- * One direction of a TCP connection: messages arrive in order or not at all. While blocked they are held, as retransmission
- * does, and arrive after the block: late, perhaps long after their sender gave up.
+ * One direction of a TCP connection: messages arrive in order or not at all. While blocked they are held, as
+ * retransmission does, and arrive after the block: late, perhaps long after their sender gave up.
  */
 export class Channel {
   readonly #clock: VirtualClock;

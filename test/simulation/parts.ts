@@ -4,8 +4,8 @@ import type { RunLedger } from '../../src/ledger/ledger.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 
 /**
- * What is put between the parts of each candidate, at the ports that they have anyway. The code under test runs with none of them; a part that does less than its port promises shows whether
- * the simulation notices.
+ * What is put between the parts of each candidate, at the ports that they have anyway. The code under test runs with
+ * none of them; a part that does less than its port promises shows whether the simulation notices.
  */
 export interface Parts {
   /** Between election and coordinator. */

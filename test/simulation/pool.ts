@@ -21,14 +21,18 @@ export interface Result {
   readonly lasted: number;
 }
 
-/** How many jobs are handed over at a time: enough that nobody waits for messages, few enough that the last worker is not waited for long. */
+/**
+ * How many jobs are handed over at a time: enough that nobody waits for messages, few enough that the last worker is
+ * not waited for long.
+ */
 const BATCH = 10;
 
 const WORKER = join(import.meta.dirname, 'worker.ts');
 const RUNNER = join(import.meta.dirname, '../../scripts/run-ts.mjs');
 
 /**
- * Performs jobs in as many processes as there are cores, in order as far as that goes, and hands each result to `take` until that returns false or none is left. Throws when a worker dies.
+ * Performs jobs in as many processes as there are cores, in order as far as that goes, and hands each result to `take`
+ * until that returns false or none is left. Throws when a worker dies.
  */
 export async function perform<J extends Job>(
   jobs: Iterable<J>,

@@ -5,7 +5,10 @@ import { build, judge } from './history.ts';
 import { QUIET_SETTING } from './setting.ts';
 import { Trace } from './trace.ts';
 
-/** The leader is cut off while it holds a lease of `lease` ms, its command takes no notice of SIGTERM; clocks run as given. Returns for how long two commands overlapped, and what else went wrong. */
+/**
+ * The leader is cut off while it holds a lease of `lease` ms, its command takes no notice of SIGTERM; clocks run as
+ * given. Returns for how long two commands overlapped, and what else went wrong.
+ */
 async function takeOver(lease: number, leaderRate: number, nextRate: number, cutAt: number) {
   const clock = new VirtualClock(cutAt);
   const problems: string[] = [];
@@ -35,9 +38,11 @@ const LEASES = [500, 800, 1000, 2000, 5000, 10_000];
 const MOMENTS = [0, 37, 74, 111, 148];
 
 /**
- * What is promised: monotonic clocks of two hosts may run at rates that differ by up to 5 % (each within ±2.5 % of true time), and the command of the one that is cut off is dead before the other
- * starts its own. Clocks further apart are not covered: the newer command then starts while the older one still has a little to go, never longer than the difference makes; such clocks are
- * broken (crystals keep within 0.01 %, NTP slews by 0.05 %), and the fencing token is what storage is protected by.
+ * What is promised: monotonic clocks of two hosts may run at rates that differ by up to 5 % (each within ±2.5 % of true
+ * time), and the command of the one that is cut off is dead before the other starts its own. Clocks further apart are
+ * not covered: the newer command then starts while the older one still has a little to go, never longer than the
+ * difference makes; such clocks are broken (crystals keep within 0.01 %, NTP slews by 0.05 %), and the fencing token is
+ * what storage is protected by.
  */
 describe('a take-over by the clock, of a leader that is cut off', () => {
   it.each(LEASES)(

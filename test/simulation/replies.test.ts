@@ -18,8 +18,8 @@ function fatesOf(mode: Mode, { kind, path }: Request): readonly Fate[] {
 }
 
 /**
- * One scripted history of three candidates (campaigns, claims, renewals, two orderly handovers, candidates that come back), told again for every request that any of them sends: that one request
- * is lost, or its answer is.
+ * One scripted history of three candidates (campaigns, claims, renewals, two orderly handovers, candidates that come
+ * back), told again for every request that any of them sends: that one request is lost, or its answer is.
  */
 describe('a connection that breaks around any single request', () => {
   it.each([

@@ -9,7 +9,9 @@ import { checkService } from './service-checks.ts';
 import { QUIET_SETTING, type Mode, type Setting } from './setting.ts';
 import { Trace } from './trace.ts';
 
-/** One request of one candidate that does not go well, and whether the candidate is asked to stop in that very moment. */
+/**
+ * One request of one candidate that does not go well, and whether the candidate is asked to stop in that very moment.
+ */
 export interface Incident {
   readonly mode: Mode;
   readonly host: string;
@@ -69,7 +71,10 @@ const ENDS_AT = 12_000;
 /** A proposal of a session that has two of them may be on its way out for so long, ms. */
 const DUPLICATE_MS = 1_500;
 
-/** Longest time without a command: a place is freed when its session expires, a lease when it has run out; then a connection is made, and the rest is quick. */
+/**
+ * Longest time without a command: a place is freed when its session expires, a lease when it has run out; then a
+ * connection is made, and the rest is quick.
+ */
 export const GAP_MS = SESSION_MS + 2 * TICK_MS + SESSION_MS;
 
 /** Tells the one scripted history, with an incident or without. */
@@ -125,7 +130,8 @@ async function play(world: World, problems: string[]): Promise<void> {
     });
   watchQueue(world, problems);
   await clock.run(ENDS_AT);
-  // Nothing goes wrong from here until everybody is asked to stop. What went wrong in the last moment is given as long as everything before, and dead sessions their time to expire.
+  // Nothing goes wrong from here until everybody is asked to stop. What went wrong in the last moment is given as long
+  // as everything before, and dead sessions their time to expire.
   ensemble.fateOf = undefined;
   await clock.run(ENDS_AT + GAP_MS, () => commands.alive.length === 1);
   await clock.run(clock.time + SESSION_MS + 2 * TICK_MS);

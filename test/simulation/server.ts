@@ -21,9 +21,10 @@ export type Reply =
   | { readonly ok: false; readonly code: RefusalCode };
 
 /**
- * What becomes of a request that has reached its server, when it is not simply done and answered. The connection breaks and the request was not applied (`lost`), was applied (`unanswered`), or is
- * applied at the last moment at which ZooKeeper still does so: when the session is about to be attached to another connection (`late`). `mute`: it is applied, but nothing arrives at the client any
- * more, and only its own deadline tells it.
+ * What becomes of a request that has reached its server, when it is not simply done and answered. The connection breaks
+ * and the request was not applied (`lost`), was applied (`unanswered`), or is applied at the last moment at which
+ * ZooKeeper still does so: when the session is about to be attached to another connection (`late`). `mute`: it is
+ * applied, but nothing arrives at the client any more, and only its own deadline tells it.
  */
 export type Fate = 'lost' | 'unanswered' | 'late' | 'mute';
 
@@ -45,7 +46,9 @@ export class Server {
   up = true;
   /** Stopped as by SIGSTOP: sockets stay open, nothing is answered. */
   stalled = false;
-  /** Cut off from the ensemble's leader: reads are answered, and pings, but nothing new comes in and no write gets out. */
+  /**
+   * Cut off from the ensemble's leader: reads are answered, and pings, but nothing new comes in and no write gets out.
+   */
   isolated = false;
   toLeader: Channel;
   fromLeader: Channel;

@@ -4,7 +4,10 @@ import type { Launch } from './command.ts';
 import { time } from './ledger-checks.ts';
 import type { Setting } from './setting.ts';
 
-/** How long after its instant a tick may be served in calm times: handovers through a few round trips, a process that wakes up late; in an outage the ledger is waited for. Milliseconds. */
+/**
+ * How long after its instant a tick may be served in calm times: handovers through a few round trips, a process that
+ * wakes up late; in an outage the ledger is waited for. Milliseconds.
+ */
 function lateness(setting: Setting): number {
   return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) + HAND_OVER_MS : 0);
 }
@@ -12,7 +15,10 @@ function lateness(setting: Setting): number {
 /** How long a leader that hands over waits for the ledger before it serves on, ms. */
 const HAND_OVER_MS = 1_000;
 
-/** How long an entry in the ledger is waited for before the tick is started without it. The supervisor knows the session timeout as its patience. */
+/**
+ * How long an entry in the ledger is waited for before the tick is started without it. The supervisor knows the session
+ * timeout as its patience.
+ */
 function heartbeat({ patience, lease }: Setting): number {
   return Math.min(patience, lease) / 3;
 }
@@ -40,12 +46,15 @@ export interface Calm {
   readonly leaderless?: readonly Span[];
 }
 
-/** In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no longer than this, ms. */
+/**
+ * In a mixed fleet nobody knows who has served a tick that falls between two leaders: none of them may. They take no
+ * longer than this, ms.
+ */
 const BETWEEN_MS = 2_000;
 
 /**
- * In calm times no tick is lost under any policy: each is served on time, or passed over because the command still ran, and then a later one is served if the concurrency policy
- * says so.
+ * In calm times no tick is lost under any policy: each is served on time, or passed over because the command still ran,
+ * and then a later one is served if the concurrency policy says so.
  */
 export function checkService(launches: readonly Launch[], calm: Calm, setting: Setting, cron: CronSetting): string[] {
   const problems: string[] = [];
@@ -79,7 +88,8 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
 }
 
 /**
- * In an outage a tick waits for its entry, a heartbeat at most; those that come meanwhile find that one before them, or (`replace`) take its place.
+ * In an outage a tick waits for its entry, a heartbeat at most; those that come meanwhile find that one before them, or
+ * (`replace`) take its place.
  */
 function waitsForLedger(
   launches: readonly Launch[],
@@ -102,7 +112,10 @@ function endBefore(launches: readonly Launch[], at: number): number {
   return Math.max(-Infinity, ...ends);
 }
 
-/** Whoever ends with its command is started again a second later: all may be away at once, and of the ticks that fall then one is served. */
+/**
+ * Whoever ends with its command is started again a second later: all may be away at once, and of the ticks that fall
+ * then one is served.
+ */
 function restarts({ plan }: Setting): boolean {
   return plan.onChildSuccess === 'exit' || plan.onChildError === 'exit';
 }
@@ -113,7 +126,10 @@ function isBetween({ terms }: Calm, due: number): boolean {
   return due > before - ABOUT_MS && due - before < BETWEEN_MS;
 }
 
-/** A tick that comes while the command runs is served at once; unless the first of several runs that ends takes the others with it, and ballot itself. */
+/**
+ * A tick that comes while the command runs is served at once; unless the first of several runs that ends takes the
+ * others with it, and ballot itself.
+ */
 function runsBeside(setting: Setting, { concurrency }: CronSetting): boolean {
   return concurrency === 'allow' && !restarts(setting);
 }
@@ -123,7 +139,10 @@ function isKept({ concurrency }: CronSetting): boolean {
   return concurrency === 'queue' || concurrency === 'replace';
 }
 
-/** Until when the command kept a tick from being served at its instant, with runs for ticks that waited before it; `undefined` when it did not run then. */
+/**
+ * Until when the command kept a tick from being served at its instant, with runs for ticks that waited before it;
+ * `undefined` when it did not run then.
+ */
 function busyUntil(
   launches: readonly Launch[],
   served: number,

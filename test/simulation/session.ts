@@ -221,7 +221,10 @@ export class FakeSession implements Session {
     this.#requests.resume((xid, request) => this.#keeper?.send(xid, request));
   }
 
-  /** The connection is gone, and its keeper with it: what was sent has an unknown outcome, watches may have missed something. */
+  /**
+   * The connection is gone, and its keeper with it: what was sent has an unknown outcome, watches may have missed
+   * something.
+   */
   #broken(why: string): void {
     this.#dismiss();
     this.#tryNext(why);

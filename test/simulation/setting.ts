@@ -6,12 +6,12 @@ import { drawCron, drawJobs, type CronSetting } from './cron.ts';
 import { QUIET, type Latency } from './network.ts';
 
 /**
- * What a history is about, and so what must hold in it.
- * `rates`: `on-lease-loss=stop`, and monotonic clocks up to 5 % apart, which is what the margin of the lease is for. `drift`: the same with clocks up to 10 %
- * apart: more than is promised, so two commands may overlap, but for no longer than the difference. `pauses`: the same policy; supervisors
- * stand still for any time, or die, and whole machines freeze for less than the margin. `freezes`: machines freeze for longer than
- * any margin.
- * `keep`: `on-lease-loss=keep` under every fault. `outages`: nothing fails but the ensemble, as a whole.
+ * What a history is about, and so what must hold in it. `rates`: `on-lease-loss=stop`, and monotonic clocks up to 5 %
+ * apart, which is what the margin of the lease is for. `drift`: the same with clocks up to 10 % apart: more than is
+ * promised, so two commands may overlap, but for no longer than the difference. `pauses`: the same policy; supervisors
+ * stand still for any time, or die, and whole machines freeze for less than the margin. `freezes`: machines freeze for
+ * longer than any margin. `keep`: `on-lease-loss=keep` under every fault. `outages`: nothing fails but the ensemble, as
+ * a whole.
  */
 export type Theme = 'rates' | 'drift' | 'pauses' | 'freezes' | 'keep' | 'outages';
 
@@ -58,7 +58,10 @@ export interface Setting {
   readonly faultEvery: number;
 }
 
-/** Nothing is drawn and nothing fails: what a told history begins with. A service under `stop`, true clocks, a quick network. */
+/**
+ * Nothing is drawn and nothing fails: what a told history begins with. A service under `stop`, true clocks, a quick
+ * network.
+ */
 export const QUIET_SETTING: Setting = {
   theme: 'rates',
   candidates: 3,
@@ -142,7 +145,8 @@ function drawService(random: Random, mode: Mode, about?: Theme): Setting {
   const mixedFleet = random.chance(0.15) && (leaseDuration ?? 0) <= sessionTimeout;
   const lease = leaseDuration ?? sessionTimeout;
   const spikes = theme === 'outages' ? 0 : random.pick([0, 0, 0.01, 0.05]);
-  // A heartbeat that takes longer than a sixth of the lease counts as lost: in calm times it has to be well within that.
+  // A heartbeat that takes longer than a sixth of the lease counts as lost: in calm times it has to be well within
+  // that.
   const roundTrip = Math.min(lease, sessionTimeout) / 6 / 2;
   const habits = drawHabits(random, theme);
   // Handovers are what a history costs: where they follow one another quickly, fewer seconds hold as many.

@@ -7,13 +7,18 @@ export interface Tenure {
   readonly host: string;
   readonly token: number;
   readonly electedAt: number;
-  /** At some true time: until when the candidate might act as leader, which is the deadline it knew of less the margin kept before it. */
+  /**
+   * At some true time: until when the candidate might act as leader, which is the deadline it knew of less the margin
+   * kept before it.
+   */
   validAt(at: number): number;
   /** When it stopped believing: resigned, lost, or dead. */
   endedAt: number | undefined;
 }
 
-/** What has to be left between the end of a command and the end of its lease; by the protocol, whatever the code says. */
+/**
+ * What has to be left between the end of a command and the end of its lease; by the protocol, whatever the code says.
+ */
 const margin = (leaseDuration: number): number => Math.max(100, 0.05 * leaseDuration);
 
 /** Notes what each term was believed to be. */

@@ -4,7 +4,10 @@ import { checkService, type Span } from './service-checks.ts';
 import type { Tenure } from './tenure.ts';
 import type { TickWorld } from './tick-checks.ts';
 
-/** From the opening of the ledger, and from the end of a fault, until every tick is served again, ms, on top of what leases and sessions take. */
+/**
+ * From the opening of the ledger, and from the end of a fault, until every tick is served again, ms, on top of what
+ * leases and sessions take.
+ */
 const SETTLED_MS = 5_000;
 
 /** How long a step of the clock may go unnoticed, ms; what it passes over is missed. */
@@ -45,7 +48,9 @@ function endOf(tenure: Tenure, host: Host, now: number): number {
   return Math.min(tenure.endedAt ?? now, ...asked);
 }
 
-/** The times between `from` and `to` in which nothing had befallen the host for long enough, and its clock was not set. */
+/**
+ * The times between `from` and `to` in which nothing had befallen the host for long enough, and its clock was not set.
+ */
 function quietSpans({ setting, impairments }: TickWorld, host: Host, from: number, to: number): Span[] {
   const settled = 2 * setting.lease + setting.sessionTimeout + SETTLED_MS;
   const faults = impairments

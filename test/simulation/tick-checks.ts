@@ -42,7 +42,10 @@ export function checkTicks(world: TickWorld, cron: CronSetting): string[] {
   return problems;
 }
 
-/** Nobody starts what it has started before, nor what it could know of by the ledger: only who started a tick without the ledger is not known of. */
+/**
+ * Nobody starts what it has started before, nor what it could know of by the ledger: only who started a tick without
+ * the ledger is not known of.
+ */
 function mayRepeat(world: TickWorld, earlier: Served, later: Served): boolean {
   // Nobody was cut off: who served without the ledger still leads when it is back, and writes down what it owes.
   if (earlier.parent === later.parent || world.setting.theme === 'outages') return false;

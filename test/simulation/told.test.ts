@@ -7,7 +7,10 @@ import { BASE } from './ledger-chronicle.ts';
 import { QUIET_SETTING, type Setting } from './setting.ts';
 import { Trace } from './trace.ts';
 
-/** Histories that went wrong once, told from beginning to end: nothing is left to chance but what takes how many milliseconds. */
+/**
+ * Histories that went wrong once, told from beginning to end: nothing is left to chance but what takes how many
+ * milliseconds.
+ */
 
 const EVERY_SECOND: CronSetting = {
   text: '@every 1s',

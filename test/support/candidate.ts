@@ -1,4 +1,7 @@
-/** Real candidates: the built `ballot run once` or `ballot run cron`, its keeper and its command, each within reach of the test. */
+/**
+ * Real candidates: the built `ballot run once` or `ballot run cron`, its keeper and its command, each within reach of
+ * the test.
+ */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -40,7 +43,10 @@ export class Journal implements Disposable {
     execFileSync('mkfifo', [`${this.path}.silent`]);
   }
 
-  /** A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. `traps` is bash that runs before the start. */
+  /**
+   * A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. `traps` is bash
+   * that runs before the start.
+   */
   command(script = 'stay', traps = ''): string[] {
     return ['bash', commandPath, this.path, script, traps];
   }
@@ -253,7 +259,10 @@ export class Candidate implements AsyncDisposable {
     return childrenOf(this.pid).filter((pid) => isAlive(pid) && commandLineOf(pid).includes('keeper.js'));
   }
 
-  /** Process ids of all that lives and was started by it: the command with all its descendants, but neither supervisor nor keepers. */
+  /**
+   * Process ids of all that lives and was started by it: the command with all its descendants, but neither supervisor
+   * nor keepers.
+   */
   descendants(): number[] {
     return processes().filter((pid) => pid !== this.pid && environmentOf(pid).includes(this.#mark) && isAlive(pid));
   }
@@ -377,8 +386,8 @@ function processes(): number[] {
 }
 
 /**
- * An election of its own, its journal and its candidates. Dispose of it: that throws when the journal shows two commands at
- * once.
+ * An election of its own, its journal and its candidates. Dispose of it: that throws when the journal shows two
+ * commands at once.
  */
 export class Arena implements AsyncDisposable {
   readonly basePath: string;
@@ -398,7 +407,9 @@ export class Arena implements AsyncDisposable {
     this.basePath = basePath;
   }
 
-  /** Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise. */
+  /**
+   * Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise.
+   */
   start({
     script,
     traps,
@@ -416,7 +427,9 @@ export class Arena implements AsyncDisposable {
     return candidate;
   }
 
-  /** Starts a candidate and waits until it stands by (or leads), so that the order of the queue is that of the calls. */
+  /**
+   * Starts a candidate and waits until it stands by (or leads), so that the order of the queue is that of the calls.
+   */
   async stand(options: Parameters<Arena['start']>[0] = {}): Promise<Candidate> {
     const candidate = this.start(options);
     await candidate.until(

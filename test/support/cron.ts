@@ -24,7 +24,10 @@ export function standCron(stage: Arena, options: Start): Promise<Candidate> {
   return stage.stand(withSchedule(options));
 }
 
-/** The instant that BALLOT_TICK told that command, ms since the Unix epoch. Throws when it is not written as it is promised. */
+/**
+ * The instant that BALLOT_TICK told that command, ms since the Unix epoch. Throws when it is not written as it is
+ * promised.
+ */
 export function tickOf({ tick }: Pick<Entry, 'tick'>): number {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/.test(tick)) throw new Error(`BALLOT_TICK is ${tick}`);
   return Date.parse(tick);
@@ -143,7 +146,10 @@ export async function serves(session: Session, stage: Arena, candidate: Candidat
 /** Between two ticks of a pair, ms: longer than a take-over takes. */
 const PAIR_EVERY = 10_000;
 
-/** A leader that has opened the ledger, another candidate next in line, and a tick that is to come. Earlier ones may have been served, for a machine may be busy. */
+/**
+ * A leader that has opened the ledger, another candidate next in line, and a tick that is to come. Earlier ones may
+ * have been served, for a machine may be busy.
+ */
 export interface Pair extends AsyncDisposable {
   readonly stage: Arena;
   readonly leader: Candidate;
@@ -153,7 +159,9 @@ export interface Pair extends AsyncDisposable {
   starts(): Entry[];
 }
 
-/** The tick is in `ahead` ms, and no command runs. The leader stays leader. `leaderServers`: its own way to the servers. */
+/**
+ * The tick is in `ahead` ms, and no command runs. The leader stays leader. `leaderServers`: its own way to the servers.
+ */
 export async function pairBefore(
   observer: Session,
   servers: string,

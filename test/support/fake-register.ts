@@ -70,7 +70,10 @@ export class FakeZnode {
   }
 }
 
-/** What becomes of a write: `unanswered` is applied, `lost` is not, `late` is applied (if its version still fits) after so many ms; the writer learns of none of them. */
+/**
+ * What becomes of a write: `unanswered` is applied, `lost` is not, `late` is applied (if its version still fits) after
+ * so many ms; the writer learns of none of them.
+ */
 export type Fate = 'answered' | 'unanswered' | 'lost' | 'not sent' | 'session ended' | { readonly late: number };
 
 export interface Weather {

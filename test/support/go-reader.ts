@@ -1,6 +1,6 @@
 /**
- * How strict Go's ballot is as a reader of records: what `encoding/json` into its structs, `time.Parse` with its layout and
- * `time.ParseDuration` would accept. For tests that ask whether Go candidates understand what ours write.
+ * How strict Go's ballot is as a reader of records: what `encoding/json` into its structs, `time.Parse` with its layout
+ * and `time.ParseDuration` would accept. For tests that ask whether Go candidates understand what ours write.
  */
 
 /** Fields of Go's struct, all of type string. */

@@ -1,9 +1,11 @@
 /**
- * The judge of the faults suite: what the commands of one election have written of themselves (beating.pl). It trusts no log, no lease and no observer's clock.
+ * The judge of the faults suite: what the commands of one election have written of themselves (beating.pl). It trusts
+ * no log, no lease and no observer's clock.
  *
- * A stopped observer cannot hide anything, because nothing is observed: every line is in the file, in the order of the writes. A busy machine can hide nothing
- * either: a command that lives but gets no processor still holds its lock, which the start of the next one notices. Nor can it fake an overlap: a line that follows another
- * run's start was written after it, and its writer lived.
+ * A stopped observer cannot hide anything, because nothing is observed: every line is in the file, in the order of the
+ * writes. A busy machine can hide nothing either: a command that lives but gets no processor still holds its lock,
+ * which the start of the next one notices. Nor can it fake an overlap: a line that follows another run's start was
+ * written after it, and its writer lived.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +30,10 @@ export interface Run {
   lastAt: number;
   /** It has written its end. */
   ended: boolean;
-  /** Instants of its lines that follow the start of another run, if it was frozen at that start: the late writer that the fencing token is for. */
+  /**
+   * Instants of its lines that follow the start of another run, if it was frozen at that start: the late writer that
+   * the fencing token is for.
+   */
   readonly late: number[];
   /** It started while the run before was frozen: that is expected to be there. */
   readonly besideFrozen: boolean;

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long tests wait for what has to happen, ms. It is for hangs: a busy machine may take many times as long as a quiet one. */
+/**
+ * How long tests wait for what has to happen, ms. It is for hangs: a busy machine may take many times as long as a
+ * quiet one.
+ */
 export const PATIENCE_MS = 90_000;
 
 export interface PollOptions {
@@ -13,9 +16,9 @@ export interface PollOptions {
 }
 
 /**
- * Calls `attempt` until it returns something truthy, and returns that. An attempt that throws counts as not yet. After `timeout` ms
- * (`PATIENCE_MS`)
- * it throws an Error that names what was waited for, what the last attempt returned or threw, and the last error as `cause`.
+ * Calls `attempt` until it returns something truthy, and returns that. An attempt that throws counts as not yet. After
+ * `timeout` ms (`PATIENCE_MS`) it throws an Error that names what was waited for, what the last attempt returned or
+ * threw, and the last error as `cause`.
  */
 export async function poll<T>(
   attempt: () => T | Promise<T>,

@@ -1,7 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below the range from which Linux takes the local ports of outgoing connections: a stopped server finds its port still free. */
+/**
+ * Below the range from which Linux takes the local ports of outgoing connections: a stopped server finds its port still
+ * free.
+ */
 const LOWEST = 12_000;
 const HIGHEST = 32_000;
 

@@ -2,8 +2,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
 /**
- * Towards the server, towards the client, or both. `swallow` loses the bytes, `stall` holds them back until the network heals, as TCP
- * does by repeating what was not acknowledged. In both the connection stays open and neither side is told.
+ * Towards the server, towards the client, or both. `swallow` loses the bytes, `stall` holds them back until the network
+ * heals, as TCP does by repeating what was not acknowledged. In both the connection stays open and neither side is
+ * told.
  */
 export type Direction = 'both' | 'toServer' | 'toClient';
 type Way = Exclude<Direction, 'both'>;
@@ -148,7 +149,9 @@ export class Proxy implements AsyncDisposable {
     this.cut();
   }
 
-  /** Stops listening and ends every connection, as the end of a server's process does: whoever tries again is refused. */
+  /**
+   * Stops listening and ends every connection, as the end of a server's process does: whoever tries again is refused.
+   */
   async vanish(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     for (const { client, server } of [...this.#connections]) {

@@ -12,7 +12,10 @@ client.once('connect', () => {
   });
 });`;
 
-/** Makes a znode that nobody without a password may read or change. In a process of its own: the ZooKeeper binding may not share one. */
+/**
+ * Makes a znode that nobody without a password may read or change. In a process of its own: the ZooKeeper binding may
+ * not share one.
+ */
 export async function restrictedZNode(connectString: string, path: string): Promise<void> {
   await promisify(execFile)(process.execPath, ['-e', SCRIPT, connectString, path], { timeout: 120_000 });
 }

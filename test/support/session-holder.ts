@@ -1,6 +1,7 @@
 /**
- * A supervisor that does nothing but hold a session: `session-holder <port> <keeper.js>` prints its session, an ephemeral znode
- * and its keeper as JSON, waits for SIGTERM, closes the session and ends by itself. `session-holder 0 <keeper.js>` forks a keeper and ends.
+ * A supervisor that does nothing but hold a session: `session-holder <port> <keeper.js>` prints its session, an
+ * ephemeral znode and its keeper as JSON, waits for SIGTERM, closes the session and ends by itself. `session-holder 0
+ * <keeper.js>` forks a keeper and ends.
  */
 import { systemClock } from '../../src/clock.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';

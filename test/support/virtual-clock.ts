@@ -20,7 +20,10 @@ export interface VirtualProcessOptions {
   readonly runsPromises?: boolean;
 }
 
-/** The wall clock of a machine: true time and an offset, which steps now and then. It can be asked afterwards what it showed. */
+/**
+ * The wall clock of a machine: true time and an offset, which steps now and then. It can be asked afterwards what it
+ * showed.
+ */
 export class WallClock {
   readonly #clock: VirtualClock;
   readonly #steps: { readonly at: number; readonly offset: number }[];
@@ -63,8 +66,8 @@ export const EPOCH = Date.UTC(2026, 10, 21);
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Virtual time. One scheduler runs events by time, then by the order in which they were asked for, and lets all promise jobs
- * settle after each event that entered a process: a history depends on its seed alone.
+ * Virtual time. One scheduler runs events by time, then by the order in which they were asked for, and lets all promise
+ * jobs settle after each event that entered a process: a history depends on its seed alone.
  */
 export class VirtualClock {
   readonly random: Random;
@@ -106,7 +109,10 @@ export class VirtualClock {
     this.#entered = true;
   }
 
-  /** Runs all events up to true time `until`, and stops earlier when `done` says so after an event. Returns whether `done` said so. */
+  /**
+   * Runs all events up to true time `until`, and stops earlier when `done` says so after an event. Returns whether
+   * `done` said so.
+   */
   async run(until: number, done: () => boolean = () => false): Promise<boolean> {
     for (;;) {
       if (this.#entered) {
@@ -171,8 +177,9 @@ function before(a: Event, b: Event): boolean {
 }
 
 /**
- * One process: a `Clock`, and the door for everything that reaches it from outside. `pause` is SIGSTOP: clocks run on, but none of
- * its timers fires and no message is delivered until `resume`. `kill` is SIGKILL: nothing is delivered ever again.
+ * One process: a `Clock`, and the door for everything that reaches it from outside. `pause` is SIGSTOP: clocks run on,
+ * but none of its timers fires and no message is delivered until `resume`. `kill` is SIGKILL: nothing is delivered ever
+ * again.
  */
 export class VirtualProcess implements Clock {
   readonly #clock: VirtualClock;

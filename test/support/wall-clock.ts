@@ -1,4 +1,7 @@
-/** Wall clocks of a candidate's own, which a test sets while it runs. Monotonic clocks are left alone. Linux, and a C compiler. */
+/**
+ * Wall clocks of a candidate's own, which a test sets while it runs. Monotonic clocks are left alone. Linux, and a C
+ * compiler.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -21,7 +21,10 @@ import { freePorts } from './ports.ts';
 
 const START_TIMEOUT_MS = 120_000;
 
-/** Apache's own releases log with Logback, which without a file says everything. (Debian's takes slf4j-simple and a flag.) */
+/**
+ * Apache's own releases log with Logback, which without a file says everything. (Debian's takes slf4j-simple and a
+ * flag.)
+ */
 const LOGBACK = `<configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%d %p %c: %m%n</pattern></encoder></appender>
   <root level="WARN"><appender-ref ref="OUT" /></root>
@@ -94,7 +97,10 @@ export class Member {
     child.once('error', forget);
   }
 
-  /** Resolves when the server answers requests. Throws when it does not within 30 s, or has ended, with the end of its log. */
+  /**
+   * Resolves when the server answers requests. Throws when it does not within 30 s, or has ended, with the end of its
+   * log.
+   */
   async ready(): Promise<void> {
     const end = performance.now() + START_TIMEOUT_MS;
     while (!(await this.serves())) {
@@ -138,8 +144,8 @@ export class Member {
   }
 
   /**
-   * Requests received from clients since the start of the server, pings among them. The question itself is taken out of the count:
-   * the difference of two calls is what clients have sent between them.
+   * Requests received from clients since the start of the server, pings among them. The question itself is taken out of
+   * the count: the difference of two calls is what clients have sent between them.
    */
   async received(): Promise<number> {
     const count = /^Received: (\d+)$/m.exec(await this.ask('srvr'))?.[1];
@@ -177,7 +183,10 @@ export class Member {
     await this.ready();
   }
 
-  /** A server that was killed just after it had begun a transaction log cannot read that file, which holds nothing yet, and would not start (java.io.EOFException in FileHeader). */
+  /**
+   * A server that was killed just after it had begun a transaction log cannot read that file, which holds nothing yet,
+   * and would not start (java.io.EOFException in FileHeader).
+   */
   #dropHeadlessLogs(): void {
     const folder = join(this.#folder, 'data', 'version-2');
     if (!existsSync(folder)) return;
@@ -226,7 +235,9 @@ export class Ensemble implements AsyncDisposable {
     return member;
   }
 
-  /** The member that leads the ensemble at present (a single server leads itself). Waits for up to 30 s until one does. */
+  /**
+   * The member that leads the ensemble at present (a single server leads itself). Waits for up to 30 s until one does.
+   */
   leader(): Promise<Member> {
     const find = async (): Promise<Member | undefined> => {
       for (const member of this.members) {
@@ -257,8 +268,8 @@ export class Ensemble implements AsyncDisposable {
 }
 
 /**
- * Starts one server, or three that form an ensemble, and resolves when every member serves. The caller closes it; should the calling
- * process end without, the servers end with it.
+ * Starts one server, or three that form an ensemble, and resolves when every member serves. The caller closes it;
+ * should the calling process end without, the servers end with it.
  */
 export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<Ensemble> {
   for (let attempt = 1; ; attempt++) {
@@ -326,7 +337,8 @@ function javaCommand(configFile: string, more: readonly string[]): [string, stri
   ];
   const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
   const command = [java, ...flags, '-cp', [dirname(configFile), classPath].join(delimiter), main, configFile];
-  // The kernel ends the server with us even when we are killed. setpriv turns into Java: the process id is the server's.
+  // The kernel ends the server with us even when we are killed. setpriv turns into Java: the process id is the
+  // server's.
   const setpriv = process.platform === 'linux' ? onPath('setpriv') : undefined;
   const [file = java, ...args] = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
   return [file, args];

@@ -10,8 +10,9 @@ import { look, report } from '../look.ts';
 import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../report/runs.ts';
 
 /**
- * Prints the runs that the ledger holds to stdout, oldest first; everything else goes to stderr. Resolves with exit code 0, also when there are none. Throws UnavailableError when there is no
- * answer within `--timeout`, RefusedError when an ACL forbids the look, BallotError (69) when the ledger cannot be read.
+ * Prints the runs that the ledger holds to stdout, oldest first; everything else goes to stderr. Resolves with exit
+ * code 0, also when there are none. Throws UnavailableError when there is no answer within `--timeout`, RefusedError
+ * when an ACL forbids the look, BallotError (69) when the ledger cannot be read.
  */
 export function history(context: ReportContext): Promise<number> {
   return report(context, (logger) => historyText(context, logger));

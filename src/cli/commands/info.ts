@@ -15,8 +15,9 @@ import { servedSchedule, withScheduleNotes } from '../report/schedules.ts';
 const LAST_RUNS = 3;
 
 /**
- * Prints a report about the election to stdout; everything else goes to stderr. Resolves with exit code 0 for every report, also that
- * nobody leads. Throws UnavailableError when there is no answer within `--timeout`, RefusedError when an ACL forbids the look.
+ * Prints a report about the election to stdout; everything else goes to stderr. Resolves with exit code 0 for every
+ * report, also that nobody leads. Throws UnavailableError when there is no answer within `--timeout`, RefusedError when
+ * an ACL forbids the look.
  */
 export function info(context: ReportContext): Promise<number> {
   return report(context, (logger) => infoText(context, logger));

@@ -31,8 +31,8 @@ import { closeStrayDebugger } from '../signals.ts';
 const FLUSH_WITHIN_MS = 5_000;
 
 /**
- * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it was started by the command of the
- * very election it is to stand in: it would wait for itself.
+ * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it
+ * was started by the command of the very election it is to stand in: it would wait for itself.
  */
 export function runOnce(context: RunContext): Promise<number> {
   return supervise(context);
@@ -82,8 +82,9 @@ async function supervise(
   refuseOwnElection(config, env);
   const bytes = variablesOfBytes(env);
   const overlapping = served !== undefined && config.concurrency === 'allow';
-  // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and would compile them again when every millisecond counts
-  // (measured with five candidates: 13.4 ms a handover with, 11.4 ms without).
+  // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and
+  // would compile them again when every millisecond counts (measured with five candidates: 13.4 ms a handover with,
+  // 11.4 ms without).
   setFlagsFromString('--no-flush-bytecode');
   const logger = createLogger({
     level: config.logLevel,

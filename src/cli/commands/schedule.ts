@@ -27,9 +27,9 @@ interface Shown {
 }
 
 /**
- * `ballot schedule`: prints the next ticks in the schedule's zone, in UTC, and how far off they are. Asks no server. Warnings go to stderr.
- * Resolves with the exit code; throws UsageError when no schedule is given nor configured, ScheduleError (78, as `ballot run cron` would
- * end with for the same schedule).
+ * `ballot schedule`: prints the next ticks in the schedule's zone, in UTC, and how far off they are. Asks no server.
+ * Warnings go to stderr. Resolves with the exit code; throws UsageError when no schedule is given nor configured,
+ * ScheduleError (78, as `ballot run cron` would end with for the same schedule).
  */
 export async function showSchedule(request: ScheduleRequest): Promise<number> {
   const { given, config } = request;

@@ -1,8 +1,8 @@
 import { BallotError, ExitCode } from '../../errors.ts';
 
 /**
- * Writes a report to stdout and resolves when all of it was taken, however slow the reader. A reader that has gone away (`| head`) is
- * no error. Throws a BallotError when stdout cannot be written, as on a full disk.
+ * Writes a report to stdout and resolves when all of it was taken, however slow the reader. A reader that has gone away
+ * (`| head`) is no error. Throws a BallotError when stdout cannot be written, as on a full disk.
  */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -7,7 +7,10 @@ import { runsLine, type RunDocument } from './runs.ts';
 import type { ScheduleDocument } from './schedules.ts';
 import { align, printable } from './table.ts';
 
-/** The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and `json` are those of Go's ballot; what only ours knows comes after. */
+/**
+ * The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and
+ * `json` are those of Go's ballot; what only ours knows comes after.
+ */
 export async function render(
   report: ElectionReport,
   format: OutputFormat,

@@ -18,7 +18,10 @@ import { each, kill, press } from '../runs.ts';
 import type { Effect, Ending, In, On, Role, Row, Step } from '../state.ts';
 import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from '../steps.ts';
 
-/** Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the end of the queue. */
+/**
+ * Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the
+ * end of the queue.
+ */
 const STAND_BACK_MS = 20;
 
 /**

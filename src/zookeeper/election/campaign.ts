@@ -21,8 +21,8 @@ export interface Victory {
 }
 
 /**
- * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once nobody but the lease's holder
- * stands before, watch the lease, and claim it when it is vacant or expired.
+ * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once nobody but the lease's
+ * holder stands before, watch the lease, and claim it when it is vacant or expired.
  */
 export class Campaign {
   readonly #options: ElectionOptions;
@@ -59,12 +59,13 @@ export class Campaign {
   }
 
   /**
-   * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws RefusedError, SessionEndedError,
-   * or the signal's reason when aborted.
+   * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws
+   * RefusedError, SessionEndedError, or the signal's reason when aborted.
    */
   async win(): Promise<Victory | undefined> {
     const { session, proposal } = this.#standing;
-    // A break in contact makes everything seen so far worthless: after an outage the holder gets its full time to renew.
+    // A break in contact makes everything seen so far worthless: after an outage the holder gets its full time to
+    // renew.
     const stopListening = session.onContact((contact) => {
       if (!contact.up) this.#expiry.forget();
     });
@@ -82,14 +83,17 @@ export class Campaign {
     }
   }
 
-  /** Does what the place in the queue allows, until elected or until the queue has to be looked at again (`undefined`). */
+  /**
+   * Does what the place in the queue allows, until elected or until the queue has to be looked at again (`undefined`).
+   */
   async #takeTurn(predecessors: readonly string[]): Promise<Victory | undefined> {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
     if (predecessors.length === 1) return this.#standBehind(predecessor);
     this.#outlook = `${predecessors.length} candidates stand before this one in the queue`;
     this.#report('standing by in the queue', { before: predecessors.length });
-    // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal: that makes this candidate the next in line.
+    // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal:
+    // that makes this candidate the next in line.
     const found = await this.#unlessGone((o) => this.#standing.session.getWatched(this.#path(predecessor), o));
     if (found === undefined) return undefined;
     try {
@@ -116,21 +120,23 @@ export class Campaign {
   }
 
   /**
-   * Watches the lease and claims it as soon as that is allowed: by the first in the queue, or by the one whose only predecessor holds it.
-   * Returns `undefined` when the queue has to be looked at again.
+   * Watches the lease and claims it as soon as that is allowed: by the first in the queue, or by the one whose only
+   * predecessor holds it. Returns `undefined` when the queue has to be looked at again.
    */
   async #contend(
     predecessor: { readonly name: string; readonly leaving: AbortSignal } | undefined,
   ): Promise<Victory | undefined> {
     const { basePath, clock } = this.#options;
-    // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before this candidate, and a vacant lease is its to claim.
+    // Sequence numbers only grow: once the only predecessor was seen to hold the lease, nobody else can stand before
+    // this candidate, and a vacant lease is its to claim.
     let nobodyBefore = predecessor === undefined;
     for (;;) {
       const found = await this.#unlessGone((o) => this.#standing.session.getWatched(basePath, o));
       if (found === undefined) return undefined;
       const { node, watch } = found;
       try {
-        // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here has deleted it.
+        // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here
+        // has deleted it.
         if (this.#standing.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
         this.#sightings.meetLeader(this.#standing.record, lease);
@@ -158,8 +164,9 @@ export class Campaign {
   }
 
   /**
-   * Claims an expired lease, and deletes the proposal of the one that held it: that is no place in the queue any more, but it would stand before the new leader's for as long as its
-   * session lasts, and the next in line would not know that it is the next.
+   * Claims an expired lease, and deletes the proposal of the one that held it: that is no place in the queue any more,
+   * but it would stand before the new leader's for as long as its session lasts, and the next in line would not know
+   * that it is the next.
    */
   async #takeOver(node: ZNode, lease: Lease): Promise<Victory | undefined> {
     const { basePath, mixedFleet, logger } = this.#options;

@@ -22,11 +22,13 @@ export interface Claim {
 }
 
 /**
- * The conditional write that decides who leads. `seen`: the lease as it was read. `undefined`: somebody else was first, look again.
+ * The conditional write that decides who leads. `seen`: the lease as it was read. `undefined`: somebody else was first,
+ * look again.
  *
- * A lost reply leaves the claim in doubt, and it may still be applied later. Then the lease is read: a claim that turns out to be ours is confirmed by one more
- * conditional write before it counts; an untouched lease is claimed again under the same version, which only one of the two writes can match.
- * Throws RefusedError, SessionEndedError, or the signal's reason when aborted in doubt: what had been claimed is given back then, as far as that can be found out in time.
+ * A lost reply leaves the claim in doubt, and it may still be applied later. Then the lease is read: a claim that turns
+ * out to be ours is confirmed by one more conditional write before it counts; an untouched lease is claimed again under
+ * the same version, which only one of the two writes can match. Throws RefusedError, SessionEndedError, or the signal's
+ * reason when aborted in doubt: what had been claimed is given back then, as far as that can be found out in time.
  */
 export async function claimLease(
   options: ElectionOptions,
@@ -79,8 +81,8 @@ export async function claimLease(
 }
 
 /**
- * The znode was deleted and made anew between our reading and our writing, and had come to the same version again: what was
- * overwritten may be somebody's lease. Nobody is elected by that.
+ * The znode was deleted and made anew between our reading and our writing, and had come to the same version again: what
+ * was overwritten may be somebody's lease. Nobody is elected by that.
  */
 async function giveBack(
   { basePath, logger }: ElectionOptions,

@@ -137,7 +137,9 @@ class ZooKeeperElection implements Election, TermHost {
     return this.#term;
   }
 
-  /** Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease. */
+  /**
+   * Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease.
+   */
   async #know(standing: Standing, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
     const base = await this.#readBase(standing, signal);
@@ -207,7 +209,10 @@ class ZooKeeperElection implements Election, TermHost {
     };
   }
 
-  /** The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked against. */
+  /**
+   * The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked
+   * against.
+   */
   #reportTimings(granted: number): void {
     const { leaseDuration, stop, logger } = this.#options;
     const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
@@ -244,10 +249,12 @@ class ZooKeeperElection implements Election, TermHost {
     this.#closing.abort(new Error('the candidate leaves the election'));
     this.#outage.close();
     const endAt = this.#options.clock.now() + timeout;
-    // A claim that is under way when its campaign is aborted is given back first; closing the session under it would leave a lease that nobody holds.
+    // A claim that is under way when its campaign is aborted is given back first; closing the session under it would
+    // leave a lease that nobody holds.
     const settled = Promise.all([this.#campaigning, this.#term?.settle()]);
     await this.#by(endAt - timeout * SHARE_TO_CLOSE, settled);
-    // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it already, with more patience.
+    // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it
+    // already, with more patience.
     await this.#by(endAt, this.#standing?.session.close(Math.max(0, endAt - this.#options.clock.now())));
   }
 
@@ -269,7 +276,8 @@ async function elected(term: Term, signal: AbortSignal): Promise<Term> {
 }
 
 /**
- * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no contact for `patience` ms.
+ * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no
+ * contact for `patience` ms.
  */
 function guardContact(
   options: ElectionOptions,

@@ -6,8 +6,9 @@ import type { Standing } from './proposal.ts';
 import { firstOf } from './firing.ts';
 
 /**
- * Finds out that a lease held by somebody else has run out: unchanged for its own duration, either by this host's monotonic clock in unbroken contact, or by
- * the ensemble's clock alone. Never by a local wall clock, nor by a time that a peer wrote.
+ * Finds out that a lease held by somebody else has run out: unchanged for its own duration, either by this host's
+ * monotonic clock in unbroken contact, or by the ensemble's clock alone. Never by a local wall clock, nor by a time
+ * that a peer wrote.
  */
 export class ExpiryWatch {
   readonly #options: ElectionOptions;
@@ -30,8 +31,8 @@ export class ExpiryWatch {
   }
 
   /**
-   * Waits until the lease, as it was just read, has expired, or until one of `changed` settles (its index), or until it has to be read again (`'reread'`).
-   * `byServer`: nobody stands before, so the ensemble's clock may prove it too.
+   * Waits until the lease, as it was just read, has expired, or until one of `changed` settles (its index), or until it
+   * has to be read again (`'reread'`). `byServer`: nobody stands before, so the ensemble's clock may prove it too.
    */
   async wait(
     lease: Lease,
@@ -46,8 +47,8 @@ export class ExpiryWatch {
     const expiresAt = observation.since + duration;
     let serverExpiry = byServer ? await this.#serverExpiry(stat, duration) : Infinity;
     for (;;) {
-      // A break in contact takes the observation away; the watch has fired as interrupted too. Without a proposal there is
-      // no place in the queue, so nothing to claim with.
+      // A break in contact takes the observation away; the watch has fired as interrupted too. Without a proposal there
+      // is no place in the queue, so nothing to claim with.
       if (this.#observation !== observation || this.#standing.proposal === undefined) return 'reread';
       const now = clock.now();
       if (now >= expiresAt) return 'expired';
@@ -64,9 +65,10 @@ export class ExpiryWatch {
   }
 
   /**
-   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: found out by a write to the own proposal. In a mixed
-   * fleet that write would drive Go's candidates out of the queue, so this proof is done without. Infinity: it cannot be told.
-   * After an outage the holder gets its full time to renew, whatever the ensemble's clock says: that has gone on, while nobody could.
+   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: found out by a
+   * write to the own proposal. In a mixed fleet that write would drive Go's candidates out of the queue, so this proof
+   * is done without. Infinity: it cannot be told. After an outage the holder gets its full time to renew, whatever the
+   * ensemble's clock says: that has gone on, while nobody could.
    */
   async #serverExpiry(lease: Stat, duration: number): Promise<number> {
     if (this.#options.mixedFleet) return Infinity;

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock.ts';
 import type { Watch } from '../session/port.ts';
 
 /**
- * The firing of a watch as a signal. A signal's listeners can be removed, a promise's cannot: a watch that is waited on once a heartbeat for
- * weeks would gather one reaction each time.
+ * The firing of a watch as a signal. A signal's listeners can be removed, a promise's cannot: a watch that is waited on
+ * once a heartbeat for weeks would gather one reaction each time.
  */
 export function firing(watch: Watch): AbortSignal {
   const controller = new AbortController();
@@ -13,8 +13,8 @@ export function firing(watch: Watch): AbortSignal {
 }
 
 /**
- * Waits for the first of `sources` to be aborted and resolves with its index, or with `'time'` once `clock.now()` has reached `at`. Rejects with the
- * reason of `signal` when that is aborted. Leaves neither timer nor listener behind.
+ * Waits for the first of `sources` to be aborted and resolves with its index, or with `'time'` once `clock.now()` has
+ * reached `at`. Rejects with the reason of `signal` when that is aborted. Leaves neither timer nor listener behind.
  */
 export function firstOf(
   clock: Clock,

@@ -1,8 +1,8 @@
 /** Go's text form of an instant, as the records on the wire carry it. */
 
 /**
- * The instant as Go's `Time.String` writes it for UTC, without the monotonic part: `2026-11-21 01:42:00.123 +0000 UTC`. Trailing
- * zeros of the fraction are cut. `wallMs`: milliseconds since the Unix epoch, years 0 to 9999.
+ * The instant as Go's `Time.String` writes it for UTC, without the monotonic part: `2026-11-21 01:42:00.123 +0000 UTC`.
+ * Trailing zeros of the fraction are cut. `wallMs`: milliseconds since the Unix epoch, years 0 to 9999.
  */
 export function formatGoTime(wallMs: number): string {
   const iso = new Date(wallMs).toISOString();
@@ -14,8 +14,9 @@ const INSTANT =
   /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)? ?(Z|([+-])(\d\d):?(\d\d))(?: [A-Za-z+-][A-Za-z0-9+-]*)?(?: m=[+-][\d.]+)?$/;
 
 /**
- * Milliseconds since the Unix epoch (with a fraction, as far as the text has one) of what Go's `Time.String` wrote in any zone, with
- * or without the monotonic tail ` m=+1.95`, or of an ISO 8601 instant with its zone. `undefined` for anything else.
+ * Milliseconds since the Unix epoch (with a fraction, as far as the text has one) of what Go's `Time.String` wrote in
+ * any zone, with or without the monotonic tail ` m=+1.95`, or of an ISO 8601 instant with its zone. `undefined` for
+ * anything else.
  */
 export function parseGoTime(text: string): number | undefined {
   const match = INSTANT.exec(text);

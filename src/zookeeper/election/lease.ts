@@ -9,11 +9,17 @@ import type { Standing } from './proposal.ts';
 /** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
 const NAME_WITHIN_MS = 100;
 
-/** The lease's znode as its holder writes it: always under the version last written, so that whoever else has written is found out. */
+/**
+ * The lease's znode as its holder writes it: always under the version last written, so that whoever else has written is
+ * found out.
+ */
 export class HeldLease {
   readonly #path: string;
   readonly #place: () => Standing;
-  /** The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a write in doubt. */
+  /**
+   * The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a
+   * write in doubt.
+   */
   #claims: readonly [present: LeaseRecord, former: LeaseRecord];
   #version: number;
   readonly #czxid: number;
@@ -70,8 +76,8 @@ export class HeldLease {
   }
 
   /**
-   * After a refusal in doubt, or an ended session: reads whether the lease still carries our claim, and if so adopts its version. Otherwise says how it was
-   * lost. Throws what the request throws.
+   * After a refusal in doubt, or an ended session: reads whether the lease still carries our claim, and if so adopts
+   * its version. Otherwise says how it was lost. Throws what the request throws.
    */
   async verify(timeout: number): Promise<'ours' | LossCause> {
     const node = await this.#place().session.get(this.#path, { timeout });

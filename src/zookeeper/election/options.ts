@@ -31,8 +31,9 @@ export function isUnanswered(error: unknown): boolean {
 export const RETRY_PAUSE_MS = 10;
 
 /**
- * Repeats a request that may be repeated (a read, or a write that changes nothing when done twice) until it is answered. A connection that stays
- * silent for a third of the session timeout is replaced. Ends with the signal's reason when aborted.
+ * Repeats a request that may be repeated (a read, or a write that changes nothing when done twice) until it is
+ * answered. A connection that stays silent for a third of the session timeout is replaced. Ends with the signal's
+ * reason when aborted.
  */
 export async function untilAnswered<T>(
   clock: Clock,
@@ -56,8 +57,8 @@ export async function untilAnswered<T>(
 }
 
 /**
- * Replaces the connection when it was silent for `timeout` ms, from when the request was sent at the earliest, and not counting the time for which the request waited for this connection. One that
- * broke is replaced by the session itself.
+ * Replaces the connection when it was silent for `timeout` ms, from when the request was sent at the earliest, and not
+ * counting the time for which the request waited for this connection. One that broke is replaced by the session itself.
  */
 export function suspectIfSilent(clock: Clock, session: Session, error: unknown, sentAt: number, timeout: number): void {
   const { contact } = session;

@@ -16,8 +16,8 @@ export interface Beat {
 }
 
 /**
- * One candidate's place in the queue: its session and its proposal, with the operations on them. A session that ends takes the
- * place with it.
+ * One candidate's place in the queue: its session and its proposal, with the operations on them. A session that ends
+ * takes the place with it.
  */
 export class Standing {
   readonly session: Session;
@@ -27,7 +27,8 @@ export class Standing {
   #doubtful = 0;
 
   /**
-   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that loses contact: whoever has just arrived has lived through no outage.
+   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that
+   * loses contact: whoever has just arrived has lived through no outage.
    */
   #calmSince: number;
 
@@ -81,8 +82,9 @@ export class Standing {
   }
 
   /**
-   * Takes a place at the end of the queue. When the reply to a creation is lost, nobody knows whether the proposal exists: it is looked
-   * for by its owner, and whatever this session has in the queue beyond one proposal is deleted, so that no ghost blocks it.
+   * Takes a place at the end of the queue. When the reply to a creation is lost, nobody knows whether the proposal
+   * exists: it is looked for by its owner, and whatever this session has in the queue beyond one proposal is deleted,
+   * so that no ghost blocks it.
    */
   async propose(signal: AbortSignal): Promise<void> {
     const { candidate, clock, sessionTimeout, leaseDuration, stop, mixedFleet } = this.#options;
@@ -103,7 +105,10 @@ export class Standing {
     }
   }
 
-  /** One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the session lives on. */
+  /**
+   * One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the
+   * session lives on.
+   */
   async #create(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
     const { clock, basePath } = this.#options;
     const timeout = this.session.timeout / 3;
@@ -143,8 +148,8 @@ export class Standing {
   }
 
   /**
-   * Proposals that belong to this session, in queue order. One is asked for at a time, the newest first, until there can
-   * be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
+   * Proposals that belong to this session, in queue order. One is asked for at a time, the newest first, until there
+   * can be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
    */
   async #owned(signal: AbortSignal): Promise<string[]> {
     let children: string[];
@@ -198,7 +203,8 @@ export class Standing {
   }
 
   /**
-   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the write; `undefined` when the proposal is gone.
+   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the
+   * write; `undefined` when the proposal is gone.
    */
   async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
     if (this.#proposal === undefined) return undefined;

@@ -1,8 +1,8 @@
 /** The queue of an election: who stands before whom, from the names of the base znode's children alone. */
 
 /**
- * `proposal-` and ZooKeeper's sequence number, a signed 32-bit integer printed with `%010d`: ten digits, or after 2³¹ proposals under
- * one base path a minus sign and nine or ten digits.
+ * `proposal-` and ZooKeeper's sequence number, a signed 32-bit integer printed with `%010d`: ten digits, or after 2³¹
+ * proposals under one base path a minus sign and nine or ten digits.
  */
 const PROPOSAL = /^proposal-(\d{10}|-\d{9,10})$/;
 
@@ -19,7 +19,10 @@ export interface Place {
   readonly predecessor: string | undefined;
 }
 
-/** True for a name that ZooKeeper can have made of `proposal-`. Everything else under the base path is none of the queue's business. */
+/**
+ * True for a name that ZooKeeper can have made of `proposal-`. Everything else under the base path is none of the
+ * queue's business.
+ */
 export function isProposal(name: string): boolean {
   return sequenceOf(name) !== undefined;
 }
@@ -27,9 +30,9 @@ export function isProposal(name: string): boolean {
 /**
  * The proposals among `children`, first come first; foreign names are left out.
  *
- * Sequence numbers wrap from 2³¹ − 1 to −2³¹, so they lie on a circle, and the queue begins after the widest gap of it. Without a wrap
- * that is the smallest number. (Go's ballot orders by name, which differs for as long as one queue spans the wrap; the lease, not the
- * order, keeps that safe.)
+ * Sequence numbers wrap from 2³¹ − 1 to −2³¹, so they lie on a circle, and the queue begins after the widest gap of it.
+ * Without a wrap that is the smallest number. (Go's ballot orders by name, which differs for as long as one queue spans
+ * the wrap; the lease, not the order, keeps that safe.)
  */
 export function sortProposals(children: readonly string[]): string[] {
   const queue = children

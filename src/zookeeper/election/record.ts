@@ -1,6 +1,7 @@
 /**
- * The wire format of the lease and of proposals: JSON, byte for byte as Go's ballot writes it for the fields that both know, so that
- * candidates of both kinds can stand in one election. Fields that only ours knows come after Go's; Go's reader passes over them.
+ * The wire format of the lease and of proposals: JSON, byte for byte as Go's ballot writes it for the fields that both
+ * know, so that candidates of both kinds can stand in one election. Fields that only ours knows come after Go's; Go's
+ * reader passes over them.
  */
 import { parseDuration } from '../../duration.ts';
 import { excerptOf } from '../../excerpt.ts';
@@ -20,7 +21,10 @@ export interface Candidate {
   readonly commandDigest?: string;
 }
 
-/** Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go does. */
+/**
+ * Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go
+ * does.
+ */
 export interface ProposalRecord extends Candidate {
   /** Go's `Time.String()` text. */
   readonly proposalTime: string;
@@ -60,8 +64,8 @@ export interface Unreadable {
 export type Lease =
   | { readonly kind: 'vacant' }
   /**
-   * `duration`: how long others wait after the last heartbeat, ms; the record's `leaseDuration`, else its `sessionTimeout`.
-   * `undefined` when neither is a positive duration: the reader's own session timeout has to serve.
+   * `duration`: how long others wait after the last heartbeat, ms; the record's `leaseDuration`, else its
+   * `sessionTimeout`. `undefined` when neither is a positive duration: the reader's own session timeout has to serve.
    */
   | { readonly kind: 'held'; readonly record: LeaseRecord; readonly duration: number | undefined }
   | Unreadable;

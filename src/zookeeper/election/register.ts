@@ -15,7 +15,10 @@ export class ElectionRegister implements Register {
   readonly #options: ElectionOptions;
   readonly #path: string;
   readonly #living: () => Standing | undefined;
-  /** With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all its sessions. */
+  /**
+   * With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all
+   * its sessions.
+   */
   #reader: Session | undefined;
   /** Of the znode that was read. One made anew has the same versions again. */
   #birth: string | undefined;

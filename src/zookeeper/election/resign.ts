@@ -5,9 +5,9 @@ import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS } from './options.ts';
 import type { LeaseTerm } from './term.ts';
 
 /**
- * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in that order, so that the next
- * in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the lease is somebody else's; after `within` ms, throws
- * UnavailableError: the lease then runs out by itself.
+ * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in
+ * that order, so that the next in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the
+ * lease is somebody else's; after `within` ms, throws UnavailableError: the lease then runs out by itself.
  */
 export async function resignLease(term: LeaseTerm, within: number): Promise<void> {
   const { clock } = term.options;
@@ -27,7 +27,8 @@ export async function resignLease(term: LeaseTerm, within: number): Promise<void
       return;
     } catch (error) {
       if (error instanceof NoNodeError) return;
-      // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading says so as well.
+      // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading
+      // says so as well.
       if (error instanceof BadVersionError) verify = true;
       else if (error instanceof SessionEndedError || !isUnanswered(error) || clock.now() >= giveUpAt) {
         const lease = `the lease in ${term.options.basePath}`;

@@ -23,7 +23,9 @@ export interface TermHost {
   reopen(signal: AbortSignal): Promise<void>;
 }
 
-/** The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms. */
+/**
+ * The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms.
+ */
 const FIRST_BEAT_AFTER_MS = 10;
 
 /** How long it is asked who leads after a standstill, ms: a new session may have to be opened for that. */
@@ -36,8 +38,9 @@ const ASK_EVERY_MS = 200;
 const ENDED = new Error('the term is being ended');
 
 /**
- * One uninterrupted holding of the lease: beats until the lease is lost or resigned. Every write of the lease names the version last written;
- * `deadline` moves with acknowledged writes alone, to the instant at which the write was sent plus the lease's duration.
+ * One uninterrupted holding of the lease: beats until the lease is lost or resigned. Every write of the lease names the
+ * version last written; `deadline` moves with acknowledged writes alone, to the instant at which the write was sent
+ * plus the lease's duration.
  */
 export class LeaseTerm implements Term {
   readonly fencingToken: number;
@@ -139,15 +142,16 @@ export class LeaseTerm implements Term {
   }
 
   /**
-   * Renews every heartbeat. Soon after the claim the proposal alone is refreshed, so that the next in line learns its place; the token of a claim that was not renewed yet
-   * is the transaction that wrote it, and needs no record.
+   * Renews every heartbeat. Soon after the claim the proposal alone is refreshed, so that the next in line learns its
+   * place; the token of a claim that was not renewed yet is the transaction that wrote it, and needs no record.
    */
   async #beat(signal: AbortSignal): Promise<void> {
     try {
       await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
       this.#refreshProposal(formatGoTime(this.options.clock.wall()));
       while (this.#lost === undefined) {
-        // A session that ends takes its keeper along: another one has to hold the will at once, not with the next heartbeat.
+        // A session that ends takes its keeper along: another one has to hold the will at once, not with the next
+        // heartbeat.
         await firstOf(
           this.options.clock,
           [this.host.standing.session.ended, this.#hurry.signal],
@@ -163,8 +167,9 @@ export class LeaseTerm implements Term {
   }
 
   /**
-   * Looks after a heartbeat that is not acknowledged in time: that needs no answer of anybody. It keeps the keeper from acting during an outage (under `keep`), and notices
-   * after a standstill that the keeper has acted. Each acknowledgement puts it off, so that it wakes nobody in good times.
+   * Looks after a heartbeat that is not acknowledged in time: that needs no answer of anybody. It keeps the keeper from
+   * acting during an outage (under `keep`), and notices after a standstill that the keeper has acted. Each
+   * acknowledgement puts it off, so that it wakes nobody in good times.
    */
   #watchOver(after: number): void {
     const { clock } = this.options;
@@ -218,11 +223,14 @@ export class LeaseTerm implements Term {
     const { clock } = this.options;
     this.#unconfirmed(describe(error));
     suspectIfSilent(clock, this.host.standing.session, error, sentAt, this.timings.acknowledgeWithin);
-    // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of heartbeats: the deadline decides.
+    // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of
+    // heartbeats: the deadline decides.
     await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
   }
 
-  /** One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version. */
+  /**
+   * One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version.
+   */
   async #write(): Promise<void> {
     const lastSeenTime = formatGoTime(this.options.clock.wall());
     this.#refreshProposal(lastSeenTime);
@@ -231,7 +239,10 @@ export class LeaseTerm implements Term {
     await this.lease.renew(facts, this.timings.acknowledgeWithin);
   }
 
-  /** Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for a failure. */
+  /**
+   * Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for
+   * a failure.
+   */
   #refreshProposal(lastSeenTime: string): void {
     const { mixedFleet, logger } = this.options;
     if (mixedFleet) return;

@@ -10,13 +10,17 @@ export interface Holding {
   readonly path: string;
   readonly version: number;
   readonly leaseDuration: number;
-  /** Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an outage, the last sign of life of this process. */
+  /**
+   * Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an
+   * outage, the last sign of life of this process.
+   */
   readonly since: number;
 }
 
 /**
- * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this process moves that on. Under `stop` only an acknowledged
- * renewal does; under `keep`, while ZooKeeper is away, the process's own beat does as well.
+ * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this
+ * process moves that on. Under `stop` only an acknowledged renewal does; under `keep`, while ZooKeeper is away, the
+ * process's own beat does as well.
  */
 export class Testament {
   readonly #sessions: SessionOpener;
@@ -24,11 +28,17 @@ export class Testament {
   readonly #rules: StopRules;
   #runs: readonly CommandRun[] = [];
   #holding: Holding | undefined;
-  /** The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be in the way. */
+  /**
+   * The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be
+   * in the way.
+   */
   #resigning = false;
   /** After a loss: by when the runs that are left have to be stopped. */
   #overtime: StopInstants | undefined;
-  /** An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned afterwards. */
+  /**
+   * An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned
+   * afterwards.
+   */
   #missed = false;
 
   constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
@@ -112,7 +122,10 @@ export class Testament {
     return this.overdue ? -Infinity : (actsAt(this.#will()) ?? Infinity);
   }
 
-  /** To be called before the will changes: what is learned after a standstill does not undo what the keeper did meanwhile. A loss has its own instants, which are meant to pass. */
+  /**
+   * To be called before the will changes: what is learned after a standstill does not undo what the keeper did
+   * meanwhile. A loss has its own instants, which are meant to pass.
+   */
   #look(): void {
     if (this.#holding !== undefined) this.#missed ||= this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
   }

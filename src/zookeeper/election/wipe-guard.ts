@@ -1,11 +1,15 @@
 import type { Stat } from '../../keeper/protocol.ts';
 
-/** An ensemble without data counts its transactions from the beginning, and the first steps of an election may get the same numbers again: the time tells them apart. */
+/**
+ * An ensemble without data counts its transactions from the beginning, and the first steps of an election may get the
+ * same numbers again: the time tells them apart.
+ */
 type Birth = Pick<Stat, 'czxid' | 'ctime'>;
 
 /**
- * Which base znode this candidate knows. An ensemble that comes back without its data has no lease, but whoever held the one that is lost may not have learned of it yet: a candidate that
- * has stood before the loss does not claim in the new election until a lease's duration has passed. Pure.
+ * Which base znode this candidate knows. An ensemble that comes back without its data has no lease, but whoever held
+ * the one that is lost may not have learned of it yet: a candidate that has stood before the loss does not claim in the
+ * new election until a lease's duration has passed. Pure.
  */
 export class Incarnation {
   #known: Birth | undefined;
@@ -13,8 +17,8 @@ export class Incarnation {
   #claimableAt = 0;
 
   /**
-   * Notes when the base znode was created, as just read; `undefined`: there is none. `leaseDuration` is that of the lease found there, or the own one, ms: the lost lease may have been any that
-   * was seen. `now` is monotonic.
+   * Notes when the base znode was created, as just read; `undefined`: there is none. `leaseDuration` is that of the
+   * lease found there, or the own one, ms: the lost lease may have been any that was seen. `now` is monotonic.
    */
   see(base: Birth | undefined, leaseDuration: number, now: number): void {
     this.#longestLease = Math.max(this.#longestLease, leaseDuration);

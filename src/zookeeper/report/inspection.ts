@@ -22,9 +22,9 @@ export interface Inspection {
 const REREAD_MS = 500;
 
 /**
- * Reads the lease and all proposals. When the stamps alone could mislead about the leader's heartbeat (it seems late, or clocks are
- * seen to differ), the lease is watched for a little more than one interval of it: a heartbeat that comes tells the ensemble's clock.
- * Throws RefusedError when an ACL forbids it, the signal's reason when aborted.
+ * Reads the lease and all proposals. When the stamps alone could mislead about the leader's heartbeat (it seems late,
+ * or clocks are seen to differ), the lease is watched for a little more than one interval of it: a heartbeat that comes
+ * tells the ensemble's clock. Throws RefusedError when an ACL forbids it, the signal's reason when aborted.
  */
 export async function inspect(inspection: Inspection): Promise<Snapshot> {
   const first = await takeSnapshot(inspection);
@@ -65,7 +65,10 @@ export async function neighbourhood({ session, clock, basePath, signal }: Inspec
   }
 }
 
-/** The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as `inspect` does. */
+/**
+ * The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as
+ * `inspect` does.
+ */
 export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
   const { session, clock, basePath, signal } = inspection;
   const path = `${basePath === '/' ? '' : basePath}/${name}`;

@@ -1,6 +1,6 @@
 /**
- * The report about an election: who leads, who stands, and notes about each that are true. Pure. The wording of the notes is that of
- * Go's ballot wherever it has a word for the case.
+ * The report about an election: who leads, who stands, and notes about each that are true. Pure. The wording of the
+ * notes is that of Go's ballot wherever it has a word for the case.
  */
 import { formatDuration } from '../../duration.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';

@@ -1,8 +1,8 @@
 /**
  * One look at an election's znodes, understood. Pure.
  *
- * Ages are by the ensemble's clock: a znode's stamp against another stamp, or against a measured reading of that clock. When there is
- * neither, the clock of this host has to serve.
+ * Ages are by the ensemble's clock: a znode's stamp against another stamp, or against a measured reading of that clock.
+ * When there is neither, the clock of this host has to serve.
  */
 import type { ZNode } from '../session/port.ts';
 import { parseLease, parseProposal, usableDuration, type Lease, type Proposal } from '../election/record.ts';
@@ -19,7 +19,10 @@ export interface Snapshot {
   readonly wall: number;
   /** The ensemble's clock at the reading, measured by a heartbeat that was seen to happen; ms since the Unix epoch. */
   readonly ensembleClock: number | undefined;
-  /** For how long the lease was watched before the reading and did not change, ms; `undefined` when it was not watched, or changed. */
+  /**
+   * For how long the lease was watched before the reading and did not change, ms; `undefined` when it was not watched,
+   * or changed.
+   */
   readonly unchangedFor: number | undefined;
 }
 
@@ -69,9 +72,9 @@ export function read(snapshot: Snapshot): Reading {
 }
 
 /**
- * How long the lease has to be watched before anything true can be said about the leader's heartbeat, ms: a little more than its
- * interval. `undefined` when the stamps are good enough. A late heartbeat may as well be a clock that differs from the ensemble's, and
- * the other way round.
+ * How long the lease has to be watched before anything true can be said about the leader's heartbeat, ms: a little more
+ * than its interval. `undefined` when the stamps are good enough. A late heartbeat may as well be a clock that differs
+ * from the ensemble's, and the other way round.
  */
 export function heartbeatDoubt(snapshot: Snapshot): number | undefined {
   const reading = read(snapshot);
@@ -95,8 +98,8 @@ export function leaseDrift({ lease, leaseStamp }: Reading): number | undefined {
 }
 
 /**
- * The ensemble's stamp of a proposal's creation less the candidate's own time of it, ms. The creation counts, because a leader's
- * proposal is rewritten with every heartbeat.
+ * The ensemble's stamp of a proposal's creation less the candidate's own time of it, ms. The creation counts, because a
+ * leader's proposal is rewritten with every heartbeat.
  */
 export function proposalDrift({ node, proposal }: ReadProposal): number | undefined {
   if (node === undefined || proposal?.kind !== 'readable') return undefined;
@@ -117,7 +120,10 @@ function childPath(basePath: string, name: string): string {
   return basePath === '/' ? `/${name}` : `${basePath}/${name}`;
 }
 
-/** A proposal of the same name made by somebody else (numbers start anew when a base path was deleted) is not the holder's. */
+/**
+ * A proposal of the same name made by somebody else (numbers start anew when a base path was deleted) is not the
+ * holder's.
+ */
 function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): string | undefined {
   if (lease.kind !== 'held') return undefined;
   const same = proposals.find(({ path }) => path === lease.record.proposalNode);
@@ -128,7 +134,10 @@ function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): strin
   return own ? same.path : undefined;
 }
 
-/** Go's ballot renews every half of its session timeout; ours every third of the shorter duration, and after a half its second try is due. */
+/**
+ * Go's ballot renews every half of its session timeout; ours every third of the shorter duration, and after a half its
+ * second try is due.
+ */
 function heartbeatInterval(lease: Lease): number | undefined {
   if (lease.kind !== 'held' || lease.duration === undefined) return undefined;
   return Math.min(lease.duration, usableDuration(lease.record.sessionTimeout) ?? Infinity) / 2;

@@ -23,9 +23,9 @@ export interface Unresolved {
 const RESOLVE_TIMEOUT_MS = 3000;
 
 /**
- * The addresses of the ensemble, one after the other and for ever. Each process starts at a place of its own, so that candidates spread over the
- * servers; from then on the order is fixed. Names are resolved anew whenever all addresses have had their turn;
- * a name that cannot be resolved keeps the addresses it had.
+ * The addresses of the ensemble, one after the other and for ever. Each process starts at a place of its own, so that
+ * candidates spread over the servers; from then on the order is fixed. Names are resolved anew whenever all addresses
+ * have had their turn; a name that cannot be resolved keeps the addresses it had.
  */
 export class Addresses {
   readonly #servers: readonly ServerAddress[];
@@ -76,7 +76,9 @@ export class Addresses {
     return endpoints;
   }
 
-  /** The system's resolver cannot be called off and has few threads: a question that is still open is not asked again. */
+  /**
+   * The system's resolver cannot be called off and has few threads: a question that is still open is not asked again.
+   */
   #lookUp(server: ServerAddress): Promise<LookupAddress[]> {
     const asked = this.#asked.get(server);
     if (asked !== undefined) return asked;
@@ -89,10 +91,16 @@ export class Addresses {
 /** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
 const STATUS_TIMEOUT_MS = 150;
 
-/** Some servers of another kind answer after two ends of line only. ZooKeeper would not read them: they are sent to a silent one, ms after the word. */
+/**
+ * Some servers of another kind answer after two ends of line only. ZooKeeper would not read them: they are sent to a
+ * silent one, ms after the word.
+ */
 const NUDGE_AFTER_MS = 75;
 
-/** What `probe` says of a server that accepts connections and tells nothing: it was stopped, swaps, or does not know the word. */
+/**
+ * What `probe` says of a server that accepts connections and tells nothing: it was stopped, swaps, or does not know the
+ * word.
+ */
 export const SILENT = 'accepts connections, but is silent';
 
 /** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
@@ -101,9 +109,10 @@ export const CLOSES = 'closes connections without a word';
 export const TLS = 'speaks TLS: this is not the port for plain connections (clientPort)';
 
 /**
- * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES` among them. Cheap, and it says what the ZooKeeper
- * client never tells: who refuses connections, and which server accepts them but has no quorum, by the four-letter word `srvr`.
- * A server that refuses the word gets the benefit of the doubt. Rejects with the signal's reason when aborted.
+ * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES`
+ * among them. Cheap, and it says what the ZooKeeper client never tells: who refuses connections, and which server
+ * accepts them but has no quorum, by the four-letter word `srvr`. A server that refuses the word gets the benefit of
+ * the doubt. Rejects with the signal's reason when aborted.
  *
  * @param timeout ms for the connection
  */
@@ -144,8 +153,8 @@ function answerTo(socket: Socket, word: string): Promise<string> {
 }
 
 /**
- * Whether a server that closes plain connections, or is silent on them, wants TLS. Rejects with the signal's reason when
- * aborted.
+ * Whether a server that closes plain connections, or is silent on them, wants TLS. Rejects with the signal's reason
+ * when aborted.
  */
 export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: AbortSignal): Promise<boolean> {
   const { connect } = await import('node:tls');
@@ -165,7 +174,10 @@ export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: Abo
   }
 }
 
-/** The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of HTTP. */
+/**
+ * The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of
+ * HTTP.
+ */
 function unfit(status: string): string | undefined {
   if (status === '') return CLOSES;
   if (status.startsWith('\x15\x03')) return TLS;

@@ -39,17 +39,24 @@ const BACKOFF = { first: 50, longest: 500 };
 /** Where a session was granted and cut: each try costs a process here, and a session there. */
 const CUT_BACKOFF = { first: 50, longest: 4000 };
 const PROBE = { first: 500, longest: 4000 };
-/** A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the handshake. */
+/**
+ * A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the
+ * handshake.
+ */
 const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
-/** Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new session would do better. */
+/**
+ * Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new
+ * session would do better.
+ */
 const REFUSALS = 3;
 
 /**
- * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap TCP probe goes first, so
- * that a keeper is only spent on a server that accepts connections; it is started at once, though, and ready by then.
+ * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap
+ * TCP probe goes first, so that a keeper is only spent on a server that accepts connections; it is started at once,
+ * though, and ready by then.
  *
- * A server that drops the handshake of this session for ever, but would grant a new one (or say that it wants clients to
- * authenticate), keeps nobody waiting: that ends the session once its own timeout has passed without contact.
+ * A server that drops the handshake of this session for ever, but would grant a new one (or say that it wants clients
+ * to authenticate), keeps nobody waiting: that ends the session once its own timeout has passed without contact.
  *
  * @param session the session to take over; a new one otherwise
  * @param signal ends the search: rejects with its reason
@@ -126,7 +133,10 @@ class Search {
     return found === CLOSES ? `${why}${CLOSES_HINT}` : why;
   }
 
-  /** A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to fail. */
+  /**
+   * A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to
+   * fail.
+   */
   #mayTrySilent({ name }: Endpoint): boolean {
     if (this.#context.addresses.size === 1 || this.#silent.has(name)) return true;
     this.#silent.add(name);

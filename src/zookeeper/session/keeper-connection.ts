@@ -25,14 +25,17 @@ export interface LinkListener {
 }
 
 /**
- * One keeper with its one connection to one address. It connects once; whatever goes wrong ends it for good, and its keeper with it: the
- * ZooKeeper client's own ways of reconnecting are slow and prone to mistakes.
+ * One keeper with its one connection to one address. It connects once; whatever goes wrong ends it for good, and its
+ * keeper with it: the ZooKeeper client's own ways of reconnecting are slow and prone to mistakes.
  */
 export class Link {
   readonly endpoint: Endpoint;
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
-  /** How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since the last check. */
+  /**
+   * How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since
+   * the last check.
+   */
   #asked = -1;
   #listener: LinkListener | undefined;
   /** Another step towards a session is done: the next may take as long. */
@@ -49,9 +52,11 @@ export class Link {
   }
 
   /**
-   * Connects: a grant once a request was answered, or why there is none; then the keeper is dead. Rejects with the signal's reason when aborted; then, too.
+   * Connects: a grant once a request was answered, or why there is none; then the keeper is dead. Rejects with the
+   * signal's reason when aborted; then, too.
    *
-   * @param timeout ms for the server to grant, and then to answer, counted from when the keeper has begun: a busy host that starts processes slowly is not the server's fault
+   * @param timeout ms for the server to grant, and then to answer, counted from when the keeper has begun: a busy host
+   * that starts processes slowly is not the server's fault
    */
   connect(
     command: Omit<ConnectCommand, 'kind' | 'address'>,
@@ -102,8 +107,9 @@ export class Link {
   }
 
   /**
-   * To be called now and then: a keeper that was asked twice and said nothing since hangs or was stopped, and is given up. An idle candidate sends no request
-   * that would find that out. (Twice: when this process itself stood still, the answer to the first question may not have been read yet.)
+   * To be called now and then: a keeper that was asked twice and said nothing since hangs or was stopped, and is given
+   * up. An idle candidate sends no request that would find that out. (Twice: when this process itself stood still, the
+   * answer to the first question may not have been read yet.)
    */
   checkKeeper(): void {
     if (this.#asked === 2) return this.kill('the keeper process does not answer');
@@ -121,8 +127,8 @@ export class Link {
   }
 
   /**
-   * Ends the session and the keeper. Resolves, at the latest after `timeout` ms, to whether the keeper has confirmed it; it is dead then.
-   * Nothing is reported any more.
+   * Ends the session and the keeper. Resolves, at the latest after `timeout` ms, to whether the keeper has confirmed
+   * it; it is dead then. Nothing is reported any more.
    */
   close(timeout: number): Promise<boolean> {
     this.#listener = undefined;

@@ -28,7 +28,9 @@ export interface Watch {
 
 export type CreateMode = 'persistent' | 'ephemeral-sequential';
 
-/** Whether requests can be answered at present, and since when (monotonic ms). `why` names the address and what it said. */
+/**
+ * Whether requests can be answered at present, and since when (monotonic ms). `why` names the address and what it said.
+ */
 export type Contact =
   | { readonly up: true; readonly since: number; readonly address: string }
   | { readonly up: false; readonly since: number; readonly why: string };
@@ -38,7 +40,10 @@ export interface Session {
   readonly id: string;
   /** Session timeout granted by the ensemble, ms. */
   readonly timeout: number;
-  /** Aborted with a `SessionEndedError` once the ensemble has said that the session is over, or `close` was called. Never by a lost connection alone. */
+  /**
+   * Aborted with a `SessionEndedError` once the ensemble has said that the session is over, or `close` was called.
+   * Never by a lost connection alone.
+   */
   readonly ended: AbortSignal;
   readonly contact: Contact;
   /** Called at each change of `contact`. Returns its removal. */
@@ -62,11 +67,14 @@ export interface Session {
   delete(path: string, version: number, options: RequestOptions): Promise<void>;
 
   /**
-   * The present connection is not to be trusted (a deadline was missed): drop it without ending the session, and attach again,
-   * at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
+   * The present connection is not to be trusted (a deadline was missed): drop it without ending the session, and attach
+   * again, at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
    */
   reattach(why: string): void;
-  /** Ends the session, which deletes its ephemeral znodes; resolves when the ensemble said so or `timeout` ms have passed. Idempotent. */
+  /**
+   * Ends the session, which deletes its ephemeral znodes; resolves when the ensemble said so or `timeout` ms have
+   * passed. Idempotent.
+   */
   close(timeout: number): Promise<void>;
 }
 
@@ -74,8 +82,8 @@ export interface SessionOpener {
   /** Gives the will to the present keeper, and to every one that follows, until the next will. */
   bequeath(will: Will): void;
   /**
-   * Opens a session and resolves when the ensemble has granted it. Tries the addresses in turn until `signal` is aborted or
-   * `timeout` ms have passed; then throws an UnavailableError that says what each address answered.
+   * Opens a session and resolves when the ensemble has granted it. Tries the addresses in turn until `signal` is
+   * aborted or `timeout` ms have passed; then throws an UnavailableError that says what each address answered.
    */
   open(options: RequestOptions): Promise<Session>;
 }

@@ -17,8 +17,9 @@ interface Pending {
 }
 
 /**
- * The requests of a session that have not ended yet, in the order of calls. Each ends once: by its answer, its deadline, its signal, the loss of the
- * contact it was sent over, or the end of the session. Without contact they wait for it.
+ * The requests of a session that have not ended yet, in the order of calls. Each ends once: by its answer, its
+ * deadline, its signal, the loss of the contact it was sent over, or the end of the session. Without contact they wait
+ * for it.
  */
 export class Requests {
   readonly #clock: Clock;

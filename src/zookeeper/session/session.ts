@@ -138,7 +138,10 @@ export class KeptSession implements Session {
     if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(link);
   }
 
-  /** Looks after the keeper twice a session timeout: a standby whose keeper hangs is back soon after its session has expired. */
+  /**
+   * Looks after the keeper twice a session timeout: a standby whose keeper hangs is back soon after its session has
+   * expired.
+   */
   #check(link: Link): void {
     const { clock } = this.#context;
     this.#uncheck();
@@ -240,7 +243,10 @@ export class KeptSession implements Session {
     if (this.#contact.up) this.#setContact({ up: false, since: this.#context.clock.now(), why: reason.message });
   }
 
-  /** Without contact it waits for it as long as it may: a session that nobody closes keeps its ephemeral znodes until it expires. */
+  /**
+   * Without contact it waits for it as long as it may: a session that nobody closes keeps its ephemeral znodes until it
+   * expires.
+   */
   async #close(timeout: number): Promise<void> {
     const { clock, logger } = this.#context;
     const deadline = clock.now() + timeout;

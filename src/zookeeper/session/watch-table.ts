@@ -1,7 +1,9 @@
 import type { Watch, WatchEvent } from './port.ts';
 import type { ZNodeEvent } from '../../keeper/protocol.ts';
 
-/** A data watch fires on change and deletion, a children watch on a change of the list and on deletion of the parent. */
+/**
+ * A data watch fires on change and deletion, a children watch on a change of the list and on deletion of the parent.
+ */
 export type WatchKind = 'data' | 'children';
 
 const FIRES: Readonly<Record<ZNodeEvent, readonly WatchKind[]>> = {
@@ -12,8 +14,9 @@ const FIRES: Readonly<Record<ZNodeEvent, readonly WatchKind[]>> = {
 };
 
 /**
- * The one-shot watches of a session, by path. The ensemble knows one watch for a path and kind however many wait for it here. Events arrive in
- * order with the answers to reads: one that nobody waits for belongs to a watch that was cancelled or has been resolved, and is dropped.
+ * The one-shot watches of a session, by path. The ensemble knows one watch for a path and kind however many wait for it
+ * here. Events arrive in order with the answers to reads: one that nobody waits for belongs to a watch that was
+ * cancelled or has been resolved, and is dropped.
  */
 export class Watches {
   readonly #armed = { data: new Map<string, Set<Fire>>(), children: new Map<string, Set<Fire>>() };

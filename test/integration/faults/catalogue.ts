@@ -1,6 +1,6 @@
 /**
- * What is done to a leader. Sessions last 4 s, servers tick every 500 ms, three candidates stand. "At a random moment" is between zero and one and a half heartbeats
- * after everybody stands in place.
+ * What is done to a leader. Sessions last 4 s, servers tick every 500 ms, three candidates stand. "At a random moment"
+ * is between zero and one and a half heartbeats after everybody stands in place.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandKind } from '../../support/journal.ts';

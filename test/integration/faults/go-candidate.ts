@@ -1,6 +1,7 @@
 /**
- * Plays Go's ballot over the wire: same records, same order, same waits, a journalled command. It renews every half of its session timeout; it takes a rewrite of the proposal before its
- * own for a failed election, as Go does; it leaves its record in the lease when it resigns.
+ * Plays Go's ballot over the wire: same records, same order, same waits, a journalled command. It renews every half of
+ * its session timeout; it takes a rewrite of the proposal before its own for a failed election, as Go does; it leaves
+ * its record in the lease when it resigns.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,7 +80,8 @@ export class GoCandidate {
     this.#over.abort();
     process.kill(this.#keeper, 'SIGKILL');
     await this.#endCommand();
-    // Without a connection, only its own side of the session is closed. The kept one attaches again at once unless it is told to end first.
+    // Without a connection, only its own side of the session is closed. The kept one attaches again at once unless it
+    // is told to end first.
     await this.#session.close(0);
   }
 

@@ -14,7 +14,10 @@ import { PATIENCE_MS } from './trio.ts';
 
 /** Beyond Findings. */
 export interface MixedFindings extends Findings {
-  /** From the last renewal of a Go leader that left its record in the lease to our next start, ms: never less than its session timeout. */
+  /**
+   * From the last renewal of a Go leader that left its record in the lease to our next start, ms: never less than its
+   * session timeout.
+   */
   readonly waited: readonly number[];
   /** How often Go's candidate was driven out of the queue by a rewritten proposal. */
   readonly driven: number;
@@ -75,8 +78,8 @@ class MixedElection implements AsyncDisposable {
 }
 
 /**
- * Each round: Go leads and leaves (in turn by a crash and by resigning in its way), ours follows and is terminated, the second of ours follows and is killed, Go's next
- * candidate follows. Throws when somebody else follows, or nobody.
+ * Each round: Go leads and leaves (in turn by a crash and by resigning in its way), ours follows and is terminated, the
+ * second of ours follows and is killed, Go's next candidate follows. Throws when somebody else follows, or nobody.
  */
 export async function mixedFleet(zookeeper: Ensemble, { times, seed }: SeriesOptions): Promise<MixedFindings> {
   const random = new Random(seed);

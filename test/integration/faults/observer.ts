@@ -3,7 +3,10 @@ import { electionAt } from '../../support/candidate.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import type { Ensemble } from '../../support/zookeeper.ts';
 
-/** Reads elections from the servers, whatever becomes of its own session. It judges nothing: it only tells when the next round may begin. */
+/**
+ * Reads elections from the servers, whatever becomes of its own session. It judges nothing: it only tells when the next
+ * round may begin.
+ */
 export class Observer implements AsyncDisposable {
   readonly #zookeeper: Ensemble;
   #session: Session | undefined;

@@ -144,11 +144,13 @@ export async function allExpired(round: Round): Promise<void> {
 }
 
 /**
- * As much of a host as one can stop from outside of it: supervisor, keeper and command, thawed in the worst order, the command first.
+ * As much of a host as one can stop from outside of it: supervisor, keeper and command, thawed in the worst order, the
+ * command first.
  *
- * Not kept: that only one command runs. Nobody on a frozen host can stop what is frozen with him, so between the thaw and the moment at which supervisor or keeper run
- * again the command goes on beside its successor: that is the late writer which storage has to refuse by its token. Kept: its token is lower than the successor's;
- * supervisor and keeper find their instants passed and kill it as soon as they run.
+ * Not kept: that only one command runs. Nobody on a frozen host can stop what is frozen with him, so between the thaw
+ * and the moment at which supervisor or keeper run again the command goes on beside its successor: that is the late
+ * writer which storage has to refuse by its token. Kept: its token is lower than the successor's; supervisor and keeper
+ * find their instants passed and kill it as soon as they run.
  */
 export async function hostStops(round: Round): Promise<void> {
   const { candidate } = round.leader;
@@ -161,7 +163,10 @@ export async function hostStops(round: Round): Promise<void> {
   await round.thaw(pids.toReversed());
 }
 
-/** The leader is cut off, and the server comes back without its data: nothing there tells of the lease, but the others remember that there was one. */
+/**
+ * The leader is cut off, and the server comes back without its data: nothing there tells of the lease, but the others
+ * remember that there was one.
+ */
 export async function wiped(round: Round): Promise<void> {
   const { server } = round.zookeeper;
   round.strike(() => round.leader.proxy?.blackHole('both'));

@@ -1,4 +1,7 @@
-/** Defect 8: the server's wall clock is not that of the candidates. Go's ballot compares them: too late a take-over, or none of the waiting that keeps two from leading. */
+/**
+ * Defect 8: the server's wall clock is not that of the candidates. Go's ballot compares them: too late a take-over, or
+ * none of the waiting that keeps two from leading.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -17,8 +17,9 @@ export const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
 export const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 
 /**
- * Number of the last request of each session that the server has served, by the session's id. A client numbers its requests without gaps, pings apart:
- * the difference of two looks is what it has asked meanwhile. (`lcxid` of the four-letter word `cons`.)
+ * Number of the last request of each session that the server has served, by the session's id. A client numbers its
+ * requests without gaps, pings apart: the difference of two looks is what it has asked meanwhile. (`lcxid` of the
+ * four-letter word `cons`.)
  */
 export async function requestNumbers(server: Member): Promise<Map<bigint, number>> {
   const found = new Map<bigint, number>();
@@ -53,7 +54,10 @@ export async function renewals(observer: Session, basePath: string, times: numbe
 
 export const pass = (ms: number): Promise<void> => sleep(ms);
 
-/** Bytes that live objects of a process take, after a collection of its garbage. It needs `heapSnapshots(folder)` in its NODE_OPTIONS. */
+/**
+ * Bytes that live objects of a process take, after a collection of its garbage. It needs `heapSnapshots(folder)` in its
+ * NODE_OPTIONS.
+ */
 export async function liveHeap(pid: number, folder: string): Promise<number> {
   const snapshots = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.heapsnapshot'));
   const before = snapshots();

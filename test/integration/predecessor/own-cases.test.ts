@@ -1,6 +1,6 @@
 /**
- * What Go's ballot tests of itself, held against ours. Most of it is tested elsewhere (docs/moving-from-go-ballot.md names where); here are the cases that are in no other
- * file.
+ * What Go's ballot tests of itself, held against ours. Most of it is tested elsewhere (docs/moving-from-go-ballot.md
+ * names where); here are the cases that are in no other file.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
@@ -175,7 +175,8 @@ describe.concurrent('a claim that meets another version of the lease', () => {
     });
     await candidate.says('next in line');
     proxy.delay(300);
-    // Its watch tells it 0.3 s later, it reads what is vacant at 0.6 s, and the claim arrives at 1.2 s: in between somebody else has claimed.
+    // Its watch tells it 0.3 s later, it reads what is vacant at 0.6 s, and the claim arrives at 1.2 s: in between
+    // somebody else has claimed.
     await observer.set(stage.basePath, Buffer.alloc(0), -1, within);
     await pass(900);
     const { mtime } = await observer.set(stage.basePath, record('usurper'), -1, within);

@@ -38,7 +38,8 @@ describe('the start', () => {
       ) as [number, number];
       took.push({ loading: stood - at, electing: elected - stood });
     }
-    // The yardstick is what this machine needs to load a program. A fixed wait would show in each, one between zero and two seconds in half.
+    // The yardstick is what this machine needs to load a program. A fixed wait would show in each, one between zero and
+    // two seconds in half.
     const middle = (key: keyof (typeof took)[number]): number =>
       took.map((each) => each[key]).toSorted((x, y) => x - y)[4] as number;
     expect(middle('electing')).toBeLessThan(3 * middle('loading'));

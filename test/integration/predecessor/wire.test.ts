@@ -1,4 +1,7 @@
-/** Candidates of Go's ballot and ours in one election, by what is on the wire. Go's is played: same records, same order, same waits, a journalled command. */
+/**
+ * Candidates of Go's ballot and ours in one election, by what is on the wire. Go's is played: same records, same order,
+ * same waits, a journalled command.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session, ZNode } from '../../../src/zookeeper/session/port.ts';
 import { Arena, electionAt, type Candidate, type Journal } from '../../support/candidate.ts';

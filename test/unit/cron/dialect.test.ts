@@ -3,8 +3,8 @@ import { parseSchedule, ScheduleError } from '../../../src/cron/expression.ts';
 import { Zone } from '../../../src/cron/zone.ts';
 
 /**
- * What is read, and as what: for each text the next five ticks after an instant, as the clock of a named zone shows them, or the message
- * with which it is refused.
+ * What is read, and as what: for each text the next five ticks after an instant, as the clock of a named zone shows
+ * them, or the message with which it is refused.
  */
 interface Rule {
   readonly rule: string;

@@ -1,8 +1,8 @@
 import type { Random } from '../../support/random.ts';
 
 /**
- * The meaning of schedules, worked out a second time without the code under test: every minute of a window is shown on the clock of the
- * zone (`Intl`, field by field), and asked whether it is one of the expression's. Slow and plain.
+ * The meaning of schedules, worked out a second time without the code under test: every minute of a window is shown on
+ * the clock of the zone (`Intl`, field by field), and asked whether it is one of the expression's. Slow and plain.
  */
 export interface ClockMinute {
   readonly instant: number;

@@ -1,7 +1,7 @@
 /**
- * Exhaustive sweep of the state machine: every state that can be reached, on every event, under every combination of policies. The world around
- * it (does a run live, which campaign is under way, is the lease held) is kept beside the state, so that only events that can happen are tried,
- * and those of earlier campaigns, terms and runs too.
+ * Exhaustive sweep of the state machine: every state that can be reached, on every event, under every combination of
+ * policies. The world around it (does a run live, which campaign is under way, is the lease held) is kept beside the
+ * state, so that only events that can happen are tried, and those of earlier campaigns, terms and runs too.
  */
 import { describe, expect, it } from 'vitest';
 import { start, transition } from '../../../src/supervisor/machine.ts';
@@ -11,7 +11,10 @@ import type { Effect, Event, State, Step } from '../../../src/supervisor/state.t
 interface World {
   readonly state: State;
   readonly now: number;
-  /** The runs that live, whether their own process has ended already, and whether they are only being entered in the ledger. */
+  /**
+   * The runs that live, whether their own process has ended already, and whether they are only being entered in the
+   * ledger.
+   */
   readonly alive: readonly Life[];
   /** Whose ticks are being reported: a token, `anyway` without leadership, or nobody's. */
   readonly serving: number | 'anyway' | undefined;
@@ -20,7 +23,9 @@ interface World {
   /** Fencing token of the term that is held, and until when. */
   readonly term: { readonly token: number; readonly deadline: number } | undefined;
   readonly terms: number;
-  /** The resignation that is under way; one that is overdue is given up for the next. `orStay`: the term is still held. */
+  /**
+   * The resignation that is under way; one that is overdue is given up for the next. `orStay`: the term is still held.
+   */
   readonly resigning: { readonly id: number; readonly orStay: boolean } | undefined;
   readonly finished: boolean;
   /** How it came to this, newest first. */
@@ -77,7 +82,10 @@ function* plans(): Generator<Plan> {
             };
 }
 
-/** `rerun` is `ignore` with a schedule; what a run's outcome chooses between is swept without one. Two runs at once have a hundred times the states. */
+/**
+ * `rerun` is `ignore` with a schedule; what a run's outcome chooses between is swept without one. Two runs at once have
+ * a hundred times the states.
+ */
 function* cronPlans(): Generator<Plan> {
   for (const plan of plans()) {
     const { onChildSuccess, onChildError, onElectionFailure, onLeaseLoss, runTimeout } = plan;
@@ -283,7 +291,10 @@ function perform(world: World, effect: Effect, plan: Plan): World {
 
 const INSTANTS = new Set(['deadline', 'due', 'graceEnd', 'again', 'giveUpAt', 'startedAt', 'since', 'confirmedSince']);
 
-/** Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count at all. */
+/**
+ * Two worlds with the same key behave alike: instants count from now, numbers of campaigns, runs and terms do not count
+ * at all.
+ */
 function key({ state, now, alive, serving, campaign, term, resigning }: World, plan: Plan): string {
   const counted = (name: string, value: number): unknown => {
     if (name === 'run') return alive.findIndex(({ run }) => run === value);
@@ -354,7 +365,10 @@ function ignores(world: World, event: Event, plan: Plan): boolean {
   return state === world.state && effects.length === 0;
 }
 
-/** Asks for a stop of a command that ignores everything but SIGKILL; every other wait is answered, or runs into its deadline. */
+/**
+ * Asks for a stop of a command that ignores everything but SIGKILL; every other wait is answered, or runs into its
+ * deadline.
+ */
 function stop(world: World, plan: Plan): World {
   let end = follow(world, { kind: 'stopRequested', signal: 'SIGTERM' }, 1, plan);
   for (let step = 0; !end.finished && step < 12; step++) {
