@@ -20,7 +20,7 @@ import { print } from './report/print.ts';
 /** How long the end waits for a reader of the log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 1_000;
 
-/** Kept of the time to answer in for ending the session: a tenth, but no more than this. Milliseconds. */
+/** A tenth of the time to answer is left for closing the session, but no more than this, ms. */
 const CLOSING_MS = 300;
 
 /**

@@ -77,7 +77,7 @@ export interface ResignOptions {
   readonly within?: number | undefined;
 }
 
-/** A run of the command as those need to know it who may have to end it. */
+/** One run of the command, as the keeper has to know it to stop it. */
 export interface CommandRun {
   readonly runId: string;
   /** Process group and session, with the start time of the leader; `undefined` while it is being started. */

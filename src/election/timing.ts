@@ -32,8 +32,8 @@ export function timings(
 }
 
 /**
- * What is kept for clock rate and scheduling between the end of the command and the end of the lease, ms: 5 %, at least
- * 100.
+ * The safety margin: the command ends so many ms before the lease does. It covers clocks of different rates and late
+ * scheduling: 5 % of the lease, at least 100 ms.
  */
 export function margin(leaseDuration: number): number {
   return Math.max(100, leaseDuration * 0.05);

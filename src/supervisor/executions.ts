@@ -286,8 +286,7 @@ export class Executions {
     cancel();
     this.#remove(run);
     dispatch({ kind: 'runEnded', run, outcome, exitCode: exitCode(outcome) });
-    // After what others wait for. The keeper finds for itself that nothing of the run is left. Another run that was
-    // started meanwhile has said so.
+    // The next candidate waits for the event: it goes first. The keeper sees for itself that the run is gone.
     this.#bequeath();
   }
 

@@ -104,7 +104,7 @@ export function placedRole(role: Role, event: On<'placed'>): Extract<Role, { kin
   return { kind: 'standby', candidacy: { ...role.candidacy, placed: true } };
 }
 
-/** Whether a tick is for who has this role. */
+/** Whether this role serves the tick: the leader those of its term, a standby under `run-anyway` those of no term. */
 export function isTickOf(role: Role, { term }: On<'tick'>): boolean {
   if (role.kind === 'leader') return role.leadership.term === term;
   return role.kind === 'standby' && !role.candidacy.placed && term === undefined;

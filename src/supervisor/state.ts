@@ -35,8 +35,8 @@ export interface Candidacy {
 }
 
 /**
- * As what the command is run: as leader; without leadership, standing meanwhile (`run-anyway`); or no longer as
- * anything.
+ * The role in which the command runs: as leader; as a standby that runs it without leadership (`run-anyway`); or
+ * deposed, until it has been stopped.
  */
 export type Role =
   | { readonly kind: 'leader'; readonly leadership: Leadership }

@@ -130,7 +130,7 @@ export class LeaseTerm implements Term {
   async over(): Promise<void> {
     await this.settle();
     await this.#resigned?.catch(() => undefined);
-    // Its instants must not outlive it: they would have every keeper to come act on them.
+    // Without a term the will has no instants: the next keeper would act on them.
     this.host.testament.holdsNothing();
   }
 
