@@ -256,9 +256,11 @@ function close(): void {
 // Silence alone would look like a keeper that hangs, which is killed.
 const executor = new Executor(sayGoodbye, release, end);
 
-/** The closed channel tells a supervisor that is awake, or wakes up, that the will is executed. */
+/** Tells a supervisor that is awake, or wakes up, that the will is executed: the channel closes for a keeper that dies, too. */
 function sayGoodbye(): void {
-  if (process.connected) process.disconnect();
+  if (!process.connected) return;
+  process.send?.([{ kind: 'executes' } satisfies Report], () => undefined);
+  process.disconnect();
 }
 
 /** How long the ensemble is waited for when a will is executed, ms: the lease runs out by itself. */

@@ -88,15 +88,20 @@ class ForkedKeeper implements KeeperProcess {
   #due = false;
   /** It is killed unless it is found to execute its will. */
   #killing = false;
+  /** It has said that it executes its will. */
+  #hasConfessed = false;
   #isLeaving = false;
   #onLeaving: (() => void) | undefined;
 
   constructor(child: ChildProcess) {
     this.#child = child;
     child.on('message', (batch) => {
-      for (const report of batch as Report[]) this.#listener?.report(report);
+      for (const report of batch as Report[]) {
+        if (report.kind === 'executes') this.#executing();
+        else this.#listener?.report(report);
+      }
     });
-    // A keeper that executes its will closes the channel first. So does one that has died, which says how soon after.
+    // One that has died says how soon after. One whose last word was lost may live on.
     child.on('disconnect', () => {
       systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP));
     });
@@ -130,7 +135,12 @@ class ForkedKeeper implements KeeperProcess {
 
   get executes(): boolean {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
-    return !this.#child.connected || this.#killing;
+    return this.#hasConfessed || !this.#child.connected || this.#killing;
+  }
+
+  #executing(): void {
+    this.#hasConfessed = true;
+    this.#ended(GAVE_UP);
   }
 
   #isDue(): boolean {
@@ -214,8 +224,8 @@ function isUrgent(command: Command): boolean {
   return command.kind === 'will' && command.will.commands.some(({ group }) => group === undefined);
 }
 
-/** Between the end of the channel and the news of the exit of a keeper that has died, ms. */
-const EXIT_FOLLOWS_MS = 20;
+/** Between the end of the channel and the news of the exit of a keeper that has died, ms: more than a busy host needs. */
+const EXIT_FOLLOWS_MS = 1_000;
 
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
 const CONFESSION_MS = 1_000;

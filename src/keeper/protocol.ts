@@ -95,6 +95,8 @@ export type Report =
   /** The ensemble ended the session, with its result code. */
   | { readonly kind: 'ended'; readonly code: number }
   | { readonly kind: 'event'; readonly event: ZNodeEvent; readonly path: string }
+  /** The last word of a keeper that executes its will: it closes the channel. */
+  | { readonly kind: 'executes' }
   /** The session was closed as asked. */
   | { readonly kind: 'closed' }
   /** The keeper cannot work and is about to exit. */

@@ -152,11 +152,14 @@ describe('under on-lease-loss=stop', () => {
   });
 
   it('a short outage is not noticed by the command', async () => {
+    await using proxy = await Proxy.start(zookeeper.server.port);
     await using stage = arena();
     const flags = { ...STOP, 'zookeeper-session-timeout': '8s' };
-    const candidate = await stage.stand({ flags });
+    const candidate = await stage.stand({ flags, servers: proxy.address });
     const start = await stage.journal.started();
-    await zookeeper.server.restart();
+    proxy.refuse();
+    await candidate.says('lost contact');
+    proxy.forward();
     await candidate.says('regained contact');
     await poll(async () => (await stage.info()).lease?.fencingToken === Number(start.token), { what: 'a lease' });
     expect(stage.journal.entries()).toEqual([start]);
