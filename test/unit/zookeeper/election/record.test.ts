@@ -13,7 +13,7 @@ import {
 } from '../../../../src/zookeeper/election/record.ts';
 import { readAsGo } from '../../../support/go-reader.ts';
 
-const goBytes = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../../fixtures/go', name));
+const goBytes = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../../../fixtures/go', name));
 
 const heldRecord = (data: Buffer): LeaseRecord => {
   const lease = parseLease(data);
