@@ -99,6 +99,17 @@ function* cronPlans(): Generator<Plan> {
   }
 }
 
+/** They take most of the time. `npm run sweep` takes all of them; otherwise each combination comes with one `concurrency`. */
+function sweptCronPlans(): Plan[] {
+  const all = [...cronPlans()];
+  if (process.env['BALLOT_SWEEP'] === 'all') return all;
+  const isOf = (concurrency: string) => (plan: Plan) => plan.cron?.concurrency === concurrency;
+  const inTurn = ['skip', 'queue', 'replace'].flatMap((concurrency, turn) =>
+    all.filter(isOf(concurrency)).filter((_, index) => index % 3 === turn),
+  );
+  return [...inTurn, ...all.filter(isOf('allow')).slice(0, 1)];
+}
+
 /** Every event that the world can produce, with the time that passes before it. */
 function possible(world: World): { readonly event: Event; readonly after: number }[] {
   const { state, alive, campaign, term, now } = world;
@@ -402,7 +413,7 @@ describe('state machine, swept', () => {
     () => {
       const reached = new Set<string>();
       let worlds = 0;
-      for (const plan of [...plans(), ...cronPlans()]) {
+      for (const plan of [...plans(), ...sweptCronPlans()]) {
         for (const world of explore(plan)) {
           worlds++;
           reached.add(world.state.name);
