@@ -158,6 +158,8 @@ export class Link {
       case 'connecting':
         return this.#onStep?.('accepts connections, but does not answer');
       case 'alive':
+      // `KeeperProcess` reports it as the keeper's end.
+      case 'executes':
         return;
       case 'granted':
         this.#granted = true;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
 import { Arena, type Candidate } from '../../support/candidate.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
@@ -90,6 +90,9 @@ describe('many changes (defect 11)', () => {
       while ((await asked()) < end)
         for (let i = 0; i < 50; i++) await observer.set(stage.basePath, rubbish, -1, within);
     };
+    // Nobody may take the lease for abandoned while a heap is written down.
+    const beat = setInterval(() => void observer.set(stage.basePath, rubbish, -1, within).catch(() => undefined), 500);
+    onTestFinished(() => clearInterval(beat));
     const measure = async (): Promise<{ grown: number; kept: number }> => {
       const [keeper] = candidate.keepers() as [number];
       await changes(500);
