@@ -49,6 +49,16 @@ export interface RestartOptions {
 /** Magic number, version and database id. */
 const FILE_HEADER_BYTES = 16;
 
+/** Whether each of its threads is stopped: on a busy machine that is some time after the signal. */
+function isStopped(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) => / T [^)]*$/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+  } catch {
+    return false;
+  }
+}
+
 /** One server of an ensemble. */
 export class Member {
   readonly port: number;
@@ -164,9 +174,12 @@ export class Member {
     await gone;
   }
 
-  /** SIGSTOP: connections stay open and nobody answers. */
+  /** SIGSTOP: connections stay open and nobody answers. Returns when every thread stands still. */
   pause(): void {
     this.#signal('SIGSTOP');
+    const { pid } = this;
+    const end = performance.now() + START_TIMEOUT_MS;
+    while (pid !== undefined && performance.now() < end && !isStopped(pid));
   }
 
   /** SIGCONT. */
