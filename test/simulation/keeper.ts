@@ -238,7 +238,9 @@ export class Keeper implements ClientEnd {
   }
 
   #granted(server: Server): void {
-    const { record } = this.#connection as Connection;
+    // The connection may have gone before the grant arrived.
+    if (this.#connection === undefined) return;
+    const { record } = this.#connection;
     this.#timeout = record.timeout;
     this.#tell(() => this.#reports.connected(server, record.id, record.timeout));
     this.#ping();
