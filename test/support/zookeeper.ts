@@ -178,8 +178,8 @@ export class Member {
   pause(): void {
     this.#signal('SIGSTOP');
     const { pid } = this;
-    const end = performance.now() + START_TIMEOUT_MS;
-    while (pid !== undefined && performance.now() < end && !isStopped(pid));
+    if (pid === undefined) return;
+    for (const end = performance.now() + START_TIMEOUT_MS; performance.now() < end;) if (isStopped(pid)) return;
   }
 
   /** SIGCONT. */
