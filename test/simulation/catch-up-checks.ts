@@ -84,7 +84,7 @@ function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): strin
 
 /**
  * The same host served the schedule at that time, and knows what the ledger was not told: that it has started this
- * tick, or that its command still ran.
+ * tick or, when its clock was ahead, a later one; or that its command still ran.
  */
 function wasPassedOver({ launches, hosts }: TickWorld, { opening, latest }: Missed): boolean {
   const wall = hosts.find(({ name }) => name === opening.by)?.wall;
@@ -92,7 +92,7 @@ function wasPassedOver({ launches, hosts }: TickWorld, { opening, latest }: Miss
     ({ host, tick = Infinity, at, run }) =>
       host === opening.by &&
       at < opening.at &&
-      (tick === latest || (tick < latest && (wall?.at(run?.endedAt ?? at) ?? 0) >= latest)),
+      ((tick !== Infinity && tick >= latest) || (tick < latest && (wall?.at(run?.endedAt ?? at) ?? 0) >= latest)),
   );
 }
 

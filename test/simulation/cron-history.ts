@@ -70,6 +70,8 @@ export async function settleCron(
 function outagesWithoutLeader({ tenures, ledger }: World, impairments: readonly Impairment[]): Span[] {
   const openings = ledger.openings.map(({ at, by, ledger: { fencingToken } }) => ({ at, by, fencingToken }));
   const isServed = (at: number): boolean => {
+    // The leader gives up its lease next, and may have done so already.
+    if (ledger.asOf(at)?.ledger.handedOver !== undefined) return false;
     const opening = openings.findLast((other) => other.at <= at);
     const tenure = tenures.findLast(({ host, token }) => host === opening?.by && token === opening.fencingToken);
     return tenure !== undefined && (tenure.endedAt ?? Infinity) > at;

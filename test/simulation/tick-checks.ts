@@ -77,8 +77,9 @@ function checkEntry(world: TickWorld, launch: Served): string[] {
     if (chronicle.isOpen(launch) || isExcused(world, launch)) return [];
     return [`${name(launch)} was started though the ledger had it closed`];
   }
+  // An ensemble that has lost its data gives tokens out again.
   const known = chronicle.changes.findLast(
-    ({ at, ledger }) => at <= launch.at && ledger.fencingToken === launch.fencingToken,
+    ({ at, by, ledger }) => at <= launch.at && by === launch.host && ledger.fencingToken === launch.fencingToken,
   );
   if ((known?.ledger.through ?? -Infinity) >= launch.tick)
     return [`${name(launch)} was started though its own term had settled that tick`];
