@@ -47,7 +47,9 @@ export async function settleCron(
   await clock.run(clock.time + Math.max(WATCHED_MS, 3 * cron.gap));
   const terms = world.tenures.map(({ electedAt, endedAt = Infinity }) => ({ from: electedAt, to: endedAt }));
   const leaderless = outagesWithoutLeader(world, impairments);
-  const calm = { from, to: clock.time, through: begun, terms, leaderless };
+  // A leader remembers what it has started, also when the ledger was deleted meanwhile.
+  const isAhead = (due: number): boolean => through(world, due) - EPOCH - due > LONG_MS;
+  const calm = { from, to: clock.time, through: begun, terms, leaderless, isAhead };
   problems.push(...checkService(launches, calm, setting, cron));
   for (const { runId, host, at, fencingToken } of launches)
     if (fencingToken === undefined && at > from)

@@ -44,6 +44,8 @@ export interface Calm {
   readonly terms: readonly Span[];
   /** When nobody could become leader. */
   readonly leaderless?: readonly Span[];
+  /** Whether the ledger was settled far ahead of a tick that was due then: its leader's clock was fast once. */
+  readonly isAhead?: (due: number) => boolean;
 }
 
 /**
@@ -68,6 +70,7 @@ export function checkService(launches: readonly Launch[], calm: Calm, setting: S
     if (launch !== undefined && launch.at <= due + late) continue;
     if (setting.theme === 'outages' && waitsForLedger(launches, due, setting, cron)) continue;
     if (calm.leaderless?.some(({ from, to }) => due > from - late && due < to) === true) continue;
+    if (calm.isAhead?.(due) === true) continue;
     if (setting.mixedFleet && calm.terms.some(({ from }) => Math.abs(from - due) < BETWEEN_MS)) continue;
     if (restarts(setting) && isBetween(calm, due)) continue;
     const busy = runsBeside(setting, cron) ? undefined : busyUntil(launches, tick, due, setting, cron);
