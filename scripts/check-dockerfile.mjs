@@ -59,7 +59,10 @@ function checkPaths() {
   return problems;
 }
 
-/** What the steps of one stage have made so far: a folder that stands for `/`, and the working directory in it. @typedef {{ folder: string, directory: string }} Stage */
+/**
+ * What the steps of one stage have made so far: a folder that stands for `/`, and the working directory in it.
+ * @typedef {{ folder: string, directory: string }} Stage
+ */
 
 /** @param {Stage} stage @param {string} path absolute or relative to the working directory */
 const inside = (stage, path) => join(stage.folder, path.startsWith('/') ? path : join(stage.directory, path));

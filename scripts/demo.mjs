@@ -92,7 +92,10 @@ function start(name) {
   candidates.set(name, { name, process: child, ended });
 }
 
-/** Waits until the command starts for the `count`th time; fails at once when a candidate ends that should not. @param {number} count */
+/**
+ * Waits until the command starts for the `count`th time; fails at once when a candidate ends that should not.
+ * @param {number} count
+ */
 async function startOf(count) {
   const early = [...candidates.values()].map(async ({ name, ended }) => {
     const how = await ended;

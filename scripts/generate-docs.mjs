@@ -60,7 +60,10 @@ function fold(text, width) {
   return lines;
 }
 
-/** A text with spaces or stars in quotes: one that begins with a star needs them. @type {import('yaml').ToStringOptions} */
+/**
+ * A text with spaces or stars in quotes: one that begins with a star needs them.
+ * @type {import('yaml').ToStringOptions}
+ */
 const quoted = { defaultStringType: 'QUOTE_SINGLE' };
 
 /** @param {Field} field */

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 /** Longer files do two things. */
 const MAX_LINES = 600;
 
-/** What the code of a room may import, besides its own room and the ground. From the top down. @type {Record<string, string[]>} */
+/**
+ * What the code of a room may import, besides its own room and the ground. From the top down.
+ * @type {Record<string, string[]>}
+ */
 const ROOMS = {
   'main.ts': ['cli'],
   cli: ['config', 'supervisor', 'log'],
@@ -26,7 +29,10 @@ const ROOMS = {
   command: [],
 };
 
-/** Files that put the parts together, and the rooms or files that they may import beyond their room's share. @type {Record<string, string[]>} */
+/**
+ * Files that put the parts together, and the rooms or files that they may import beyond their room's share.
+ * @type {Record<string, string[]>}
+ */
 const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['keeper/process.ts'],
@@ -36,6 +42,7 @@ const COMPOSERS = {
   'cli/commands/schedule.ts': ['cron'],
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
+  'cli/sessions.ts': ['zookeeper/session'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
@@ -163,7 +170,11 @@ export function checkLayers(src) {
   /** @type {string[]} */
   const problems = [];
 
-  /** @param {string} file @param {string} specifier @returns {string | undefined} the imported file, undefined for a package */
+  /**
+   * @param {string} file
+   * @param {string} specifier
+   * @returns {string | undefined} the imported file, undefined for a package
+   */
   const resolved = (file, specifier) =>
     specifier.startsWith('.')
       ? relative(src, resolve(src, dirname(file), specifier))

@@ -96,7 +96,10 @@ function npm(args) {
   return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
 }
 
-/** @param {string} version whole or its beginning @returns {string | undefined} the folder of a Node that was fetched before, the newest first */
+/**
+ * @param {string} version whole or its beginning
+ * @returns {string | undefined} the folder of a Node that was fetched before, the newest first
+ */
 function fetched(version) {
   return readdirSync(cache)
     .filter((name) => `${name}.`.startsWith(`node-${version}.`))

@@ -57,7 +57,10 @@ function headersPrefix() {
   return version === process.versions.node ? prefix : undefined;
 }
 
-/** `npm` started by npm knows where it is; a global `ignore-scripts` would leave the native client unbuilt. @param {string[]} args */
+/**
+ * `npm` started by npm knows where it is; a global `ignore-scripts` would leave the native client unbuilt.
+ * @param {string[]} args
+ */
 function npm(args) {
   const cli = process.env.npm_execpath;
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts=false'];

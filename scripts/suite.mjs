@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 
 /** @typedef {{ passed: number, failed: number }} Sum */
 
-/** Where to run: the Node, and the folder that holds sources and packages. @typedef {{ node: string, root: string }} Place */
+/**
+ * Where to run: the Node, and the folder that holds sources and packages.
+ * @typedef {{ node: string, root: string }} Place
+ */
 
 /** The time of each is several times what the slowest machine needs. @type {Project[]} */
 export const PROJECTS = [
@@ -37,7 +40,9 @@ export function environment({ node }) {
   return { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
 }
 
-/** @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, success: boolean }} Report */
+/**
+ * @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, success: boolean }} Report
+ */
 
 /**
  * Runs one project. A project that skips a test, has none, or ends with an error outside of its tests has failed.

@@ -94,7 +94,8 @@ export const commands: readonly Command[] = [
     examples: [
       ["ballot run cron --schedule '30 2 * * *' -- ./backup", 'every night at half past two, on one host of the fleet'],
       [
-        "ballot run cron --schedule 'CRON_TZ=Europe/Paris 0 9 * * mon-fri' --catch-up once --start-deadline 1h -- ./report",
+        "ballot run cron --schedule 'CRON_TZ=Europe/Paris 0 9 * * mon-fri' --catch-up once " +
+          '--start-deadline 1h -- ./report',
         'up to an hour late, if nobody led at nine',
       ],
       [

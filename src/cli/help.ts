@@ -5,8 +5,10 @@ import type { Flag } from './flags.ts';
 /** Columns of the help: the terminal's, within what reads well. */
 const columns = (): number => Math.min(Math.max(process.stdout.columns ?? 100, 60), 120);
 
-const FILES = `Options may also stand in /etc/ballot/ballot.{yaml,json}, ~/.config/ballot/ballot.{yaml,json} and ./ballot.{yaml,json}, and in the \
-environment: --kill-after is kill-after in a file, BALLOT_KILL_AFTER in the environment. Later wins: defaults, these files, environment, flags.`;
+const FILES =
+  'Options may also stand in /etc/ballot/ballot.{yaml,json}, ~/.config/ballot/ballot.{yaml,json} and ' +
+  './ballot.{yaml,json}, and in the environment: --kill-after is kill-after in a file, BALLOT_KILL_AFTER in the ' +
+  'environment. Later wins: defaults, these files, environment, flags.';
 
 /** The help of the command that the words name, or of ballot itself. */
 export async function describeCommands(words: readonly string[], version: string): Promise<string> {

@@ -12,10 +12,10 @@ import { ExitCode, UnavailableError } from '../errors.ts';
 import { createLogger } from '../log/create-logger.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Session } from '../zookeeper/session/port.ts';
-import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
 import { tellConfiguration, type ReportContext } from './context.ts';
 import { print } from './report/print.ts';
+import { sessionsFor } from './sessions.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 1_000;
@@ -60,15 +60,7 @@ export async function look<T>(
   const { config, timeout } = context;
   const closing = Math.min(CLOSING_MS, timeout / 10);
   const until = clock.now() + timeout - closing;
-  const sessions = zookeeperSessions({
-    servers: config.zookeeperServers,
-    sessionTimeout: config.zookeeperSessionTimeout,
-    keeperPath: context.keeperPath,
-    firstKeeper: context.keeper,
-    clock,
-    logger,
-    debug: config.debug,
-  });
+  const sessions = sessionsFor(context, clock, logger);
   const session = await sessions.open({ timeout: timeout - closing }).catch((error: unknown) => {
     throw error instanceof UnavailableError ? noAnswer(context, error) : error;
   });

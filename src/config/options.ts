@@ -131,7 +131,9 @@ export const options: Table = {
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
-    help: 'after the command ended with exit code 0: run it again as the same leader, resign and stand again, end with its exit code, or end with 0',
+    help:
+      'after the command ended with exit code 0: run it again as the same leader, resign and stand again, ' +
+      'end with its exit code, or end with 0',
   },
   onChildError: {
     scope: 'run',
@@ -152,7 +154,9 @@ export const options: Table = {
     kind: choice(['keep', 'stop']),
     default: 'keep',
     inGo: false,
-    help: 'what happens to a running command when the lease can no longer be renewed: keep it until the role is known to be gone, or stop it before anybody else may start it',
+    help:
+      'what happens to a running command when the lease can no longer be renewed: keep it until the role is known ' +
+      'to be gone, or stop it before anybody else may start it',
   },
   wrapChildLogs: {
     scope: 'run',

@@ -256,7 +256,9 @@ function close(): void {
 // Silence alone would look like a keeper that hangs, which is killed.
 const executor = new Executor(sayGoodbye, release, end);
 
-/** Tells a supervisor that is awake, or wakes up, that the will is executed: the channel closes for a keeper that dies, too. */
+/**
+ * Tells a supervisor that is awake, or wakes up, that the will is executed. A keeper that dies only closes the channel.
+ */
 function sayGoodbye(): void {
   if (!process.connected) return;
   process.send?.([{ kind: 'executes' } satisfies Report], () => undefined);

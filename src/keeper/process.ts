@@ -103,7 +103,7 @@ class ForkedKeeper implements KeeperProcess {
     });
     // One that has died says how soon after. One whose last word was lost may live on.
     child.on('disconnect', () => {
-      systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP));
+      void this.gone.then(systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP)));
     });
     this.gone = new Promise((resolve) => {
       child.on('error', (error) => {
@@ -224,7 +224,9 @@ function isUrgent(command: Command): boolean {
   return command.kind === 'will' && command.will.commands.some(({ group }) => group === undefined);
 }
 
-/** Between the end of the channel and the news of the exit of a keeper that has died, ms: more than a busy host needs. */
+/**
+ * Between the end of the channel and the news of the exit of a keeper that has died, ms: more than a busy host needs.
+ */
 const EXIT_FOLLOWS_MS = 1_000;
 
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */

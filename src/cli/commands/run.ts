@@ -21,11 +21,11 @@ import { RunDiary } from '../../ledger/diary.ts';
 import { Supervisor, type CronParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import type { ScheduleRecord } from '../../cron/schedule.ts';
-import { zookeeperSessions } from '../../zookeeper/session/sessions.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { tellConfiguration, type RunContext } from '../context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
 import { closeStrayDebugger } from '../signals.ts';
+import { sessionsFor } from '../sessions.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 5_000;
@@ -102,15 +102,7 @@ async function supervise(
   const clock = systemClock;
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
-  const sessions = zookeeperSessions({
-    servers: config.zookeeperServers,
-    sessionTimeout: config.zookeeperSessionTimeout,
-    keeperPath: context.keeperPath,
-    firstKeeper: context.keeper,
-    clock,
-    logger,
-    debug: config.debug,
-  });
+  const sessions = sessionsFor(context, clock, logger);
   const election = createElection({
     sessions,
     clock,

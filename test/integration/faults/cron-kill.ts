@@ -1,4 +1,7 @@
-/** Three candidates serve `@every 1s`, and every five seconds the supervisor of the one that leads is killed, at a random moment, and another candidate comes in its place. */
+/**
+ * Three candidates serve `@every 1s`, and every five seconds the supervisor of the one that leads is killed, at a
+ * random moment, and another candidate comes in its place.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Candidate, Journal, type LogLine } from '../../support/candidate.ts';

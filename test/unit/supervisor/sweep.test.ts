@@ -99,7 +99,10 @@ function* cronPlans(): Generator<Plan> {
   }
 }
 
-/** They take most of the time. `npm run sweep` takes all of them; otherwise each combination comes with one `concurrency`. */
+/**
+ * They take most of the time. `npm run sweep` takes all of them; otherwise each combination comes with one
+ * `concurrency`.
+ */
 function sweptCronPlans(): Plan[] {
   const all = [...cronPlans()];
   if (process.env['BALLOT_SWEEP'] === 'all') return all;
