@@ -55,10 +55,11 @@ function runCheck({ command: [file, ...args] }) {
 /**
  * Runs the checks, two at a time, prints one line for each that passes and the output of each that fails.
  * @param {Check[]} checks
- * @returns {Promise<{ passed: number, failed: number }>}
+ * @returns {Promise<import('./suite.mjs').Sum>}
  */
 export async function runChecks(checks) {
-  const sum = { passed: 0, failed: 0 };
+  /** @type {import('./suite.mjs').Sum} */
+  const sum = { passed: 0, failed: 0, failures: [] };
   const waiting = [...checks];
   const worker = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
@@ -66,7 +67,10 @@ export async function runChecks(checks) {
       const { ok, output } = await runCheck(check);
       sum[ok ? 'passed' : 'failed'] += 1;
       console.log(`${ok ? '✓' : '✗'} ${check.name} (${Math.round(performance.now() - start)} ms)`);
-      if (!ok) console.log(output.trimEnd().replace(/^/gm, '    '));
+      if (ok) continue;
+      const text = output.trimEnd().replace(/^/gm, '    ');
+      console.log(text);
+      sum.failures.push(`${check.name}\n${text}`);
     }
   };
   await Promise.all([worker(), worker()]);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { NICE } from './suite.mjs';
+import { NICE, problem } from './suite.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -15,7 +15,7 @@ const SAMPLE = '24';
 
 /**
  * Puts faults into the product, one at a time: those that a quick test has to notice. Each that is noticed has passed.
- * @returns {Promise<{ passed: number, failed: number }>}
+ * @returns {Promise<import('./suite.mjs').Sum>}
  */
 export function runMutants() {
   return new Promise((resolve, reject) => {
@@ -38,9 +38,8 @@ export function runMutants() {
     child.on('close', (code) => {
       const [, noticed, unnoticed] = /(\d+) noticed, (\d+) unnoticed\s*$/.exec(output) ?? [];
       const [passed, failed] = [Number(noticed ?? 0), Number(unnoticed ?? 0)];
-      if (code === 0 || failed > 0) return resolve({ passed, failed });
-      console.log('✗ the mutants were not tried to the end');
-      resolve({ passed, failed: 1 });
+      if (failed > 0) return resolve({ passed, failed, failures: [output.trimEnd()] });
+      resolve(code === 0 ? { passed, failed, failures: [] } : problem(passed, 'the mutants were not tried to the end'));
     });
   });
 }

@@ -25,7 +25,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeProblem } from './node-version.mjs';
-import { environment, problem, PROJECTS, runProject, total } from './suite.mjs';
+import { conclude, environment, problem, PROJECTS, runProject, total } from './suite.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Tests that root runs start ballot as another user, who may not look into root's home. */
@@ -268,7 +268,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error('usage: npm run test:node -- VERSION [--core]    (24, 22.13, 20.19.0)');
     process.exit(64);
   }
-  const { passed, failed } = await onNode(version, core ? CORE : PROJECTS);
-  console.log(`\n${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  conclude(await onNode(version, core ? CORE : PROJECTS));
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -11,7 +11,11 @@ import { fileURLToPath } from 'node:url';
  * @typedef {{ name: string, timeout: number, waits?: boolean, filter?: string[] }} Project
  */
 
-/** @typedef {{ passed: number, failed: number }} Sum */
+/**
+ * `failures`: what failed, a text each, to be printed once more below everything else: the output of a whole run is
+ * long, and of a long output often only the end is kept.
+ * @typedef {{ passed: number, failed: number, failures: string[] }} Sum
+ */
 
 /**
  * Where to run: the Node, and the folder that holds sources and packages.
@@ -29,6 +33,9 @@ export const PROJECTS = [
 /** What computes leaves the processors to what waits for real processes: those have bounds, however generous. */
 export const NICE = 10;
 
+/** So many lines of each error stand below everything else: the message, with what was expected, and where. */
+const FAILURE_LINES = 30;
+
 /** This Node, and the folder that this file is in. @type {Place} */
 const HERE = { node: process.execPath, root: dirname(dirname(fileURLToPath(import.meta.url))) };
 
@@ -40,8 +47,17 @@ export function environment({ node }) {
   return { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
 }
 
+/** @typedef {{ fullName: string, status: string, failureMessages: string[] }} TestReport */
+/** @typedef {{ name: string, assertionResults: TestReport[] }} FileReport */
+
 /**
- * @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, success: boolean }} Report
+ * @typedef {object} Report
+ * @property {number} numPassedTests
+ * @property {number} numFailedTests
+ * @property {number} numPendingTests
+ * @property {number} numTodoTests
+ * @property {boolean} success
+ * @property {FileReport[]} testResults
  */
 
 /**
@@ -62,12 +78,12 @@ export async function runProject({ name, timeout, waits = false, filter = [] }, 
     const report = JSON.parse(readFileSync(reportFile, 'utf8'));
     const { numPassedTests: passed, numFailedTests: failed } = report;
     const left = report.numPendingTests + report.numTodoTests;
-    if (failed > 0) return { passed, failed };
+    if (failed > 0) return { passed, failed, failures: failuresOf(report, place.root) };
     if (left > 0) return problem(passed, `${left} ${name} tests were skipped`);
     if (passed === 0) return problem(0, `there are no ${name} tests`);
     // A file that cannot be loaded, an error outside of any test, a server that cannot be started.
     return code === 0 && report.success
-      ? { passed, failed }
+      ? { passed, failed, failures: [] }
       : problem(passed, `the ${name} tests ended with an error outside of a test`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -77,15 +93,49 @@ export async function runProject({ name, timeout, waits = false, filter = [] }, 
 /** @param {number} passed @param {string} what @returns {Sum} */
 export function problem(passed, what) {
   console.log(`✗ ${what}`);
-  return { passed, failed: 1 };
+  return { passed, failed: 1, failures: [what] };
+}
+
+/**
+ * @param {Report} report
+ * @param {string} folder of the test files
+ * @returns {string[]} a text for each test that failed: file, name, the first lines of its errors
+ */
+function failuresOf(report, folder) {
+  return report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => {
+        const errors = failureMessages.flatMap((message) =>
+          message
+            .split('\n')
+            .filter((line) => !line.includes('/node_modules/'))
+            .slice(0, FAILURE_LINES),
+        );
+        return [`${relative(folder, name)} > ${fullName}`, ...errors.map((line) => `    ${line}`)].join('\n');
+      }),
+  );
 }
 
 /** @param {readonly Sum[]} sums @returns {Sum} */
 export function total(sums) {
-  return sums.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }), {
-    passed: 0,
-    failed: 0,
-  });
+  return sums.reduce(add, { passed: 0, failed: 0, failures: [] });
+}
+
+/** Prints what failed, and the sum as the last line; the exit code is 0 only if nothing failed. @param {Sum} sum */
+export function conclude({ passed, failed, failures }) {
+  for (const failure of failures) console.log(`\n✗ ${failure}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+/** @param {Sum} a @param {Sum} b @returns {Sum} */
+function add(a, b) {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    failures: [...a.failures, ...b.failures],
+  };
 }
 
 /**

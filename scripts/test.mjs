@@ -11,7 +11,7 @@ import { imageCheck, lintChecks, runChecks, typeCheck } from './checks.mjs';
 import { runMutants } from './mutants.mjs';
 import { CORE, onNode, packageOf } from './on-node.mjs';
 import { setUpOrExit } from './setup.mjs';
-import { PROJECTS, runProject, total } from './suite.mjs';
+import { conclude, PROJECTS, runProject, total } from './suite.mjs';
 
 /** @typedef {import('./suite.mjs').Sum} Sum */
 
@@ -20,10 +20,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** @returns {Promise<Sum>} */
 async function onShippedNode() {
   const [, shipped = ''] = /^ARG NODE_VERSION=(\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8')) ?? [];
-  if (process.versions.node.startsWith(`${shipped}.`)) return { passed: 0, failed: 0 };
+  if (process.versions.node.startsWith(`${shipped}.`)) return total([]);
   if (packageOf() !== undefined) return onNode(shipped, CORE);
   console.log(`– not on Node ${shipped}, which the Dockerfile names: npm has Node for Linux alone`);
-  return { passed: 0, failed: 0 };
+  return total([]);
 }
 
 /** @param {(() => Promise<Sum>)[]} steps @returns {Promise<Sum>} */
@@ -42,11 +42,11 @@ setUpOrExit();
 spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
 // Tests of real servers wait most of the time, the others compute: together they take little longer than the longer
 // ones.
-const { passed, failed } = total(
-  await Promise.all([
-    inTurn(projects(true)),
-    inTurn([() => runChecks([imageCheck, typeCheck, ...lintChecks]), ...projects(false), runMutants, onShippedNode]),
-  ]),
+conclude(
+  total(
+    await Promise.all([
+      inTurn(projects(true)),
+      inTurn([() => runChecks([imageCheck, typeCheck, ...lintChecks]), ...projects(false), runMutants, onShippedNode]),
+    ]),
+  ),
 );
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
