@@ -59,15 +59,10 @@ export class Trio implements AsyncDisposable {
 
   /** Replaces members that have ended, and waits until one leads, its command runs, and the others stand behind it. */
   async settled(): Promise<Leadership> {
-    for (let place = 0; place < 3; place++) {
-      const member = this.#members[place];
-      if (member?.candidate.isRunning === true) continue;
-      await member?.candidate[Symbol.asyncDispose]();
-      await member?.proxy?.close();
-      this.#members[place] = await this.#enter(place);
-    }
     let why = '';
     const look = async (): Promise<Leadership | undefined> => {
+      // Each time anew: others may lead already, while the end of a killed supervisor is not known here yet.
+      await this.#replaceEnded();
       const found = await this.#leadership();
       if (typeof found !== 'string') return found;
       why = found;
@@ -78,6 +73,16 @@ export class Trio implements AsyncDisposable {
         throw new Error(`${String(error)}: ${why}\n${this.logs()}`, { cause: error });
       },
     );
+  }
+
+  async #replaceEnded(): Promise<void> {
+    for (let place = 0; place < 3; place++) {
+      const member = this.#members[place];
+      if (member?.candidate.isRunning === true) continue;
+      await member?.candidate[Symbol.asyncDispose]();
+      await member?.proxy?.close();
+      this.#members[place] = await this.#enter(place);
+    }
   }
 
   /** Names of the proposals. */
