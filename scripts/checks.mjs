@@ -10,7 +10,7 @@ const TIMEOUT_MS = 300_000;
 
 /** @type {Check[]} */
 export const lintChecks = [
-  { name: 'format', command: ['prettier', '--check', '--log-level=warn', '.'] },
+  { name: 'format', command: ['oxfmt', '--check', '.'] },
   { name: 'oxlint', command: ['oxlint', '--type-aware', '--deny-warnings', '.'] },
   { name: 'layers', command: [process.execPath, 'scripts/layers.mjs'] },
   { name: 'unused code (knip)', command: ['knip'] },

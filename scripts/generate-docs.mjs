@@ -3,12 +3,12 @@
  * README.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
  * nothing and ends with 1 when one of them is out of step.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { format, resolveConfig } from 'prettier';
+import { format } from 'oxfmt';
 import { stringify } from 'yaml';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -128,7 +128,9 @@ function withTables(readme) {
 
 /** @param {string} path @param {string} text */
 async function formatted(path, text) {
-  return format(text, { ...(await resolveConfig(path)), filepath: path });
+  const { code, errors } = await format(path, text, JSON.parse(readFileSync(join(root, '.oxfmtrc.json'), 'utf8')));
+  for (const { message } of errors) throw new Error(`${path}: ${message}`);
+  return code;
 }
 
 const readme = join(root, 'README.md');

@@ -161,7 +161,8 @@ export type State = Counts &
 
 /** What follows a resignation: the end of ballot, or another candidacy after a delay. */
 export type Sequel =
-  { readonly kind: 'exit'; readonly exitCode: number } | { readonly kind: 'stand'; readonly delay: number };
+  | { readonly kind: 'exit'; readonly exitCode: number }
+  | { readonly kind: 'stand'; readonly delay: number };
 
 export type Event =
   | {

@@ -4,7 +4,7 @@ import { perform, type Job } from './pool.ts';
 import type { Mode } from './setting.ts';
 
 /** How many of each are told, beginning with the first seed. */
-const HISTORIES: Readonly<Record<Mode, number>> = { once: 800, cron: 100 };
+const HISTORIES: Readonly<Record<Mode, number>> = { once: 400, cron: 60 };
 
 /** Beyond those, what was found by others once. */
 const FOUND_FAULTS: Readonly<Record<Mode, readonly number[]>> = {

@@ -130,7 +130,10 @@ export class Member {
   async mode(): Promise<'leader' | 'follower' | 'standalone' | undefined> {
     const answer = await this.ask('srvr', 500).catch(() => '');
     return /^Mode: (leader|follower|standalone)$/m.exec(answer)?.[1] as
-      'leader' | 'follower' | 'standalone' | undefined;
+      | 'leader'
+      | 'follower'
+      | 'standalone'
+      | undefined;
   }
 
   /** Sends a four-letter word (`srvr`, `mntr`, `wchp`, `cons`, …) and returns the answer. Throws after `timeout` ms. */
