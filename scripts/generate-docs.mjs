@@ -1,6 +1,6 @@
 /**
  * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of
- * README.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
+ * docs/options.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
  * nothing and ends with 1 when one of them is out of step.
  */
 import { existsSync } from 'node:fs';
@@ -27,7 +27,7 @@ async function loadTable() {
   return import(`data:text/javascript;base64,${code}`);
 }
 
-const { fields, keyOf, optionOf, variableOf, defaultOf } = await loadTable();
+const { fields, keyOf, optionOf, defaultOf } = await loadTable();
 /** @typedef {(typeof fields)[number]} Field */
 
 const inFiles = fields.filter((field) => optionOf(field).inFile !== false);
@@ -109,18 +109,15 @@ function table(scope) {
     .filter((field) => optionOf(field).scope === scope)
     .map((field) => {
       const { kind, help, inGo } = optionOf(field);
-      const variable = inGo
-        ? `\`BALLOT_${variableOf(field)}\`, \`${variableOf(field)}\``
-        : `\`BALLOT_${variableOf(field)}\``;
-      const cells = [`\`${keyOf(field)}\``, defaultOf(field), kind.allowed, variable, help];
+      const cells = [`\`${keyOf(field)}\`${inGo ? ' °' : ''}`, defaultOf(field), kind.allowed, help];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     });
-  return ['| key | default | allowed | environment | meaning |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| key | default | allowed | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-/** @param {string} readme */
-function withTables(readme) {
-  return readme.replace(
+/** @param {string} document */
+function withTables(document) {
+  return document.replace(
     /(<!-- options: (global|run|cron) -->\n).*?(<!-- end of options -->)/gs,
     (_, start, scope, end) => `${start}\n${table(scope)}\n\n${end}`,
   );
@@ -131,13 +128,13 @@ async function formatted(path, text) {
   return format(text, { ...(await resolveConfig(path)), filepath: path });
 }
 
-const readme = join(root, 'README.md');
+const tables = join(root, 'docs/options.md');
 /** @type {[path: string, text: string][]} */
 const documents = [
   [join(root, 'config/ballot.schema.json'), JSON.stringify(schema())],
   [join(root, 'config/ballot.yaml'), sampleFile()],
 ];
-if (existsSync(readme)) documents.push([readme, withTables(await readFile(readme, 'utf8'))]);
+if (existsSync(tables)) documents.push([tables, withTables(await readFile(tables, 'utf8'))]);
 
 for (const [path, text] of documents) {
   const wanted = await formatted(path, text);

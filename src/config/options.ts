@@ -10,7 +10,7 @@ export type Scope = 'global' | 'run' | 'cron';
 
 /**
  * One option of ballot, once: its flag `--<key>`, its key in files, its environment variable (`BALLOT_<KEY>`, and
- * `<KEY>` when Go's ballot has it too), its line in `--help`, the JSON Schema and the README all come from here.
+ * `<KEY>` when Go's ballot has it too), its line in `--help`, the JSON Schema and docs/options.md all come from here.
  */
 export interface Option<T> {
   readonly scope: Scope;
