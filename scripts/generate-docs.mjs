@@ -84,9 +84,9 @@ function sampleFile() {
   const head = [
     '# yaml-language-server: $schema=./ballot.schema.json',
     '#',
-    '# Every key of ballot. Remove the # in front of a key to set it. Looked for, later ones winning key by key, as',
-    '#   /etc/ballot/ballot.yaml, ~/.config/ballot/ballot.yaml (or $XDG_CONFIG_HOME), ./ballot.yaml (or .json);',
-    '# then comes the environment (kill-after is BALLOT_KILL_AFTER), then flags (--kill-after).',
+    '# Every key of ballot. Remove the # in front of a key to set it. ballot reads this file as',
+    '#   /etc/ballot/ballot.yaml, ~/.config/ballot/ballot.yaml (or $XDG_CONFIG_HOME), ./ballot.yaml (or .json),',
+    '# then the environment (BALLOT_KILL_AFTER for kill-after), then flags (--kill-after). Later ones win, key by key.',
     '# `ballot config` shows what counts in the end, and what set it. Durations: 1m30s, 500ms, 1.5h.',
   ].join('\n');
   /** @param {import('../src/config/options.ts').Scope} scope */
@@ -97,7 +97,7 @@ function sampleFile() {
     ...part('global'),
     '## ballot run',
     ...part('run'),
-    '## ballot run cron (quotes around a schedule: YAML has other uses for * and @)',
+    '## ballot run cron (a schedule needs quotes: * and @ mean something in YAML)',
     ...part('cron'),
   ];
   return `${sections.join('\n\n')}\n`;
