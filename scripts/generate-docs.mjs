@@ -1,6 +1,6 @@
 /**
  * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of
- * README.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
+ * docs/options.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
  * nothing and ends with 1 when one of them is out of step.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ async function loadTable() {
   return import(`data:text/javascript;base64,${code}`);
 }
 
-const { fields, keyOf, optionOf, variableOf, defaultOf } = await loadTable();
+const { fields, keyOf, optionOf, defaultOf } = await loadTable();
 /** @typedef {(typeof fields)[number]} Field */
 
 const inFiles = fields.filter((field) => optionOf(field).inFile !== false);
@@ -84,9 +84,9 @@ function sampleFile() {
   const head = [
     '# yaml-language-server: $schema=./ballot.schema.json',
     '#',
-    '# Every key of ballot. Remove the # in front of a key to set it. Looked for, later ones winning key by key, as',
-    '#   /etc/ballot/ballot.yaml, ~/.config/ballot/ballot.yaml (or $XDG_CONFIG_HOME), ./ballot.yaml (or .json);',
-    '# then comes the environment (kill-after is BALLOT_KILL_AFTER), then flags (--kill-after).',
+    '# Every key of ballot. Remove the # in front of a key to set it. ballot reads this file as',
+    '#   /etc/ballot/ballot.yaml, ~/.config/ballot/ballot.yaml (or $XDG_CONFIG_HOME), ./ballot.yaml (or .json),',
+    '# then the environment (BALLOT_KILL_AFTER for kill-after), then flags (--kill-after). Later ones win, key by key.',
     '# `ballot config` shows what counts in the end, and what set it. Durations: 1m30s, 500ms, 1.5h.',
   ].join('\n');
   /** @param {import('../src/config/options.ts').Scope} scope */
@@ -97,7 +97,7 @@ function sampleFile() {
     ...part('global'),
     '## ballot run',
     ...part('run'),
-    '## ballot run cron (quotes around a schedule: YAML has other uses for * and @)',
+    '## ballot run cron (a schedule needs quotes: * and @ mean something in YAML)',
     ...part('cron'),
   ];
   return `${sections.join('\n\n')}\n`;
@@ -109,18 +109,15 @@ function table(scope) {
     .filter((field) => optionOf(field).scope === scope)
     .map((field) => {
       const { kind, help, inGo } = optionOf(field);
-      const variable = inGo
-        ? `\`BALLOT_${variableOf(field)}\`, \`${variableOf(field)}\``
-        : `\`BALLOT_${variableOf(field)}\``;
-      const cells = [`\`${keyOf(field)}\``, defaultOf(field), kind.allowed, variable, help];
+      const cells = [`\`${keyOf(field)}\`${inGo ? ' °' : ''}`, defaultOf(field), kind.allowed, help];
       return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
     });
-  return ['| key | default | allowed | environment | meaning |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| key | default | allowed | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-/** @param {string} readme */
-function withTables(readme) {
-  return readme.replace(
+/** @param {string} document */
+function withTables(document) {
+  return document.replace(
     /(<!-- options: (global|run|cron) -->\n).*?(<!-- end of options -->)/gs,
     (_, start, scope, end) => `${start}\n${table(scope)}\n\n${end}`,
   );
@@ -133,13 +130,13 @@ async function formatted(path, text) {
   return code;
 }
 
-const readme = join(root, 'README.md');
+const tables = join(root, 'docs/options.md');
 /** @type {[path: string, text: string][]} */
 const documents = [
   [join(root, 'config/ballot.schema.json'), JSON.stringify(schema())],
   [join(root, 'config/ballot.yaml'), sampleFile()],
 ];
-if (existsSync(readme)) documents.push([readme, withTables(await readFile(readme, 'utf8'))]);
+if (existsSync(tables)) documents.push([tables, withTables(await readFile(tables, 'utf8'))]);
 
 for (const [path, text] of documents) {
   const wanted = await formatted(path, text);

@@ -67,18 +67,21 @@ function runContext<C extends RunConfig>(
 export const commands: readonly Command[] = [
   {
     path: ['run', 'once'],
-    summary: 'become leader, run the command, then do as the policies say',
+    summary: 'become leader and run the command; the policies say what follows its end',
     usage: '[options] -- command [args…]',
     flags: [...optionFlags('global'), ...optionFlags('run')],
     takesCommand: true,
     examples: [
-      ['ballot run once -- ./worker --verbose', 'one worker in the whole fleet'],
+      ['ballot run once -- ./worker --verbose', 'keep one worker running in the whole fleet'],
       [
         'ballot run once --zookeeper-servers zk1,zk2,zk3 --zookeeper-base-path /my/worker -- ./worker',
-        'an election of its own on three servers',
+        'three servers, and an election of its own',
       ],
-      ['ballot run once --on-child-success exit --on-child-error rerun -- ./migrate', 'until it succeeds once'],
-      ['ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker', 'never two, taken over within a second'],
+      ['ballot run once --on-child-error rerun -- ./worker', 'after a failure, run it again on the same host'],
+      [
+        'ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker',
+        'never two; a lost host is replaced within about a second',
+      ],
     ],
     async perform(invocation) {
       const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadedRun(invocation.input)]);
@@ -87,7 +90,7 @@ export const commands: readonly Command[] = [
   },
   {
     path: ['run', 'cron'],
-    summary: 'become leader, run the command at every tick of a schedule',
+    summary: 'become leader and run the command at every tick of a schedule',
     usage: '--schedule SPEC [options] -- command [args…]',
     flags: [...optionFlags('cron'), ...optionFlags('global'), ...optionFlags('run')],
     takesCommand: true,
@@ -96,7 +99,7 @@ export const commands: readonly Command[] = [
       [
         "ballot run cron --schedule 'CRON_TZ=Europe/Paris 0 9 * * mon-fri' --catch-up once " +
           '--start-deadline 1h -- ./report',
-        'up to an hour late, if nobody led at nine',
+        'if nobody led at nine, up to an hour later',
       ],
       [
         "ballot run cron --schedule '*/5 * * * *' --on-child-success rerun --on-child-error rerun -- ./sync",
@@ -149,8 +152,8 @@ export const commands: readonly Command[] = [
     examples: [
       ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
       ["ballot schedule 'CRON_TZ=Europe/Paris @daily' -n 3 -o json", 'for scripts'],
-      ["ballot schedule '30 2 * * *' --from 2027-03-27T00:00:00Z -n 3", 'around a change of the clocks'],
-      ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'when that election would run it'],
+      ["ballot schedule '30 2 * * *' --from 2027-03-27T00:00:00Z -n 3", 'the ticks around a change of the clocks'],
+      ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'H depends on the base path of the election'],
       ['ballot schedule', 'the schedule that is configured'],
     ],
     async perform({ own, argument, input }) {
@@ -171,7 +174,7 @@ export const commands: readonly Command[] = [
   },
   {
     path: ['config'],
-    summary: 'the effective configuration and, for each key, the source that set it',
+    summary: 'the configuration that counts and, for each key, what set it',
     usage: '[options]',
     flags: [outputFlag(configOutput), ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
     takesCommand: false,

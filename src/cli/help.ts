@@ -7,8 +7,8 @@ const columns = (): number => Math.min(Math.max(process.stdout.columns ?? 100, 6
 
 const FILES =
   'Options may also stand in /etc/ballot/ballot.{yaml,json}, ~/.config/ballot/ballot.{yaml,json} and ' +
-  './ballot.{yaml,json}, and in the environment: --kill-after is kill-after in a file, BALLOT_KILL_AFTER in the ' +
-  'environment. Later wins: defaults, these files, environment, flags.';
+  './ballot.{yaml,json} (key: kill-after), and in the environment (variable: BALLOT_KILL_AFTER). ' +
+  'Later ones win: defaults, these files, the environment, flags.';
 
 /** The help of the command that the words name, or of ballot itself. */
 export async function describeCommands(words: readonly string[], version: string): Promise<string> {
@@ -33,7 +33,9 @@ export async function describeCommands(words: readonly string[], version: string
 function describeProgram(program: Argv, words: readonly string[], version: string): void {
   const within = commands.filter(({ path }) => path[0] === words[0]);
   const listed = within.length > 0 ? within : commands;
-  program.usage(`ballot ${version}: runs one command on exactly one of several hosts\n\nUsage: $0 <command> [options]`);
+  program.usage(
+    `ballot ${version}: runs one command on at most one of several hosts at a time\n\nUsage: $0 <command> [options]`,
+  );
   for (const { path, usage, summary } of listed)
     program.command(`$0 ${path.join(' ')} ${usage}`.replace('$0 ', ''), summary);
   for (const { examples } of listed) for (const [line, what] of examples.slice(0, 1)) program.example(line, what);

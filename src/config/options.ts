@@ -10,7 +10,7 @@ export type Scope = 'global' | 'run' | 'cron';
 
 /**
  * One option of ballot, once: its flag `--<key>`, its key in files, its environment variable (`BALLOT_<KEY>`, and
- * `<KEY>` when Go's ballot has it too), its line in `--help`, the JSON Schema and the README all come from here.
+ * `<KEY>` when Go's ballot has it too), its line in `--help`, the JSON Schema and docs/options.md all come from here.
  */
 export interface Option<T> {
   readonly scope: Scope;
@@ -54,17 +54,17 @@ export const options: Table = {
     scope: 'global',
     kind: text('FILE', 'path of a yaml or json file', 4096),
     default: undefined,
-    defaultNote: 'the three places below',
+    defaultNote: 'the three usual files',
     inGo: true,
     inFile: false,
-    help: 'read this file, and no other',
+    help: 'read this configuration file instead of the three usual files',
   },
   zookeeperServers: {
     scope: 'global',
     kind: servers,
     default: 'localhost',
     inGo: true,
-    help: 'servers of the ensemble: host or host:port, separated by commas; the flag may be repeated',
+    help: 'ZooKeeper servers: host or host:port, separated by commas; the flag may be repeated',
     example: 'zk1.example.org:2181,zk2.example.org:2181,zk3.example.org:2181',
   },
   zookeeperBasePath: {
@@ -72,14 +72,14 @@ export const options: Table = {
     kind: znodePath,
     default: '/ballot/election',
     inGo: true,
-    help: 'znode of the election, the same for all its candidates; created with its parents',
+    help: 'znode of the election, the same for all its candidates; ballot creates it with its parents',
   },
   zookeeperSessionTimeout: {
     scope: 'global',
     kind: duration('500ms', '24h'),
     default: '5s',
     inGo: true,
-    help: 'session timeout to ask for; the ensemble may grant another one, which then counts',
+    help: 'session timeout to ask for; when the ensemble grants another one, that one counts',
   },
   logLevel: {
     scope: 'global',
@@ -94,21 +94,21 @@ export const options: Table = {
     ]),
     default: 'info',
     inGo: true,
-    help: 'least severe level that is logged; panic is fatal by another name',
+    help: 'log lines of this level and of more severe levels; panic means fatal',
   },
   logFormat: {
     scope: 'global',
     kind: choice(['human', 'json', 'raw']),
     default: 'human',
     inGo: true,
-    help: 'human for reading, json for one object a line, raw for logfmt',
+    help: 'human is for reading, json is one object a line, raw is logfmt',
   },
   mixedFleet: {
     scope: 'global',
     kind: boolean,
     default: 'false',
     inGo: false,
-    help: "true while candidates of Go's ballot stand in the same election",
+    help: "set it to true while candidates of Go's ballot stand in the same election",
   },
   debug: {
     scope: 'global',
@@ -123,7 +123,7 @@ export const options: Table = {
     default: undefined,
     defaultNote: 'host name',
     inGo: true,
-    help: 'name under which this candidate is shown',
+    help: 'name of this candidate in logs and reports',
     example: 'node-1',
   },
   onChildSuccess: {
@@ -131,67 +131,63 @@ export const options: Table = {
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
-    help:
-      'after the command ended with exit code 0: run it again as the same leader, resign and stand again, ' +
-      'end with its exit code, or end with 0',
+    help: 'after the command ended with 0: rerun it as the same leader, reelect (resign, then stand again), exit or ignore (resign, then end ballot with 0)',
   },
   onChildError: {
     scope: 'run',
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
-    help: 'the same after any other end, or when the command cannot be started',
+    help: "the same after any other end, or when the command cannot be started; exit ends ballot with the command's exit code",
   },
   onElectionFailure: {
     scope: 'run',
     kind: choice(['retry', 'run-anyway', 'exit']),
     default: 'retry',
     inGo: true,
-    help: 'when ZooKeeper cannot be reached: try again, run the command without leadership, or end with 69',
+    help: 'when ZooKeeper cannot be reached: retry, run-anyway (run the command without leadership), or exit with 69',
   },
   onLeaseLoss: {
     scope: 'run',
     kind: choice(['keep', 'stop']),
     default: 'keep',
     inGo: false,
-    help:
-      'what happens to a running command when the lease can no longer be renewed: keep it until the role is known ' +
-      'to be gone, or stop it before anybody else may start it',
+    help: 'when the lease cannot be renewed: keep the command until the leadership is known to be lost, or stop it before another candidate may start it',
   },
   wrapChildLogs: {
     scope: 'run',
     kind: boolean,
     default: 'true',
     inGo: true,
-    help: "log the command's output line by line; false: its stdout and stderr are ballot's own",
+    help: "true: ballot logs the command's output line by line; false: the command writes to ballot's own stdout and stderr",
   },
   logRunId: {
     scope: 'run',
     kind: boolean,
     default: 'false',
     inGo: false,
-    help: 'in human, name the run on each wrapped line of its output; with concurrency=allow, json and raw it always is',
+    help: 'with log-format human: name the run on each line of its output; json, raw and concurrency allow always name it',
   },
   killAfter: {
     scope: 'run',
     kind: duration('0s', '24h'),
     default: '10s',
     inGo: false,
-    help: 'from the stop signal to SIGKILL when the command is stopped',
+    help: 'time between the stop signal and SIGKILL when the command is stopped',
   },
   stopSignal: {
     scope: 'run',
     kind: choice(STOP_SIGNALS, Object.fromEntries(STOP_SIGNALS.map((name) => [name.slice(3), name]))),
     default: 'SIGTERM',
     inGo: false,
-    help: 'first signal of a stop',
+    help: 'first signal to a command that is stopped',
   },
   onHangup: {
     scope: 'run',
     kind: choice(['stop', 'ignore']),
     default: 'stop',
     inGo: false,
-    help: 'what SIGHUP does: stop, or nothing, so that ballot outlives its terminal under nohup',
+    help: 'on SIGHUP: stop, or ignore it, so that ballot outlives its terminal under nohup',
   },
   leaseDuration: {
     scope: 'run',
@@ -199,7 +195,7 @@ export const options: Table = {
     default: undefined,
     defaultNote: 'session timeout',
     inGo: false,
-    help: 'how long others wait after the last heartbeat; at least the session timeout, unless on-lease-loss is stop',
+    help: "how long others wait after the leader's last renewal; at least the session timeout, unless on-lease-loss is stop",
     example: '5s',
   },
   electionTimeout: {
@@ -207,7 +203,7 @@ export const options: Table = {
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     inGo: false,
-    help: 'give up with exit code 75 when not elected by then',
+    help: 'give up with exit code 75 when this candidate is not elected within this time',
     example: '5m',
   },
   restartDelay: {
@@ -215,21 +211,21 @@ export const options: Table = {
     kind: duration('1ms', '24h'),
     default: '100ms',
     inGo: false,
-    help: 'first pause between runs of a command that keeps failing fast',
+    help: 'first pause before a command that failed runs again; each further failure doubles it',
   },
   restartMaxDelay: {
     scope: 'run',
     kind: duration('1ms', '24h'),
     default: '30s',
     inGo: false,
-    help: 'longest such pause',
+    help: 'longest pause before a command that failed runs again',
   },
   runTimeout: {
     scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     inGo: false,
-    help: 'stop a run that takes longer, which counts as an error with exit code 124',
+    help: 'stop a run that takes longer; it counts as an error with exit code 124',
     example: '1h',
   },
   schedule: {
@@ -238,7 +234,7 @@ export const options: Table = {
     default: undefined,
     defaultNote: 'none',
     inGo: true,
-    help: 'when the command is run, such as "30 2 * * mon-fri", @daily or @every 90s; run cron needs it',
+    help: 'when to run the command, such as "30 2 * * mon-fri", @daily or @every 90s; run cron needs it',
     example: '30 2 * * mon-fri',
   },
   timezone: {
@@ -247,7 +243,7 @@ export const options: Table = {
     default: undefined,
     defaultNote: "host's",
     inGo: false,
-    help: 'time zone of a schedule that does not begin with CRON_TZ=',
+    help: 'time zone of the schedule, unless the schedule begins with CRON_TZ=',
     example: 'Europe/Paris',
   },
   concurrency: {
@@ -255,21 +251,21 @@ export const options: Table = {
     kind: choice(['skip', 'queue', 'allow', 'replace']),
     default: 'skip',
     inGo: false,
-    help: 'a tick while the command still runs: skip it, let the latest one wait, start beside, or stop the command and start again',
+    help: 'when the command still runs at a tick: skip that tick, queue it (at most one), allow both runs, or replace the old run',
   },
   catchUp: {
     scope: 'cron',
     kind: choice(['none', 'once']),
     default: 'none',
     inGo: false,
-    help: 'ticks that were missed while nobody led: none, or once for the latest of them',
+    help: 'ticks that were missed while nobody led: run none of them, or once the latest one',
   },
   startDeadline: {
     scope: 'cron',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     inGo: false,
-    help: 'a missed tick older than this is not caught up',
+    help: 'do not catch up a tick that was missed longer ago than this',
     example: '1h',
   },
 };

@@ -693,7 +693,7 @@ describe('warnings about a schedule', () => {
 });
 
 describe('documents', () => {
-  it('schema, sample file and README are in step with the table', async () => {
+  it('schema, sample file and docs/options.md are in step with the table', async () => {
     const script = join(root, 'scripts/generate-docs.mjs');
     const ended = await new Promise<string>((resolve) => {
       execFile(process.execPath, [script, '--check'], (error, _, stderr) => resolve(error === null ? '' : stderr));
