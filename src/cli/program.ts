@@ -3,7 +3,7 @@ import { didYouMean } from '../config/nearest.ts';
 import { configFolders } from '../config/files.ts';
 import { BallotError, ExitCode, UsageError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import { ArgumentReader, type Arguments } from './arguments.ts';
+import { readArguments, type Arguments } from './arguments.ts';
 import { refuseBrokenArguments } from './bytes.ts';
 import { commands, type Command } from './commands.ts';
 import { failure } from './failure.ts';
@@ -36,10 +36,12 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
   }
 }
 
-const reader = new ArgumentReader([...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
-  const command = commandOf(words);
-  return command !== undefined && command.takesCommand && words.length > command.path.length;
-});
+function read(argv: readonly string[]): Arguments {
+  return readArguments(argv, [...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
+    const command = commandOf(words);
+    return command !== undefined && command.takesCommand && words.length > command.path.length;
+  });
+}
 
 /** The command whose path the words begin with. */
 function commandOf(words: readonly string[]): Command | undefined {
@@ -48,7 +50,7 @@ function commandOf(words: readonly string[]): Command | undefined {
 
 /** Before the configuration is known, or when it cannot be: does the user want to see stacks? */
 function wantsDebug(argv: readonly string[]): boolean {
-  const flag = reader.read(argv).flags.get('debug')?.at(-1);
+  const flag = read(argv).flags.get('debug')?.at(-1);
   const wish = flag ?? (process.env['BALLOT_DEBUG'] || process.env['DEBUG'] || '');
   return /^(1|t|true)$/i.test(wish);
 }
@@ -56,7 +58,7 @@ function wantsDebug(argv: readonly string[]): boolean {
 async function perform(surroundings: Surroundings): Promise<number> {
   const { argv, version, takeKeeper, takeSignals, keeperPath } = surroundings;
   refuseBrokenArguments(argv);
-  const args = reader.read(argv);
+  const args = read(argv);
   if (asks(args, 'version')) return show(`${version}\n`, ExitCode.ok);
   if (asks(args, 'help')) return show(await help(args.words, version), ExitCode.ok);
   if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0)
