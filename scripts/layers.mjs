@@ -56,7 +56,7 @@ const COMPOSERS = {
 };
 
 /** Anybody may import these. */
-const GROUND = ['errors.ts', 'clock.ts', 'duration.ts', 'excerpt.ts'];
+const GROUND = ['errors.ts', 'clock.ts', 'duration.ts', 'visible.ts'];
 
 /** Anybody may import types of these: what a run is told, and what it logs with. */
 const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];
@@ -84,7 +84,7 @@ const PURE = [
   'errors.ts',
   'supervisor/machine.ts',
   'supervisor/policy.ts',
-  'excerpt.ts',
+  'visible.ts',
   'election/timing.ts',
   'zookeeper/election/queue.ts',
   'zookeeper/report/report.ts',

@@ -13,7 +13,7 @@ import {
 import type { Layer, Setting } from './layers.ts';
 import { didYouMean } from './nearest.ts';
 import { fieldOf, fields, keyOf, optionOf, type Field } from './options.ts';
-import { escaped, needsEscape } from './visible.ts';
+import { escaped, needsEscape } from '../visible.ts';
 import { inWords } from './yaml-faults.ts';
 
 /** What a file holds for a field, as text; or why it cannot be one. */

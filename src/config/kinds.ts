@@ -2,7 +2,7 @@ import { BallotError, ExitCode } from '../errors.ts';
 import type { ServerAddress } from './config.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { formatServers, parseServers } from './servers.ts';
-import { invisibleIn } from './visible.ts';
+import { invisibleIn } from '../visible.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
 export class ValueError extends BallotError {

@@ -3,11 +3,10 @@ import { BallotError, ConfigurationError } from '../errors.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
-import { mask } from './mask.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
 import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
-import { escaped } from './visible.ts';
+import { escaped, mask } from '../visible.ts';
 
 /** Where the configuration is taken from. */
 export interface LoadInput {

@@ -2,7 +2,7 @@
  * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole
  * ms since the Unix epoch. Every change may be made twice, and is then made once.
  */
-import { excerptOf } from '../excerpt.ts';
+import { excerptOf } from '../visible.ts';
 import type { Service } from './service.ts';
 
 export type RunOutcome =

@@ -4,7 +4,7 @@ import { formatDuration } from '../../duration.ts';
 import { ExitCode, UsageError } from '../../errors.ts';
 import { parseSchedule, type ParsedSchedule } from '../../cron/expression.ts';
 import { Zone } from '../../cron/zone.ts';
-import { print } from '../report/print.ts';
+import { align, print } from '../report/print.ts';
 
 /** What `ballot schedule` is asked. */
 export interface ScheduleRequest {
@@ -92,9 +92,7 @@ function table(timezone: string, ticks: readonly Shown[]): string {
     tick,
     `in ${distance(inSeconds)}`,
   ]);
-  const lines = [[`LOCAL (${timezone})`, 'UTC', 'DISTANCE'], ...rows];
-  const widths = [0, 1].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines.map((line) => `${line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join('');
+  return `${align([[`LOCAL (${timezone})`, 'UTC', 'DISTANCE'], ...rows]).join('\n')}\n`;
 }
 
 const DAY_SECONDS = 86_400;

@@ -4,7 +4,7 @@
  * reader passes over them.
  */
 import { parseDuration } from '../../duration.ts';
-import { excerptOf } from '../../excerpt.ts';
+import { excerptOf } from '../../visible.ts';
 
 export { formatGoTime } from './go-time.ts';
 
