@@ -42,7 +42,7 @@ const COMPOSERS = {
   'cli/commands/schedule.ts': ['cron'],
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
-  'cli/sessions.ts': ['zookeeper/session'],
+  'cli/command-context.ts': ['zookeeper/session'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.

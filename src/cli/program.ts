@@ -117,10 +117,8 @@ function understand(args: Arguments): Understood {
   const toRun = command.takesCommand ? [...extra, ...(args.rest ?? [])] : [];
 
   if (!command.takesCommand) {
-    const surplus = command.argument === undefined ? extra : [];
-    if (command.argument !== undefined && command.argumentOptional !== true && extra.length === 0)
-      problems.push(`${name} needs ${command.argument}`);
-    for (const word of surplus) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
+    for (const word of command.takesArgument ? [] : extra)
+      problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
     if (args.rest !== undefined) problems.push(`${name} takes no command after --`);
   } else if (extra.length > 0 && args.rest !== undefined) {
     problems.push(`${extra.join(' ')} stands before --: put the whole command after it`);
@@ -130,14 +128,12 @@ function understand(args: Arguments): Understood {
     problems.push('the command to run is an empty word');
   }
 
-  const argument = command.argument === undefined || extra.length === 0 ? undefined : extra.join(' ');
+  const argument = command.takesArgument && extra.length > 0 ? extra.join(' ') : undefined;
   const own = new Map<string, string>();
   for (const [flag, values] of args.flags) {
-    const known =
-      command.flags.find((candidate) => candidate.name === flag) ??
-      commonFlags.find((candidate) => candidate.name === flag);
+    const known = [...command.flags, ...commonFlags].find((candidate) => candidate.name === flag);
     if (known === undefined) problems.push(`${name} has no flag --${flag}: it belongs to ${owners(flag)}`);
-    else if (known.group === 'Options:') own.set(flag, checked(known, values.at(-1) ?? '', problems));
+    else if (known.group === undefined) own.set(flag, checked(known, values.at(-1) ?? '', problems));
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
   return { command, toRun, argument, own };

@@ -167,9 +167,10 @@ interface ChosenFiles extends FileLayers {
   readonly passedOver?: Setting;
 }
 
-async function readDefaults(input: LoadInput): Promise<FileLayers> {
-  const found = await readFolders(input.folders);
-  return { ...found, warnings: [...missingFolder(input), ...found.warnings] };
+async function readDefaults({ folders, cwd }: LoadInput): Promise<FileLayers> {
+  const found = await readFolders(folders);
+  const gone = 'the working directory has been deleted: no ballot.yaml is looked for in it';
+  return cwd === undefined ? { ...found, warnings: [gone, ...found.warnings] } : found;
 }
 
 /** What CONFIG_FILE names may be another program's: it counts if all of it is right, else the usual places do. */
@@ -205,10 +206,6 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
     `${about}a relative path needs the working directory, which has been deleted: ` +
     'give the whole path, or change to another folder';
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
-}
-
-function missingFolder({ cwd }: LoadInput): string[] {
-  return cwd === undefined ? ['the working directory has been deleted: no ballot.yaml is looked for in it'] : [];
 }
 
 function defaultValue(field: Field, { hostname }: LoadInput): Value {

@@ -15,12 +15,12 @@ export type Scope = 'global' | 'run' | 'cron';
 export interface Option<T> {
   readonly scope: Scope;
   readonly kind: Kind<T>;
-  /** As a user would write it. `undefined`: known at run time only. */
-  readonly default: string | undefined;
-  /** The default in words, where `default` is `undefined`. */
+  /** As a user would write it. Without one it is known at run time only. */
+  readonly default?: string;
+  /** The default in words, where there is no `default`. */
   readonly defaultNote?: string;
   /** Go's ballot has it: the variable without the prefix counts as well. */
-  readonly inGo: boolean;
+  readonly inGo?: true;
   /** False for what a file cannot hold. */
   readonly inFile?: false;
   readonly help: string;
@@ -34,6 +34,8 @@ type Table = { readonly [K in keyof RunConfig]: Option<RunConfig[K]> };
 export type Field = keyof RunConfig;
 
 const CHILD_POLICIES = ['rerun', 'reelect', 'exit', 'ignore'] as const;
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 const STOP_SIGNALS = [
   'SIGTERM',
@@ -53,7 +55,6 @@ export const options: Table = {
   configFile: {
     scope: 'global',
     kind: text('FILE', 'path of a yaml or json file', 4096),
-    default: undefined,
     defaultNote: 'the three places below',
     inGo: true,
     inFile: false,
@@ -83,15 +84,7 @@ export const options: Table = {
   },
   logLevel: {
     scope: 'global',
-    kind: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], { panic: 'fatal', warning: 'warn' }, [
-      'trace',
-      'debug',
-      'info',
-      'warn',
-      'error',
-      'fatal',
-      'panic',
-    ]),
+    kind: choice(LOG_LEVELS, { panic: 'fatal', warning: 'warn' }, [...LOG_LEVELS, 'panic']),
     default: 'info',
     inGo: true,
     help: 'least severe level that is logged; panic is fatal by another name',
@@ -107,7 +100,6 @@ export const options: Table = {
     scope: 'global',
     kind: boolean,
     default: 'false',
-    inGo: false,
     help: "true while candidates of Go's ballot stand in the same election",
   },
   debug: {
@@ -120,7 +112,6 @@ export const options: Table = {
   candidateId: {
     scope: 'run',
     kind: plainName('NAME', 'a name', 256),
-    default: undefined,
     defaultNote: 'host name',
     inGo: true,
     help: 'name under which this candidate is shown',
@@ -153,7 +144,6 @@ export const options: Table = {
     scope: 'run',
     kind: choice(['keep', 'stop']),
     default: 'keep',
-    inGo: false,
     help:
       'what happens to a running command when the lease can no longer be renewed: keep it until the role is known ' +
       'to be gone, or stop it before anybody else may start it',
@@ -169,36 +159,30 @@ export const options: Table = {
     scope: 'run',
     kind: boolean,
     default: 'false',
-    inGo: false,
     help: 'in human, name the run on each wrapped line of its output; with concurrency=allow, json and raw it always is',
   },
   killAfter: {
     scope: 'run',
     kind: duration('0s', '24h'),
     default: '10s',
-    inGo: false,
     help: 'from the stop signal to SIGKILL when the command is stopped',
   },
   stopSignal: {
     scope: 'run',
     kind: choice(STOP_SIGNALS, Object.fromEntries(STOP_SIGNALS.map((name) => [name.slice(3), name]))),
     default: 'SIGTERM',
-    inGo: false,
     help: 'first signal of a stop',
   },
   onHangup: {
     scope: 'run',
     kind: choice(['stop', 'ignore']),
     default: 'stop',
-    inGo: false,
     help: 'what SIGHUP does: stop, or nothing, so that ballot outlives its terminal under nohup',
   },
   leaseDuration: {
     scope: 'run',
     kind: duration('500ms', '24h'),
-    default: undefined,
     defaultNote: 'session timeout',
-    inGo: false,
     help: 'how long others wait after the last heartbeat; at least the session timeout, unless on-lease-loss is stop',
     example: '5s',
   },
@@ -206,7 +190,6 @@ export const options: Table = {
     scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'give up with exit code 75 when not elected by then',
     example: '5m',
   },
@@ -214,28 +197,24 @@ export const options: Table = {
     scope: 'run',
     kind: duration('1ms', '24h'),
     default: '100ms',
-    inGo: false,
     help: 'first pause between runs of a command that keeps failing fast',
   },
   restartMaxDelay: {
     scope: 'run',
     kind: duration('1ms', '24h'),
     default: '30s',
-    inGo: false,
     help: 'longest such pause',
   },
   runTimeout: {
     scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'stop a run that takes longer, which counts as an error with exit code 124',
     example: '1h',
   },
   schedule: {
     scope: 'cron',
     kind: schedule,
-    default: undefined,
     defaultNote: 'none',
     inGo: true,
     help: 'when the command is run, such as "30 2 * * mon-fri", @daily or @every 90s; run cron needs it',
@@ -244,9 +223,7 @@ export const options: Table = {
   timezone: {
     scope: 'cron',
     kind: timezone,
-    default: undefined,
     defaultNote: "host's",
-    inGo: false,
     help: 'time zone of a schedule that does not begin with CRON_TZ=',
     example: 'Europe/Paris',
   },
@@ -254,21 +231,18 @@ export const options: Table = {
     scope: 'cron',
     kind: choice(['skip', 'queue', 'allow', 'replace']),
     default: 'skip',
-    inGo: false,
     help: 'a tick while the command still runs: skip it, let the latest one wait, start beside, or stop the command and start again',
   },
   catchUp: {
     scope: 'cron',
     kind: choice(['none', 'once']),
     default: 'none',
-    inGo: false,
     help: 'ticks that were missed while nobody led: none, or once for the latest of them',
   },
   startDeadline: {
     scope: 'cron',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'a missed tick older than this is not caught up',
     example: '1h',
   },

@@ -44,6 +44,12 @@ class RootLog implements RootLogger {
   #dropped = 0;
   #lostBytes = 0;
   #time = { at: Number.NaN, text: '' };
+  readonly trace = this.#logger('trace');
+  readonly debug = this.#logger('debug');
+  readonly info = this.#logger('info');
+  readonly warn = this.#logger('warn');
+  readonly error = this.#logger('error');
+  readonly fatal = this.#logger('fatal');
 
   constructor(options: LoggerOptions) {
     const { hostname, candidateId, fd } = options;
@@ -71,25 +77,6 @@ class RootLog implements RootLogger {
     );
   }
 
-  trace(message: string, fields?: Fields): void {
-    this.#log('trace', message, fields, this.trace);
-  }
-  debug(message: string, fields?: Fields): void {
-    this.#log('debug', message, fields, this.debug);
-  }
-  info(message: string, fields?: Fields): void {
-    this.#log('info', message, fields, this.info);
-  }
-  warn(message: string, fields?: Fields): void {
-    this.#log('warn', message, fields, this.warn);
-  }
-  error(message: string, fields?: Fields): void {
-    this.#log('error', message, fields, this.error);
-  }
-  fatal(message: string, fields?: Fields): void {
-    this.#log('fatal', message, fields, this.fatal);
-  }
-
   outputOf(runId: string): OutputSink {
     const frame = this.#formatter.framer(runId);
     return { output: (block) => this.#output(block, frame) };
@@ -106,12 +93,15 @@ class RootLog implements RootLogger {
     return this.#writer.flush(timeout, this.#clock);
   }
 
-  #log(level: LogLevel, message: string, fields: Fields | undefined, method: (message: string) => void): void {
-    if (!this.#pino.isLevelEnabled(level)) return;
-    const record: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(fields ?? {})) record[TAKEN.has(key) ? `${key}_` : key] = value;
-    if (this.#debug) record['source'] = callerOf(method);
-    this.#pino[level](record, message);
+  #logger(level: LogLevel): RootLogger['info'] {
+    const log = (message: string, fields: Fields = {}): void => {
+      if (!this.#pino.isLevelEnabled(level)) return;
+      const record: Record<string, unknown> = {};
+      for (const [key, value] of Object.entries(fields)) record[TAKEN.has(key) ? `${key}_` : key] = value;
+      if (this.#debug) record['source'] = callerOf(log);
+      this.#pino[level](record, message);
+    };
+    return log;
   }
 
   /** pino writes the line as JSON, and leaves here what it was made of, for the other formats. */

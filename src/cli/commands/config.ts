@@ -5,7 +5,7 @@ import { fields, keyOf, optionOf, type Field } from '../../config/options.ts';
 import { effectiveZone } from '../../config/schedule.ts';
 import { ExitCode } from '../../errors.ts';
 import { escaped, mask, needsEscape } from '../../visible.ts';
-import { align, print } from '../report/print.ts';
+import { align, print, warn } from '../report/print.ts';
 
 /** A key as it is shown: no value where the default is known at run time only. */
 interface Shown {
@@ -22,7 +22,7 @@ interface Shown {
 
 /** `ballot config`: resolves with the exit code. Throws a BallotError when stdout cannot be written. */
 export async function showConfig(loaded: Loaded<RunConfig>, output: 'yaml' | 'json'): Promise<number> {
-  for (const warning of loaded.warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+  warn(loaded.warnings);
   await print(describeConfig(loaded, output));
   return ExitCode.ok;
 }

@@ -32,3 +32,8 @@ export function print(text: string): Promise<void> {
     process.stdout.write(text, settle);
   });
 }
+
+/** Says on stderr what is no error: for commands that have no log. */
+export function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+}

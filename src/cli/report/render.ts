@@ -2,7 +2,7 @@
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../zookeeper/report/report.ts';
-import type { OutputFormat } from '../context.ts';
+import type { OutputFormat } from '../command-context.ts';
 import { runsLine, type RunDocument } from './runs.ts';
 import type { ScheduleDocument } from './schedules.ts';
 import { align, jsonText } from './print.ts';

@@ -3,7 +3,7 @@ import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
 import type { ElectionReport } from '../../zookeeper/report/report.ts';
 import { formatInstant, isOpen, type RunRecord } from '../../ledger/record.ts';
-import type { OutputFormat } from '../context.ts';
+import type { OutputFormat } from '../command-context.ts';
 import { align, jsonText } from './print.ts';
 
 /** One run, in words. What is not known is left out. Instants are ISO 8601 in UTC. */

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readArguments, type Arguments } from '../../../src/cli/arguments.ts';
-import { commonFlags, reportOutput, optionFlags, outputFlag } from '../../../src/cli/flags.ts';
+import { commonFlags, optionFlags, reportOutput } from '../../../src/cli/flags.ts';
 
-const flags = [
-  ...commonFlags,
-  ...optionFlags('global'),
-  ...optionFlags('run'),
-  ...optionFlags('cron'),
-  outputFlag(reportOutput),
-];
+const flags = [...commonFlags, ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron'), reportOutput];
 const read = (...argv: string[]): Arguments =>
   readArguments(argv, flags, (words) => words[0] === 'run' && words.length > 2);
 
