@@ -42,7 +42,7 @@ const COMPOSERS = {
   'cli/commands/schedule.ts': ['cron'],
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
-  'cli/sessions.ts': ['zookeeper/session'],
+  'cli/command-context.ts': ['zookeeper/session'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
@@ -56,7 +56,7 @@ const COMPOSERS = {
 };
 
 /** Anybody may import these. */
-const GROUND = ['errors.ts', 'clock.ts', 'duration.ts', 'excerpt.ts'];
+const GROUND = ['errors.ts', 'clock.ts', 'duration.ts', 'visible.ts', 'json-fields.ts'];
 
 /** Anybody may import types of these: what a run is told, and what it logs with. */
 const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];
@@ -84,7 +84,7 @@ const PURE = [
   'errors.ts',
   'supervisor/machine.ts',
   'supervisor/policy.ts',
-  'excerpt.ts',
+  'visible.ts',
   'election/timing.ts',
   'zookeeper/election/queue.ts',
   'zookeeper/report/report.ts',

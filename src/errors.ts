@@ -6,7 +6,6 @@
 /** Exit codes of the `ballot` command that do not come from the supervised command itself. */
 export const ExitCode = {
   ok: 0,
-  notLeader: 1,
   usage: 64,
   unavailable: 69,
   bug: 70,

@@ -1,19 +1,16 @@
 import { systemClock } from '../clock.ts';
-import { instant } from '../config/kinds.ts';
-import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from '../config/config.ts';
+import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type * as Load from '../config/load.ts';
 import type { Loaded, LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { ReportContext, RunContext } from './context.ts';
+import type { ReportContext, RunContext } from './command-context.ts';
 import {
   configOutput,
   countFlag,
   fromFlag,
-  reportOutput,
-  reportTimeout,
   optionFlag,
   optionFlags,
-  outputFlag,
-  scheduleCount,
+  reportOutput,
   scheduleOutput,
   timeoutFlag,
   type Flag,
@@ -45,13 +42,16 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** Whether a command to run follows. */
   readonly takesCommand: boolean;
-  /** What the command's one argument is called, if it takes one. Several words count as one, with a space between. */
-  readonly argument?: string;
-  /** Whether the command knows what to do without its argument. */
-  readonly argumentOptional?: true;
+  /** Whether the command may have one argument. Several words count as one, with a space between. */
+  readonly takesArgument?: true;
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
+}
+
+/** What a flag of the command's own says, or its default. */
+function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
+  return flag.kind.parse(own.get(flag.name) ?? flag.default ?? '');
 }
 
 /** Takes the keeper over. */
@@ -62,6 +62,22 @@ function runContext<C extends RunConfig>(
   const line = command as [string, ...string[]];
   const started = { signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
   return { config, warnings, files, command: line, ...started };
+}
+
+/** Takes the keeper over. */
+function reportContext(invocation: Invocation, { config, warnings, files }: Loaded<GlobalConfig>): ReportContext {
+  const { input, keeperPath, takeKeeper } = invocation;
+  const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
+  return { config, warnings, files, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
+/** The code of a command and, loaded meanwhile, its configuration. */
+function prepared<M, C extends GlobalConfig>(
+  { input }: Invocation,
+  code: Promise<M>,
+  loader: (load: typeof Load) => (input: LoadInput) => Promise<Loaded<C>>,
+): Promise<[M, Loaded<C>]> {
+  return Promise.all([code, import('../config/load.ts').then((loaders) => loader(loaders)(input))]);
 }
 
 export const commands: readonly Command[] = [
@@ -84,7 +100,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadedRun(invocation.input)]);
+      const [{ runOnce }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadRun }) => loadRun);
       return runOnce(runContext(invocation, loaded));
     },
   },
@@ -107,7 +123,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadedCron(invocation.input)]);
+      const [{ runCron }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadCron }) => loadCron);
       return runCron(runContext(invocation, loaded));
     },
   },
@@ -115,40 +131,47 @@ export const commands: readonly Command[] = [
     path: ['info'],
     summary: "the election's leader, all candidates, the lease, the last runs, and notes about each",
     usage: '[options]',
-    flags: [outputFlag(reportOutput), timeoutFlag, ...optionFlags('global')],
+    flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
     takesCommand: false,
     examples: [
       ['ballot info', 'as YAML'],
       ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
     ],
     async perform(invocation) {
-      const [{ info }, context] = await Promise.all([import('./commands/info.ts'), reportContext(invocation)]);
-      return info(context);
+      const [{ info }, loaded] = await prepared(
+        invocation,
+        import('./commands/info.ts'),
+        ({ loadGlobal }) => loadGlobal,
+      );
+      return info(reportContext(invocation, loaded));
     },
   },
   {
     path: ['history'],
     summary: 'the last runs, oldest first: tick (of `run cron`), candidate, start, end, outcome, exit code',
     usage: '[options]',
-    flags: [outputFlag(reportOutput), timeoutFlag, ...optionFlags('global')],
+    flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
     takesCommand: false,
     examples: [
       ['ballot history -o table', 'the newest last'],
       ["ballot history -o json | jq '.[-1]'", 'the last run, for scripts'],
     ],
     async perform(invocation) {
-      const [{ history }, context] = await Promise.all([import('./commands/history.ts'), reportContext(invocation)]);
-      return history(context);
+      const [{ history }, loaded] = await prepared(
+        invocation,
+        import('./commands/history.ts'),
+        ({ loadGlobal }) => loadGlobal,
+      );
+      return history(reportContext(invocation, loaded));
     },
   },
   {
     path: ['schedule'],
     summary: 'the next ticks of a schedule, without ZooKeeper',
     usage: '[SPEC] [options]',
-    flags: [outputFlag(scheduleOutput, 'text'), countFlag, fromFlag, optionFlag('timezone'), ...optionFlags('global')],
+    flags: [scheduleOutput, countFlag, fromFlag, optionFlag('timezone'), ...optionFlags('global')],
     takesCommand: false,
-    argument: 'SPEC',
-    argumentOptional: true,
+    takesArgument: true,
     examples: [
       ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
       ["ballot schedule 'CRON_TZ=Europe/Paris @daily' -n 3 -o json", 'for scripts'],
@@ -156,67 +179,35 @@ export const commands: readonly Command[] = [
       ["ballot schedule 'H H * * *' --zookeeper-base-path /my/worker", 'H depends on the base path of the election'],
       ['ballot schedule', 'the schedule that is configured'],
     ],
-    async perform({ own, argument, input }) {
-      const [{ showSchedule }, { config, warnings }] = await Promise.all([
+    async perform(invocation) {
+      const { own, argument: given } = invocation;
+      const [{ showSchedule }, { config, warnings }] = await prepared(
+        invocation,
         import('./commands/schedule.ts'),
-        loadedSchedule(input, argument),
-      ]);
-      for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
-      const from = own.get('from');
-      return showSchedule({
-        given: argument,
-        config,
-        count: scheduleCount.parse(own.get('count') ?? '10'),
-        output: scheduleOutput.parse(own.get('output') ?? 'text'),
-        now: from === undefined ? systemClock.wall() : instant.parse(from),
-      });
+        (loaders) => (input) => loaders.loadSchedule(input, given === undefined ? 'configured' : 'given'),
+      );
+      const [count, output] = [valueOf(countFlag, invocation), valueOf(scheduleOutput, invocation)];
+      const now = own.has(fromFlag.name) ? valueOf(fromFlag, invocation) : systemClock.wall();
+      return showSchedule({ given, config, warnings, count, output, now });
     },
   },
   {
     path: ['config'],
     summary: 'the configuration that counts and, for each key, what set it',
     usage: '[options]',
-    flags: [outputFlag(configOutput), ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
+    flags: [configOutput, ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
     takesCommand: false,
     examples: [
       ['ballot config', 'as YAML, the sources as comments'],
       ['ballot config -o json --log-level debug', 'what a flag would change'],
     ],
-    async perform({ own, input }) {
-      const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadedAll(input)]);
-      return showConfig(loaded, configOutput.parse(own.get('output') ?? 'yaml'));
+    async perform(invocation) {
+      const [{ showConfig }, loaded] = await prepared(
+        invocation,
+        import('./commands/config.ts'),
+        ({ loadAll }) => loadAll,
+      );
+      return showConfig(loaded, valueOf(configOutput, invocation));
     },
   },
 ];
-
-async function loadedRun(input: LoadInput): Promise<Loaded<RunConfig>> {
-  const { loadRun } = await import('../config/load.ts');
-  return loadRun(input);
-}
-
-async function loadedCron(input: LoadInput): Promise<Loaded<CronConfig>> {
-  const { loadCron } = await import('../config/load.ts');
-  return loadCron(input);
-}
-
-async function reportContext({ own, input, keeperPath, takeKeeper }: Invocation): Promise<ReportContext> {
-  const { config, warnings, files } = await loadedGlobal(input);
-  const output = reportOutput.parse(own.get('output') ?? 'yaml');
-  const timeout = reportTimeout.parse(own.get('timeout') ?? '5s');
-  return { config, warnings, files, output, timeout, keeper: takeKeeper(), keeperPath, env: input.env };
-}
-
-async function loadedGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
-  const { loadGlobal } = await import('../config/load.ts');
-  return loadGlobal(input);
-}
-
-async function loadedAll(input: LoadInput): Promise<Loaded<RunConfig>> {
-  const { loadAll } = await import('../config/load.ts');
-  return loadAll(input);
-}
-
-async function loadedSchedule(input: LoadInput, argument: string | undefined): Promise<Loaded<ScheduleConfig>> {
-  const { loadSchedule } = await import('../config/load.ts');
-  return loadSchedule(input, argument === undefined ? 'configured' : 'given');
-}

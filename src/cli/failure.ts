@@ -1,5 +1,5 @@
-import { mask } from '../config/mask.ts';
 import { BallotError, ExitCode, describe } from '../errors.ts';
+import { mask } from '../visible.ts';
 
 /** What ends up on stderr when a command fails, and the exit code. */
 export interface Failure {

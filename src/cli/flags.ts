@@ -2,15 +2,16 @@ import { boolean, choice, duration, instant, wholeNumber, type Kind } from '../c
 import { defaultOf, fields, keyOf, optionOf, type Field, type Scope } from '../config/options.ts';
 
 /** A flag of the command line, `--<name>`. */
-export interface Flag {
+export interface Flag<T = unknown> {
   readonly name: string;
+  /** One letter. */
   readonly alias?: string;
-  readonly kind: Kind<unknown>;
+  readonly kind: Kind<T>;
   readonly help: string;
-  /** In words, for help. */
+  /** As a user would write it, or in words. */
   readonly default?: string;
-  /** Under which heading help shows it. */
-  readonly group: (typeof GROUPS)[Scope] | 'Options:';
+  /** Under which heading help shows it. `undefined`: a flag of the command's own, which is no key of the configuration. */
+  readonly group?: string;
 }
 
 const GROUPS = { global: 'Global options:', run: 'Run options:', cron: 'Schedule options:' } as const;
@@ -28,42 +29,36 @@ export function optionFlag(field: Field): Flag {
 
 /** Asked for anywhere before `--`. */
 export const commonFlags: readonly Flag[] = [
-  { name: 'help', alias: 'h', kind: boolean, help: 'show help', group: 'Options:' },
-  { name: 'version', kind: boolean, help: 'show the version', group: 'Options:' },
+  { name: 'help', alias: 'h', kind: boolean, help: 'show help' },
+  { name: 'version', kind: boolean, help: 'show the version' },
 ];
 
-export const reportOutput = choice(['yaml', 'json', 'table']);
-export const configOutput = choice(['yaml', 'json']);
-export const scheduleOutput = choice(['text', 'json']);
-export const scheduleCount = wholeNumber(1, 1000);
-export const reportTimeout = duration('1ms', '1h');
-
-/** `-o`, for the commands that report. */
-export function outputFlag(kind: Kind<unknown>, standard = 'yaml'): Flag {
-  return { name: 'output', alias: 'o', kind, help: 'format of the report', default: standard, group: 'Options:' };
+function outputFlag<T extends string>(formats: readonly [T, ...T[]]): Flag<T> {
+  return { name: 'output', alias: 'o', kind: choice(formats), help: 'format of the report', default: formats[0] };
 }
 
-export const timeoutFlag: Flag = {
+export const reportOutput = outputFlag(['yaml', 'json', 'table']);
+export const configOutput = outputFlag(['yaml', 'json']);
+export const scheduleOutput = outputFlag(['text', 'json']);
+
+export const timeoutFlag: Flag<number> = {
   name: 'timeout',
-  kind: reportTimeout,
+  kind: duration('1ms', '1h'),
   help: 'how long to wait for the answer of the ensemble',
   default: '5s',
-  group: 'Options:',
 };
 
-export const countFlag: Flag = {
+export const countFlag: Flag<number> = {
   name: 'count',
   alias: 'n',
-  kind: scheduleCount,
+  kind: wholeNumber(1, 1000),
   help: 'how many ticks',
   default: '10',
-  group: 'Options:',
 };
 
-export const fromFlag: Flag = {
+export const fromFlag: Flag<number> = {
   name: 'from',
   kind: instant,
   help: 'show the ticks after this instant, as if it were now',
   default: 'now',
-  group: 'Options:',
 };

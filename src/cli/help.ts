@@ -5,6 +5,9 @@ import type { Flag } from './flags.ts';
 /** Columns of the help: the terminal's, within what reads well. */
 const columns = (): number => Math.min(Math.max(process.stdout.columns ?? 100, 60), 120);
 
+/** The heading of flags that are no keys of the configuration. */
+const OWN = 'Options:';
+
 const FILES =
   'Options may also stand in /etc/ballot/ballot.{yaml,json}, ~/.config/ballot/ballot.{yaml,json} and ' +
   './ballot.{yaml,json} (key: kill-after), and in the environment (variable: BALLOT_KILL_AFTER). ' +
@@ -50,7 +53,7 @@ function flagsOf(within: readonly Command[]): Shown[] {
     const owners = within.filter(({ flags }) => flags.some(({ name }) => name === flag.name));
     if (owners.length === within.length) return flag;
     const names = owners.map(({ path }) => `ballot ${path.join(' ')}`).join(', ');
-    return { ...flag, group: `${flag.group.replace(/:$/, '')} of ${names}:` };
+    return { ...flag, group: `${(flag.group ?? OWN).replace(/:$/, '')} of ${names}:` };
   });
 }
 
@@ -64,7 +67,7 @@ function describeCommand(program: Argv, { path, usage, summary, flags, examples 
 type Shown = Pick<Flag, 'name' | 'help'> & Partial<Omit<Flag, 'group'>> & { readonly group?: string };
 
 function addFlags(program: Argv, flags: readonly Shown[]): void {
-  for (const { name, alias, kind, help, default: value, group = 'Options:' } of flags) {
+  for (const { name, alias, kind, help, default: value, group = OWN } of flags) {
     program.option(name, {
       group,
       describe: kind?.placeholder === 'DURATION' ? `${help} (${kind.allowed})` : help,

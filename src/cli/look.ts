@@ -13,9 +13,8 @@ import { createLogger } from '../log/create-logger.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Session } from '../zookeeper/session/port.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
-import { tellConfiguration, type ReportContext } from './context.ts';
+import { sessionsFor, tellConfiguration, type ReportContext } from './command-context.ts';
 import { print } from './report/print.ts';
-import { sessionsFor } from './sessions.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 1_000;

@@ -3,7 +3,7 @@ import { didYouMean } from '../config/nearest.ts';
 import { configFolders } from '../config/files.ts';
 import { BallotError, ExitCode, UsageError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import { ArgumentReader, type Arguments } from './arguments.ts';
+import { readArguments, type Arguments } from './arguments.ts';
 import { refuseBrokenArguments } from './bytes.ts';
 import { commands, type Command } from './commands.ts';
 import { failure } from './failure.ts';
@@ -36,10 +36,12 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
   }
 }
 
-const reader = new ArgumentReader([...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
-  const command = commandOf(words);
-  return command !== undefined && command.takesCommand && words.length > command.path.length;
-});
+function read(argv: readonly string[]): Arguments {
+  return readArguments(argv, [...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
+    const command = commandOf(words);
+    return command !== undefined && command.takesCommand && words.length > command.path.length;
+  });
+}
 
 /** The command whose path the words begin with. */
 function commandOf(words: readonly string[]): Command | undefined {
@@ -48,7 +50,7 @@ function commandOf(words: readonly string[]): Command | undefined {
 
 /** Before the configuration is known, or when it cannot be: does the user want to see stacks? */
 function wantsDebug(argv: readonly string[]): boolean {
-  const flag = reader.read(argv).flags.get('debug')?.at(-1);
+  const flag = read(argv).flags.get('debug')?.at(-1);
   const wish = flag ?? (process.env['BALLOT_DEBUG'] || process.env['DEBUG'] || '');
   return /^(1|t|true)$/i.test(wish);
 }
@@ -56,7 +58,7 @@ function wantsDebug(argv: readonly string[]): boolean {
 async function perform(surroundings: Surroundings): Promise<number> {
   const { argv, version, takeKeeper, takeSignals, keeperPath } = surroundings;
   refuseBrokenArguments(argv);
-  const args = reader.read(argv);
+  const args = read(argv);
   if (asks(args, 'version')) return show(`${version}\n`, ExitCode.ok);
   if (asks(args, 'help')) return show(await help(args.words, version), ExitCode.ok);
   if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0)
@@ -115,10 +117,8 @@ function understand(args: Arguments): Understood {
   const toRun = command.takesCommand ? [...extra, ...(args.rest ?? [])] : [];
 
   if (!command.takesCommand) {
-    const surplus = command.argument === undefined ? extra : [];
-    if (command.argument !== undefined && command.argumentOptional !== true && extra.length === 0)
-      problems.push(`${name} needs ${command.argument}`);
-    for (const word of surplus) problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
+    for (const word of command.takesArgument ? [] : extra)
+      problems.push(`${name} takes no argument ${JSON.stringify(word)}`);
     if (args.rest !== undefined) problems.push(`${name} takes no command after --`);
   } else if (extra.length > 0 && args.rest !== undefined) {
     problems.push(`${extra.join(' ')} stands before --: put the whole command after it`);
@@ -128,14 +128,12 @@ function understand(args: Arguments): Understood {
     problems.push('the command to run is an empty word');
   }
 
-  const argument = command.argument === undefined || extra.length === 0 ? undefined : extra.join(' ');
+  const argument = command.takesArgument && extra.length > 0 ? extra.join(' ') : undefined;
   const own = new Map<string, string>();
   for (const [flag, values] of args.flags) {
-    const known =
-      command.flags.find((candidate) => candidate.name === flag) ??
-      commonFlags.find((candidate) => candidate.name === flag);
+    const known = [...command.flags, ...commonFlags].find((candidate) => candidate.name === flag);
     if (known === undefined) problems.push(`${name} has no flag --${flag}: it belongs to ${owners(flag)}`);
-    else if (known.group === 'Options:') own.set(flag, checked(known, values.at(-1) ?? '', problems));
+    else if (known.group === undefined) own.set(flag, checked(known, values.at(-1) ?? '', problems));
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
   return { command, toRun, argument, own };

@@ -18,7 +18,8 @@ export interface Found {
 /**
  * cosmiconfig's explorer, made directly: its public entry first looks for a `package.json` and a
  * `.config/config.{json,yaml,js,…}` of other tools in the working directory, runs what it finds, and fails when that
- * does not parse. The class is marked internal and left out of the package's declarations, hence the cast.
+ * does not parse. The class is marked internal and left out of the package's declarations: hence the cast, the exact
+ * version in package.json, and a test of its own.
  */
 export function openExplorer(names: readonly string[]): Explorer {
   const { Explorer } = internals as unknown as { Explorer: new (options: object) => Explorer };

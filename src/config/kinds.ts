@@ -2,7 +2,7 @@ import { BallotError, ExitCode } from '../errors.ts';
 import type { ServerAddress } from './config.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { formatServers, parseServers } from './servers.ts';
-import { invisibleIn } from './visible.ts';
+import { invisibleIn } from '../visible.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
 export class ValueError extends BallotError {
@@ -20,7 +20,7 @@ export interface Kind<T> {
   /** What is allowed, in words. */
   readonly allowed: string;
   /** What a file may hold besides text. */
-  readonly native: 'text' | 'boolean' | 'list';
+  readonly native?: 'boolean' | 'list';
   readonly schema: Schema;
   /** Throws a BallotError whose message says what is allowed. */
   parse(text: string): T;
@@ -41,7 +41,6 @@ export function text(placeholder: string, allowed: string, longest: number): Kin
   return {
     placeholder,
     allowed,
-    native: 'text',
     schema: { type: 'string', minLength: 1, maxLength: longest },
     parse(value) {
       if (value.trim() === '') throw new ValueError(`must not be empty: ${allowed}`);
@@ -79,7 +78,6 @@ export function choice<T extends string>(
   return {
     placeholder: shown.length <= 4 ? shown.join('|') : 'NAME',
     allowed: shown.join(', '),
-    native: 'text',
     schema: { enum: shown },
     parse(name) {
       const value = byName.get(name.toLowerCase());
@@ -115,7 +113,6 @@ export function wholeNumber(least: number, most: number): Kind<number> {
   return {
     placeholder: 'NUMBER',
     allowed,
-    native: 'text',
     schema: { type: 'integer', minimum: least, maximum: most },
     parse(value) {
       const number = Number(value);
@@ -134,7 +131,6 @@ const INSTANT = /^(\d{4}-\d\d-\d\d)[Tt ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|z|[+-]\d
 export const instant: Kind<number> = {
   placeholder: 'INSTANT',
   allowed: 'a date and time with its offset, such as 2026-11-21T03:00:00Z or 2026-11-21T04:00+01:00',
-  native: 'text',
   schema: { type: 'string', format: 'date-time' },
   parse(value) {
     const day = INSTANT.exec(value)?.[1];
@@ -156,7 +152,6 @@ export function duration(least: string, most: string, none?: 'none'): Kind<numbe
   return {
     placeholder: 'DURATION',
     allowed,
-    native: 'text',
     schema: {
       type: 'string',
       pattern: `^(${none === undefined ? '' : 'none|'}0|((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|μs|ms|s|m|h))+)$`,
@@ -180,7 +175,6 @@ export function duration(least: string, most: string, none?: 'none'): Kind<numbe
 export const znodePath: Kind<string> = {
   placeholder: 'PATH',
   allowed: 'an absolute ZooKeeper path such as /ballot/election',
-  native: 'text',
   schema: { type: 'string', pattern: '^(/[^/\\s]+)+$' },
   parse(path) {
     const bad = (why: string): ValueError => new ValueError(`${why}: ${znodePath.allowed}`);

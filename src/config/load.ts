@@ -3,11 +3,10 @@ import { BallotError, ConfigurationError } from '../errors.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
-import { mask } from './mask.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
 import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
-import { escaped } from './visible.ts';
+import { escaped, mask } from '../visible.ts';
 
 /** Where the configuration is taken from. */
 export interface LoadInput {
@@ -168,9 +167,10 @@ interface ChosenFiles extends FileLayers {
   readonly passedOver?: Setting;
 }
 
-async function readDefaults(input: LoadInput): Promise<FileLayers> {
-  const found = await readFolders(input.folders);
-  return { ...found, warnings: [...missingFolder(input), ...found.warnings] };
+async function readDefaults({ folders, cwd }: LoadInput): Promise<FileLayers> {
+  const found = await readFolders(folders);
+  const gone = 'the working directory has been deleted: no ballot.yaml is looked for in it';
+  return cwd === undefined ? { ...found, warnings: [gone, ...found.warnings] } : found;
 }
 
 /** What CONFIG_FILE names may be another program's: it counts if all of it is right, else the usual places do. */
@@ -206,10 +206,6 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
     `${about}a relative path needs the working directory, which has been deleted: ` +
     'give the whole path, or change to another folder';
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
-}
-
-function missingFolder({ cwd }: LoadInput): string[] {
-  return cwd === undefined ? ['the working directory has been deleted: no ballot.yaml is looked for in it'] : [];
 }
 
 function defaultValue(field: Field, { hostname }: LoadInput): Value {

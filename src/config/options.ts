@@ -15,12 +15,12 @@ export type Scope = 'global' | 'run' | 'cron';
 export interface Option<T> {
   readonly scope: Scope;
   readonly kind: Kind<T>;
-  /** As a user would write it. `undefined`: known at run time only. */
-  readonly default: string | undefined;
-  /** The default in words, where `default` is `undefined`. */
+  /** As a user would write it. Without one it is known at run time only. */
+  readonly default?: string;
+  /** The default in words, where there is no `default`. */
   readonly defaultNote?: string;
   /** Go's ballot has it: the variable without the prefix counts as well. */
-  readonly inGo: boolean;
+  readonly inGo?: true;
   /** False for what a file cannot hold. */
   readonly inFile?: false;
   readonly help: string;
@@ -34,6 +34,8 @@ type Table = { readonly [K in keyof RunConfig]: Option<RunConfig[K]> };
 export type Field = keyof RunConfig;
 
 const CHILD_POLICIES = ['rerun', 'reelect', 'exit', 'ignore'] as const;
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 const STOP_SIGNALS = [
   'SIGTERM',
@@ -53,7 +55,6 @@ export const options: Table = {
   configFile: {
     scope: 'global',
     kind: text('FILE', 'path of a yaml or json file', 4096),
-    default: undefined,
     defaultNote: 'the three usual files',
     inGo: true,
     inFile: false,
@@ -83,15 +84,7 @@ export const options: Table = {
   },
   logLevel: {
     scope: 'global',
-    kind: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], { panic: 'fatal', warning: 'warn' }, [
-      'trace',
-      'debug',
-      'info',
-      'warn',
-      'error',
-      'fatal',
-      'panic',
-    ]),
+    kind: choice(LOG_LEVELS, { panic: 'fatal', warning: 'warn' }, [...LOG_LEVELS, 'panic']),
     default: 'info',
     inGo: true,
     help: 'log lines of this level and of more severe levels; panic means fatal',
@@ -107,7 +100,6 @@ export const options: Table = {
     scope: 'global',
     kind: boolean,
     default: 'false',
-    inGo: false,
     help: "set it to true while candidates of Go's ballot stand in the same election",
   },
   debug: {
@@ -120,7 +112,6 @@ export const options: Table = {
   candidateId: {
     scope: 'run',
     kind: plainName('NAME', 'a name', 256),
-    default: undefined,
     defaultNote: 'host name',
     inGo: true,
     help: 'name of this candidate in logs and reports',
@@ -151,7 +142,6 @@ export const options: Table = {
     scope: 'run',
     kind: choice(['keep', 'stop']),
     default: 'keep',
-    inGo: false,
     help: 'when the lease cannot be renewed: keep the command until the leadership is known to be lost, or stop it before another candidate may start it',
   },
   wrapChildLogs: {
@@ -165,36 +155,30 @@ export const options: Table = {
     scope: 'run',
     kind: boolean,
     default: 'false',
-    inGo: false,
     help: 'with log-format human: name the run on each line of its output; json, raw and concurrency allow always name it',
   },
   killAfter: {
     scope: 'run',
     kind: duration('0s', '24h'),
     default: '10s',
-    inGo: false,
     help: 'time between the stop signal and SIGKILL when the command is stopped',
   },
   stopSignal: {
     scope: 'run',
     kind: choice(STOP_SIGNALS, Object.fromEntries(STOP_SIGNALS.map((name) => [name.slice(3), name]))),
     default: 'SIGTERM',
-    inGo: false,
     help: 'first signal to a command that is stopped',
   },
   onHangup: {
     scope: 'run',
     kind: choice(['stop', 'ignore']),
     default: 'stop',
-    inGo: false,
     help: 'on SIGHUP: stop, or ignore it, so that ballot outlives its terminal under nohup',
   },
   leaseDuration: {
     scope: 'run',
     kind: duration('500ms', '24h'),
-    default: undefined,
     defaultNote: 'session timeout',
-    inGo: false,
     help: "how long others wait after the leader's last renewal; at least the session timeout, unless on-lease-loss is stop",
     example: '5s',
   },
@@ -202,7 +186,6 @@ export const options: Table = {
     scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'give up with exit code 75 when this candidate is not elected within this time',
     example: '5m',
   },
@@ -210,28 +193,24 @@ export const options: Table = {
     scope: 'run',
     kind: duration('1ms', '24h'),
     default: '100ms',
-    inGo: false,
     help: 'first pause before a command that failed runs again; each further failure doubles it',
   },
   restartMaxDelay: {
     scope: 'run',
     kind: duration('1ms', '24h'),
     default: '30s',
-    inGo: false,
     help: 'longest pause before a command that failed runs again',
   },
   runTimeout: {
     scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'stop a run that takes longer; it counts as an error with exit code 124',
     example: '1h',
   },
   schedule: {
     scope: 'cron',
     kind: schedule,
-    default: undefined,
     defaultNote: 'none',
     inGo: true,
     help: 'when to run the command, such as "30 2 * * mon-fri", @daily or @every 90s; run cron needs it',
@@ -240,9 +219,7 @@ export const options: Table = {
   timezone: {
     scope: 'cron',
     kind: timezone,
-    default: undefined,
     defaultNote: "host's",
-    inGo: false,
     help: 'time zone of the schedule, unless the schedule begins with CRON_TZ=',
     example: 'Europe/Paris',
   },
@@ -250,21 +227,18 @@ export const options: Table = {
     scope: 'cron',
     kind: choice(['skip', 'queue', 'allow', 'replace']),
     default: 'skip',
-    inGo: false,
     help: 'when the command still runs at a tick: skip that tick, queue it (at most one), allow both runs, or replace the old run',
   },
   catchUp: {
     scope: 'cron',
     kind: choice(['none', 'once']),
     default: 'none',
-    inGo: false,
     help: 'ticks that were missed while nobody led: run none of them, or once the latest one',
   },
   startDeadline: {
     scope: 'cron',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
-    inGo: false,
     help: 'do not catch up a tick that was missed longer ago than this',
     example: '1h',
   },

@@ -11,7 +11,6 @@ import { ValueError, type Kind } from './kinds.ts';
 export const schedule: Kind<string | undefined> = {
   placeholder: 'SPEC',
   allowed: 'five fields of cron, six with seconds in front, @every 1h30m, or @daily and the like',
-  native: 'text',
   schema: { type: 'string', minLength: 1 },
   parse(text) {
     // What `H` stands for is nothing to judge: any seed does.
@@ -28,7 +27,6 @@ export const schedule: Kind<string | undefined> = {
 export const timezone: Kind<string | undefined> = {
   placeholder: 'ZONE',
   allowed: ZONE_FORM,
-  native: 'text',
   schema: { type: 'string', minLength: 1 },
   parse(name) {
     judged(

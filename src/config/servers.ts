@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { ServerAddress } from './config.ts';
-import { escaped } from './visible.ts';
+import { escaped } from '../visible.ts';
 
 /** ZooKeeper's client port. */
 const DEFAULT_PORT = 2181;

@@ -2,7 +2,17 @@
  * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole
  * ms since the Unix epoch. Every change may be made twice, and is then made once.
  */
-import { excerptOf } from '../excerpt.ts';
+import {
+  type Fields,
+  type Form,
+  type Forms,
+  isObject,
+  parseObject,
+  plain,
+  readFields,
+  writtenFields,
+} from '../json-fields.ts';
+import { excerptOf } from '../visible.ts';
 import type { Service } from './service.ts';
 
 export type RunOutcome =
@@ -198,26 +208,14 @@ export function encodeLedger(ledger: Ledger): Buffer {
 }
 
 function textOf({ runs, ...ledger }: Ledger): string {
-  return JSON.stringify({ ...written(ledger, LEDGER_FIELDS), runs: runs.map((run) => written(run, RUN_FIELDS)) });
+  return JSON.stringify({
+    ...writtenFields(ledger, LEDGER_FIELDS),
+    runs: runs.map((run) => writtenFields(run, RUN_FIELDS)),
+  });
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** How a field stands on the wire. */
-interface Form {
-  readonly is: string;
-  /** `undefined`: the value is not of this form. */
-  read(value: unknown): unknown;
-  write(value: unknown): unknown;
-}
-
-const same = (value: unknown): unknown => value;
-const text: Form = { is: 'text', read: (value) => (typeof value === 'string' ? value : undefined), write: same };
-const whole: Form = {
-  is: 'a whole number',
-  read: (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? value : undefined),
-  write: same,
-};
+const text = plain('text', (value) => typeof value === 'string');
+const whole = plain('a whole number', (value) => Number.isSafeInteger(value) && (value as number) >= 0);
 const instant: Form = {
   is: 'an instant in UTC',
   read: (value) => (typeof value === 'string' ? parseInstant(value) : undefined),
@@ -225,7 +223,7 @@ const instant: Form = {
 };
 
 /** In the order of writing, `runs` last. */
-const LEDGER_FIELDS: Readonly<Record<string, Form>> = {
+const LEDGER_FIELDS: Forms = {
   fencingToken: whole,
   through: instant,
   handedOver: instant,
@@ -236,7 +234,7 @@ const LEDGER_FIELDS: Readonly<Record<string, Form>> = {
   terms: whole,
 };
 
-const RUN_FIELDS: Readonly<Record<string, Form>> = {
+const RUN_FIELDS: Forms = {
   runId: text,
   tick: instant,
   candidateId: text,
@@ -248,14 +246,6 @@ const RUN_FIELDS: Readonly<Record<string, Form>> = {
   skipped: whole,
 };
 
-function written(record: object, forms: Readonly<Record<string, Form>>): Fields {
-  const { unknownFields = {}, ...known } = record as Fields & { unknownFields?: Fields };
-  const said = Object.entries(forms).flatMap(([name, form]) =>
-    known[name] === undefined ? [] : [[name, form.write(known[name])] as const],
-  );
-  return Object.fromEntries([...said, ...Object.entries(unknownFields)]);
-}
-
 /** Understands the znode's data. Never throws, whatever it is. */
 export function parseLedger(data: Buffer): ParsedLedger {
   if (data.length === 0) return { kind: 'empty' };
@@ -266,49 +256,19 @@ export function parseLedger(data: Buffer): ParsedLedger {
 
 /** The ledger, or why there is none. */
 function readLedger(data: Buffer): Ledger | string {
-  let json: unknown;
-  try {
-    json = JSON.parse(data.toString('utf8'));
-    // Data that is nested too deeply can be read and not be written.
-    JSON.stringify(json);
-  } catch {
-    return 'not JSON';
-  }
-  if (!isFields(json)) return 'not a JSON object';
+  const json = parseObject(data);
+  if (typeof json === 'string') return json;
   const { runs: list, ...facts } = json;
   const ledger = readFields(facts, LEDGER_FIELDS, ['fencingToken']);
   if (typeof ledger === 'string') return ledger;
   if (!Array.isArray(list)) return list === undefined ? 'runs is missing' : 'runs is not a list';
   const runs: Fields[] = [];
   for (const [index, item] of list.entries()) {
-    const run = isFields(item) ? readFields(item, RUN_FIELDS, ['runId', 'candidateId', 'start']) : 'not a JSON object';
+    const run = isObject(item) ? readFields(item, RUN_FIELDS, ['runId', 'candidateId', 'start']) : 'not a JSON object';
     if (typeof run === 'string') return `runs[${index}]: ${run}`;
     runs.push(run);
   }
   return { ...ledger, runs } as unknown as Ledger;
-}
-
-function isFields(json: unknown): json is Fields {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
-}
-
-function readFields(json: Fields, forms: Readonly<Record<string, Form>>, needed: readonly string[]): Fields | string {
-  const known: [string, unknown][] = [];
-  const unknown: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(json)) {
-    const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
-    if (form === undefined) {
-      unknown.push([name, value]);
-      continue;
-    }
-    const meaning = form.read(value);
-    if (meaning === undefined) return `${name} is not ${form.is}`;
-    known.push([name, meaning]);
-  }
-  const missing = needed.find((name) => !Object.hasOwn(json, name));
-  if (missing !== undefined) return `${missing} is missing`;
-  if (unknown.length > 0) known.push(['unknownFields', Object.fromEntries(unknown)]);
-  return Object.fromEntries(known);
 }
 
 /** ISO 8601 in UTC, with milliseconds only if there are any: `2026-11-21T11:00:00Z`. */

@@ -1,9 +1,8 @@
 import { isatty } from 'node:tty';
-import { type Logger as Pino, pino } from 'pino';
+import { type DestinationStream, levels, type Logger as Pino, pino, symbols } from 'pino';
 import type { OutputBlock, OutputSink } from '../command/output.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { LogFormat, LogLevel } from '../config/config.ts';
-import { callerOf } from './caller.ts';
 import { type Formatter, type Framer, formatter, frameLines, streamLevels } from './format.ts';
 import type { Fields, RootLogger } from './logger.ts';
 import { openTransport } from './transport.ts';
@@ -26,7 +25,7 @@ export interface LoggerOptions {
 }
 
 /** Fields with these names would spoil the line: they get an underscore. */
-const TAKEN: ReadonlySet<string> = new Set(['time', 'level', 'msg', 'hostname', 'candidateId', 'source']);
+const TAKEN: ReadonlySet<string> = new Set(['time', 'level', 'msg', 'hostname', 'candidateId', 'name', 'source']);
 
 /** A colour terminal, and nobody said no (no-color.org). */
 function wantsColours(fd: number, env: NodeJS.ProcessEnv): boolean {
@@ -45,6 +44,12 @@ class RootLog implements RootLogger {
   #dropped = 0;
   #lostBytes = 0;
   #time = { at: Number.NaN, text: '' };
+  readonly trace = this.#logger('trace');
+  readonly debug = this.#logger('debug');
+  readonly info = this.#logger('info');
+  readonly warn = this.#logger('warn');
+  readonly error = this.#logger('error');
+  readonly fatal = this.#logger('fatal');
 
   constructor(options: LoggerOptions) {
     const { hostname, candidateId, fd } = options;
@@ -64,31 +69,12 @@ class RootLog implements RootLogger {
     this.#pino = pino(
       {
         level: options.level,
-        base: { hostname, candidateId },
+        base: { hostname, candidateId, name: 'ballot' },
         timestamp: () => `,"time":"${this.#now()}"`,
         formatters: { level: (label) => ({ level: label }) },
       },
-      { write: (json) => this.#writeOwn(json) },
+      this.#destination(),
     );
-  }
-
-  trace(message: string, fields?: Fields): void {
-    this.#log('trace', message, fields, this.trace);
-  }
-  debug(message: string, fields?: Fields): void {
-    this.#log('debug', message, fields, this.debug);
-  }
-  info(message: string, fields?: Fields): void {
-    this.#log('info', message, fields, this.info);
-  }
-  warn(message: string, fields?: Fields): void {
-    this.#log('warn', message, fields, this.warn);
-  }
-  error(message: string, fields?: Fields): void {
-    this.#log('error', message, fields, this.error);
-  }
-  fatal(message: string, fields?: Fields): void {
-    this.#log('fatal', message, fields, this.fatal);
   }
 
   outputOf(runId: string): OutputSink {
@@ -107,16 +93,26 @@ class RootLog implements RootLogger {
     return this.#writer.flush(timeout, this.#clock);
   }
 
-  #log(level: LogLevel, message: string, fields: Fields | undefined, method: (message: string) => void): void {
-    if (!this.#pino.isLevelEnabled(level)) return;
-    const record: Record<string, unknown> = { name: 'ballot' };
-    for (const [key, value] of Object.entries(fields ?? {})) record[TAKEN.has(key) ? `${key}_` : key] = value;
-    if (this.#debug) record['source'] = callerOf(method);
-    this.#pino[level](record, message);
+  #logger(level: LogLevel): RootLogger['info'] {
+    const log = (message: string, fields: Fields = {}): void => {
+      if (!this.#pino.isLevelEnabled(level)) return;
+      const record: Record<string, unknown> = {};
+      for (const [key, value] of Object.entries(fields)) record[TAKEN.has(key) ? `${key}_` : key] = value;
+      if (this.#debug) record['source'] = callerOf(log);
+      this.#pino[level](record, message);
+    };
+    return log;
   }
 
-  #writeOwn(json: string): void {
-    if (!this.#writer.writeOwn(this.#formatter.own(json))) this.#dropped += 1;
+  /** pino writes the line as JSON, and leaves here what it was made of, for the other formats. */
+  #destination(): DestinationStream {
+    const made = { [symbols.needsMetadataGsym]: true, lastLevel: 0, lastMsg: '', lastObj: {}, lastTime: '' };
+    const write = (json: string): void => {
+      const level = levels.labels[made.lastLevel] as LogLevel;
+      const line = { time: this.#time.text, level, msg: made.lastMsg, fields: made.lastObj, json };
+      if (!this.#writer.writeOwn(this.#formatter.own(line))) this.#dropped += 1;
+    };
+    return Object.assign(made, { write });
   }
 
   /** Says what could not be said before. */
@@ -148,6 +144,18 @@ class RootLog implements RootLogger {
     if (at !== this.#time.at) this.#time = { at, text: new Date(at).toISOString() };
     return this.#time.text;
   }
+}
+
+/** Function, file and line of whoever called `callee`: `Supervisor.run main.js:120`. */
+function callerOf(callee: (...parameters: never[]) => unknown): string {
+  const limit = Error.stackTraceLimit;
+  const holder: { stack?: string } = {};
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(holder, callee);
+  Error.stackTraceLimit = limit;
+  // V8: " at Supervisor.run (file:///opt/ballot/dist/main.js:120:7)", or without a function " at file:///…:120:7".
+  const frame = /at (?:(.*) \()?.*?([^/()]+:\d+):\d+\)?$/.exec(holder.stack?.split('\n').at(-1) ?? '');
+  return frame === null ? 'unknown' : [frame[1], frame[2]].filter((part) => part !== undefined).join(' ');
 }
 
 /** Opens the log of this process. To be called once for each descriptor. */

@@ -1,13 +1,15 @@
 import type { LogFormat, LogLevel } from '../config/config.ts';
 import type { OutputStream } from '../command/output.ts';
-import { bytesOf, escapeJson, escapeTerminal, textOf } from './escape.ts';
+import { escapedBlock } from '../visible.ts';
+import type { Fields } from './logger.ts';
 
-/** A log line of ballot's own, as pino wrote it. */
-export interface LogRecord {
+/** A log line of ballot's own: what it is made of, and as pino wrote it, with its newline. */
+export interface OwnLine {
   readonly time: string;
   readonly level: LogLevel;
   readonly msg: string;
-  readonly [field: string]: unknown;
+  readonly fields: Fields;
+  readonly json: string;
 }
 
 /** Who writes: the same on every line. */
@@ -29,8 +31,8 @@ export interface Frame {
 export type Framer = (stream: OutputStream, time: string, partial: boolean) => Frame;
 
 export interface Formatter {
-  /** A line of ballot's own, with its newline. `json` is the record as pino wrote it. */
-  own(json: string): string;
+  /** A line of ballot's own as text, with its newline. */
+  own(line: OwnLine): string;
   /** What frames the output of the run with this id. */
   framer(runId: string): Framer;
   /** Makes a block safe to stand between `before` and `after`. */
@@ -41,24 +43,53 @@ export interface Formatter {
 export const streamLevels = { stdout: 'info', stderr: 'error' } as const satisfies Record<OutputStream, LogLevel>;
 const streamNames = { stdout: 'cmd-run-stdout', stderr: 'cmd-run-stderr' } as const;
 
+/** A string as latin1 text of its UTF-8 bytes, one character a byte: V8 searches and joins that as plain memory. */
+export function bytesOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The reverse of `bytesOf`. */
+export function textOf(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
 /** The mark of a line that was cut, for people. */
 const CUT_MARK = bytesOf(' …');
 
+const JSON_SPECIAL = /["\\\0-\x09\x0b-\x1f]/;
+
+/**
+ * The inside of a JSON string for every line of a block; the newlines stay. Also what logfmt readers understand between
+ * quotes.
+ */
+function escapeJson(block: string): string {
+  if (!JSON_SPECIAL.test(block)) return block;
+  // Without a backslash in it, a `\n` in the result can only stand for a newline.
+  if (!block.includes('\\')) return JSON.stringify(block).slice(1, -1).replaceAll('\\n', '\n');
+  return block
+    .split('\n')
+    .map((line) => (JSON_SPECIAL.test(line) ? JSON.stringify(line).slice(1, -1) : line))
+    .join('\n');
+}
+
+/** Frames in which only the time changes: `around` is what stands before and after it, up to the output. */
+function framerOf(around: (stream: OutputStream) => readonly [string, string], end: string, cutEnd: string): Framer {
+  const heads = { stdout: around('stdout').map(bytesOf), stderr: around('stderr').map(bytesOf) };
+  return (stream, time, partial) => ({ before: heads[stream].join(time), after: partial ? cutEnd : end });
+}
+
 function jsonFormatter(identity: Identity): Formatter {
-  const who = JSON.stringify(identity).slice(1, -1);
   return {
-    own: (json) => json,
-    framer: (runId) => {
-      const head = (stream: OutputStream): string => {
-        const source = `"name":"${streamNames[stream]}","stream":"${stream}","runId":${JSON.stringify(runId)}`;
-        return bytesOf(`",${who},${source},"msg":"`);
-      };
-      const heads = { stdout: head('stdout'), stderr: head('stderr') };
-      return (stream, time, partial) => ({
-        before: `{"level":"${streamLevels[stream]}","time":"${time}${heads[stream]}`,
-        after: partial ? '","partial":true}\n' : '"}\n',
-      });
-    },
+    own: ({ json }) => json,
+    framer: (runId) =>
+      framerOf(
+        (stream) => {
+          const fields = JSON.stringify({ ...identity, name: streamNames[stream], stream, runId }).slice(1, -1);
+          return [`{"level":"${streamLevels[stream]}","time":"`, `",${fields},"msg":"`];
+        },
+        '"}\n',
+        '","partial":true}\n',
+      ),
     escape: escapeJson,
   };
 }
@@ -78,21 +109,16 @@ function logfmt(fields: Readonly<Record<string, unknown>>): string {
 
 function rawFormatter(identity: Identity): Formatter {
   return {
-    own: (json) => {
-      const { time, level, hostname, candidateId, name, msg, ...fields } = JSON.parse(json) as LogRecord;
-      return `${logfmt({ time, level, hostname, candidateId, name, msg, ...fields })}\n`;
-    },
-    framer: (runId) => {
-      const head = (stream: OutputStream): string => {
-        const fields = logfmt({ ...identity, name: streamNames[stream], stream, runId });
-        return bytesOf(` level=${streamLevels[stream]} ${fields} msg="`);
-      };
-      const heads = { stdout: head('stdout'), stderr: head('stderr') };
-      return (stream, time, partial) => ({
-        before: `time=${time}${heads[stream]}`,
-        after: partial ? '" partial=true\n' : '"\n',
-      });
-    },
+    own: ({ time, level, msg, fields }) => `${logfmt({ time, level, ...identity, name: 'ballot', msg, ...fields })}\n`,
+    framer: (runId) =>
+      framerOf(
+        (stream) => {
+          const fields = logfmt({ level: streamLevels[stream], ...identity, name: streamNames[stream], stream, runId });
+          return ['time=', ` ${fields} msg="`];
+        },
+        '"\n',
+        '" partial=true\n',
+      ),
     escape: escapeJson,
   };
 }
@@ -114,18 +140,9 @@ function humanFormatter({ colours, runIds }: ForPeople): Formatter {
     const word = level.toUpperCase().padEnd(5);
     return `${dim(time)} ${colours ? `${levelColours[level]}${word}${RESET}` : word} `;
   };
-  const safe = (text: string): string => textOf(escapeTerminal(bytesOf(text.replaceAll('\n', '\\n')), false));
+  const safe = (text: string): string => textOf(escapedBlock(bytesOf(text.replaceAll('\n', '\\n')), false));
   return {
-    own: (json) => {
-      const {
-        time,
-        level,
-        hostname: _host,
-        candidateId: _id,
-        name: _name,
-        msg,
-        ...fields
-      } = JSON.parse(json) as LogRecord;
+    own: ({ time, level, msg, fields }) => {
       const rest = logfmt(fields);
       return `${head(time, level)}${safe(msg)}${rest === '' ? '' : ` ${dim(safe(rest))}`}\n`;
     },
@@ -134,7 +151,7 @@ function humanFormatter({ colours, runIds }: ForPeople): Formatter {
       // The command's own colours end with its line.
       after: `${colours ? RESET : ''}${partial ? CUT_MARK : ''}\n`,
     }),
-    escape: (block) => escapeTerminal(block, colours),
+    escape: (block) => escapedBlock(block, colours),
   };
 }
 

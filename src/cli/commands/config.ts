@@ -1,12 +1,11 @@
 import { stringify } from 'yaml';
 import type { RunConfig } from '../../config/config.ts';
 import type { Loaded } from '../../config/load.ts';
-import { mask } from '../../config/mask.ts';
 import { fields, keyOf, optionOf, type Field } from '../../config/options.ts';
 import { effectiveZone } from '../../config/schedule.ts';
-import { escaped, needsEscape } from '../../config/visible.ts';
 import { ExitCode } from '../../errors.ts';
-import { print } from '../report/print.ts';
+import { escaped, mask, needsEscape } from '../../visible.ts';
+import { align, print, warn } from '../report/print.ts';
 
 /** A key as it is shown: no value where the default is known at run time only. */
 interface Shown {
@@ -23,7 +22,7 @@ interface Shown {
 
 /** `ballot config`: resolves with the exit code. Throws a BallotError when stdout cannot be written. */
 export async function showConfig(loaded: Loaded<RunConfig>, output: 'yaml' | 'json'): Promise<number> {
-  for (const warning of loaded.warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
+  warn(loaded.warnings);
   await print(describeConfig(loaded, output));
   return ExitCode.ok;
 }
@@ -72,10 +71,9 @@ function yaml(shown: readonly Shown[]): string {
     const counts =
       value === null ? effective?.source : effective && `${source}; ${effective.value} counts, ${effective.source}`;
     const comment = oneLine(`${counts ?? source}${masked ? '; not shown, as it looks like a password' : ''}`);
-    return { line: inFile && value !== null && !masked ? line : `# ${line}`, comment };
+    return [inFile && value !== null && !masked ? line : `# ${line}`, `# ${comment}`];
   });
-  const width = Math.max(...lines.map(({ line }) => line.length));
-  return `${lines.map(({ line, comment }) => `${line.padEnd(width)}  # ${comment}`).join('\n')}\n`;
+  return `${align(lines).join('\n')}\n`;
 }
 
 /** A key with its value in one line, so that a comment can follow, and with nothing that cannot be seen. */

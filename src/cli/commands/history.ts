@@ -5,7 +5,7 @@ import { electionReport } from '../../zookeeper/report/report.ts';
 import { BallotError, ExitCode } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { isOpen, LEDGER, parseLedger } from '../../ledger/record.ts';
-import type { ReportContext } from '../context.ts';
+import type { ReportContext } from '../command-context.ts';
 import { look, report } from '../look.ts';
 import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../report/runs.ts';
 

@@ -4,7 +4,7 @@ import { inspect, neighbourhood, readRegister } from '../../zookeeper/report/ins
 import { electionReport, type ElectionReport } from '../../zookeeper/report/report.ts';
 import type { Logger } from '../../log/logger.ts';
 import { LEDGER, parseLedger, type Ledger } from '../../ledger/record.ts';
-import type { ReportContext } from '../context.ts';
+import type { ReportContext } from '../command-context.ts';
 import { look, notesOnServers, report } from '../look.ts';
 import { isDeserted, wasNeverHeld, notesOnNobody } from '../report/nobody.ts';
 import { render } from '../report/render.ts';

@@ -22,10 +22,9 @@ import { Supervisor, type CronParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import type { ScheduleRecord } from '../../cron/schedule.ts';
 import { variablesOfBytes } from '../bytes.ts';
-import { tellConfiguration, type RunContext } from '../context.ts';
+import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
 import { closeStrayDebugger } from '../signals.ts';
-import { sessionsFor } from '../sessions.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 5_000;

@@ -4,7 +4,7 @@ import { formatDuration } from '../../duration.ts';
 import { ExitCode, UsageError } from '../../errors.ts';
 import { parseSchedule, type ParsedSchedule } from '../../cron/expression.ts';
 import { Zone } from '../../cron/zone.ts';
-import { print } from '../report/print.ts';
+import { align, print, warn } from '../report/print.ts';
 
 /** What `ballot schedule` is asked. */
 export interface ScheduleRequest {
@@ -12,6 +12,8 @@ export interface ScheduleRequest {
   readonly given: string | undefined;
   /** Zone, the base path that `H` is spread by, and the schedule if none is given. */
   readonly config: ScheduleConfig;
+  /** What the loading of the configuration has to say. */
+  readonly warnings: readonly string[];
   /** How many ticks to show. */
   readonly count: number;
   readonly output: 'text' | 'json';
@@ -33,6 +35,7 @@ interface Shown {
  */
 export async function showSchedule(request: ScheduleRequest): Promise<number> {
   const { given, config } = request;
+  warn(request.warnings);
   const text = given ?? config.schedule;
   if (text === undefined)
     throw new UsageError('ballot schedule needs SPEC: no schedule is configured either', {
@@ -40,7 +43,7 @@ export async function showSchedule(request: ScheduleRequest): Promise<number> {
     });
   const parsed = parseSchedule(text, { timezone: config.timezone, seed: config.zookeeperBasePath });
   // What is odd about a configured one has been said, with its source.
-  if (given !== undefined) warn(parsed, config.mixedFleet);
+  if (given !== undefined) warn(oddities(parsed, config.mixedFleet));
   const { schedule } = parsed;
   const zone = new Zone(schedule.timezone);
   const ticks: Shown[] = [];
@@ -52,9 +55,8 @@ export async function showSchedule(request: ScheduleRequest): Promise<number> {
   return ExitCode.ok;
 }
 
-function warn({ warnings, extensions }: ParsedSchedule, mixedFleet: boolean): void {
-  const beyond = mixedFleet ? beyondGo(extensions).map((doubt) => `schedule: ${doubt}`) : [];
-  for (const warning of [...warnings, ...beyond]) process.stderr.write(`ballot: warning: ${warning}\n`);
+function oddities({ warnings, extensions }: ParsedSchedule, mixedFleet: boolean): string[] {
+  return [...warnings, ...(mixedFleet ? beyondGo(extensions).map((doubt) => `schedule: ${doubt}`) : [])];
 }
 
 function show(at: number, zone: Zone, now: number): Shown {
@@ -92,9 +94,7 @@ function table(timezone: string, ticks: readonly Shown[]): string {
     tick,
     `in ${distance(inSeconds)}`,
   ]);
-  const lines = [[`LOCAL (${timezone})`, 'UTC', 'DISTANCE'], ...rows];
-  const widths = [0, 1].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines.map((line) => `${line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join('');
+  return `${align([[`LOCAL (${timezone})`, 'UTC', 'DISTANCE'], ...rows]).join('\n')}\n`;
 }
 
 const DAY_SECONDS = 86_400;

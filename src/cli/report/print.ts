@@ -1,4 +1,20 @@
+/** How reports are written: as JSON or in columns, to stdout. */
 import { BallotError, ExitCode } from '../../errors.ts';
+import { escapedLines } from '../../visible.ts';
+
+/** A report as JSON, indented as Go's ballot does. */
+export function jsonText(report: object): string {
+  return `${escapedLines(JSON.stringify(report, null, 4))}\n`;
+}
+
+/** Rows as lines of text, in columns. A cell is as wide as it has characters. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const cells of rows)
+    for (const [column, cell] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, [...cell].length);
+  const pad = (cell: string, column: number): string => cell + ' '.repeat((widths[column] ?? 0) - [...cell].length);
+  return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
+}
 
 /**
  * Writes a report to stdout and resolves when all of it was taken, however slow the reader. A reader that has gone away
@@ -15,4 +31,9 @@ export function print(text: string): Promise<void> {
     process.stdout.on('error', settle);
     process.stdout.write(text, settle);
   });
+}
+
+/** Says on stderr what is no error: for commands that have no log. */
+export function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.stderr.write(`ballot: warning: ${warning}\n`);
 }

@@ -1,11 +1,11 @@
 /** The report of `ballot info` as text. */
 import { formatDuration } from '../../duration.ts';
-import { UNSAFE, escapeChar } from './unsafe.ts';
+import { dotted } from '../../visible.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../zookeeper/report/report.ts';
-import type { OutputFormat } from '../context.ts';
+import type { OutputFormat } from '../command-context.ts';
 import { runsLine, type RunDocument } from './runs.ts';
 import type { ScheduleDocument } from './schedules.ts';
-import { align, printable } from './table.ts';
+import { align, jsonText } from './print.ts';
 
 /**
  * The whole text, with its last newline. `runs`: the last ones, oldest first. Keys, order and indentation of `yaml` and
@@ -19,9 +19,9 @@ export async function render(
 ): Promise<string> {
   switch (format) {
     case 'yaml':
-      return yaml(report, runs, schedule);
+      return (await import('./yaml.ts')).yamlText(yamlDocument(report, runs, schedule));
     case 'json':
-      return `${JSON.stringify(jsonDocument(report, runs, schedule), null, 4).replace(UNSAFE, escapeChar)}\n`;
+      return jsonText(jsonDocument(report, runs, schedule));
     case 'table':
       return table(report, runs, schedule);
   }
@@ -31,9 +31,8 @@ type Document = Record<string, unknown>;
 
 type Served = ScheduleDocument | undefined;
 
-async function yaml(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Promise<string> {
-  const { stringifyYaml } = await import('./yaml.ts');
-  const document = withoutEmpty({
+function yamlDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
+  return withoutEmpty({
     leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
     allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
     lease: report.lease && leaseDocument(report.lease),
@@ -41,7 +40,6 @@ async function yaml(report: ElectionReport, runs: readonly RunDocument[], schedu
     schedule,
     notes: report.notes,
   });
-  return stringifyYaml(document);
 }
 
 function jsonDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
@@ -109,7 +107,7 @@ function table(report: ElectionReport, runs: readonly RunDocument[], schedule: S
   const last = [
     ...(runs.length === 0 ? [] : [runsLine(runs)]),
     ...(schedule === undefined ? [] : [scheduleLine(schedule)]),
-    ...(report.notes ?? []).map(printable),
+    ...(report.notes ?? []).map(dotted),
   ];
   if (report.lease === undefined) return ['nobody leads, nobody stands', ...last, ''].join('\n');
   const { leader } = report;
@@ -121,7 +119,7 @@ function table(report: ElectionReport, runs: readonly RunDocument[], schedule: S
 }
 
 function scheduleLine({ schedule, timezone, nextTick }: ScheduleDocument): string {
-  return printable(`schedule: ${schedule} in ${timezone}, next tick ${nextTick ?? 'not known'}`);
+  return dotted(`schedule: ${schedule} in ${timezone}, next tick ${nextTick ?? 'not known'}`);
 }
 
 /** The leader's row says what the lease says of it and what its proposal says. */
@@ -130,7 +128,7 @@ function row(person: CandidateReport, leader: LeaderReport | undefined): string[
   const notes = leads ? new Set([...leader.notes, ...person.notes]) : person.notes;
   const proposal = person.proposalNode.slice(person.proposalNode.lastIndexOf('/') + 1);
   return [leads ? '*' : '', person.candidateId, person.hostname, person.pid, proposal, [...notes].join('; ')].map(
-    printable,
+    dotted,
   );
 }
 
@@ -139,5 +137,5 @@ function leaseLine(lease: LeaseReport): string {
   const { state, ...rest } = facts;
   const details = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
   const head = typeof holder === 'string' ? `lease: held by ${holder}` : `lease: ${String(state)}`;
-  return printable([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
+  return dotted([head, ...details, ...((notes as string[] | undefined) ?? [])].join(', '));
 }

@@ -1,10 +1,10 @@
 /** Runs of a schedule as reports show them. */
 import { formatDuration } from '../../duration.ts';
+import { dotted } from '../../visible.ts';
 import type { ElectionReport } from '../../zookeeper/report/report.ts';
 import { formatInstant, isOpen, type RunRecord } from '../../ledger/record.ts';
-import type { OutputFormat } from '../context.ts';
-import { align, printable } from './table.ts';
-import { UNSAFE, escapeChar } from './unsafe.ts';
+import type { OutputFormat } from '../command-context.ts';
+import { align, jsonText } from './print.ts';
 
 /** One run, in words. What is not known is left out. Instants are ISO 8601 in UTC. */
 export interface RunDocument {
@@ -54,12 +54,10 @@ export function runDocuments(runs: readonly RunRecord[], leading: number | undef
 /** A list of runs as text, with its last newline. */
 export async function renderRuns(runs: readonly RunDocument[], format: OutputFormat): Promise<string> {
   switch (format) {
-    case 'yaml': {
-      const { stringifyYaml } = await import('./yaml.ts');
-      return stringifyYaml(runs);
-    }
+    case 'yaml':
+      return (await import('./yaml.ts')).yamlText(runs);
     case 'json':
-      return `${JSON.stringify(runs, null, 4).replace(UNSAFE, escapeChar)}\n`;
+      return jsonText(runs);
     case 'table':
       return table(runs);
   }
@@ -71,7 +69,7 @@ function table(runs: readonly RunDocument[]): string {
   if (runs.length === 0) return 'no runs\n';
   const rows = runs.map((run) => {
     const { tick = '', runId, candidateId, start, took = '', outcome, exitCode = '', skipped = '' } = run;
-    return [tick, runId, candidateId, start, took, outcome, String(exitCode), String(skipped)].map(printable);
+    return [tick, runId, candidateId, start, took, outcome, String(exitCode), String(skipped)].map(dotted);
   });
   return [...align([COLUMNS, ...rows]), ''].join('\n');
 }
@@ -82,5 +80,5 @@ export function runsLine(runs: readonly RunDocument[]): string {
     const code = exitCode === undefined || exitCode === 0 ? '' : ` (${exitCode})`;
     return `${tick ?? start} ${outcome}${code} on ${candidateId}`;
   });
-  return printable(`last runs: ${words.join(', ')}`);
+  return dotted(`last runs: ${words.join(', ')}`);
 }

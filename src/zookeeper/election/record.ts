@@ -4,7 +4,16 @@
  * reader passes over them.
  */
 import { parseDuration } from '../../duration.ts';
-import { excerptOf } from '../../excerpt.ts';
+import {
+  type Fields,
+  type Form,
+  type Forms,
+  parseObject,
+  plain,
+  readFields,
+  writtenFields,
+} from '../../json-fields.ts';
+import { excerptOf } from '../../visible.ts';
 
 export { formatGoTime } from './go-time.ts';
 
@@ -72,27 +81,35 @@ export type Lease =
 
 export type Proposal = { readonly kind: 'readable'; readonly record: ProposalRecord } | Unreadable;
 
-/** Every field that has a meaning, with its type, in the order of writing: Go's struct first, ours after. */
-const FIELDS = {
-  candidateId: 'string',
-  hostname: 'string',
-  pid: 'string',
-  proposalTime: 'string',
-  proposalNode: 'string',
-  sessionTimeout: 'string',
-  lastSeenTime: 'string',
-  leaseDuration: 'string',
-  fencingToken: 'number',
-  runId: 'string',
-  schedule: 'string',
-  timezone: 'string',
-  commandDigest: 'string',
-  onLeaseLoss: 'string',
-  mixedFleet: 'boolean',
-  leaderSince: 'string',
-} as const;
+const text: Form = {
+  ...plain('a string', (value) => typeof value === 'string'),
+  write: (value) => (value === '' ? undefined : value),
+};
+const whole = plain('a number', Number.isSafeInteger);
+const truth = plain('a boolean', (value) => typeof value === 'boolean');
 
-const TEXT_FIELDS = ['hostname', 'pid', 'proposalTime', 'sessionTimeout'] as const;
+/** Every field that has a meaning, in the order of writing: Go's struct first, ours after. */
+const FIELDS: Forms = {
+  candidateId: text,
+  hostname: text,
+  pid: text,
+  proposalTime: text,
+  proposalNode: text,
+  sessionTimeout: text,
+  lastSeenTime: text,
+  leaseDuration: text,
+  fencingToken: whole,
+  runId: text,
+  schedule: text,
+  timezone: text,
+  commandDigest: text,
+  onLeaseLoss: text,
+  mixedFleet: truth,
+  leaderSince: text,
+};
+
+/** A record without them has empty texts. */
+const NO_TEXTS = { hostname: '', pid: '', proposalTime: '', sessionTimeout: '' };
 
 /** Understands the base znode's data. Never throws. */
 export function parseLease(data: Buffer): Lease {
@@ -114,14 +131,21 @@ export function parseProposal(data: Buffer): Proposal {
   return { kind: 'readable', record: fields as unknown as ProposalRecord };
 }
 
+/** What Go's encoder escapes beyond what JSON needs, so that the text may stand inside HTML. */
+const ESCAPED_BY_GO = /[<>&\u2028\u2029]/g;
+
 /** The bytes of a lease. */
 export function encodeLease(record: LeaseRecord): Buffer {
-  return encode(record);
+  return encodeProposal(record);
 }
 
 /** The bytes of a proposal. */
 export function encodeProposal(record: ProposalRecord): Buffer {
-  return encode(record);
+  const json = JSON.stringify(writtenFields(record, FIELDS)).replace(
+    ESCAPED_BY_GO,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return Buffer.from(json, 'utf8');
 }
 
 /** True when both records were written under the same claim: by the same candidate, for the same place in the queue. */
@@ -135,69 +159,26 @@ export function sameClaim(a: LeaseRecord, b: LeaseRecord): boolean {
   );
 }
 
-type Fields = Record<string, unknown>;
-
 /** The record's fields, or why there are none. */
-function parseFields(data: Buffer, needed: readonly (keyof typeof FIELDS)[]): Fields | string {
-  if (data.length === 0) return 'no data';
-  let json: unknown;
-  try {
-    json = JSON.parse(data.toString('utf8'));
-  } catch {
-    return 'not JSON';
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'not a JSON object';
-  return typedFields(json as Fields, needed);
-}
-
-function typedFields(json: Fields, needed: readonly (keyof typeof FIELDS)[]): Fields | string {
-  const fields: Fields = Object.fromEntries(TEXT_FIELDS.map((name) => [name, '']));
-  const unknown: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(json)) {
-    if (!isField(name)) unknown.push([name, value]);
-    else if (!hasType(value, FIELDS[name])) return `${name} is not a ${FIELDS[name]}`;
-    // Go leaves a field as it is when the JSON says null.
-    else if (value !== null) fields[name] = value;
-  }
-  const missing = needed.find((name) => !fields[name]);
-  if (missing !== undefined) return `${missing} is missing`;
-  if (unknown.length > 0) fields['unknownFields'] = Object.fromEntries(unknown);
-  return fields;
-}
-
-function isField(name: string): name is keyof typeof FIELDS {
-  return Object.hasOwn(FIELDS, name);
-}
-
-function hasType(value: unknown, type: 'string' | 'number' | 'boolean'): boolean {
-  if (value === null) return true;
-  return type === 'number' ? Number.isSafeInteger(value) : typeof value === type;
+function parseFields(data: Buffer, needed: readonly string[]): Fields | string {
+  const json = data.length === 0 ? 'no data' : parseObject(data);
+  if (typeof json === 'string') return json;
+  // Go leaves a field as it is when the JSON says null, and does not write an empty one.
+  const isSaid = ([name, value]: [string, unknown]): boolean =>
+    (value !== null && value !== '') || !Object.hasOwn(FIELDS, name);
+  const said = Object.entries(json).filter(isSaid);
+  const fields = readFields(Object.fromEntries(said), FIELDS, needed);
+  return typeof fields === 'string' ? fields : { ...NO_TEXTS, ...fields };
 }
 
 /** Milliseconds of a record's duration; `undefined` when there is none, or none that is positive. */
-export function usableDuration(text: string | undefined): number | undefined {
+export function usableDuration(duration: string | undefined): number | undefined {
   try {
-    const ms = parseDuration(text ?? '');
+    const ms = parseDuration(duration ?? '');
     return ms > 0 ? ms : undefined;
   } catch {
     return undefined;
   }
-}
-
-/** What Go's encoder escapes beyond what JSON needs, so that the text may stand inside HTML. */
-const ESCAPED_BY_GO = /[<>&\u2028\u2029]/g;
-
-function encode(record: ProposalRecord): Buffer {
-  const known = record as unknown as Fields;
-  const said = Object.keys(FIELDS)
-    .map((name) => [name, known[name]] as const)
-    .filter(([, value]) => value !== undefined && value !== '');
-  const unknown = Object.entries(record.unknownFields ?? {}).filter(([name]) => !isField(name));
-  const json = JSON.stringify(Object.fromEntries([...said, ...unknown])).replace(
-    ESCAPED_BY_GO,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return Buffer.from(json, 'utf8');
 }
 
 function unreadable(data: Buffer, why: string): Unreadable {

@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ArgumentReader } from '../../../src/cli/arguments.ts';
-import { commonFlags, reportOutput, optionFlags, outputFlag } from '../../../src/cli/flags.ts';
+import { readArguments, type Arguments } from '../../../src/cli/arguments.ts';
+import { commonFlags, optionFlags, reportOutput } from '../../../src/cli/flags.ts';
 
-const flags = [
-  ...commonFlags,
-  ...optionFlags('global'),
-  ...optionFlags('run'),
-  ...optionFlags('cron'),
-  outputFlag(reportOutput),
-];
-const reader = new ArgumentReader(flags, (words) => words[0] === 'run' && words.length > 2);
-const read = (...argv: string[]): ReturnType<ArgumentReader['read']> => reader.read(argv);
+const flags = [...commonFlags, ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron'), reportOutput];
+const read = (...argv: string[]): Arguments =>
+  readArguments(argv, flags, (words) => words[0] === 'run' && words.length > 2);
 
 describe('the command line', () => {
   it('hands on everything after the first -- verbatim', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { boolean, choice, duration, instant, servers, znodePath } from '../../../src/config/kinds.ts';
 import { schedule, timezone } from '../../../src/config/schedule.ts';
-import { escaped } from '../../../src/config/visible.ts';
+import { escaped } from '../../../src/visible.ts';
 import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
 
 describe('servers', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { documentLayer } from '../../../src/config/document.ts';
 import { environmentLayer, flagLayer } from '../../../src/config/layers.ts';
-import { mask } from '../../../src/config/mask.ts';
+import { mask } from '../../../src/visible.ts';
 import { nearest } from '../../../src/config/nearest.ts';
 
 describe('nearest', () => {

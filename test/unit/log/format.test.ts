@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesOf, textOf } from '../../../src/log/escape.ts';
-import { type Formatter, formatter, frameLines } from '../../../src/log/format.ts';
+import { bytesOf, type Formatter, formatter, frameLines, textOf } from '../../../src/log/format.ts';
 
 const PLAIN = { colours: false, runIds: false };
 const identity = { hostname: 'host-é$&', candidateId: 'c "1"' };
@@ -62,17 +61,8 @@ describe('raw', () => {
     expect(out.map((line) => JSON.parse(line.slice(head.length)) as string)).toEqual(nasty);
   });
   it('writes own lines with their fields, quoting what needs it', () => {
-    const record = {
-      level: 'warn',
-      time,
-      ...identity,
-      name: 'ballot',
-      'a b': 'x\ny',
-      n: 1,
-      path: '/a/b',
-      msg: 'one two',
-    };
-    expect(raw.own(JSON.stringify(record))).toBe(
+    const fields = { 'a b': 'x\ny', n: 1, path: '/a/b', nothing: undefined };
+    expect(raw.own({ time, level: 'warn', msg: 'one two', fields, json: '' })).toBe(
       `time=${time} level=warn hostname="host-é$&" candidateId="c \\"1\\"" name=ballot msg="one two" a_b="x\\ny" n=1 path=/a/b\n`,
     );
   });
@@ -108,15 +98,9 @@ describe('human', () => {
     expect(wrap(plain, 'x\n', true)[0]).toMatch(/ x …$/);
   });
   it('escapes own messages and fields too', () => {
-    const record = {
-      level: 'fatal',
-      time,
-      ...identity,
-      name: 'ballot',
-      why: 'a\nb \x1b[2J',
-      n: 3,
-      msg: 'two\nlines \x1b[31m',
-    };
-    expect(plain.own(JSON.stringify(record))).toBe(`${time} FATAL two\\nlines \\x1b[31m why="a\\nb \\u001b[2J" n=3\n`);
+    const line = { msg: 'two\nlines \x1b[31m', fields: { why: 'a\nb \x1b[2J', n: 3 }, json: '' };
+    expect(plain.own({ time, level: 'fatal', ...line })).toBe(
+      `${time} FATAL two\\nlines \\x1b[31m why="a\\nb \\u001b[2J" n=3\n`,
+    );
   });
 });

@@ -1,6 +1,9 @@
+import type { Clock } from '../clock.ts';
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
+import type { SessionOpener } from '../zookeeper/session/port.ts';
+import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
 import type { Signals } from './signals.ts';
 
 export type OutputFormat = 'yaml' | 'json' | 'table';
@@ -9,7 +12,7 @@ export type OutputFormat = 'yaml' | 'json' | 'table';
  * What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws
  * a BallotError.
  */
-export interface CliContext<C extends GlobalConfig = GlobalConfig> {
+export interface CommandContext<C extends GlobalConfig = GlobalConfig> {
   readonly config: C;
   /** What the loading of the configuration has to say, to be logged once there is a logger. */
   readonly warnings: readonly string[];
@@ -26,15 +29,15 @@ export interface CliContext<C extends GlobalConfig = GlobalConfig> {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** For `runOnce` and `runCron` in `run.ts`. */
-export interface RunContext<C extends RunConfig = RunConfig> extends CliContext<C> {
+/** For the commands that supervise. */
+export interface RunContext<C extends RunConfig = RunConfig> extends CommandContext<C> {
   /** Program and arguments, verbatim. */
   readonly command: readonly [string, ...string[]];
   readonly signals: Signals;
 }
 
-/** For the commands that print a report: `info(context: ReportContext): Promise<number>` in `info.ts`, and others. */
-export interface ReportContext extends CliContext {
+/** For the commands that print a report about an election. */
+export interface ReportContext extends CommandContext {
   readonly output: OutputFormat;
   /** How long to wait for an answer of the ensemble, ms. */
   readonly timeout: number;
@@ -42,10 +45,27 @@ export interface ReportContext extends CliContext {
 
 /** Logs what the loading of the configuration has to say. */
 export function tellConfiguration(
-  { config, warnings, files }: Pick<CliContext, 'config' | 'warnings' | 'files'>,
+  { config, warnings, files }: Pick<CommandContext, 'config' | 'warnings' | 'files'>,
   logger: Logger,
 ): void {
   for (const warning of warnings) logger.warn(warning);
   const read = files.length === 0 ? 'none' : files.join(', ');
   logger[config.debug ? 'info' : 'debug']('configuration files that were read', { files: read });
+}
+
+/** Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. */
+export function sessionsFor(
+  { config, keeper, keeperPath }: CommandContext,
+  clock: Clock,
+  logger: Logger,
+): SessionOpener {
+  return zookeeperSessions({
+    servers: config.zookeeperServers,
+    sessionTimeout: config.zookeeperSessionTimeout,
+    keeperPath,
+    firstKeeper: keeper,
+    clock,
+    logger,
+    debug: config.debug,
+  });
 }
