@@ -10,7 +10,7 @@ import { Executions, type ExecutionParts, type RunIdentity } from './executions.
 import { start, transition } from './machine.ts';
 import type { Plan } from './policy.ts';
 import type { Effect, ElectionFailure, Event, State, Step } from './state.ts';
-import { Timetable } from './timetable.ts';
+import { Scheduler } from './scheduler.ts';
 
 export type { RunIdentity } from './executions.ts';
 
@@ -58,7 +58,7 @@ export class Supervisor {
   readonly #queue: Event[] = [];
   readonly #finished: Promise<number>;
   readonly #executions: Executions;
-  readonly #timetable: Timetable | undefined;
+  readonly #scheduler: Scheduler | undefined;
   #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
@@ -77,7 +77,7 @@ export class Supervisor {
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#timetable = cron && new Timetable({ ...cron, clock, logger });
+    this.#scheduler = cron && new Scheduler({ ...cron, clock, logger });
     this.#executions = new Executions({
       election,
       launch,
@@ -86,7 +86,7 @@ export class Supervisor {
       onLeaseLoss: plan.onLeaseLoss,
       book: cron,
       diary: parts.diary,
-      onTick: (tick) => this.#timetable?.settle(tick),
+      onTick: (tick) => this.#scheduler?.settle(tick),
       onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
       dispatch: (event) => this.#dispatch(event),
       later: (line) => (this.#handling ? void this.#said.push(line) : line()),
@@ -153,7 +153,7 @@ export class Supervisor {
       case 'unserve':
         return this.#serving.abort();
       case 'skip':
-        this.#timetable?.settle(effect.tick);
+        this.#scheduler?.settle(effect.tick);
         return this.#parts.cron?.ledger.skip(effect.tick);
       case 'record':
         return this.#executions.record(effect);
@@ -230,7 +230,7 @@ export class Supervisor {
     // The keeper of an idle leader has to know by when it is to be heard of.
     if (term !== undefined) this.#executions.tellKeeper();
     const onTick = (tick: number): void => this.#dispatch({ kind: 'tick', term, tick });
-    this.#timetable?.serve(term, onTick, signal).catch((error: unknown) => {
+    this.#scheduler?.serve(term, onTick, signal).catch((error: unknown) => {
       if (!signal.aborted && term !== undefined) this.#ledgerFailed(term, error);
     });
   }
@@ -261,7 +261,7 @@ export class Supervisor {
    */
   async #endTerm(leave: boolean, orStay: boolean): Promise<boolean> {
     const { logger } = this.#parts;
-    const timetable = this.#timetable;
+    const scheduler = this.#scheduler;
     const term = this.#term;
     const over = (): void => {
       if (this.#term === term) this.#term = undefined;
@@ -274,9 +274,9 @@ export class Supervisor {
       leave ? LEAVE_WITHIN.handOver : Infinity,
       orStay ? STAY_AFTER_MS : Infinity,
     );
-    const first = timetable && (() => timetable.handOver(handOverWithin, orStay));
+    const first = scheduler && (() => scheduler.handOver(handOverWithin, orStay));
     // Without a ledger its time is the lease's.
-    const inAll = LEAVE_WITHIN.lease + (timetable === undefined ? LEAVE_WITHIN.handOver : 0);
+    const inAll = LEAVE_WITHIN.lease + (scheduler === undefined ? LEAVE_WITHIN.handOver : 0);
     const within = leave ? inAll : undefined;
     let stays = false;
     try {

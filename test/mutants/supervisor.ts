@@ -168,10 +168,10 @@ export const supervisorMutants: readonly Mutant[] = [
   },
   {
     what: 'a tick that was started here without the ledger is served again',
-    file: 'supervisor/timetable.ts',
+    file: 'supervisor/scheduler.ts',
     find: 'this.#settled = Math.max(this.#settled, tick);',
     put: '',
-    noticedBy: unit('supervisor/timetable'),
+    noticedBy: unit('supervisor/scheduler'),
   },
   {
     what: 'the end of a tick’s entry is not looked at again before its command starts: the keeper may have acted',
