@@ -23,8 +23,6 @@ import {
 import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
 import { serviceOf, type Service } from './service.ts';
 
-export { FencedError } from './errors.ts';
-
 /** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */
 const LEAVE_WITHIN_MS = 15_000;
 
@@ -60,6 +58,8 @@ export class RunLedger {
   #term: LedgerWriter | undefined;
   /** What `through` was before each open run of the present term was entered. */
   readonly #before = new Map<string, number | undefined>();
+  /** When the first entry was asked for that has not been answered, in monotonic ms. */
+  #askedAt: number | undefined;
 
   constructor(parts: RunLedgerParts) {
     this.#parts = parts;
@@ -136,9 +136,10 @@ export class RunLedger {
     return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
   }
 
-  /** When a write was last acknowledged, in monotonic ms; -Infinity before the first opening. */
-  get acknowledgedAt(): number {
-    return this.#term?.acknowledgedAt ?? -Infinity;
+  /** For how long entries have not been answered, over all ticks, ms: 0 as long as they are. */
+  get silentFor(): number {
+    const [since, answeredAt] = [this.#askedAt, this.#term?.acknowledgedAt ?? -Infinity];
+    return since === undefined || answeredAt > since ? 0 : this.#parts.clock.now() - since;
   }
 
   /** Up to where ticks are settled, as far as the present term, or the last one, knows. `undefined` before that. */
@@ -159,10 +160,12 @@ export class RunLedger {
     const { through } = term.ledger;
     if (through !== undefined && tick <= through) return 'taken';
     this.#before.set(runId, through);
+    if (this.silentFor === 0) this.#askedAt = this.#parts.clock.now();
     term.change((present) => entered(present, record));
     const answer = await term.written(timeout);
     if (answer === 'fenced') this.withdraw(runId);
     if (answer !== 'written') return answer;
+    this.#askedAt = undefined;
     // Withdrawn meanwhile: it was written, and so was that.
     return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
   }

@@ -14,7 +14,7 @@ import {
 } from './policy.ts';
 import { leadershipOf, lossNote, stay } from './roles.ts';
 import { ageOf, each, hurry, lossGraceEnd, nextDeadline, runOf, stopEach, stopRun, without } from './runs.ts';
-import type { Counts, Effect, Ending, In, Level, NotEntered, On, Role, Run, Runs, State, Step } from './state.ts';
+import type { Counts, Effect, Ending, In, Level, NotEntered, On, Role, RunState, Runs, State, Step } from './state.ts';
 import {
   after,
   atOnce,
@@ -29,6 +29,12 @@ import {
   standAgain,
   waitForTick,
 } from './steps.ts';
+
+/** What follows the start of a run, whatever else is going on. */
+export function startOf({ run, tick }: RunState, { term, pid }: On<'runStarted'>): Effect[] {
+  const start: Effect = { kind: 'recordStart', run, tick };
+  return pid === undefined ? [start] : [start, runNote('info', 'the command runs', { run }, { pid, term })];
+}
 
 /** Everything that runs is being stopped; `alive` are the ones that are left. */
 export function awaitAll(
@@ -97,12 +103,12 @@ function nextAttemptIn(state: State, now: number): number | undefined {
   return delay > 0 ? Math.round(delay) : undefined;
 }
 
-function recordOf(run: Run, result: Result): Effect[] {
+function recordOf(run: RunState, result: Result): Effect[] {
   const outcome = outcomeOf(result, run.stop?.reason.kind);
-  return [{ kind: 'record', run: run.run, outcome, exitCode: exitCodeOf(result), skipped: run.skipped }];
+  return [{ kind: 'recordEnd', run: run.run, outcome, exitCode: exitCodeOf(result), skipped: run.skipped }];
 }
 
-function afterRun(state: In<'running'>, run: Run, result: Result, plan: Plan, now: number): Step {
+function afterRun(state: In<'running'>, run: RunState, result: Result, plan: Plan, now: number): Step {
   const { role, waiting } = state;
   const left = without(state.alive, run);
   const wasReplaced = run.stop?.reason.kind === 'replaced';
@@ -150,7 +156,7 @@ function onceOver(base: Counts, role: Role, result: Result, plan: Plan, now: num
  * A run has ended while everything is being stopped. One that was being stopped for itself still has its policy, unless
  * this candidate leaves anyway.
  */
-function afterStop(state: In<'stopping'>, run: Run, result: Result, plan: Plan, now: number): Step {
+function afterStop(state: In<'stopping'>, run: RunState, result: Result, plan: Plan, now: number): Step {
   const own = run.stop?.reason.kind;
   const staying = state.ending.kind === 'leaseLost' || state.ending.kind === 'leaseExpiring';
   if (!staying || (own !== 'runTimeout' && own !== 'leftovers'))

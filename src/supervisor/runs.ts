@@ -5,14 +5,14 @@
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
 import type { Plan } from './policy.ts';
-import type { Effect, Ending, Leadership, Role, Run, Runs, StopReason } from './state.ts';
+import type { Effect, Ending, Leadership, Role, RunState, Runs, StopReason } from './state.ts';
 
 /** A SIGKILLed group that is still there is killed again this often, ms: a member may have forked in between. */
 const KILL_AGAIN_MS = 100;
 
 /** A run after something was done to it, and the effects of that. */
 export interface RunStep {
-  readonly run: Run;
+  readonly run: RunState;
   readonly effects: readonly Effect[];
 }
 
@@ -27,7 +27,7 @@ export function leaseInstants(role: Role, plan: Plan): StopInstants | undefined 
  * The next instant at which something has to be done to a run: it takes too long, its lease runs out, its grace is
  * over, it is to be killed again. Infinity: none.
  */
-function dueAt(run: Run, lease: StopInstants | undefined, plan: Plan): number {
+function dueAt(run: RunState, lease: StopInstants | undefined, plan: Plan): number {
   const { stop } = run;
   switch (stop?.phase) {
     case undefined:
@@ -46,17 +46,17 @@ export function nextDeadline(runs: Runs, role: Role, plan: Plan): number | undef
   return at === Infinity ? undefined : at;
 }
 
-function lateAt({ startedAt }: Run, { runTimeout }: Plan): number {
+function lateAt({ startedAt }: RunState, { runTimeout }: Plan): number {
   return startedAt === undefined || runTimeout === undefined ? Infinity : startedAt + runTimeout;
 }
 
 /** How long a run has lasted, ms. */
-export function ageOf({ startedAt }: Run, now: number): number {
+export function ageOf({ startedAt }: RunState, now: number): number {
   return startedAt === undefined ? 0 : now - startedAt;
 }
 
 /** SIGKILL, again and again until the group is gone. */
-export function kill(run: Run, reason: StopReason, now: number): RunStep {
+export function kill(run: RunState, reason: StopReason, now: number): RunStep {
   return {
     run: { ...run, stop: { phase: 'killing', reason, again: now + KILL_AGAIN_MS } },
     effects: [{ kind: 'signal', run: run.run, signal: 'SIGKILL' }],
@@ -67,7 +67,7 @@ export function kill(run: Run, reason: StopReason, now: number): RunStep {
  * Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that
  * is being stopped already goes on with that.
  */
-export function stopRun(run: Run, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
+export function stopRun(run: RunState, reason: StopReason, role: Role, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
   const graceEnd = now + plan.killAfter;
   if (now >= Math.min(graceEnd, leaseInstants(role, plan)?.killAt ?? Infinity)) return kill(run, reason, now);
@@ -96,14 +96,14 @@ export function lossGraceEnd(leadership: Leadership, plan: Plan, now: number): n
 }
 
 /** Cuts the grace of a run that is being stopped. */
-export function hurry(run: Run, graceEnd: number): Run {
+export function hurry(run: RunState, graceEnd: number): RunState {
   const { stop } = run;
   if (stop?.phase !== 'terminating' || stop.graceEnd <= graceEnd) return run;
   return { ...run, stop: { ...stop, graceEnd } };
 }
 
 /** Does what is due for a run: it has taken longer than it may, its grace is over, or it is to be killed again. */
-export function press(run: Run, role: Role, plan: Plan, now: number): RunStep {
+export function press(run: RunState, role: Role, plan: Plan, now: number): RunStep {
   const { stop } = run;
   if (now < dueAt(run, leaseInstants(role, plan), plan)) return { run, effects: [] };
   if (stop === undefined) {
@@ -121,7 +121,10 @@ function withNote(first: Effect, { run, effects }: RunStep): RunStep {
 }
 
 /** Does the same to every run. */
-export function each(runs: Runs, what: (run: Run) => RunStep): { readonly runs: Runs; readonly effects: Effect[] } {
+export function each(
+  runs: Runs,
+  what: (run: RunState) => RunStep,
+): { readonly runs: Runs; readonly effects: Effect[] } {
   const steps = runs.map(what);
   const changed = steps.some(({ run }, index) => run !== runs[index]);
   return {
@@ -136,17 +139,17 @@ export function stopEach(runs: Runs, ending: Ending, role: Role, plan: Plan, now
 }
 
 /** The runs without one of them; `undefined`: nothing is left. */
-export function without(runs: Runs, run: Run): Runs | undefined {
+export function without(runs: Runs, run: RunState): Runs | undefined {
   const left = runs.filter((other) => other !== run);
   return left.length === 0 ? undefined : (left as unknown as Runs);
 }
 
 /** The same runs, one of them changed. */
-export function replaced(runs: Runs, run: Run): Runs {
+export function replaced(runs: Runs, run: RunState): Runs {
   return runs.map((other) => (other.run === run.run ? run : other)) as unknown as Runs;
 }
 
 /** The run of that number, if it lives. */
-export function runOf(runs: Runs, { run }: { readonly run: number }): Run | undefined {
+export function runOf(runs: Runs, { run }: { readonly run: number }): RunState | undefined {
   return runs.find((other) => other.run === run);
 }

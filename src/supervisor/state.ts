@@ -47,8 +47,8 @@ export type Role =
 /** The role of a leader. */
 export type LeaderRole = Extract<Role, { readonly kind: 'leader' }>;
 
-/** One execution of the command. */
-export interface Run {
+/** How far a run has come. */
+export interface RunState {
   readonly run: number;
   /** `undefined` while its tick is being entered in the ledger. */
   readonly startedAt: number | undefined;
@@ -61,7 +61,7 @@ export interface Run {
 }
 
 /** At least one run. */
-export type Runs = readonly [Run, ...Run[]];
+export type Runs = readonly [RunState, ...RunState[]];
 
 /**
  * How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone.
@@ -175,7 +175,7 @@ export type Event =
   | {
       readonly kind: 'electionFailed';
       readonly campaign: number;
-      readonly failure: ElectionFailure;
+      readonly failure: Failure;
       readonly jitter: number;
     }
   | { readonly kind: 'leaseRenewed'; readonly term: number; readonly deadline: number }
@@ -185,8 +185,13 @@ export type Event =
   | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome; readonly left: string }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
-  /** The tick of a run is entered, and its command was started. */
-  | { readonly kind: 'runStarted'; readonly run: number }
+  /** The command was started; the tick of its run, if it has one, was entered before. `pid`: unless that failed. */
+  | {
+      readonly kind: 'runStarted';
+      readonly run: number;
+      readonly term: number | undefined;
+      readonly pid: number | undefined;
+    }
   /** A run was not started, since its tick could not be entered in the ledger, or was not to be any more. */
   | { readonly kind: 'notEntered'; readonly run: number; readonly why: NotEntered }
   /** A run was not started: its term is lost, or this process stood still and its keeper may be giving the lease up. */
@@ -194,7 +199,7 @@ export type Event =
   /** A tick of the schedule. `term`: whose ticks these are; `undefined` without leadership. */
   | { readonly kind: 'tick'; readonly term: number | undefined; readonly tick: number }
   /** The ledger of runs cannot be used, and that will not pass by itself: an ACL, or a bug. */
-  | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: ElectionFailure }
+  | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: Failure }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'stopRequested'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined }
@@ -207,8 +212,8 @@ export type Event =
  */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
 
-/** Why a campaign failed. `unavailable` may pass by itself; the others do not. */
-export interface ElectionFailure {
+/** Why a campaign failed, or the ledger cannot be used. `unavailable` may pass by itself; the others do not. */
+export interface Failure {
   readonly kind: 'unavailable' | 'refused' | 'bug';
   readonly message: string;
   /** What ballot ends with when it ends for this. */
@@ -234,9 +239,11 @@ export type Effect =
   | { readonly kind: 'unserve' }
   /** Ticks up to this one are settled without a run. */
   | { readonly kind: 'skip'; readonly tick: number }
-  /** Write down how a run of a tick ended. */
+  /** A run has started: its tick is not served again, and one of no tick is written down. */
+  | { readonly kind: 'recordStart'; readonly run: number; readonly tick: number | undefined }
+  /** Write down how a run ended. */
   | {
-      readonly kind: 'record';
+      readonly kind: 'recordEnd';
       readonly run: number;
       readonly outcome: RunOutcome;
       readonly exitCode: number;

@@ -6,7 +6,19 @@ import { stopInstants } from '../election/timing.ts';
 import type { Plan } from './policy.ts';
 import { note } from './note.ts';
 import { leaseInstants, nextDeadline } from './runs.ts';
-import type { Candidacy, Counts, Effect, In, LeaderRole, Leadership, Role, Run, Runs, Sequel, Step } from './state.ts';
+import type {
+  Candidacy,
+  Counts,
+  Effect,
+  In,
+  LeaderRole,
+  Leadership,
+  Role,
+  RunState,
+  Runs,
+  Sequel,
+  Step,
+} from './state.ts';
 
 /**
  * A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the
@@ -145,11 +157,11 @@ function spawn(
   base: Counts,
   role: Role,
   tick: number | undefined,
-  beside: readonly Run[],
+  beside: readonly RunState[],
   plan: Plan,
   now: number,
 ): Step {
-  const run: Run = {
+  const run: RunState = {
     run: base.runs + 1,
     startedAt: tick === undefined ? now : undefined,
     tick,

@@ -204,7 +204,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
   it('names the run in the lease with the next renewal', async () => {
     const a = stand('a');
     await elected(a);
-    a.election.setRuns([{ runId: 'run-7', signalled: false }]);
+    a.election.setRuns([{ runId: 'run-7', group: undefined, signalled: false }]);
     await world.pass(TIMEOUT_MS);
     expect((await lease())?.runId).toBe('run-7');
     a.election.setRuns([]);

@@ -175,8 +175,8 @@ export const supervisorMutants: readonly Mutant[] = [
   },
   {
     what: 'the end of a tick’s entry is not looked at again before its command starts: the keeper may have acted',
-    file: 'supervisor/executions.ts',
-    find: 'if (clock.now() >= until) return this.#tooLate(execution);',
+    file: 'supervisor/run-process.ts',
+    find: 'if (clock.now() >= this.#startBy) return this.#tooLate();',
     put: '',
     noticedBy: told('told', 'stands still while a tick is being entered'),
   },

@@ -1,6 +1,6 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../../ledger/record.ts';
-import { deposed, ended, notEntered, stopAll, tooLate } from '../conclusions.ts';
+import { deposed, ended, notEntered, startOf, stopAll, tooLate } from '../conclusions.ts';
 import { note, runNote, seconds } from '../note.ts';
 import type { Plan } from '../policy.ts';
 import {
@@ -18,7 +18,7 @@ import {
   unconfirmed,
 } from '../roles.ts';
 import { ageOf, each, leaseInstants, nextDeadline, press, replaced, runOf, stopRun } from '../runs.ts';
-import type { In, On, Role, Row, Run, Step } from '../state.ts';
+import type { In, On, Role, Row, RunState, Step } from '../state.ts';
 import { after, goOn, runBeside } from '../steps.ts';
 
 /** The runs go on in this role; a tick that waited for the lease (`allow`) may start now. */
@@ -79,12 +79,13 @@ function stopRunning(state: In<'running'>, event: On<'stopRequested'>, plan: Pla
   return after([stopping], stopAll(state, { kind: 'requested', signal, at: now }, plan, now));
 }
 
-/** Its time begins to count. */
+/** The time of a run that was being entered begins to count. */
 function started(state: In<'running'>, event: On<'runStarted'>, plan: Plan, now: number): Step {
   const run = runOf(state.alive, event);
-  if (run === undefined || run.startedAt !== undefined) return stay(state);
+  if (run === undefined) return stay(state);
+  if (run.startedAt !== undefined) return { state, effects: startOf(run, event) };
   const alive = replaced(state.alive, { ...run, startedAt: now });
-  return goOn(state, state.role, alive, state.waiting, plan);
+  return after(startOf(run, event), goOn(state, state.role, alive, state.waiting, plan));
 }
 
 /** A tick comes while the command runs. */
@@ -133,7 +134,7 @@ function passedOver(state: In<'running'>, plan: Plan): StillRunning {
 /** A tick is not started; the oldest run counts it. */
 function skipped(state: In<'running'>, tick: number, why: string, plan: Plan): StillRunning {
   const [oldest] = state.alive;
-  const run: Run = { ...oldest, skipped: oldest.skipped + 1 };
+  const run: RunState = { ...oldest, skipped: oldest.skipped + 1 };
   const said = skipNote(tick, why, { skipped: run.skipped });
   const alive = replaced(state.alive, run);
   return { state: { ...state, alive, deadline: nextDeadline(alive, state.role, plan) }, effects: [said] };

@@ -1,6 +1,6 @@
 /** Transitions of a supervisor that ends something: everything that runs, its leadership, itself. Pure. */
 import { ExitCode } from '../../errors.ts';
-import { awaitAll, deposed, ended, notEntered, tooLate } from '../conclusions.ts';
+import { awaitAll, deposed, ended, notEntered, startOf, tooLate } from '../conclusions.ts';
 import { note, seconds } from '../note.ts';
 import type { Plan } from '../policy.ts';
 import {
@@ -14,7 +14,7 @@ import {
   stay,
   unconfirmed,
 } from '../roles.ts';
-import { each, kill, press } from '../runs.ts';
+import { each, kill, press, runOf } from '../runs.ts';
 import type { Effect, Ending, In, On, Role, Row, Step } from '../state.ts';
 import { after, atOnce, counts, leave, runAt, standLater, waitForTick } from '../steps.ts';
 
@@ -150,7 +150,10 @@ export const stopping: Row<'stopping'> = {
   leaseLost: deposed,
   commandEnded: stay,
   runEnded: ended,
-  runStarted: stay,
+  runStarted: (state, event) => {
+    const run = runOf(state.alive, event);
+    return run === undefined ? stay(state) : { state, effects: startOf(run, event) };
+  },
   notEntered,
   tooLate,
   tick: stay,

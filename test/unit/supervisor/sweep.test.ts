@@ -142,12 +142,15 @@ function possible(world: World): { readonly event: Event; readonly after: number
       add({ kind: 'ledgerFailed', term: term.token, failure: { kind, message: 'why', exitCode: 77 } });
   for (const { run, ended, entering, fresh } of alive) {
     if (entering) {
-      add({ kind: 'runStarted', run });
+      add({ kind: 'runStarted', run, term: term?.token, pid: 7 });
       for (const why of ['taken', 'fenced', 'unanswered', 'withdrawn'] as const) add({ kind: 'notEntered', run, why });
       add({ kind: 'tooLate', run });
       continue;
     }
-    if (fresh) add({ kind: 'tooLate', run });
+    if (fresh) {
+      add({ kind: 'runStarted', run, term: term?.token, pid: 7 });
+      add({ kind: 'tooLate', run });
+    }
     if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 }, left: '' });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
@@ -174,7 +177,7 @@ const stale: readonly Event[] = [
   { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 }, left: '' },
   { kind: 'resigned', resignation: -1, error: 'why' },
   { kind: 'stayed', resignation: -1 },
-  { kind: 'runStarted', run: -1 },
+  { kind: 'runStarted', run: -1, term: -1, pid: 7 },
   { kind: 'notEntered', run: -1, why: 'taken' },
   { kind: 'tooLate', run: -1 },
   { kind: 'tick', term: -1, tick: 0 },
@@ -267,7 +270,8 @@ function perform(world: World, effect: Effect, plan: Plan): World {
     case 'skip':
       check(plan.cron?.concurrency === 'skip' && world.alive.length > 0, 'ticks are skipped while the command runs');
       return world;
-    case 'record':
+    case 'recordStart':
+    case 'recordEnd':
       return world;
     case 'signal':
       check(

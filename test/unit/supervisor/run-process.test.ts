@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunningCommand } from '../../../src/command/launch.ts';
 import type { ProcessName } from '../../../src/command/proc.ts';
-import { Executions, type ExecutionParts } from '../../../src/supervisor/executions.ts';
-import type { Term } from '../../../src/election/election.ts';
+import { RunProcess, type RunParts } from '../../../src/supervisor/run-process.ts';
 import type { Event } from '../../../src/supervisor/state.ts';
 import { silentLogger } from '../../contract/coordinator.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -12,7 +11,7 @@ it('an entry in the ledger is waited for by the session timeout that was granted
   let settle = (): void => undefined;
   const settled = new Promise<void>((resolve) => (settle = resolve));
   const ledger = {
-    acknowledgedAt: -Infinity,
+    silentFor: 0,
     enter: (_record: unknown, timeout: number) => {
       waited.push(timeout);
       return Promise.resolve('taken');
@@ -22,13 +21,14 @@ it('an entry in the ledger is waited for by the session timeout that was granted
     clock: new VirtualClock(1).process(),
     logger: silentLogger,
     onLeaseLoss: 'keep',
-    book: { ledger, candidateId: 'a' },
-    dispatch: () => settle(),
+    ledger,
+    candidateId: 'a',
+    report: () => settle(),
   };
   // The ensemble granted 30 s; the lease lasts longer.
-  const term = { fencingToken: 7, leaseDuration: 60_000, heartbeat: 10_000 };
-  const executions = new Executions(parts as unknown as ExecutionParts);
-  executions.start({ kind: 'spawn', run: 1, term: 7, by: Infinity, tick: 0 }, term as unknown as Term);
+  const term = { fencingToken: 7, leaseDuration: 60_000, heartbeat: 10_000, safeUntil: Infinity };
+  const spawn = { kind: 'spawn', run: 1, term: 7, by: Infinity, tick: 0 } as const;
+  new RunProcess(parts as unknown as RunParts, spawn, term).start();
   await settled;
   expect(waited).toEqual([10_000]);
 });
@@ -49,20 +49,20 @@ describe('what a command leaves behind', () => {
       signal: () => undefined,
       followers: () => seen,
     };
-    const parts: ExecutionParts = {
-      election: { setRuns: () => undefined } as unknown as ExecutionParts['election'],
+    const parts: RunParts = {
       launch: () => command,
       clock: process,
       logger: silentLogger,
       onLeaseLoss: 'keep',
-      book: undefined,
+      candidateId: 'a',
+      ledger: undefined,
       diary: undefined,
-      onTick: () => undefined,
-      onLedgerFailure: () => undefined,
-      dispatch: (event) => void events.push(event),
-      later: (line) => line(),
+      report: (event) => void events.push(event),
+      tellKeeper: () => undefined,
+      said: { foreground: false },
     };
-    new Executions(parts).start({ kind: 'spawn', run: 1, term: undefined, by: Infinity, tick: undefined }, undefined);
+    const spawn = { kind: 'spawn', run: 1, term: undefined, by: Infinity, tick: undefined } as const;
+    new RunProcess(parts, spawn, undefined).start();
     await clock.run(10_000);
     expect(events.at(-1)?.kind).toBe('runEnded');
     return events.flatMap((event) => (event.kind === 'commandEnded' ? [event.left] : []));
