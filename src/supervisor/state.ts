@@ -34,18 +34,18 @@ export interface Candidacy {
   readonly placed: boolean;
 }
 
-/**
- * The role in which the command runs: as leader; as a standby that runs it without leadership (`run-anyway`); or
- * deposed, until it has been stopped.
- */
-export type Role =
-  | { readonly kind: 'leader'; readonly leadership: Leadership }
-  | { readonly kind: 'standby'; readonly candidacy: Candidacy }
-  /** The term is lost while the command is still being stopped. */
-  | { readonly kind: 'deposed' };
+/** The role in which the command runs: as leader, or without leadership while this candidate stands (`run-anyway`). */
+export type Role = LeaderRole | StandbyRole;
 
-/** The role of a leader. */
-export type LeaderRole = Extract<Role, { readonly kind: 'leader' }>;
+export interface LeaderRole {
+  readonly kind: 'leader';
+  readonly leadership: Leadership;
+}
+
+export interface StandbyRole {
+  readonly kind: 'standby';
+  readonly candidacy: Candidacy;
+}
 
 /** How far a run has come. */
 export interface RunState {
@@ -104,15 +104,18 @@ export interface Counts {
 export type State = Counts &
   (
     | { readonly name: 'campaigning'; readonly candidacy: Candidacy; readonly deadline: number | undefined }
-    /**
-     * Waiting to campaign again, or to run the command again. `deadline` is `undefined` while only a renewal of the
-     * lease is waited for.
-     */
+    /** Out of the queue until `due`, after a failed election or failed runs. */
     | {
-        readonly name: 'backingOff';
-        readonly next:
-          | { readonly kind: 'campaign'; readonly candidacy: Candidacy }
-          | { readonly kind: 'spawn'; readonly role: Role; readonly tick: number | undefined };
+        readonly name: 'waitingToStand';
+        readonly candidacy: Candidacy;
+        readonly due: number;
+        readonly deadline: number;
+      }
+    /** Nothing runs until `due`, or until the lease allows it: without a `deadline` only a renewal is waited for. */
+    | {
+        readonly name: 'waitingToRun';
+        readonly role: Role;
+        readonly tick: number | undefined;
         readonly due: number;
         /** A run of the same term needs a renewal of the lease that was sent after the run before it had ended. */
         readonly confirmedSince: number;
@@ -136,7 +139,8 @@ export type State = Counts &
     /** Every run is being stopped, and nothing is started any more. */
     | {
         readonly name: 'stopping';
-        readonly role: Role;
+        /** `undefined`: the term is lost. */
+        readonly role: Role | undefined;
         readonly alive: Runs;
         readonly ending: Ending;
         /** Before this candidate stands again, ms: a run that failed and was being stopped for itself asks for it. */
@@ -283,7 +287,20 @@ export interface Step {
 export type In<N extends State['name']> = Extract<State, { readonly name: N }>;
 export type On<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
 
-/** What one state does on every event. */
+/** What one state does on events. One that is not named changes nothing. */
 export type Row<N extends State['name']> = {
-  readonly [K in Event['kind']]: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
+  readonly [K in Event['kind']]?: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
 };
+
+/** Nothing is to be done. */
+export const stay = (state: State): Step => ({ state, effects: [] });
+
+/** Puts effects in front of those of a step. */
+export function after(effects: readonly Effect[], step: Step): Step {
+  return { state: step.state, effects: [...effects, ...step.effects] };
+}
+
+/** What every state takes over from the one before. */
+export function counts({ campaigns, runs, resignations, failedRuns }: Counts): Counts {
+  return { campaigns, runs, resignations, failedRuns };
+}
