@@ -54,10 +54,10 @@ export interface Term {
    */
   readonly safeUntil: number;
   /**
-   * Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is
-   * delivered too.
+   * Delivers events from now on, in order, to each of several listeners, never synchronously; a loss that has already
+   * happened is delivered too. Returns what ends it for this listener.
    */
-  subscribe(listener: (event: TermEvent) => void): void;
+  subscribe(listener: (event: TermEvent) => void): () => void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
   /**
@@ -140,10 +140,8 @@ export interface Election {
    */
   register(name: string): Register;
   /**
-   * Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has
-   * acknowledged it or `timeout` ms have passed.
+   * Leaves the queue, and ends everything that the election holds open; to be called after an aborted campaign, or a
+   * term that is over. Resolves when the coordinator has acknowledged it or `timeout` ms have passed. Idempotent.
    */
-  withdraw(timeout: number): Promise<void>;
-  /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */
   close(timeout: number): Promise<void>;
 }

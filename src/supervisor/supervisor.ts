@@ -43,6 +43,12 @@ const DRAIN_WITHIN_MS = 10_000;
 /** How long the end waits until the last run is written down, after the lease was given up, ms. */
 const DIARY_WITHIN_MS = 300;
 
+/** An event, and the state that it has led to. */
+export interface Change {
+  readonly event: Event;
+  readonly state: State;
+}
+
 /**
  * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present
  * state's deadline is armed on entry and cleared on exit.
@@ -58,6 +64,7 @@ export class Supervisor {
   /** Output of runs that are over. */
   readonly #draining = new Set<Promise<void>>();
   readonly #scheduler: Scheduler | undefined;
+  readonly #observers = new Set<(change: Change) => void>();
   #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
@@ -106,6 +113,19 @@ export class Supervisor {
     for (const run of this.#runs.values()) run.passOn(signal);
   }
 
+  /**
+   * Tells each of several listeners what happens from now on, in order, never synchronously. Returns what ends it for
+   * this listener.
+   */
+  observe(listener: (change: Change) => void): () => void {
+    this.#observers.add(listener);
+    return () => void this.#observers.delete(listener);
+  }
+
+  #tellObservers(change: Change): void {
+    for (const listener of this.#observers) queueMicrotask(() => this.#observers.has(listener) && listener(change));
+  }
+
   #dispatch(event: Event): void {
     this.#queue.push(event);
     if (this.#state !== undefined) this.#handleAll();
@@ -115,7 +135,10 @@ export class Supervisor {
     if (this.#handling) return;
     this.#handling = true;
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      if (this.#state !== undefined) this.#enter(transition(this.#state, event, this.#plan, this.#parts.clock.now()));
+      if (this.#state === undefined) continue;
+      const step = transition(this.#state, event, this.#plan, this.#parts.clock.now());
+      this.#enter(step);
+      this.#tellObservers({ event, state: step.state });
       if (event.kind === 'runEnded' || event.kind === 'notEntered' || event.kind === 'tooLate')
         this.#forgetRun(event.run);
     }
@@ -276,7 +299,7 @@ export class Supervisor {
     if (leave) await this.#parts.diary?.finish(DIARY_WITHIN_MS);
     else this.#parts.diary?.leave();
     try {
-      if (leave) await election.withdraw(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
+      if (leave) await election.close(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
     } catch (thrown) {
       error ??= describe(thrown);
     }

@@ -92,10 +92,6 @@ export class WatchedElection implements Election {
     return this.#election.register(name);
   }
 
-  withdraw(timeout: number): Promise<void> {
-    return this.#election.withdraw(timeout);
-  }
-
   close(timeout: number): Promise<void> {
     return this.#election.close(timeout);
   }

@@ -241,10 +241,6 @@ class ZooKeeperElection implements Election, TermHost {
     }
   }
 
-  withdraw(timeout: number): Promise<void> {
-    return this.close(timeout);
-  }
-
   async close(timeout: number): Promise<void> {
     this.#closing.abort(new Error('the candidate leaves the election'));
     this.#outage.close();
