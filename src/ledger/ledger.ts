@@ -1,6 +1,5 @@
 import { BallotError, RefusedError } from '../errors.ts';
 import type { RegisterState } from '../election/register.ts';
-import { FencedError } from './errors.ts';
 import {
   closed,
   EMPTY_LEDGER,
@@ -20,7 +19,7 @@ import {
   type RunRecord,
   type TickRecord,
 } from './record.ts';
-import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
+import { FencedError, LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
 import { serviceOf, type Service } from './service.ts';
 
 /** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */

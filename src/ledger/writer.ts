@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../clock.ts';
-import { describe } from '../errors.ts';
+import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import {
   BadVersionError,
@@ -9,13 +9,20 @@ import {
   SessionEndedError,
 } from '../election/errors.ts';
 import type { Register } from '../election/register.ts';
-import { FencedError } from './errors.ts';
 import { encodeLedger, limited, parseLedger, type Ledger } from './record.ts';
 
 export interface LedgerParts {
   readonly register: Register;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** The ledger of runs belongs to another term (`undefined`: to none): nothing may be started for this one. */
+export class FencedError extends BallotError {
+  constructor(token: number, other: number | undefined) {
+    const owner = other === undefined ? 'no term' : `term ${other}`;
+    super('FENCED', ExitCode.unavailable, `the ledger of runs belongs to ${owner}, not to ${token} any more`);
+  }
 }
 
 /** Of one request, ms. A silent connection is found out by the heartbeats of the term well before. */

@@ -178,8 +178,7 @@ export class Supervisor {
       case 'recordEnd':
         return this.#runs.get(effect.run)?.recordEnd(effect);
       case 'renew':
-        if (this.#term?.fencingToken === effect.term) this.#term.renew();
-        return;
+        return this.#termOf(effect)?.renew();
       case 'signal':
         return this.#runs.get(effect.run)?.signal(effect.signal);
       case 'resign':
@@ -199,8 +198,7 @@ export class Supervisor {
   }
 
   #spawn(spawn: Extract<Effect, { kind: 'spawn' }>): void {
-    const term = this.#term?.fencingToken === spawn.term ? this.#term : undefined;
-    const run = new RunProcess(this.#runParts, spawn, term);
+    const run = new RunProcess(this.#runParts, spawn, this.#termOf(spawn));
     this.#runs.set(spawn.run, run);
     run.start();
   }
@@ -286,39 +284,32 @@ export class Supervisor {
   }
 
   /** Gives up the lease, and with `leave` everything else too. Never rejects. */
-  async #resign({ resignation, leave, orStay }: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
-    const { clock, election } = this.#parts;
+  async #resign(effect: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
+    const { clock, election, diary } = this.#parts;
+    const { resignation, leave } = effect;
     const leaveUntil = clock.now() + LEAVE_WITHIN.handOver + LEAVE_WITHIN.lease + LEAVE_WITHIN.session;
     let error: string | undefined;
-    try {
-      if (leave) this.#campaigning.abort();
-      if (!(await this.#endTerm(leave, orStay))) return { kind: 'stayed', resignation };
-    } catch (thrown) {
-      error = describe(thrown);
-    }
-    if (leave) await this.#parts.diary?.finish(DIARY_WITHIN_MS);
-    else this.#parts.diary?.leave();
-    try {
-      if (leave) await election.close(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
-    } catch (thrown) {
-      error ??= describe(thrown);
-    }
+    const failed = (thrown: unknown): void => void (error ??= describe(thrown));
+    if (leave) this.#campaigning.abort();
+    if ((await this.#endTerm(effect).catch(failed)) === 'stayed') return { kind: 'stayed', resignation };
+    if (leave) {
+      await diary?.finish(DIARY_WITHIN_MS);
+      await election.close(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now())).catch(failed);
+    } else diary?.leave();
     return { kind: 'resigned', resignation, error };
   }
 
-  /**
-   * Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on.
-   */
-  async #endTerm(leave: boolean, orStay: boolean): Promise<boolean> {
-    const { logger } = this.#parts;
+  /** Gives up the lease, after the ledger: the next leader is to read what this one has left. The only place. */
+  async #endTerm(effect: Extract<Effect, { kind: 'resign' }>): Promise<'resigned' | 'stayed'> {
+    const { leave, orStay } = effect;
     const scheduler = this.#scheduler;
-    const term = this.#term;
+    const term = this.#termOf(effect);
     const over = (): void => {
       if (this.#term === term) this.#term = undefined;
       this.#serving.abort();
     };
     if (!orStay) over();
-    if (term === undefined) return true;
+    if (term === undefined) return 'resigned';
     const handOverWithin = Math.min(
       term.leaseDuration / 3,
       leave ? LEAVE_WITHIN.handOver : Infinity,
@@ -327,15 +318,19 @@ export class Supervisor {
     const first = scheduler && (() => scheduler.handOver(handOverWithin, orStay));
     // Without a ledger its time is the lease's.
     const inAll = LEAVE_WITHIN.lease + (scheduler === undefined ? LEAVE_WITHIN.handOver : 0);
-    const within = leave ? inAll : undefined;
-    let stays = false;
+    let ended: 'resigned' | 'stayed' = 'resigned';
     try {
-      stays = (await term.resign({ first, orStay, within })) === 'stayed';
+      ended = await term.resign({ first, orStay, within: leave ? inAll : undefined });
     } finally {
-      if (!stays) over();
+      if (ended === 'resigned') over();
     }
-    if (!stays) logger.info('resigned', { term: term.fencingToken });
-    return !stays;
+    if (ended === 'resigned') this.#parts.logger.info('resigned', { term: term.fencingToken });
+    return ended;
+  }
+
+  /** The term of that number, if it is still held. */
+  #termOf({ term }: { readonly term: number | undefined }): Term | undefined {
+    return this.#term?.fencingToken === term ? this.#term : undefined;
   }
 }
 

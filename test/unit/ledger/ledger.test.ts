@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../../src/errors.ts';
 import { parseLedger, type Ledger, type TickRecord } from '../../../src/ledger/record.ts';
-import { FencedError } from '../../../src/ledger/errors.ts';
 import { RunLedger, type Found } from '../../../src/ledger/ledger.ts';
+import { FencedError } from '../../../src/ledger/writer.ts';
 import type { Service } from '../../../src/ledger/service.ts';
 import { ZooKeeperError } from '../../../src/zookeeper/session/errors.ts';
 import { FakeRegister, FakeZnode, type Fate, type Weather } from '../../support/fake-register.ts';
