@@ -23,7 +23,7 @@ import { FencedError, LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts 
 import { serviceOf, type Service } from './service.ts';
 
 /** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */
-const LEAVE_WITHIN_MS = 15_000;
+const WRITE_ON_MS = 15_000;
 
 /** What a term finds when it opens the ledger. */
 export interface Found {
@@ -73,7 +73,7 @@ export class RunLedger {
 
   /**
    * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term
-   * before, as `leave`; what that has not yet written is kept, unless another term has written since. `settle` says
+   * before, as `termOver`; what that has not yet written is kept, unless another term has written since. `settle` says
    * through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is
    * called for each try; the last one counts. A ledger that cannot be read is replaced, with a warning.
    *
@@ -242,8 +242,8 @@ export class RunLedger {
    * The term is over without an order: nothing more is entered. What becomes known of its runs is still written for a
    * while, unless a later term writes; after that it is kept for `open`.
    */
-  leave(): void {
-    this.#term?.leave(LEAVE_WITHIN_MS);
+  termOver(): void {
+    this.#term?.termOver(WRITE_ON_MS);
   }
 }
 

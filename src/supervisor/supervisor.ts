@@ -95,7 +95,7 @@ export class Supervisor {
 
   /** Supervises until a policy or a stop ends it. Resolves with ballot's exit code. Called once. */
   run(): Promise<number> {
-    this.#enter(start(this.#plan, this.#parts.clock.now()));
+    this.#goTo(start(this.#plan, this.#parts.clock.now()));
     this.#handleAll();
     return this.#finished;
   }
@@ -137,7 +137,7 @@ export class Supervisor {
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
       if (this.#state === undefined) continue;
       const step = transition(this.#state, event, this.#plan, this.#parts.clock.now());
-      this.#enter(step);
+      this.#goTo(step);
       this.#tellObservers({ event, state: step.state });
       if (event.kind === 'runEnded' || event.kind === 'notEntered' || event.kind === 'tooLate')
         this.#forgetRun(event.run);
@@ -145,7 +145,7 @@ export class Supervisor {
     this.#handling = false;
   }
 
-  #enter({ state, effects }: Step): void {
+  #goTo({ state, effects }: Step): void {
     if (state !== this.#state) {
       this.#disarm?.();
       this.#disarm = undefined;
@@ -265,8 +265,8 @@ export class Supervisor {
     if (this.#term !== term) return;
     this.#term = undefined;
     this.#serving.abort();
-    this.#parts.cron?.ledger.leave();
-    this.#parts.diary?.leave();
+    this.#parts.cron?.ledger.termOver();
+    this.#parts.diary?.termOver();
   }
 
   /** Reports ticks in this role until the role is over. */
@@ -295,7 +295,7 @@ export class Supervisor {
     if (leave) {
       await diary?.finish(DIARY_WITHIN_MS);
       await election.close(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now())).catch(failed);
-    } else diary?.leave();
+    } else diary?.termOver();
     return { kind: 'resigned', resignation, error };
   }
 

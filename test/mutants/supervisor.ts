@@ -180,4 +180,18 @@ export const supervisorMutants: readonly Mutant[] = [
     put: '',
     noticedBy: told('told', 'stands still while a tick is being entered'),
   },
+  {
+    what: 'a command is started before its keeper knows of the run',
+    file: 'supervisor/run-process.ts',
+    find: "this.#phase = 'starting';\n    tellKeeper();",
+    put: "this.#phase = 'starting';",
+    noticedBy: unit('supervisor/run-process'),
+  },
+  {
+    what: 'a run whose tick is being entered is not called off by a stop',
+    file: 'supervisor/run-process.ts',
+    find: "if (this.#phase === 'entering') return this.#calledOff.abort();",
+    put: "if (this.#phase === 'entering') return;",
+    noticedBy: unit('supervisor/run-process'),
+  },
 ];

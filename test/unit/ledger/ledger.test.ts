@@ -310,7 +310,7 @@ describe('entering a tick', () => {
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     const entering = a.ledger.enter(record(`${a.token}.1`, 1), 5000);
     await world.pass(100);
-    a.ledger.leave();
+    a.ledger.termOver();
     expect(await entering).toBe('fenced');
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     const found = await world.open(a, world.znode.nextTransaction());
@@ -498,7 +498,7 @@ describe('what a term has not written when it ends', () => {
     await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.2`, 2), 100))).toBe('unanswered');
-    a.ledger.leave();
+    a.ledger.termOver();
     // The run ends after the term: its command had to be stopped first.
     a.ledger.close(`${a.token}.1`, ending);
     a.ledger.close(`${a.token}.2`, ending);
@@ -530,7 +530,7 @@ describe('what a term has not written when it ends', () => {
     await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     a.ledger.withdraw(`${a.token}.1`);
-    a.ledger.leave();
+    a.ledger.termOver();
     await world.pass(1000);
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     await world.pass(1000);
@@ -679,7 +679,7 @@ describe('terms that race', () => {
           if (!(error instanceof FencedError) && !gone.signal.aborted) throw error;
         }
         cancel();
-        host.ledger.leave();
+        host.ledger.termOver();
       }
     }
 

@@ -63,7 +63,7 @@ class World {
 
   crash({ serving, ledger }: Candidate): void {
     serving.abort();
-    ledger.leave();
+    ledger.termOver();
   }
 
   async pass(ms: number): Promise<void> {
