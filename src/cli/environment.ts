@@ -4,9 +4,9 @@
  */
 import type { RunConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
+import type { Run } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
 import { formatInstant } from '../ledger/record.ts';
-import type { RunIdentity } from '../supervisor/supervisor.ts';
 
 /** Who stands, and where. */
 type Candidate = Pick<RunConfig, 'candidateId' | 'zookeeperServers' | 'zookeeperBasePath'>;
@@ -15,18 +15,14 @@ type Candidate = Pick<RunConfig, 'candidateId' | 'zookeeperServers' | 'zookeeper
  * Ballot's own environment, and what the command may need to know of its election and of this run. What an outer ballot
  * has said of its own run is not passed on.
  */
-export function commandEnvironment(
-  config: Candidate,
-  env: NodeJS.ProcessEnv,
-  identity: RunIdentity,
-): NodeJS.ProcessEnv {
+export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, run: Run): NodeJS.ProcessEnv {
   const { BALLOT_FENCING_TOKEN: _token, BALLOT_TICK: _tick, ...inherited } = env;
-  const tick = identity.tick === undefined ? {} : { BALLOT_TICK: formatInstant(identity.tick) };
-  const token = identity.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(identity.fencingToken) };
+  const tick = run.tick === undefined ? {} : { BALLOT_TICK: formatInstant(run.tick) };
+  const token = run.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(run.fencingToken) };
   return {
     ...inherited,
     ...electionEnvironment(config),
-    BALLOT_RUN_ID: identity.runId,
+    BALLOT_RUN_ID: run.runId,
     ...token,
     ...tick,
   };

@@ -3,8 +3,8 @@ import type { Schedule } from './schedule.ts';
 
 /** What a ticker has to say. Instants are ms since the Unix epoch. */
 export type TickEvent =
-  /** It is time. `late`: by how many ms the wall clock is past the tick. */
-  | { readonly kind: 'tick'; readonly at: number; readonly late: number }
+  /** It is time. */
+  | { readonly kind: 'tick'; readonly at: number }
   /**
    * Ticks that the wall clock has left behind: it was set forward, or this process stood still. Counted up to
    * MOST_COUNTED.
@@ -78,7 +78,7 @@ export function startTicks({ schedule, clock, after, onEvent, signal }: TicksOpt
 /** What is to be said about the ticks in (done, latest] at this time. */
 function due(schedule: Schedule, done: number, latest: number, wall: number): TickEvent[] {
   if (wall - latest > ON_TIME_MS) return [{ kind: 'missed', latest, count: countTicks(schedule, done, latest) }];
-  const tick: TickEvent = { kind: 'tick', at: latest, late: wall - latest };
+  const tick: TickEvent = { kind: 'tick', at: latest };
   const passed = schedule.latest(done, latest - 1);
   if (passed === undefined) return [tick];
   return [{ kind: 'missed', latest: passed, count: countTicks(schedule, done, passed) }, tick];

@@ -3,6 +3,7 @@
  * coordinator of another kind implements the same two interfaces and passes the same contract tests.
  */
 
+import type { GroupIdentity } from '../command/run-processes.ts';
 import type { LeaseLossPolicy } from '../config/config.ts';
 import type { Register } from './register.ts';
 
@@ -53,10 +54,10 @@ export interface Term {
    */
   readonly safeUntil: number;
   /**
-   * Delivers events from now on, in order, never synchronously with `subscribe`; a loss that has already happened is
-   * delivered too.
+   * Delivers events from now on, in order, to each of several listeners, never synchronously; a loss that has already
+   * happened is delivered too. Returns what ends it for this listener.
    */
-  subscribe(listener: (event: TermEvent) => void): void;
+  subscribe(listener: (event: TermEvent) => void): () => void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
   /**
@@ -77,18 +78,19 @@ export interface ResignOptions {
   readonly within?: number | undefined;
 }
 
-/** One run of the command, as the keeper has to know it to stop it. */
-export interface CommandRun {
+/** One run of the command, as everybody is told of it: the command itself, the lease, the ledger and the log. */
+export interface Run {
   readonly runId: string;
-  /** Process group and session, with the start time of the leader; `undefined` while it is being started. */
-  readonly group?: {
-    readonly pgid: number;
-    readonly startTime: string | undefined;
-    /** The machine's count of started processes at that time, where it is known. */
-    readonly startsBefore?: number | undefined;
-    /** The folder of the cgroup that is its own, where it has one. */
-    readonly cgroup?: string | undefined;
-  };
+  /** The term that started it. `undefined`: without leadership (`run-anyway`). */
+  readonly fencingToken?: number | undefined;
+  /** The tick that it is for, ms since the Unix epoch. `undefined`: the command has no schedule. */
+  readonly tick?: number | undefined;
+}
+
+/** A run that lives, as the keeper has to know it to stop it. */
+export interface LiveRun extends Run {
+  /** `undefined` while it is being started. */
+  readonly group: GroupIdentity | undefined;
   /** The first signal of a stop has been sent. */
   readonly signalled: boolean;
 }
@@ -131,17 +133,15 @@ export interface Election {
    * started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a
    * leader that runs nothing yet.
    */
-  setRuns(runs: readonly CommandRun[]): void;
+  setRuns(runs: readonly LiveRun[]): void;
   /**
    * A znode of the election's own, `<base>/<name>`: what its leaders write there passes from one to the next. Not bound
    * to a term, nor to a session.
    */
   register(name: string): Register;
   /**
-   * Leaves the queue (after an aborted campaign, or a term that is over). Resolves when the coordinator has
-   * acknowledged it or `timeout` ms have passed.
+   * Leaves the queue, and ends everything that the election holds open; to be called after an aborted campaign, or a
+   * term that is over. Resolves when the coordinator has acknowledged it or `timeout` ms have passed. Idempotent.
    */
-  withdraw(timeout: number): Promise<void>;
-  /** Ends everything that the election holds open. Resolves within `timeout` ms. Idempotent. */
   close(timeout: number): Promise<void>;
 }

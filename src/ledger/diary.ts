@@ -44,12 +44,12 @@ export class RunDiary {
     await term.opening;
     cancel();
     await this.#ledger.written(Math.max(0, until - clock.now()));
-    this.leave();
+    this.termOver();
   }
 
   /** The term is over: what is known of its runs is still written for a while, unless a later term writes. */
-  leave(): void {
-    if (this.#isOpen) this.#ledger.leave();
+  termOver(): void {
+    if (this.#isOpen) this.#ledger.termOver();
   }
 
   #begin(token: number): void {

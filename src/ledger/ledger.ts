@@ -1,6 +1,5 @@
 import { BallotError, RefusedError } from '../errors.ts';
 import type { RegisterState } from '../election/register.ts';
-import { FencedError } from './errors.ts';
 import {
   closed,
   EMPTY_LEDGER,
@@ -20,13 +19,11 @@ import {
   type RunRecord,
   type TickRecord,
 } from './record.ts';
-import { LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
+import { FencedError, LedgerWriter, REQUEST_TIMEOUT_MS, Tries, type LedgerParts } from './writer.ts';
 import { serviceOf, type Service } from './service.ts';
 
-export { FencedError } from './errors.ts';
-
 /** How long the ends of runs are still written after the term, ms: a stop with its grace takes about that. */
-const LEAVE_WITHIN_MS = 15_000;
+const WRITE_ON_MS = 15_000;
 
 /** What a term finds when it opens the ledger. */
 export interface Found {
@@ -60,6 +57,8 @@ export class RunLedger {
   #term: LedgerWriter | undefined;
   /** What `through` was before each open run of the present term was entered. */
   readonly #before = new Map<string, number | undefined>();
+  /** When the first entry was asked for that has not been answered, in monotonic ms. */
+  #askedAt: number | undefined;
 
   constructor(parts: RunLedgerParts) {
     this.#parts = parts;
@@ -74,7 +73,7 @@ export class RunLedger {
 
   /**
    * Takes the ledger over for the term with this fencing token: from then on no earlier term writes. Ends the term
-   * before, as `leave`; what that has not yet written is kept, unless another term has written since. `settle` says
+   * before, as `termOver`; what that has not yet written is kept, unless another term has written since. `settle` says
    * through which instant ticks are settled from now on (never earlier than `found.through`, which is seen to). It is
    * called for each try; the last one counts. A ledger that cannot be read is replaced, with a warning.
    *
@@ -136,9 +135,10 @@ export class RunLedger {
     return parsed.kind === 'ledger' ? parsed.ledger : EMPTY_LEDGER;
   }
 
-  /** When a write was last acknowledged, in monotonic ms; -Infinity before the first opening. */
-  get acknowledgedAt(): number {
-    return this.#term?.acknowledgedAt ?? -Infinity;
+  /** For how long entries have not been answered, over all ticks, ms: 0 as long as they are. */
+  get silentFor(): number {
+    const [since, answeredAt] = [this.#askedAt, this.#term?.acknowledgedAt ?? -Infinity];
+    return since === undefined || answeredAt > since ? 0 : this.#parts.clock.now() - since;
   }
 
   /** Up to where ticks are settled, as far as the present term, or the last one, knows. `undefined` before that. */
@@ -159,10 +159,12 @@ export class RunLedger {
     const { through } = term.ledger;
     if (through !== undefined && tick <= through) return 'taken';
     this.#before.set(runId, through);
+    if (this.silentFor === 0) this.#askedAt = this.#parts.clock.now();
     term.change((present) => entered(present, record));
     const answer = await term.written(timeout);
     if (answer === 'fenced') this.withdraw(runId);
     if (answer !== 'written') return answer;
+    this.#askedAt = undefined;
     // Withdrawn meanwhile: it was written, and so was that.
     return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
   }
@@ -240,8 +242,8 @@ export class RunLedger {
    * The term is over without an order: nothing more is entered. What becomes known of its runs is still written for a
    * while, unless a later term writes; after that it is kept for `open`.
    */
-  leave(): void {
-    this.#term?.leave(LEAVE_WITHIN_MS);
+  termOver(): void {
+    this.#term?.termOver(WRITE_ON_MS);
   }
 }
 

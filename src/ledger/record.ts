@@ -2,6 +2,7 @@
  * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole
  * ms since the Unix epoch. Every change may be made twice, and is then made once.
  */
+import type { Run } from '../election/election.ts';
 import {
   type Fields,
   type Form,
@@ -36,14 +37,12 @@ export interface RunEnding {
   readonly skipped?: number;
 }
 
-/** One run. Without an outcome it is open: it runs, or its leader is gone and nobody has closed it yet. */
-export interface RunRecord {
-  readonly runId: string;
-  /** `undefined`: the command has no schedule. */
-  readonly tick?: number;
+/**
+ * A run, and what became of it. Without an outcome it is open: it runs, or its leader is gone and nobody has closed it
+ * yet.
+ */
+export interface RunRecord extends Run {
   readonly candidateId: string;
-  /** The term that entered it. */
-  readonly fencingToken?: number;
   readonly start: number;
   /** `undefined` also for a run that is lost: nobody knows. */
   readonly end?: number;

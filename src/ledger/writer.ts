@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../clock.ts';
-import { describe } from '../errors.ts';
+import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import {
   BadVersionError,
@@ -9,13 +9,20 @@ import {
   SessionEndedError,
 } from '../election/errors.ts';
 import type { Register } from '../election/register.ts';
-import { FencedError } from './errors.ts';
 import { encodeLedger, limited, parseLedger, type Ledger } from './record.ts';
 
 export interface LedgerParts {
   readonly register: Register;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** The ledger of runs belongs to another term (`undefined`: to none): nothing may be started for this one. */
+export class FencedError extends BallotError {
+  constructor(token: number, other: number | undefined) {
+    const owner = other === undefined ? 'no term' : `term ${other}`;
+    super('FENCED', ExitCode.unavailable, `the ledger of runs belongs to ${owner}, not to ${token} any more`);
+  }
 }
 
 /** Of one request, ms. A silent connection is found out by the heartbeats of the term well before. */
@@ -96,7 +103,7 @@ export class LedgerWriter {
   #acknowledged = 0;
   #acknowledgedAt: number;
   #birth: string;
-  #state: 'open' | 'leaving' | 'ended' | 'fenced' = 'open';
+  #state: 'open' | 'over' | 'ended' | 'fenced' = 'open';
   #isWriting = false;
   readonly #tries: Tries;
   readonly #over = new AbortController();
@@ -132,10 +139,10 @@ export class LedgerWriter {
   }
 
   /**
-   * `leaving`: nothing is entered any more, what is known of the runs is still written. `ended`: nothing is written any
+   * `over`: nothing is entered any more, what is known of the runs is still written. `ended`: nothing is written any
    * more, but changes are kept. `fenced`: a later term writes; changes are of no use.
    */
-  get state(): 'open' | 'leaving' | 'ended' | 'fenced' {
+  get state(): 'open' | 'over' | 'ended' | 'fenced' {
     return this.#state;
   }
 
@@ -180,9 +187,9 @@ export class LedgerWriter {
    * The term is over. What is known of its runs is still written for `ms`, unless a later term opens the ledger: a run
    * that never started would be taken for lost otherwise.
    */
-  leave(ms: number): void {
+  termOver(ms: number): void {
     if (this.#state !== 'open') return;
-    this.#state = 'leaving';
+    this.#state = 'over';
     for (const waiter of [...this.#waiters]) waiter.settle('fenced');
     const { clock } = this.#parts;
     this.#over.signal.addEventListener(
@@ -198,7 +205,7 @@ export class LedgerWriter {
   }
 
   get #isWritable(): boolean {
-    return this.#state === 'open' || this.#state === 'leaving';
+    return this.#state === 'open' || this.#state === 'over';
   }
 
   #stop(state: 'ended' | 'fenced'): void {
@@ -248,8 +255,8 @@ export class LedgerWriter {
     const { signal } = this.#over;
     const { data, version, birth } = await register.read(signal);
     const parsed = parseLedger(data);
-    // Who is leaving adds to what its own term has written, and to nothing else: a term that leads may be writing.
-    if (this.#state === 'leaving' && (parsed.kind !== 'ledger' || !this.wrote(parsed.ledger.fencingToken, birth)))
+    // A term that is over adds to what it has written itself, and to nothing else: a term that leads may be writing.
+    if (this.#state === 'over' && (parsed.kind !== 'ledger' || !this.wrote(parsed.ledger.fencingToken, birth)))
       throw new FencedError(this.token, parsed.kind === 'ledger' ? parsed.ledger.fencingToken : undefined);
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;

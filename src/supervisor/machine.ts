@@ -1,24 +1,31 @@
 /**
  * The supervisor's state machine: `(state, event, plan, now) → state and effects`. Pure: it reads no clock, waits for
- * nothing, throws nothing. Every pair of state and event is written down in the rows, also those that do nothing.
+ * nothing, throws nothing. The rows are in `states/`; a pair of state and event that is not written down there changes
+ * nothing.
  */
 import type { Plan } from './policy.ts';
+import { campaigning } from './states/campaigning.ts';
+import { resigning } from './states/resigning.ts';
 import { running } from './states/running.ts';
 import { scheduled } from './states/scheduled.ts';
-import { backingOff, campaigning } from './states/standing.ts';
-import type { Event, Row, State, Step } from './state.ts';
-import { stand } from './steps.ts';
-import { done, resigning, stopping } from './states/stopping.ts';
+import { stopping } from './states/stopping.ts';
+import { waitingToRun } from './states/waiting-to-run.ts';
+import { waitingToStand } from './states/waiting-to-stand.ts';
+import { stay, type Event, type Row, type State, type Step } from './state.ts';
+import { stand } from './transitions.ts';
 
 const ROWS: { readonly [N in State['name']]: Row<N> } = {
   campaigning,
-  backingOff,
+  waitingToStand,
+  waitingToRun,
   scheduled,
   running,
   stopping,
   resigning,
-  done,
+  done: {},
 };
+
+type Cell = (state: State, event: Event, plan: Plan, now: number) => Step;
 
 /** The first step: stand for election. */
 export function start(plan: Plan, now: number): Step {
@@ -28,6 +35,6 @@ export function start(plan: Plan, now: number): Step {
 /** The next state, and what is to be done. An event of an earlier campaign, term or run changes nothing. */
 export function transition(state: State, event: Event, plan: Plan, now: number): Step {
   // The row belongs to the state's name and the cell to the event's kind; the compiler cannot follow both at once.
-  const cell = ROWS[state.name][event.kind] as (state: State, event: Event, plan: Plan, now: number) => Step;
-  return cell(state, event, plan, now);
+  const cell = ROWS[state.name][event.kind] as Cell | undefined;
+  return cell === undefined ? stay(state) : cell(state, event, plan, now);
 }

@@ -3,9 +3,9 @@
  */
 import type { Outcome } from '../command/launch.ts';
 import type { ChildPolicy, Concurrency, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
-import { ExitCode } from '../errors.ts';
+import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { RunOutcome } from '../ledger/record.ts';
-import type { StopReason } from './state.ts';
+import type { Failure, StopReason } from './state.ts';
 
 /** The part of the configuration that decides. */
 export interface Plan {
@@ -59,6 +59,17 @@ export function failuresAfter(failures: number, result: Result, plan: Plan): num
 export function restartDelay(failures: number, result: Result, plan: Plan): number {
   if (failures === 0) return Math.max(0, plan.restartDelay - result.ranFor);
   return Math.min(plan.restartDelay * 2 ** (failures - 1), plan.restartMaxDelay);
+}
+
+/** Only what may pass by itself is `unavailable`: an ACL, or a client that is not installed, does not mend itself. */
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof BallotError)) {
+    const stack = error instanceof Error ? error.stack : undefined;
+    return { kind: 'bug', message: stack ?? describe(error), exitCode: ExitCode.bug };
+  }
+  const { exitCode, hint } = error;
+  const message = hint === undefined ? describe(error) : `${describe(error)} (${hint})`;
+  return { kind: exitCode === ExitCode.unavailable ? 'unavailable' : 'refused', message, exitCode };
 }
 
 const ELECTION_RETRY_MS = 100;

@@ -34,21 +34,21 @@ export interface Candidacy {
   readonly placed: boolean;
 }
 
-/**
- * The role in which the command runs: as leader; as a standby that runs it without leadership (`run-anyway`); or
- * deposed, until it has been stopped.
- */
-export type Role =
-  | { readonly kind: 'leader'; readonly leadership: Leadership }
-  | { readonly kind: 'standby'; readonly candidacy: Candidacy }
-  /** The term is lost while the command is still being stopped. */
-  | { readonly kind: 'deposed' };
+/** The role in which the command runs: as leader, or without leadership while this candidate stands (`run-anyway`). */
+export type Role = LeaderRole | StandbyRole;
 
-/** The role of a leader. */
-export type LeaderRole = Extract<Role, { readonly kind: 'leader' }>;
+export interface LeaderRole {
+  readonly kind: 'leader';
+  readonly leadership: Leadership;
+}
 
-/** One execution of the command. */
-export interface Run {
+export interface StandbyRole {
+  readonly kind: 'standby';
+  readonly candidacy: Candidacy;
+}
+
+/** How far a run has come. */
+export interface RunState {
   readonly run: number;
   /** `undefined` while its tick is being entered in the ledger. */
   readonly startedAt: number | undefined;
@@ -61,7 +61,7 @@ export interface Run {
 }
 
 /** At least one run. */
-export type Runs = readonly [Run, ...Run[]];
+export type Runs = readonly [RunState, ...RunState[]];
 
 /**
  * How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone.
@@ -104,15 +104,18 @@ export interface Counts {
 export type State = Counts &
   (
     | { readonly name: 'campaigning'; readonly candidacy: Candidacy; readonly deadline: number | undefined }
-    /**
-     * Waiting to campaign again, or to run the command again. `deadline` is `undefined` while only a renewal of the
-     * lease is waited for.
-     */
+    /** Out of the queue until `due`, after a failed election or failed runs. */
     | {
-        readonly name: 'backingOff';
-        readonly next:
-          | { readonly kind: 'campaign'; readonly candidacy: Candidacy }
-          | { readonly kind: 'spawn'; readonly role: Role; readonly tick: number | undefined };
+        readonly name: 'waitingToStand';
+        readonly candidacy: Candidacy;
+        readonly due: number;
+        readonly deadline: number;
+      }
+    /** Nothing runs until `due`, or until the lease allows it: without a `deadline` only a renewal is waited for. */
+    | {
+        readonly name: 'waitingToRun';
+        readonly role: Role;
+        readonly tick: number | undefined;
         readonly due: number;
         /** A run of the same term needs a renewal of the lease that was sent after the run before it had ended. */
         readonly confirmedSince: number;
@@ -136,7 +139,8 @@ export type State = Counts &
     /** Every run is being stopped, and nothing is started any more. */
     | {
         readonly name: 'stopping';
-        readonly role: Role;
+        /** `undefined`: the term is lost. */
+        readonly role: Role | undefined;
         readonly alive: Runs;
         readonly ending: Ending;
         /** Before this candidate stands again, ms: a run that failed and was being stopped for itself asks for it. */
@@ -176,7 +180,7 @@ export type Event =
   | {
       readonly kind: 'electionFailed';
       readonly campaign: number;
-      readonly failure: ElectionFailure;
+      readonly failure: Failure;
       readonly jitter: number;
     }
   | { readonly kind: 'leaseRenewed'; readonly term: number; readonly deadline: number }
@@ -186,8 +190,13 @@ export type Event =
   | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome; readonly left: string }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
-  /** The tick of a run is entered, and its command was started. */
-  | { readonly kind: 'runStarted'; readonly run: number }
+  /** The command was started; the tick of its run, if it has one, was entered before. `pid`: unless that failed. */
+  | {
+      readonly kind: 'runStarted';
+      readonly run: number;
+      readonly term: number | undefined;
+      readonly pid: number | undefined;
+    }
   /** A run was not started, since its tick could not be entered in the ledger, or was not to be any more. */
   | { readonly kind: 'notEntered'; readonly run: number; readonly why: NotEntered }
   /** A run was not started: its term is lost, or this process stood still and its keeper may be giving the lease up. */
@@ -195,7 +204,7 @@ export type Event =
   /** A tick of the schedule. `term`: whose ticks these are; `undefined` without leadership. */
   | { readonly kind: 'tick'; readonly term: number | undefined; readonly tick: number }
   /** The ledger of runs cannot be used, and that will not pass by itself: an ACL, or a bug. */
-  | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: ElectionFailure }
+  | { readonly kind: 'ledgerFailed'; readonly term: number; readonly failure: Failure }
   | { readonly kind: 'deadline' }
   | { readonly kind: 'stopRequested'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'resigned'; readonly resignation: number; readonly error: string | undefined }
@@ -208,8 +217,8 @@ export type Event =
  */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
 
-/** Why a campaign failed. `unavailable` may pass by itself; the others do not. */
-export interface ElectionFailure {
+/** Why a campaign failed, or the ledger cannot be used. `unavailable` may pass by itself; the others do not. */
+export interface Failure {
   readonly kind: 'unavailable' | 'refused' | 'bug';
   readonly message: string;
   /** What ballot ends with when it ends for this. */
@@ -235,9 +244,11 @@ export type Effect =
   | { readonly kind: 'unserve' }
   /** Ticks up to this one are settled without a run. */
   | { readonly kind: 'skip'; readonly tick: number }
-  /** Write down how a run of a tick ended. */
+  /** A run has started: its tick is not served again, and one of no tick is written down. */
+  | { readonly kind: 'recordStart'; readonly run: number; readonly tick: number | undefined }
+  /** Write down how a run ended. */
   | {
-      readonly kind: 'record';
+      readonly kind: 'recordEnd';
       readonly run: number;
       readonly outcome: RunOutcome;
       readonly exitCode: number;
@@ -277,7 +288,20 @@ export interface Step {
 export type In<N extends State['name']> = Extract<State, { readonly name: N }>;
 export type On<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
 
-/** What one state does on every event. */
+/** What one state does on events. One that is not named changes nothing. */
 export type Row<N extends State['name']> = {
-  readonly [K in Event['kind']]: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
+  readonly [K in Event['kind']]?: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
 };
+
+/** Nothing is to be done. */
+export const stay = (state: State): Step => ({ state, effects: [] });
+
+/** Puts effects in front of those of a step. */
+export function after(effects: readonly Effect[], step: Step): Step {
+  return { state: step.state, effects: [...effects, ...step.effects] };
+}
+
+/** What every state takes over from the one before. */
+export function counts({ campaigns, runs, resignations, failedRuns }: Counts): Counts {
+  return { campaigns, runs, resignations, failedRuns };
+}

@@ -1,37 +1,29 @@
-import { sleep, type Clock } from '../clock.ts';
-import { BallotError, describe, ExitCode } from '../errors.ts';
-import type { RunningCommand } from '../command/launch.ts';
+import { sleep } from '../clock.ts';
+import { describe } from '../errors.ts';
 import type { Election, Term, TermEvent } from '../election/election.ts';
-import type { Logger } from '../log/logger.ts';
 import type { CatchUpRules } from '../ledger/catch-up.ts';
+import type { RunDiary } from '../ledger/diary.ts';
 import type { RunLedger } from '../ledger/ledger.ts';
 import type { Schedule } from '../cron/schedule.ts';
-import { Executions, type ExecutionParts, type RunIdentity } from './executions.ts';
 import { start, transition } from './machine.ts';
-import type { Plan } from './policy.ts';
-import type { Effect, ElectionFailure, Event, State, Step } from './state.ts';
-import { Timetable } from './timetable.ts';
+import { failureOf, type Plan } from './policy.ts';
+import { RunProcess, type RunParts } from './run-process.ts';
+import type { Effect, Event, State, Step } from './state.ts';
+import { Scheduler } from './scheduler.ts';
 
-export type { RunIdentity } from './executions.ts';
-
-export interface SupervisorParts {
+export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {
   readonly election: Election;
-  readonly launch: (identity: RunIdentity) => RunningCommand;
-  readonly clock: Clock;
-  readonly logger: Logger;
   /** How long a campaign goes without contact to the coordinator before it counts as failed, ms. */
   readonly patience: number;
   /** What serving a schedule needs; given if, and only if, the plan has `cron`. */
   readonly cron?: CronParts;
   /** Where runs without a schedule are written down. */
-  readonly diary?: ExecutionParts['diary'];
+  readonly diary?: RunDiary;
 }
 
 export interface CronParts {
   readonly schedule: Schedule;
   readonly ledger: RunLedger;
-  /** The name under which this candidate's runs are entered. */
-  readonly candidateId: string;
   readonly rules: CatchUpRules;
 }
 
@@ -45,8 +37,17 @@ const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
 /** A leader under `keep` that hands over serves its schedule on when the ledger has not answered for so long, ms. */
 const STAY_AFTER_MS = 1_000;
 
+/** How long the end waits for output that a slow reader has not taken yet, ms. The log's own flush comes on top. */
+const DRAIN_WITHIN_MS = 10_000;
+
 /** How long the end waits until the last run is written down, after the lease was given up, ms. */
 const DIARY_WITHIN_MS = 300;
+
+/** An event, and the state that it has led to. */
+export interface Change {
+  readonly event: Event;
+  readonly state: State;
+}
 
 /**
  * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present
@@ -57,8 +58,13 @@ export class Supervisor {
   readonly #plan: Plan;
   readonly #queue: Event[] = [];
   readonly #finished: Promise<number>;
-  readonly #executions: Executions;
-  readonly #timetable: Timetable | undefined;
+  readonly #runParts: RunParts;
+  /** Those that are not over, in the order of their starts. */
+  readonly #runs = new Map<number, RunProcess>();
+  /** Output of runs that are over. */
+  readonly #draining = new Set<Promise<void>>();
+  readonly #scheduler: Scheduler | undefined;
+  readonly #observers = new Set<(change: Change) => void>();
   #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
@@ -67,35 +73,29 @@ export class Supervisor {
   #term: Term | undefined;
   /** Aborted when the schedule is not served any more in the present role. */
   #serving = new AbortController();
-  /** Log lines about effects that were just performed: they follow the notes that say why. */
-  readonly #said: (() => void)[] = [];
 
   constructor(parts: SupervisorParts, plan: Plan) {
-    const { election, launch, clock, logger, cron } = parts;
+    const { clock, logger, cron, diary } = parts;
     this.#parts = parts;
     this.#plan = plan;
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#timetable = cron && new Timetable({ ...cron, clock, logger });
-    this.#executions = new Executions({
-      election,
-      launch,
-      clock,
-      logger,
+    this.#scheduler = cron && new Scheduler({ ...cron, clock, logger });
+    this.#runParts = {
+      ...parts,
       onLeaseLoss: plan.onLeaseLoss,
-      book: cron,
-      diary: parts.diary,
-      onTick: (tick) => this.#timetable?.settle(tick),
-      onLedgerFailure: (term, error) => this.#ledgerFailed(term, error),
-      dispatch: (event) => this.#dispatch(event),
-      later: (line) => (this.#handling ? void this.#said.push(line) : line()),
-    });
+      ledger: cron?.ledger,
+      diary,
+      report: (event) => this.#dispatch(event),
+      tellKeeper: () => this.#tellKeeper(),
+      said: { foreground: false },
+    };
   }
 
   /** Supervises until a policy or a stop ends it. Resolves with ballot's exit code. Called once. */
   run(): Promise<number> {
-    this.#enter(start(this.#plan, this.#parts.clock.now()));
+    this.#goTo(start(this.#plan, this.#parts.clock.now()));
     this.#handleAll();
     return this.#finished;
   }
@@ -110,7 +110,20 @@ export class Supervisor {
 
   /** Passes a signal on to everything that runs. */
   passOn(signal: NodeJS.Signals): void {
-    this.#executions.passOn(signal);
+    for (const run of this.#runs.values()) run.passOn(signal);
+  }
+
+  /**
+   * Tells each of several listeners what happens from now on, in order, never synchronously. Returns what ends it for
+   * this listener.
+   */
+  observe(listener: (change: Change) => void): () => void {
+    this.#observers.add(listener);
+    return () => void this.#observers.delete(listener);
+  }
+
+  #tellObservers(change: Change): void {
+    for (const listener of this.#observers) queueMicrotask(() => this.#observers.has(listener) && listener(change));
   }
 
   #dispatch(event: Event): void {
@@ -122,12 +135,17 @@ export class Supervisor {
     if (this.#handling) return;
     this.#handling = true;
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      if (this.#state !== undefined) this.#enter(transition(this.#state, event, this.#plan, this.#parts.clock.now()));
+      if (this.#state === undefined) continue;
+      const step = transition(this.#state, event, this.#plan, this.#parts.clock.now());
+      this.#goTo(step);
+      this.#tellObservers({ event, state: step.state });
+      if (event.kind === 'runEnded' || event.kind === 'notEntered' || event.kind === 'tooLate')
+        this.#forgetRun(event.run);
     }
     this.#handling = false;
   }
 
-  #enter({ state, effects }: Step): void {
+  #goTo({ state, effects }: Step): void {
     if (state !== this.#state) {
       this.#disarm?.();
       this.#disarm = undefined;
@@ -139,7 +157,6 @@ export class Supervisor {
     // What others wait for comes first: a log line costs as much as a request.
     for (const effect of effects) if (effect.kind !== 'note') this.#perform(effect);
     for (const effect of effects) if (effect.kind === 'note') this.#perform(effect);
-    for (const line of this.#said.splice(0)) line();
   }
 
   #perform(effect: Effect): void {
@@ -147,35 +164,69 @@ export class Supervisor {
       case 'campaign':
         return this.#campaign(effect.campaign, effect.delay);
       case 'spawn':
-        return this.#executions.start(effect, this.#term?.fencingToken === effect.term ? this.#term : undefined);
+        return this.#spawn(effect);
       case 'serve':
         return this.#serve(effect.term);
       case 'unserve':
         return this.#serving.abort();
       case 'skip':
-        this.#timetable?.settle(effect.tick);
+        this.#scheduler?.settle(effect.tick);
         return this.#parts.cron?.ledger.skip(effect.tick);
-      case 'record':
-        return this.#executions.record(effect);
+      case 'recordStart':
+        if (effect.tick !== undefined) this.#scheduler?.settle(effect.tick);
+        return this.#runs.get(effect.run)?.recordStart();
+      case 'recordEnd':
+        return this.#runs.get(effect.run)?.recordEnd(effect);
       case 'renew':
-        if (this.#term?.fencingToken === effect.term) this.#term.renew();
-        return;
+        return this.#termOf(effect)?.renew();
       case 'signal':
-        return this.#executions.signal(effect.run, effect.signal);
+        return this.#runs.get(effect.run)?.signal(effect.signal);
       case 'resign':
         void this.#resign(effect).then((event) => this.#dispatch(event));
         return;
       case 'note':
         return this.#say(effect);
       case 'finish':
-        void this.#executions.drained().then(() => this.#finish(effect.exitCode));
+        void this.#drained().then(() => this.#finish(effect.exitCode));
     }
   }
 
   #say({ level, message, fields, run, outlook }: Extract<Effect, { kind: 'note' }>): void {
     const { logger, election } = this.#parts;
-    const about = run === undefined ? {} : this.#executions.fieldsOf(run);
+    const about = run === undefined ? undefined : this.#runs.get(run)?.fields;
     logger[level](message, { ...about, ...fields, ...(outlook && { why: election.outlook }) });
+  }
+
+  #spawn(spawn: Extract<Effect, { kind: 'spawn' }>): void {
+    const run = new RunProcess(this.#runParts, spawn, this.#termOf(spawn));
+    this.#runs.set(spawn.run, run);
+    run.start();
+  }
+
+  /** It is over, and what was to be said of that is said. */
+  #forgetRun(number: number): void {
+    const run = this.#runs.get(number);
+    if (run === undefined) return;
+    this.#runs.delete(number);
+    const drained = run.drained.then(() => void this.#draining.delete(drained));
+    this.#draining.add(drained);
+  }
+
+  /** Tells the keeper what lives, and what is just about to be started. */
+  #tellKeeper(): void {
+    this.#parts.election.setRuns([...this.#runs.values()].flatMap(({ live }) => live ?? []));
+  }
+
+  /** Waits for the commands' last output, which a process outside their groups may hold up. */
+  async #drained(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const inTime = new AbortController();
+    const late = sleep(clock, DRAIN_WITHIN_MS, inTime.signal).then(
+      () => logger.warn('the command’s last output was not taken in time', { waited: `${DRAIN_WITHIN_MS / 1000}s` }),
+      () => undefined,
+    );
+    await Promise.race([Promise.all(this.#draining), late]);
+    inTime.abort();
   }
 
   #campaign(campaign: number, delay: number): void {
@@ -214,12 +265,8 @@ export class Supervisor {
     if (this.#term !== term) return;
     this.#term = undefined;
     this.#serving.abort();
-    this.#parts.cron?.ledger.leave();
-    this.#parts.diary?.runs.leave();
-  }
-
-  #ledgerFailed(term: number, error: unknown): void {
-    this.#dispatch({ kind: 'ledgerFailed', term, failure: failureOf(error) });
+    this.#parts.cron?.ledger.termOver();
+    this.#parts.diary?.termOver();
   }
 
   /** Reports ticks in this role until the role is over. */
@@ -228,64 +275,62 @@ export class Supervisor {
     this.#serving = new AbortController();
     const { signal } = this.#serving;
     // The keeper of an idle leader has to know by when it is to be heard of.
-    if (term !== undefined) this.#executions.tellKeeper();
+    if (term !== undefined) this.#tellKeeper();
     const onTick = (tick: number): void => this.#dispatch({ kind: 'tick', term, tick });
-    this.#timetable?.serve(term, onTick, signal).catch((error: unknown) => {
-      if (!signal.aborted && term !== undefined) this.#ledgerFailed(term, error);
+    this.#scheduler?.serve(term, onTick, signal).catch((error: unknown) => {
+      if (signal.aborted || term === undefined) return;
+      this.#dispatch({ kind: 'ledgerFailed', term, failure: failureOf(error) });
     });
   }
 
   /** Gives up the lease, and with `leave` everything else too. Never rejects. */
-  async #resign({ resignation, leave, orStay }: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
-    const { clock, election } = this.#parts;
+  async #resign(effect: Extract<Effect, { kind: 'resign' }>): Promise<Event> {
+    const { clock, election, diary } = this.#parts;
+    const { resignation, leave } = effect;
     const leaveUntil = clock.now() + LEAVE_WITHIN.handOver + LEAVE_WITHIN.lease + LEAVE_WITHIN.session;
     let error: string | undefined;
-    try {
-      if (leave) this.#campaigning.abort();
-      if (!(await this.#endTerm(leave, orStay))) return { kind: 'stayed', resignation };
-    } catch (thrown) {
-      error = describe(thrown);
-    }
-    if (leave) await this.#parts.diary?.runs.finish(DIARY_WITHIN_MS);
-    else this.#parts.diary?.runs.leave();
-    try {
-      if (leave) await election.withdraw(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now()));
-    } catch (thrown) {
-      error ??= describe(thrown);
-    }
+    const failed = (thrown: unknown): void => void (error ??= describe(thrown));
+    if (leave) this.#campaigning.abort();
+    if ((await this.#endTerm(effect).catch(failed)) === 'stayed') return { kind: 'stayed', resignation };
+    if (leave) {
+      await diary?.finish(DIARY_WITHIN_MS);
+      await election.close(Math.max(LEAVE_WITHIN.session, leaveUntil - clock.now())).catch(failed);
+    } else diary?.termOver();
     return { kind: 'resigned', resignation, error };
   }
 
-  /**
-   * Gives up the lease, after the ledger: the next leader is to read what this one has left. False: the term goes on.
-   */
-  async #endTerm(leave: boolean, orStay: boolean): Promise<boolean> {
-    const { logger } = this.#parts;
-    const timetable = this.#timetable;
-    const term = this.#term;
+  /** Gives up the lease, after the ledger: the next leader is to read what this one has left. The only place. */
+  async #endTerm(effect: Extract<Effect, { kind: 'resign' }>): Promise<'resigned' | 'stayed'> {
+    const { leave, orStay } = effect;
+    const scheduler = this.#scheduler;
+    const term = this.#termOf(effect);
     const over = (): void => {
       if (this.#term === term) this.#term = undefined;
       this.#serving.abort();
     };
     if (!orStay) over();
-    if (term === undefined) return true;
+    if (term === undefined) return 'resigned';
     const handOverWithin = Math.min(
       term.leaseDuration / 3,
       leave ? LEAVE_WITHIN.handOver : Infinity,
       orStay ? STAY_AFTER_MS : Infinity,
     );
-    const first = timetable && (() => timetable.handOver(handOverWithin, orStay));
+    const first = scheduler && (() => scheduler.handOver(handOverWithin, orStay));
     // Without a ledger its time is the lease's.
-    const inAll = LEAVE_WITHIN.lease + (timetable === undefined ? LEAVE_WITHIN.handOver : 0);
-    const within = leave ? inAll : undefined;
-    let stays = false;
+    const inAll = LEAVE_WITHIN.lease + (scheduler === undefined ? LEAVE_WITHIN.handOver : 0);
+    let ended: 'resigned' | 'stayed' = 'resigned';
     try {
-      stays = (await term.resign({ first, orStay, within })) === 'stayed';
+      ended = await term.resign({ first, orStay, within: leave ? inAll : undefined });
     } finally {
-      if (!stays) over();
+      if (ended === 'resigned') over();
     }
-    if (!stays) logger.info('resigned', { term: term.fencingToken });
-    return !stays;
+    if (ended === 'resigned') this.#parts.logger.info('resigned', { term: term.fencingToken });
+    return ended;
+  }
+
+  /** The term of that number, if it is still held. */
+  #termOf({ term }: { readonly term: number | undefined }): Term | undefined {
+    return this.#term?.fencingToken === term ? this.#term : undefined;
   }
 }
 
@@ -298,15 +343,4 @@ function termEvent(term: Term, event: TermEvent): Event {
     case 'lost':
       return { kind: 'leaseLost', term: term.fencingToken, cause: event.cause };
   }
-}
-
-/** Only what may pass by itself is `unavailable`: an ACL, or a client that is not installed, does not mend itself. */
-function failureOf(error: unknown): ElectionFailure {
-  if (!(error instanceof BallotError)) {
-    const stack = error instanceof Error ? error.stack : undefined;
-    return { kind: 'bug', message: stack ?? describe(error), exitCode: ExitCode.bug };
-  }
-  const { exitCode: code, hint } = error;
-  const message = hint === undefined ? describe(error) : `${describe(error)} (${hint})`;
-  return { kind: code === ExitCode.unavailable ? 'unavailable' : 'refused', message, exitCode: code };
 }

@@ -201,10 +201,23 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(await lease()).toMatchObject({ candidateId: 'a', leaderSince: since });
   });
 
+  it('tells every listener, and the others when one of them leaves', async () => {
+    const term = await elected(stand('a'));
+    const first = eventsOf(term);
+    const second: TermEvent[] = [];
+    const leave = term.subscribe((event) => second.push(event));
+    await until(() => second.length > 0);
+    expect(second).toEqual(first);
+    leave();
+    const known = second.length;
+    await until(() => first.length > known);
+    expect(second).toHaveLength(known);
+  });
+
   it('names the run in the lease with the next renewal', async () => {
     const a = stand('a');
     await elected(a);
-    a.election.setRuns([{ runId: 'run-7', signalled: false }]);
+    a.election.setRuns([{ runId: 'run-7', group: undefined, signalled: false }]);
     await world.pass(TIMEOUT_MS);
     expect((await lease())?.runId).toBe('run-7');
     a.election.setRuns([]);
@@ -269,13 +282,13 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(queue).not.toContain(first);
   });
 
-  it('leaves no proposal behind when a campaign is called off and withdrawn', async () => {
+  it('leaves no proposal behind when a campaign is called off and the election is closed', async () => {
     const term = await elected(stand('a'));
     const b = stand('b');
     await queueOf(2);
     b.abort();
     expect(String(await world.settle(rejection(b.term)))).toContain('called off');
-    await world.settle(b.election.withdraw(3000));
+    await world.settle(b.election.close(3000));
     expect(await proposals()).toHaveLength(1);
     await world.settle(term.resign());
     expect(await proposals()).toEqual([]);
@@ -288,7 +301,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     const c = stand('c');
     await queueOf(3);
     b.abort();
-    await world.settle(b.election.withdraw(3000));
+    await world.settle(b.election.close(3000));
     await world.settle(term.resign());
     await elected(c);
     expect((await lease())?.candidateId).toBe('c');
@@ -304,7 +317,7 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       }),
     );
     expect(await world.settle(failed)).toBe(reason);
-    await world.settle(election.withdraw(1000));
+    await world.settle(election.close(1000));
     await world.settle(election.close(1000));
     await world.settle(election.close(1000));
   });

@@ -151,7 +151,7 @@ describe('ballot history', () => {
         outcome: 'running',
       },
     ]);
-    a.ledger.leave();
+    a.ledger.termOver();
     await a.term.resign();
     expect((await historyOf(base))[1]).toMatchObject({ outcome: 'unknown' });
 

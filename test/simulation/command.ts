@@ -1,6 +1,6 @@
 import type { Outcome, RunningCommand } from '../../src/command/launch.ts';
 import type { ProcessName } from '../../src/command/proc.ts';
-import type { RunIdentity } from '../../src/supervisor/supervisor.ts';
+import type { Run } from '../../src/election/election.ts';
 import type { Random } from '../support/random.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 
@@ -21,7 +21,7 @@ export interface CommandHabits {
 }
 
 /** A run as it really was, whoever knew of it. */
-export interface SimulatedRun extends RunIdentity {
+export interface SimulatedRun extends Run {
   readonly host: string;
   readonly startedAt: number;
   /** When the last of its process group was dead. */
@@ -31,7 +31,7 @@ export interface SimulatedRun extends RunIdentity {
 }
 
 /** That a supervisor started a run, or tried to. */
-export interface Launch extends RunIdentity {
+export interface Launch extends Run {
   readonly host: string;
   readonly at: number;
   /** The supervisor. */
@@ -65,7 +65,7 @@ export class Commands {
   }
 
   /** Starts one, as told by the supervisor that runs in `parent`. */
-  launch(host: string, parent: VirtualProcess, identity: RunIdentity): SimulatedCommand | NotStarted {
+  launch(host: string, parent: VirtualProcess, identity: Run): SimulatedCommand | NotStarted {
     const random = this.#random;
     const launch = { ...identity, host, at: this.#clock.time, parent };
     if (random.chance(this.#habits.missing)) {

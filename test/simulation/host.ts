@@ -71,14 +71,15 @@ class Incarnation {
     this.supervisor = new Supervisor(
       {
         election: parts.election?.(watched) ?? watched,
-        launch: (identity) => {
-          const command = world.commands.launch(name, this.process, identity);
+        launch: (run) => {
+          const command = world.commands.launch(name, this.process, run);
           if (!(command instanceof NotStarted)) onCommand(command);
           return parts.command?.(command) ?? command;
         },
         clock: this.process,
         logger,
         patience: setting.patience,
+        candidateId: name,
         ...cronParts(world, name, watched, this.process),
       },
       setting.plan,
@@ -109,7 +110,7 @@ function cronParts(
   const service = { schedule: text, timezone: schedule.timezone, candidateId: name, hostname: name };
   const ledger = new RunLedger({ register: election.register('runs'), clock, logger: trace.logger(name), service });
   const rules = { catchUp, startDeadline, mixedFleet };
-  return { cron: { schedule, ledger: parts.ledger?.(ledger) ?? ledger, candidateId: name, rules } };
+  return { cron: { schedule, ledger: parts.ledger?.(ledger) ?? ledger, rules } };
 }
 
 /** A machine on which ballot runs, is stopped, dies, and is started again. */

@@ -3,7 +3,7 @@
  * a history that goes wrong.
  */
 import type { RunningCommand } from '../../src/command/launch.ts';
-import type { CommandRun, Election, Term, TermEvent } from '../../src/election/election.ts';
+import type { LiveRun, Election, Term, TermEvent } from '../../src/election/election.ts';
 import { margin } from '../../src/election/timing.ts';
 import type { SessionOpener, ZNode } from '../../src/zookeeper/session/port.ts';
 import type { Will } from '../../src/keeper/will.ts';
@@ -73,7 +73,7 @@ function hastyElection(real: Election): Election {
   let term: Term | undefined;
   return like(real, {
     campaign: async (options) => (term = await real.campaign(options)),
-    setRuns: (runs: readonly CommandRun[]) => {
+    setRuns: (runs: readonly LiveRun[]) => {
       real.setRuns(runs);
       if (runs.some(({ signalled }) => signalled)) term?.resign().catch(() => undefined);
     },

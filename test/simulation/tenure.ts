@@ -1,4 +1,4 @@
-import type { CampaignOptions, CommandRun, Election, Term } from '../../src/election/election.ts';
+import type { CampaignOptions, LiveRun, Election, Term } from '../../src/election/election.ts';
 import type { Register } from '../../src/election/register.ts';
 import type { VirtualClock, VirtualProcess } from '../support/virtual-clock.ts';
 
@@ -84,16 +84,12 @@ export class WatchedElection implements Election {
     return this.#election.outlook;
   }
 
-  setRuns(runs: readonly CommandRun[]): void {
+  setRuns(runs: readonly LiveRun[]): void {
     this.#election.setRuns(runs);
   }
 
   register(name: string): Register {
     return this.#election.register(name);
-  }
-
-  withdraw(timeout: number): Promise<void> {
-    return this.#election.withdraw(timeout);
   }
 
   close(timeout: number): Promise<void> {

@@ -52,7 +52,6 @@ export async function runCron(context: RunContext<CronConfig>): Promise<number> 
     return {
       schedule,
       ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger, service }),
-      candidateId: config.candidateId,
       rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
     };
   });
@@ -127,25 +126,24 @@ async function supervise(
   const supervisor = new Supervisor(
     {
       election,
-      launch: (identity) =>
+      launch: (run) =>
         launch(
           {
             command: context.command,
-            env: commandEnvironment(config, env, identity),
+            env: commandEnvironment(config, env, run),
             bytes,
             wrap: config.wrapChildLogs,
             cgroups,
-            report: (message, fields) => logger.error(message, { runId: identity.runId, ...fields }),
+            report: (message, fields) => logger.error(message, { runId: run.runId, ...fields }),
           },
-          logger.outputOf(identity.runId),
+          logger.outputOf(run.runId),
           clock,
         ),
       clock,
       logger,
       patience: config.zookeeperSessionTimeout,
-      ...(cronParts === undefined
-        ? { diary: { runs: diaryOf(election, logger), candidateId: config.candidateId } }
-        : { cron: cronParts(election, logger) }),
+      candidateId: config.candidateId,
+      ...(cronParts === undefined ? { diary: diaryOf(election, logger) } : { cron: cronParts(election, logger) }),
     },
     { ...config, cron: cronParts && { concurrency: config.concurrency } },
   );

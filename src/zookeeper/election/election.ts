@@ -6,7 +6,7 @@ import type { Register } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './options.ts';
-import type { CampaignOptions, CommandRun, Election, Term } from '../../election/election.ts';
+import type { CampaignOptions, LiveRun, Election, Term } from '../../election/election.ts';
 import { Incarnation } from './wipe-guard.ts';
 import { Outage, type OutageFacts } from './outage.ts';
 import { timings } from '../../election/timing.ts';
@@ -58,7 +58,7 @@ class ZooKeeperElection implements Election, TermHost {
     this.#outage = new Outage(options.clock, options.logger, () => this.#outageFacts());
   }
 
-  setRuns(runs: readonly CommandRun[]): void {
+  setRuns(runs: readonly LiveRun[]): void {
     this.testament.setRuns(runs);
   }
 
@@ -239,10 +239,6 @@ class ZooKeeperElection implements Election, TermHost {
         await sleep(this.#options.clock, pause, signal);
       }
     }
-  }
-
-  withdraw(timeout: number): Promise<void> {
-    return this.close(timeout);
   }
 
   async close(timeout: number): Promise<void> {

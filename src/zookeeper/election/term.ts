@@ -61,7 +61,7 @@ export class LeaseTerm implements Term {
   #hurry = new AbortController();
   #lost: LossCause | undefined;
   #resigned: Promise<void> | undefined;
-  #listener: ((event: TermEvent) => void) | undefined;
+  readonly #listeners = new Set<(event: TermEvent) => void>();
 
   constructor(options: ElectionOptions, host: TermHost, { claim, succession }: Victory) {
     this.options = options;
@@ -102,10 +102,10 @@ export class LeaseTerm implements Term {
     return this.#lost !== undefined;
   }
 
-  subscribe(listener: (event: TermEvent) => void): void {
-    this.#listener = listener;
-    const cause = this.#lost;
-    if (cause !== undefined) queueMicrotask(() => listener({ kind: 'lost', cause }));
+  subscribe(listener: (event: TermEvent) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#lost !== undefined) this.#tell(listener, { kind: 'lost', cause: this.#lost });
+    return () => void this.#listeners.delete(listener);
   }
 
   renew(): void {
@@ -330,7 +330,10 @@ export class LeaseTerm implements Term {
   }
 
   #emit(event: TermEvent): void {
-    const listener = this.#listener;
-    if (listener !== undefined) queueMicrotask(() => listener(event));
+    for (const listener of this.#listeners) this.#tell(listener, event);
+  }
+
+  #tell(listener: (event: TermEvent) => void, event: TermEvent): void {
+    queueMicrotask(() => this.#listeners.has(listener) && listener(event));
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { SessionOpener } from '../session/port.ts';
 import type { Will } from '../../keeper/will.ts';
 import { actsAt } from '../../keeper/will-instants.ts';
-import type { CommandRun, StopRules } from '../../election/election.ts';
+import type { LiveRun, StopRules } from '../../election/election.ts';
 import { stopInstants, type StopInstants } from '../../election/timing.ts';
 
 /** The lease as a will sees it. */
@@ -26,7 +26,7 @@ export class Testament {
   readonly #sessions: SessionOpener;
   readonly #clock: Clock;
   readonly #rules: StopRules;
-  #runs: readonly CommandRun[] = [];
+  #runs: readonly LiveRun[] = [];
   #holding: Holding | undefined;
   /**
    * The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be
@@ -57,11 +57,11 @@ export class Testament {
   }
 
   /** The run that was started last, of those that live. */
-  get latestRun(): CommandRun | undefined {
+  get latestRun(): LiveRun | undefined {
     return this.#runs.at(-1);
   }
 
-  setRuns(runs: readonly CommandRun[]): void {
+  setRuns(runs: readonly LiveRun[]): void {
     this.#look();
     this.#runs = runs;
     if (runs.length === 0) this.#overtime = undefined;
@@ -137,7 +137,14 @@ export class Testament {
   #will(): Will {
     const { killAfter, stopSignal, mark } = this.#rules;
     const holding = this.#holding;
-    const commands = this.#runs.map((run) => ({ ...run, mark: mark(run.runId), stopSignal, killAfter }));
+    const commands = this.#runs.map(({ runId, group, signalled }) => ({
+      runId,
+      ...(group && { group }),
+      mark: mark(runId),
+      stopSignal,
+      killAfter,
+      signalled,
+    }));
     if (holding === undefined) {
       const overtime = commands.length === 0 ? undefined : this.#overtime;
       return { commands, ...(overtime && { instants: this.#instants(overtime) }) };

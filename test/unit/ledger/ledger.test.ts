@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../../src/errors.ts';
 import { parseLedger, type Ledger, type TickRecord } from '../../../src/ledger/record.ts';
-import { FencedError, RunLedger, type Found } from '../../../src/ledger/ledger.ts';
+import { RunLedger, type Found } from '../../../src/ledger/ledger.ts';
+import { FencedError } from '../../../src/ledger/writer.ts';
 import type { Service } from '../../../src/ledger/service.ts';
 import { ZooKeeperError } from '../../../src/zookeeper/session/errors.ts';
 import { FakeRegister, FakeZnode, type Fate, type Weather } from '../../support/fake-register.ts';
@@ -309,7 +310,7 @@ describe('entering a tick', () => {
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     const entering = a.ledger.enter(record(`${a.token}.1`, 1), 5000);
     await world.pass(100);
-    a.ledger.leave();
+    a.ledger.termOver();
     expect(await entering).toBe('fenced');
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     const found = await world.open(a, world.znode.nextTransaction());
@@ -497,7 +498,7 @@ describe('what a term has not written when it ends', () => {
     await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.2`, 2), 100))).toBe('unanswered');
-    a.ledger.leave();
+    a.ledger.termOver();
     // The run ends after the term: its command had to be stopped first.
     a.ledger.close(`${a.token}.1`, ending);
     a.ledger.close(`${a.token}.2`, ending);
@@ -529,7 +530,7 @@ describe('what a term has not written when it ends', () => {
     await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 1000));
     a.register.weather = { ...a.register.weather, fate: () => 'not sent' };
     a.ledger.withdraw(`${a.token}.1`);
-    a.ledger.leave();
+    a.ledger.termOver();
     await world.pass(1000);
     a.register.weather = { ...a.register.weather, fate: () => 'answered' };
     await world.pass(1000);
@@ -678,7 +679,7 @@ describe('terms that race', () => {
           if (!(error instanceof FencedError) && !gone.signal.aborted) throw error;
         }
         cancel();
-        host.ledger.leave();
+        host.ledger.termOver();
       }
     }
 

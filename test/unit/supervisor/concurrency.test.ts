@@ -12,7 +12,7 @@ const plan = (concurrency: Concurrency): Plan => ({
   cron: { concurrency },
 });
 const tick = (at: number, term = 1): At => [at, { kind: 'tick', term, tick: at }];
-const started = (at: number, run = 1): At => [at, { kind: 'runStarted', run }];
+const started = (at: number, run = 1): At => [at, { kind: 'runStarted', run, term: 1, pid: 7 }];
 
 /** A leader whose run of tick 100 is under way, and what follows. */
 const beside = (concurrency: Concurrency, ...events: readonly At[]): Step =>
@@ -48,7 +48,7 @@ describe('a tick that comes while the command runs', () => {
   it('is no failure of the run that it replaces, whatever code that ends with', () => {
     const step = beside('replace', tick(200), runEnded(300, 143));
     expect(step.state).toMatchObject({ name: 'running', failedRuns: 0 });
-    expect(effectsOf(step, 'record')).toMatchObject([{ outcome: 'replaced' }]);
+    expect(effectsOf(step, 'recordEnd')).toMatchObject([{ outcome: 'replaced' }]);
   });
 
   it('of an earlier term is nobody’s', () => {

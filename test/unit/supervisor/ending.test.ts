@@ -31,7 +31,7 @@ describe('a run that takes too long, and whose lease runs out while it is being 
   it('counts as a failure: this candidate pauses before it stands again', () => {
     const lost: At = [1100, { kind: 'leaseLost', term: 1, cause: { kind: 'wiped' } }];
     const { state } = follow(plan, elected(), deadline(1000), lost, runEnded(1200, 143));
-    expect(state).toMatchObject({ name: 'backingOff', failedRuns: 1, due: 1300 });
+    expect(state).toMatchObject({ name: 'waitingToStand', failedRuns: 1, due: 1300 });
   });
 });
 
@@ -58,7 +58,7 @@ describe('a rerun', () => {
 
   it('waits for what is missing to restart-delay', () => {
     const soon = follow(plan, elected(), runEnded(30, 0), renewedAt(31));
-    expect(soon.state).toMatchObject({ name: 'backingOff', deadline: 100 });
+    expect(soon.state).toMatchObject({ name: 'waitingToRun', deadline: 100 });
     const step = transition(soon.state, { kind: 'deadline' }, plan, 100);
     expect(effectsOf(step, 'spawn')).toMatchObject([{ run: 2, term: 1 }]);
   });

@@ -13,8 +13,8 @@ function pausesAfter(codes: readonly number[]): Extract<Effect, { kind: 'note' }
   let effects: readonly Effect[] = [];
   const step = (event: Event): void => void ({ state, effects } = transition(state, event, plan, now));
   return codes.map((exitCode, index) => {
-    if (state.name === 'backingOff') {
-      now = state.deadline ?? now;
+    if (state.name === 'waitingToStand') {
+      now = state.deadline;
       step({ kind: 'deadline' });
     }
     const [term, leaseDuration] = [index + 1, 5000];

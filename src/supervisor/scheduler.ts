@@ -8,7 +8,7 @@ import type { Schedule } from '../cron/schedule.ts';
 import { describeService, hasSameTicks, type Service } from '../ledger/service.ts';
 import { countTicks, MOST_COUNTED, ON_TIME_MS, startTicks, type TickEvent } from '../cron/ticks.ts';
 
-export interface TimetableParts {
+export interface SchedulerParts {
   readonly schedule: Schedule;
   readonly ledger: RunLedger;
   readonly rules: CatchUpRules;
@@ -23,14 +23,14 @@ const AHEAD_MS = 60_000;
  * Serves the ticks of one schedule, over the terms of one candidate: none twice, and none as leader before the ledger
  * was opened.
  */
-export class Timetable {
-  readonly #parts: TimetableParts;
+export class Scheduler {
+  readonly #parts: SchedulerParts;
   /** The latest tick that was started or passed over here, also without the ledger: it is not served again. */
   #settled = -Infinity;
   /** The latest tick that was reported. It may still wait. */
   #reported: number | undefined;
 
-  constructor(parts: TimetableParts) {
+  constructor(parts: SchedulerParts) {
     this.#parts = parts;
   }
 

@@ -3,7 +3,7 @@ import type { CatchUpRules } from '../../../src/ledger/catch-up.ts';
 import { parseSchedule } from '../../../src/cron/expression.ts';
 import { parseLedger, type Ledger } from '../../../src/ledger/record.ts';
 import { RunLedger } from '../../../src/ledger/ledger.ts';
-import { Timetable } from '../../../src/supervisor/timetable.ts';
+import { Scheduler } from '../../../src/supervisor/scheduler.ts';
 import { FakeRegister, FakeZnode } from '../../support/fake-register.ts';
 import { recorder, type LogLine } from '../../support/sessions.ts';
 import { EPOCH, VirtualClock, type VirtualProcess } from '../../support/virtual-clock.ts';
@@ -16,7 +16,7 @@ const ONCE: CatchUpRules = { ...NONE, catchUp: 'once' };
 interface Candidate {
   readonly process: VirtualProcess;
   readonly ledger: RunLedger;
-  readonly timetable: Timetable;
+  readonly scheduler: Scheduler;
   readonly ticks: string[];
   readonly lines: LogLine[];
   readonly serving: AbortController;
@@ -38,32 +38,32 @@ class World {
     const register = new FakeRegister(name, this.znode, process);
     const service = { ...record, candidateId: name, hostname: `host-${name}` };
     const ledger = new RunLedger({ register, clock: process, logger, service });
-    const timetable = new Timetable({ schedule, ledger, rules, clock: process, logger });
-    return { process, ledger, timetable, ticks: [], lines, serving: new AbortController() };
+    const scheduler = new Scheduler({ schedule, ledger, rules, clock: process, logger });
+    return { process, ledger, scheduler, ticks: [], lines, serving: new AbortController() };
   }
 
   /** Begins a term. `starts`: each tick is entered and started at once; else it waits. */
-  async lead({ timetable, ledger, ticks, process, serving }: Candidate, starts = true): Promise<void> {
+  async lead({ scheduler, ledger, ticks, process, serving }: Candidate, starts = true): Promise<void> {
     this.#token += 1;
     const token = this.#token;
     const onTick = (tick: number): void => {
       ticks.push(time(tick));
       if (!starts) return;
-      timetable.settle(tick);
+      scheduler.settle(tick);
       void ledger.enter({ runId: `${token}.${tick}`, tick, candidateId: 'x', start: process.wall() }, 1000);
     };
-    await this.clock.wait(timetable.serve(token, onTick, serving.signal));
+    await this.clock.wait(scheduler.serve(token, onTick, serving.signal));
     await this.pass(100);
   }
 
-  async handOver({ timetable, serving }: Candidate): Promise<void> {
+  async handOver({ scheduler, serving }: Candidate): Promise<void> {
     serving.abort();
-    await this.clock.wait(timetable.handOver(1000, false));
+    await this.clock.wait(scheduler.handOver(1000, false));
   }
 
   crash({ serving, ledger }: Candidate): void {
     serving.abort();
-    ledger.leave();
+    ledger.termOver();
   }
 
   async pass(ms: number): Promise<void> {
@@ -228,9 +228,9 @@ describe('a tick that was started here without leadership', () => {
     const alone = new AbortController();
     const onTick = (tick: number): void => {
       anyway.ticks.push(time(tick));
-      anyway.timetable.settle(tick);
+      anyway.scheduler.settle(tick);
     };
-    await world.clock.wait(anyway.timetable.serve(undefined, onTick, alone.signal));
+    await world.clock.wait(anyway.scheduler.serve(undefined, onTick, alone.signal));
     await world.until(61);
     alone.abort();
     expect(anyway.ticks).toEqual(['01:00']);

@@ -1,0 +1,81 @@
+/** What news of campaigns and of the lease change about the role in which the command runs. Pure. */
+import { failureNote, unconfirmedNote } from './note.ts';
+import { electionRetryDelay, type Plan } from './policy.ts';
+import type { Candidacy, Effect, In, LeaderRole, Leadership, On, Role, StandbyRole, State, Step } from './state.ts';
+import { after, stay } from './state.ts';
+
+/** The states that have a role. */
+type WithRole = In<'waitingToRun' | 'scheduled' | 'running' | 'stopping'>;
+
+/** Whether the event is of the campaign that is under way. */
+export const isOf = (candidacy: Candidacy, event: { readonly campaign: number }): boolean =>
+  event.campaign === candidacy.campaign;
+
+/** The leadership that the event is about; `undefined`: it is of an earlier term. */
+export function leadershipOf(role: Role | undefined, event: { readonly term: number }): Leadership | undefined {
+  return role?.kind === 'leader' && role.leadership.term === event.term ? role.leadership : undefined;
+}
+
+/** The role after a renewal; `undefined`: nothing changes. */
+export function renewedRole(role: Role | undefined, event: On<'leaseRenewed'>): LeaderRole | undefined {
+  const leadership = leadershipOf(role, event);
+  return leadership && { kind: 'leader', leadership: { ...leadership, deadline: event.deadline, confirmed: true } };
+}
+
+/** The role after a renewal that was not acknowledged in time; `undefined`: nothing changes. */
+export function unconfirmedRole(role: Role | undefined, event: On<'leaseUnconfirmed'>): LeaderRole | undefined {
+  const leadership = leadershipOf(role, event);
+  return leadership && { kind: 'leader', leadership: { ...leadership, confirmed: false } };
+}
+
+/** Who ran the command without leadership leads; `undefined`: nothing changes. */
+export function electedRole(role: Role | undefined, event: On<'elected'>): LeaderRole | undefined {
+  if (role?.kind !== 'standby' || !isOf(role.candidacy, event)) return undefined;
+  return { kind: 'leader', leadership: event.leadership };
+}
+
+/** The role of a run whose campaign has found its place; `undefined`: nothing changes. */
+export function placedRole(role: Role, event: On<'placed'>): StandbyRole | undefined {
+  if (role.kind !== 'standby' || !isOf(role.candidacy, event) || role.candidacy.placed) return undefined;
+  return { kind: 'standby', candidacy: { ...role.candidacy, placed: true } };
+}
+
+/** Whether this role serves the tick: the leader those of its term, a standby under `run-anyway` those of no term. */
+export function isTickOf(role: Role, { term }: On<'tick'>): boolean {
+  if (role.kind === 'leader') return role.leadership.term === term;
+  return !role.candidacy.placed && term === undefined;
+}
+
+/** A renewal was not acknowledged in time: the role goes on. */
+export function unconfirmed(state: WithRole, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
+  const role = unconfirmedRole(state.role, event);
+  return role === undefined
+    ? stay(state)
+    : { state: { ...state, role }, effects: [unconfirmedNote(state, event, plan)] };
+}
+
+/**
+ * A campaign beside a run, or beside a schedule, has failed: the next one follows after the backoff. A bug in ballot is
+ * no matter of waiting: `afterBug` says what follows then.
+ */
+export function campaignFailed(
+  state: WithRole,
+  event: On<'electionFailed'>,
+  meanwhile: string,
+  afterBug: (exitCode: number) => Step,
+): Step {
+  const { role } = state;
+  if (role?.kind !== 'standby' || !isOf(role.candidacy, event)) return stay(state);
+  const why = failureNote(event, meanwhile);
+  if (event.failure.kind === 'bug') return after([why], afterBug(event.failure.exitCode));
+  const [candidacy, again] = campaignLater(role.candidacy, state.campaigns, event.jitter);
+  const next: State = { ...state, campaigns: candidacy.campaign, role: { kind: 'standby', candidacy } };
+  return { state: next, effects: [why, again] };
+}
+
+/** The candidacy goes on: the next campaign follows after the backoff. */
+export function campaignLater(candidacy: Candidacy, campaigns: number, jitter: number): [Candidacy, Effect] {
+  const failures = candidacy.failures + 1;
+  const next = { ...candidacy, campaign: campaigns + 1, failures, placed: false };
+  return [next, { kind: 'campaign', campaign: next.campaign, delay: electionRetryDelay(failures, jitter) }];
+}

@@ -1,0 +1,85 @@
+/** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
+import {
+  campaignFailed,
+  electedRole,
+  isTickOf,
+  leadershipOf,
+  placedRole,
+  renewedRole,
+  unconfirmed,
+} from '../leadership.ts';
+import { lossNote, skipNote } from '../note.ts';
+import type { Plan } from '../policy.ts';
+import { leaseInstants } from '../run-state.ts';
+import { after, stay, type In, type On, type Row, type Step } from '../state.ts';
+import {
+  expiring,
+  goOnStanding,
+  leave,
+  runAt,
+  serveNoMore,
+  standLater,
+  stopIdle,
+  withoutLedger,
+} from '../transitions.ts';
+
+/** Who begins to lead while a tick waits serves the schedule as leader. */
+function elected(state: In<'waitingToRun'>, event: On<'elected'>, plan: Plan, now: number): Step {
+  const role = electedRole(state.role, event);
+  if (role === undefined) return stay(state);
+  const step = runAt(state, { ...state, role }, plan, now);
+  return plan.cron === undefined ? step : after([{ kind: 'serve', term: event.leadership.term }], step);
+}
+
+/** Contact is back: what was about to run without leadership is the leader's business. */
+function placed(state: In<'waitingToRun'>, event: On<'placed'>, plan: Plan, now: number): Step {
+  const role = placedRole(state.role, event);
+  if (role === undefined) return stay(state);
+  const follows = plan.cron === undefined ? goOnStanding : serveNoMore;
+  return follows(state, role.candidacy, plan, now);
+}
+
+function leaseRenewed(state: In<'waitingToRun'>, event: On<'leaseRenewed'>, plan: Plan, now: number): Step {
+  const role = renewedRole(state.role, event);
+  return role === undefined ? stay(state) : runAt(state, { ...state, role }, plan, now);
+}
+
+function leaseLost(state: In<'waitingToRun'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  if (leadershipOf(state.role, event) === undefined) return stay(state);
+  const delay = plan.cron === undefined ? state.due - now : 0;
+  return after([lossNote(event)], standLater(state, plan, now, delay));
+}
+
+/** The tick that waits was not started: a later one takes its place. */
+function tickComes(state: In<'waitingToRun'>, event: On<'tick'>): Step {
+  if (!isTickOf(state.role, event)) return stay(state);
+  const passed = state.tick === undefined ? [] : [skipNote(state.tick, 'it waited, and a later tick has come')];
+  return { state: { ...state, tick: event.tick }, effects: passed };
+}
+
+function ledgerFailed(state: In<'waitingToRun'>, event: On<'ledgerFailed'>, plan: Plan, now: number): Step {
+  if (leadershipOf(state.role, event) === undefined) return stay(state);
+  return withoutLedger(state, state.role, event, plan, now);
+}
+
+function waitOver(state: In<'waitingToRun'>, plan: Plan, now: number): Step {
+  const lease = leaseInstants(state.role, plan);
+  if (lease === undefined || now < lease.termAt) return runAt(state, state, plan, now);
+  return expiring(state, state.role, plan, now, plan.cron === undefined ? Math.max(0, state.due - now) : 0);
+}
+
+export const waitingToRun: Row<'waitingToRun'> = {
+  elected,
+  placed,
+  electionFailed: (state, event, _plan, now) =>
+    campaignFailed(state, event, 'the command is about to run without leadership', (exitCode) =>
+      leave(state, undefined, exitCode, now),
+    ),
+  leaseRenewed,
+  leaseUnconfirmed: unconfirmed,
+  leaseLost,
+  tick: tickComes,
+  ledgerFailed,
+  deadline: (state, _event, plan, now) => waitOver(state, plan, now),
+  stopRequested: (state, event, _plan, now) => stopIdle(state, state.role, event, now),
+};
