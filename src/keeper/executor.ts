@@ -28,30 +28,58 @@ type Cause = 'gone' | 'silent';
 /** What became of the lease. `undefined`: the will names none. */
 type Release = 'released' | 'left' | undefined;
 
-/** Holds the present will, and executes it once: when told to, or when its instant has passed. */
+/** What a keeper does about its wills besides stopping commands. */
+export interface Estate {
+  /** Tells that the keeper obeys no more: it executes every will. */
+  begin(): void;
+  /** Tells that the will of this election alone is executed, and that it was. */
+  beginOne(election: string): void;
+  doneOne(election: string): void;
+  /** Gives up the lease that a will holds; `alone`: the session goes on, so the proposal is deleted as well. */
+  release(will: Will, alone: boolean): Promise<Release>;
+  /** Ends session and keeper. */
+  end(): void;
+  /** Ends the keeper. Its session is another keeper's. */
+  endWithoutSession(): void;
+}
+
+/** One election's will, and what becomes of it. */
+interface Entry {
+  will: Will;
+  /** Takes back the timer of the will's instant. */
+  disarm: (() => void) | undefined;
+  /** Resolves when it was executed. */
+  execution: Promise<void> | undefined;
+  /** The will that has arrived meanwhile, and counts afterwards. */
+  next: Will | undefined;
+}
+
+/**
+ * Holds the present wills, one for each election of the supervisor, and executes each once: all of them when the
+ * supervisor is gone; one, when its own instant has passed and there are others, whose commands and session are not
+ * touched.
+ */
 export class Executor {
-  readonly #begin: () => void;
-  readonly #release: (will: Will) => Promise<Release>;
-  readonly #end: () => void;
+  readonly #estate: Estate;
   /** The parent of an orphan is another one. */
   readonly #supervisor = process.ppid;
-  #will: Will = { commands: [] };
-  #disarm: (() => void) | undefined;
+  readonly #entries = new Map<string, Entry>();
   #executing = false;
+  #handedOver = false;
   #silentChecks = 0;
 
-  /**
-   * `begin` tells that the keeper obeys no more; `release` gives up the lease that the will holds; `end` ends session
-   * and keeper.
-   */
-  constructor(begin: () => void, release: (will: Will) => Promise<Release>, end: () => void) {
-    this.#begin = begin;
-    this.#release = release;
-    this.#end = end;
+  constructor(estate: Estate) {
+    this.#estate = estate;
   }
 
+  /** Every will is executed: no command of the supervisor counts any more. */
   get executing(): boolean {
     return this.#executing;
+  }
+
+  /** Whether the lease in this znode is being given up. */
+  isGivingUp(path: string): boolean {
+    return [...this.#entries.values()].some(({ will, execution }) => execution && will.lease?.path === path);
   }
 
   /**
@@ -61,7 +89,8 @@ export class Executor {
    */
   checkSupervisor(): void {
     this.#silentChecks++;
-    if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute('silent');
+    const runs = [...this.#entries.values()].some(({ will }) => will.commands.length > 0);
+    if (this.#silentChecks > SILENT_CHECKS && !runs) void this.execute('silent');
   }
 
   /** The supervisor has said something. */
@@ -69,25 +98,67 @@ export class Executor {
     this.#silentChecks = 0;
   }
 
-  /** Replaces the will; not the one that is being executed already. */
+  /** Replaces the will of its election; one that is being executed is replaced once that is done. */
   accept(will: Will): void {
-    this.#will = will;
-    this.#disarm?.();
+    if (this.#executing) return;
+    const entry = this.#entries.get(will.election);
+    if (entry?.execution !== undefined) return void (entry.next = will);
+    entry?.disarm?.();
     const at = actsAt(will);
-    this.#disarm = at === undefined ? undefined : systemClock.at(at, () => void this.execute('silent'));
+    const disarm = at === undefined ? undefined : systemClock.at(at, () => this.#due(will.election));
+    this.#entries.set(will.election, { will, disarm, execution: undefined, next: undefined });
   }
 
-  /** Stops every command, then releases. Never rejects: what it cannot do is left to the lease's end. */
+  /** The supervisor stands in this election no more. */
+  revoke(election: string): void {
+    const entry = this.#entries.get(election);
+    if (entry?.execution !== undefined) return void (entry.next = undefined);
+    entry?.disarm?.();
+    this.#entries.delete(election);
+  }
+
+  /** Another keeper has the session, and every will that this one has not begun to execute. */
+  async handOver(): Promise<void> {
+    this.#handedOver = true;
+    for (const election of [...this.#entries.keys()]) this.revoke(election);
+    await Promise.all([...this.#entries.values()].map(async ({ execution }) => execution));
+    this.#estate.endWithoutSession();
+  }
+
+  /** An election that is alone takes the session along, as a supervisor that is gone does. */
+  #due(election: string): void {
+    const entry = this.#entries.get(election);
+    if (this.#entries.size === 1 || entry === undefined) return void this.execute('silent');
+    entry.disarm?.();
+    this.#estate.beginOne(election);
+    entry.execution = this.#settle(entry.will, 'silent', true).then(() => {
+      this.#entries.delete(election);
+      this.#estate.doneOne(election);
+      if (entry.next !== undefined) this.accept(entry.next);
+    });
+  }
+
+  /** Stops every command, then releases. Never rejects: what it cannot do is left to the end of the leases. */
   async execute(cause: Cause): Promise<void> {
-    if (this.#executing) return;
+    if (this.#executing || this.#handedOver) return;
     this.#executing = true;
-    this.#disarm?.();
-    const will = this.#will;
-    this.#begin();
+    for (const { disarm } of this.#entries.values()) disarm?.();
+    const entries = [...this.#entries.values()];
+    this.#estate.begin();
+    await Promise.all(entries.map((entry) => this.#settleAll(entry, cause)));
+    this.#estate.end();
+  }
+
+  async #settleAll(entry: Entry, cause: Cause): Promise<void> {
+    if (entry.execution === undefined) return this.#settle(entry.will, cause, false);
+    await entry.execution;
+    if (entry.next !== undefined) await this.#settle(entry.next, cause, false);
+  }
+
+  async #settle(will: Will, cause: Cause, alone: boolean): Promise<void> {
     const ends = await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
-    const release = await this.#release(will);
+    const release = await this.#estate.release(will, alone);
     await this.#sayWhatWasDone(cause, ends, release && { release, path: will.lease?.path ?? '' });
-    this.#end();
   }
 
   /** The only line that this host has of a supervisor that was killed. */

@@ -186,6 +186,9 @@ function onFirstAnswer(native: NativeClient, rc: number): void {
 }
 
 function request(id: number, operation: Operation): void {
+  // A renewal of a lease that is being given up: its supervisor stood still, and does not know it yet.
+  if (operation.op === 'set' && executor.isGivingUp(operation.path))
+    return report({ kind: 'answer', id, rc: INVALID_STATE, sent: false });
   const answer = (rc: number, result?: Partial<Answer>): void =>
     report({ kind: 'answer', id, rc, sent: true, ...(rc === 0 ? result : undefined) });
   const rc = client === undefined ? INVALID_STATE : submit(client, operation, answer);
@@ -254,7 +257,14 @@ function close(): void {
 }
 
 // Silence alone would look like a keeper that hangs, which is killed.
-const executor = new Executor(sayGoodbye, release, end);
+const executor = new Executor({
+  begin: sayGoodbye,
+  beginOne: (election) => report({ kind: 'executesOne', election }),
+  doneOne: (election) => report({ kind: 'executed', election }),
+  release,
+  end,
+  endWithoutSession: () => process.exit(0),
+});
 
 /**
  * Tells a supervisor that is awake, or wakes up, that the will is executed. A keeper that dies only closes the channel.
@@ -268,8 +278,11 @@ function sayGoodbye(): void {
 /** How long the ensemble is waited for when a will is executed, ms: the lease runs out by itself. */
 const RELEASE_WITHIN_MS = 2_000;
 
-/** The last part of a will: the lease is cleared under its version, the rest goes with the session. */
-async function release({ lease }: Will): Promise<'released' | 'left' | undefined> {
+/**
+ * The last part of a will: the lease is cleared under its version. The proposal goes with the session, unless other
+ * elections need that: then it is deleted, after the lease, so that the next in line finds the lease vacant.
+ */
+async function release({ lease, proposal }: Will, alone: boolean): Promise<'released' | 'left' | undefined> {
   const native = client;
   if (lease === undefined) return undefined;
   if (native?.state !== CONNECTED) return 'left';
@@ -279,6 +292,7 @@ async function release({ lease }: Will): Promise<'released' | 'left' | undefined
     const answered = (code: number): void => resolve(code === 0 ? 'released' : 'left');
     const rc = native.a_set(lease.path, Buffer.alloc(0), version, (code) => setImmediate(answered, code));
     if (rc < 0) resolve('left');
+    if (alone && proposal !== undefined) native.a_delete_(proposal, -1, () => undefined);
   });
 }
 
@@ -303,6 +317,8 @@ function main(): void {
   const obey = (command: Command): void => {
     if (executor.executing) return;
     if (command.kind === 'will') executor.accept(command.will);
+    else if (command.kind === 'revoke') executor.revoke(command.election);
+    else if (command.kind === 'handOver') void executor.handOver();
     else if (command.kind === 'ping') report({ kind: 'alive' });
     else if (command.kind === 'connect') connect(command, new Client().native);
     else if (command.kind === 'request') request(command.id, command.request);

@@ -11,7 +11,7 @@ export interface KeeperProcess {
   /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
   readonly end: string | undefined;
   /**
-   * It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
+   * It executes every will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
    * killed.
    */
   readonly executes: boolean;
@@ -19,6 +19,8 @@ export interface KeeperProcess {
   readonly isLeaving: boolean;
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>;
+  /** Resolves when its session is another keeper's to take: it is gone, or has handed over. */
+  readonly free: Promise<void>;
   /** One listener, called once: in the turn in which `isLeaving` becomes true. */
   onLeaving(listener: () => void): void;
   /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
@@ -28,7 +30,7 @@ export interface KeeperProcess {
   /**
    * SIGKILL: the session stays. A keeper that executes its will is left to it, however silent it is: killed half-way,
    * it would leave a run that nobody stops, in a session that is taken over as if nothing ran. One whose will is due
-   * gets a moment to say that it executes it.
+   * gets a moment to say that it executes it. One that executes the will of one election alone hands the others over.
    */
   kill(): void;
   /** SIGKILL, whatever it does. */
@@ -82,10 +84,15 @@ class ForkedKeeper implements KeeperProcess {
   readonly #child: ChildProcess;
   #listener: KeeperListener | undefined;
   #end: string | undefined;
+  readonly free: Promise<void>;
+  readonly #wills = new Map<string, Will>();
+  /** Elections of whose wills an instant has passed while it had them. */
+  readonly #due = new Set<string>();
+  /** Elections whose will it has said to execute alone. */
+  readonly #executed = new Set<string>();
   #outbox: Command[] = [];
-  #will: Will = { commands: [] };
-  /** An instant of a will that it had has passed. */
-  #due = false;
+  #handedOver = false;
+  #becomeFree: () => void = () => undefined;
   /** It is killed unless it is found to execute its will. */
   #killing = false;
   /** It has said that it executes its will. */
@@ -98,6 +105,8 @@ class ForkedKeeper implements KeeperProcess {
     child.on('message', (batch) => {
       for (const report of batch as Report[]) {
         if (report.kind === 'executes') this.#executing();
+        else if (report.kind === 'executesOne') this.#executingOne(report.election);
+        else if (report.kind === 'executed') this.#hasExecuted(report.election);
         else this.#listener?.report(report);
       }
     });
@@ -115,6 +124,8 @@ class ForkedKeeper implements KeeperProcess {
         resolve();
       });
     });
+    this.free = new Promise((resolve) => (this.#becomeFree = resolve));
+    void this.gone.then(this.#becomeFree);
   }
 
   get pid(): number | undefined {
@@ -143,17 +154,36 @@ class ForkedKeeper implements KeeperProcess {
     this.#ended(GAVE_UP);
   }
 
+  #executingOne(election: string): void {
+    this.#executed.add(election);
+    if (this.#killing) this.#handOver();
+  }
+
+  #hasExecuted(election: string): void {
+    this.#executed.delete(election);
+    this.#due.delete(election);
+  }
+
   #isDue(): boolean {
-    this.#due ||= systemClock.now() >= (actsAt(this.#will) ?? Infinity);
-    return this.#due;
+    const now = systemClock.now();
+    for (const will of this.#wills.values()) if (now >= (actsAt(will) ?? Infinity)) this.#due.add(will.election);
+    return this.#due.size > 0;
+  }
+
+  /** It goes on with what it has begun, and ends by itself. */
+  #handOver(): void {
+    this.#killing = false;
+    this.#handedOver = true;
+    this.send({ kind: 'handOver' });
+    this.#leave();
+    this.#becomeFree();
   }
 
   /** What is sent in one turn travels in one message: a heartbeat wakes the keeper once. */
   send(command: Command): void {
-    if (command.kind === 'will') {
-      this.#isDue();
-      this.#will = command.will;
-    }
+    if (command.kind === 'will' || command.kind === 'revoke') this.#isDue();
+    if (command.kind === 'will') this.#wills.set(command.will.election, command.will);
+    if (command.kind === 'revoke') this.#wills.delete(command.election);
     this.#outbox.push(command);
     if (isUrgent(command)) this.#flush();
     else if (this.#outbox.length === 1) queueMicrotask(() => this.#flush());
@@ -172,13 +202,14 @@ class ForkedKeeper implements KeeperProcess {
   }
 
   kill(): void {
-    if (this.executes) return;
+    if (this.executes || this.#handedOver) return;
+    if (this.#executed.size > 0) return this.#handOver();
     // This process may have stood still, and not have read yet that the keeper has closed the channel.
     if (!this.#isDue()) return this.destroy();
     this.#killing = true;
     this.#leave();
     systemClock.at(systemClock.now() + CONFESSION_MS, () => {
-      if (this.#child.connected) this.destroy();
+      if (this.#child.connected && this.#killing) this.destroy();
     });
   }
 
@@ -236,7 +267,14 @@ const CONFESSION_MS = 1_000;
 function neverStarted(end: string): KeeperProcess {
   const nothing = (): void => undefined;
   const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };
-  const process = { pid: undefined, end, executes: false, isLeaving: true, gone: Promise.resolve() };
+  const process = {
+    pid: undefined,
+    end,
+    executes: false,
+    isLeaving: true,
+    gone: Promise.resolve(),
+    free: Promise.resolve(),
+  };
   return { ...process, onLeaving: nothing, ...methods };
 }
 

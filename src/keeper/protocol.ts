@@ -61,7 +61,15 @@ export interface ConnectCommand {
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }
+  /** Replaces the will of its election. */
   | { readonly kind: 'will'; readonly will: Will }
+  /** The process stands in this election no more. */
+  | { readonly kind: 'revoke'; readonly election: string }
+  /**
+   * Another keeper has the session and the wills from now on: this one ends, once it has executed those that it has
+   * begun to execute.
+   */
+  | { readonly kind: 'handOver' }
   /** Answered by `alive`, without the ensemble. */
   | { readonly kind: 'ping' }
   | { readonly kind: 'close' };
@@ -95,8 +103,12 @@ export type Report =
   /** The ensemble ended the session, with its result code. */
   | { readonly kind: 'ended'; readonly code: number }
   | { readonly kind: 'event'; readonly event: ZNodeEvent; readonly path: string }
-  /** The last word of a keeper that executes its will: it closes the channel. */
+  /** The last word of a keeper that executes every will: it closes the channel. */
   | { readonly kind: 'executes' }
+  /** It executes the will of this election alone, and goes on for the others. */
+  | { readonly kind: 'executesOne'; readonly election: string }
+  /** It has executed it. */
+  | { readonly kind: 'executed'; readonly election: string }
   /** The session was closed as asked. */
   | { readonly kind: 'closed' }
   /** The keeper cannot work and is about to exit. */

@@ -1,15 +1,20 @@
 /**
- * What the keeper does in its supervisor's place, when that is gone without a goodbye or does not run in time: stops
- * the command's runs, waits until nothing of them is left, then releases the lease, the proposal and the session. Plain
- * data; instants in ms of CLOCK_MONOTONIC, which is one clock for all processes of a host.
+ * What the keeper does for one election in its supervisor's place, when that is gone without a goodbye or does not run
+ * in time: it stops the runs of the command, waits until nothing of them is left, then releases lease and proposal. A
+ * process that stands in several elections has a will for each. Plain data; instants in ms of CLOCK_MONOTONIC, which is
+ * one clock for all processes of a host.
  */
 export interface Will {
+  /** Which of the process's elections: another one for each `Election` object, even for two with one base path. */
+  readonly election: string;
   /** Empty: no command runs, and there is nothing to do but to release. */
   readonly commands: readonly WillCommand[];
   /** When everything has to be stopped unless a later will says otherwise; `undefined` without a lease. */
   readonly instants?: { readonly termAt: number; readonly killAt: number };
   /** The lease, with the version under which it is ours. */
   readonly lease?: { readonly path: string; readonly version: number };
+  /** The znode that is its place in the queue, if there is one. */
+  readonly proposal?: string | undefined;
 }
 
 /** One run of the command. */

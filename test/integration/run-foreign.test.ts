@@ -92,7 +92,7 @@ describe.runIf(mayMount)('a keeper without /proc', () => {
       killAfter: 100,
       signalled: false,
     } as const;
-    tell({ kind: 'will', will: { commands: [starting], lease: { path: '/lease', version: 0 } } });
+    tell({ kind: 'will', will: { election: 'one', commands: [starting], lease: { path: '/lease', version: 0 } } });
     tell({ kind: 'ping' });
     await poll(() => reports.some(({ kind }) => kind === 'alive'));
     keeper.disconnect();

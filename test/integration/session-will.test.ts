@@ -56,6 +56,7 @@ function overdue(child: ChildProcess, killAfter: number, lease?: Will['lease']):
   const pgid = child.pid as number;
   const now = systemClock.now();
   return {
+    election: 'one',
     commands: [
       {
         runId: '1.1',
@@ -97,7 +98,7 @@ describe('a keeper that executes its will', () => {
     standStill(500);
     expect(keeper.end).toBeUndefined();
     keeper.kill();
-    keeper.send({ kind: 'will', will: { commands: [] } });
+    keeper.send({ kind: 'will', will: { election: 'one', commands: [] } });
     await poll(() => !lives(command), { what: 'the end of the command' });
     expect(command.signalCode).toBe('SIGKILL');
     await keeper.gone;
@@ -108,7 +109,10 @@ describe('a keeper that executes its will', () => {
     await started(keeper);
     process.kill(keeper.pid as number, 'SIGSTOP');
     const now = systemClock.now();
-    keeper.send({ kind: 'will', will: { commands: [], instants: { termAt: now - 100, killAt: now - 50 } } });
+    keeper.send({
+      kind: 'will',
+      will: { election: 'one', commands: [], instants: { termAt: now - 100, killAt: now - 50 } },
+    });
     keeper.kill();
     expect(keeper.executes).toBe(true);
     await keeper.gone;
@@ -130,7 +134,7 @@ describe('a keeper that executes its will', () => {
     expect(zk.contact).toMatchObject({ why: expect.stringContaining('has given up what this candidate held') });
     zk.reattach('a heartbeat was not acknowledged');
     // What the supervisor says from now on is for keepers to come.
-    opener.bequeath({ commands: [] });
+    opener.bequeath({ election: 'one', commands: [] });
     expect((await other.get('/lease', within)).data.toString()).toBe('held');
     expect(lives(command)).toBe(true);
     expect(keepers()).toContain(keeper);
@@ -153,12 +157,13 @@ describe('a keeper that executes its will', () => {
     const now = systemClock.now();
     zookeeper.server.pause();
     opener.bequeath({
+      election: 'one',
       commands: [],
       instants: { termAt: now - 100, killAt: now - 50 },
       lease: { path: '/lease', version: 0 },
     });
     await contact(zk, false);
-    opener.bequeath({ commands: [] });
+    opener.bequeath({ election: 'one', commands: [] });
     zookeeper.server.resume();
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
     const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
@@ -178,13 +183,14 @@ describe('a will that is a moment older than the lease', () => {
     expect(version).toBe(1);
     const now = systemClock.now();
     opener.bequeath({
+      election: 'one',
       commands: [],
       instants: { termAt: now - 100, killAt: now - 50 },
       lease: { path: '/lease', version: 0 },
     });
     await contact(zk, false);
     // Keepers to come have nothing to do.
-    opener.bequeath({ commands: [] });
+    opener.bequeath({ election: 'one', commands: [] });
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
     const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
     cleanUp.push(() => other.close(1000));

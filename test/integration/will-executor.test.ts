@@ -13,6 +13,8 @@ import { poll } from '../support/poll.ts';
 const SOON_MS = 60_000;
 const LONG_MS = 600_000;
 
+const LEASE = { path: '/lease', version: 3 };
+
 const commands: ChildProcess[] = [];
 afterEach(() => {
   for (const { pid } of commands.splice(0)) if (pid !== undefined && isAlive(pid)) process.kill(-pid, 'SIGKILL');
@@ -47,14 +49,17 @@ const of = (pgid: number, changes: Partial<WillCommand> = {}): WillCommand => ({
 /** An executor, and what it has come to. */
 function executor() {
   const steps: string[] = [];
-  const executes = new Executor(
-    () => void steps.push('begun'),
-    () => {
-      steps.push('released');
-      return Promise.resolve('released');
+  const executes = new Executor({
+    begin: () => void steps.push('begun'),
+    beginOne: (election) => void steps.push(`begun ${election}`),
+    doneOne: (election) => void steps.push(`done ${election}`),
+    release: ({ election, lease }, alone) => {
+      steps.push(alone ? `released ${election}` : 'released');
+      return Promise.resolve(lease && 'released');
     },
-    () => void steps.push('ended'),
-  );
+    end: () => void steps.push('ended'),
+    endWithoutSession: () => void steps.push('ended without its session'),
+  });
   const ended = (): Promise<unknown> => poll(() => steps.includes('ended'), { timeout: SOON_MS, what: 'its end' });
   return { executes, steps, ended };
 }
@@ -68,7 +73,7 @@ describe('a keeper whose supervisor is gone', () => {
   it('stops the command, and releases when nothing of it is left', async () => {
     const pid = await command(PLAIN);
     const { executes, steps, ended } = executor();
-    executes.accept({ commands: [of(pid)] });
+    executes.accept({ election: 'one', commands: [of(pid)] });
     void executes.execute('gone');
     await ended();
     expect(isAlive(pid)).toBe(false);
@@ -79,7 +84,7 @@ describe('a keeper whose supervisor is gone', () => {
     const pid = await command(DEAF);
     const { executes, ended } = executor();
     const begin = performance.now();
-    executes.accept({ commands: [of(pid, { killAfter: 300 })] });
+    executes.accept({ election: 'one', commands: [of(pid, { killAfter: 300 })] });
     void executes.execute('gone');
     await ended();
     expect(performance.now() - begin).toBeGreaterThanOrEqual(300);
@@ -89,7 +94,7 @@ describe('a keeper whose supervisor is gone', () => {
   it('sends SIGKILL earlier than kill-after where the lease demands it', async () => {
     const pid = await command(DEAF);
     const { executes, ended } = executor();
-    executes.accept({ commands: [of(pid)], instants: at(LONG_MS, 300) });
+    executes.accept({ election: 'one', commands: [of(pid)], instants: at(LONG_MS, 300) });
     void executes.execute('gone');
     await ended();
     expect(isAlive(pid)).toBe(false);
@@ -101,7 +106,7 @@ describe('a keeper whose supervisor is gone', () => {
     const pid = await command(PLAIN, { [name]: value });
     const { group: _none, ...starting } = of(pid, { mark: [mark] });
     const { executes, ended } = executor();
-    executes.accept({ commands: [starting] });
+    executes.accept({ election: 'one', commands: [starting] });
     void executes.execute('gone');
     await ended();
     expect(isAlive(pid)).toBe(false);
@@ -111,7 +116,7 @@ describe('a keeper whose supervisor is gone', () => {
     const pid = await command(POLITE);
     process.kill(pid, 'SIGSTOP');
     const { executes, ended } = executor();
-    executes.accept({ commands: [of(pid)] });
+    executes.accept({ election: 'one', commands: [of(pid)] });
     void executes.execute('gone');
     await ended();
     expect(isAlive(pid)).toBe(false);
@@ -120,7 +125,7 @@ describe('a keeper whose supervisor is gone', () => {
   it('leaves a command its grace whose stop had begun already', async () => {
     const pid = await command(POLITE);
     const { executes, ended } = executor();
-    executes.accept({ commands: [of(pid, { signalled: true, killAfter: 300 })] });
+    executes.accept({ election: 'one', commands: [of(pid, { signalled: true, killAfter: 300 })] });
     const begin = performance.now();
     void executes.execute('gone');
     await ended();
@@ -132,7 +137,7 @@ describe('a keeper whose supervisor does not run in time', () => {
   it('acts at the instant of its will, by itself', async () => {
     const pid = await command(PLAIN);
     const { executes, steps, ended } = executor();
-    executes.accept({ commands: [of(pid)], instants: at(200, LONG_MS) });
+    executes.accept({ election: 'one', commands: [of(pid)], instants: at(200, LONG_MS) });
     expect(steps).toEqual([]);
     await ended();
     expect(isAlive(pid)).toBe(false);
@@ -141,26 +146,27 @@ describe('a keeper whose supervisor does not run in time', () => {
   it('does not act on a will that was replaced in time', async () => {
     const pid = await command(PLAIN);
     const { executes, steps } = executor();
-    executes.accept({ commands: [of(pid)], instants: at(200, LONG_MS) });
-    executes.accept({ commands: [of(pid)], instants: at(LONG_MS, LONG_MS) });
+    executes.accept({ election: 'one', commands: [of(pid)], instants: at(200, LONG_MS) });
+    executes.accept({ election: 'one', commands: [of(pid)], instants: at(LONG_MS, LONG_MS) });
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(steps).toEqual([]);
     expect(isAlive(pid)).toBe(true);
-    executes.accept({ commands: [] });
+    executes.accept({ election: 'one', commands: [] });
   });
 
   it('takes no later will once it has begun', async () => {
     const pid = await command(DEAF);
     const { executes, ended } = executor();
-    executes.accept({ commands: [of(pid, { killAfter: 300 })] });
+    executes.accept({ election: 'one', commands: [of(pid, { killAfter: 300 })] });
     void executes.execute('silent');
-    executes.accept({ commands: [] });
+    executes.accept({ election: 'one', commands: [] });
     await ended();
     expect(isAlive(pid)).toBe(false);
   });
 
   it('gives the place in the queue up after four checks without a word, if nothing runs', async () => {
     const { executes, steps, ended } = executor();
+    executes.accept({ election: 'one', commands: [] });
     for (let checks = 0; checks < 3; checks += 1) executes.checkSupervisor();
     executes.hear();
     for (let checks = 0; checks < 3; checks += 1) executes.checkSupervisor();
@@ -168,5 +174,74 @@ describe('a keeper whose supervisor does not run in time', () => {
     executes.checkSupervisor();
     await ended();
     expect(steps).toEqual(['begun', 'released', 'ended']);
+  });
+});
+
+describe('a keeper that has the wills of several elections', () => {
+  it('executes the one whose instant has passed, and touches no other', async () => {
+    const [mine, other] = [await command(PLAIN), await command(PLAIN)];
+    const { executes, steps } = executor();
+    executes.accept({ election: 'one', commands: [of(mine)], lease: LEASE, instants: at(200, LONG_MS) });
+    executes.accept({ election: 'two', commands: [of(other)], instants: at(LONG_MS, LONG_MS) });
+    await poll(() => steps.includes('done one'), { timeout: SOON_MS, what: 'its execution' });
+    expect(steps).toEqual(['begun one', 'released one', 'done one']);
+    expect([isAlive(mine), isAlive(other)]).toEqual([false, true]);
+    executes.accept({ election: 'two', commands: [] });
+  });
+
+  it('takes what it is told of that election meanwhile as said for afterwards', async () => {
+    const [first, second] = [await command(DEAF), await command(PLAIN)];
+    const { executes, steps } = executor();
+    executes.accept({ election: 'two', commands: [] });
+    executes.accept({ election: 'one', commands: [of(first)], lease: LEASE, instants: at(0, 400) });
+    await poll(() => steps.includes('begun one'), { timeout: SOON_MS, what: 'its execution' });
+    expect([executes.isGivingUp(LEASE.path), executes.isGivingUp('/other')]).toEqual([true, false]);
+    executes.accept({ election: 'one', commands: [of(second)], instants: at(0, LONG_MS) });
+    await poll(() => steps.filter((step) => step === 'done one').length === 2, {
+      timeout: SOON_MS,
+      what: 'the second',
+    });
+    expect([isAlive(first), isAlive(second)]).toEqual([false, false]);
+    expect(executes.isGivingUp(LEASE.path)).toBe(false);
+  });
+
+  it('executes all of them when its supervisor is gone, each release after the end of its own commands', async () => {
+    const [quick, slow] = [await command(PLAIN), await command(DEAF)];
+    const { executes, steps, ended } = executor();
+    executes.accept({ election: 'quick', commands: [of(quick)], lease: LEASE });
+    executes.accept({ election: 'slow', commands: [of(slow, { killAfter: 500 })], lease: LEASE });
+    void executes.execute('gone');
+    await poll(() => steps.includes('released'), { timeout: SOON_MS, what: 'the first release' });
+    expect(isAlive(quick)).toBe(false);
+    await ended();
+    expect(isAlive(slow)).toBe(false);
+    expect(steps).toEqual(['begun', 'released', 'released', 'ended']);
+  });
+
+  it('stops also what was started in an election while its will was being executed, when its supervisor is gone', async () => {
+    const [first, second] = [await command(DEAF), await command(PLAIN)];
+    const { executes, steps, ended } = executor();
+    executes.accept({ election: 'two', commands: [] });
+    executes.accept({ election: 'one', commands: [of(first)], instants: at(0, 400) });
+    await poll(() => steps.includes('begun one'), { timeout: SOON_MS, what: 'its execution' });
+    executes.accept({ election: 'one', commands: [of(second)] });
+    void executes.execute('gone');
+    await ended();
+    expect([isAlive(first), isAlive(second)]).toEqual([false, false]);
+  });
+
+  it('goes on with what it has begun when it hands over, and with nothing else', async () => {
+    const [mine, other] = [await command(DEAF), await command(PLAIN)];
+    const { executes, steps } = executor();
+    executes.accept({ election: 'two', commands: [of(other)], instants: at(600, LONG_MS) });
+    executes.accept({ election: 'one', commands: [of(mine)], instants: at(0, 400) });
+    await poll(() => steps.includes('begun one'), { timeout: SOON_MS, what: 'its execution' });
+    await executes.handOver();
+    expect(isAlive(mine)).toBe(false);
+    void executes.execute('gone');
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect(isAlive(other)).toBe(true);
+    expect(steps).not.toContain('begun');
+    expect(steps.at(-1)).toBe('ended without its session');
   });
 });

@@ -49,9 +49,16 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'the keeper never acts at its own instant',
     file: 'keeper/executor.ts',
-    find: "at === undefined ? undefined : systemClock.at(at, () => void this.execute('silent'))",
+    find: 'at === undefined ? undefined : systemClock.at(at, () => this.#due(will.election))',
     put: 'at === undefined ? undefined : () => undefined',
     noticedBy: executor('acts at the instant'),
+  },
+  {
+    what: 'a keeper executes the wills of all elections when the instant of one has passed',
+    file: 'keeper/executor.ts',
+    find: "if (this.#entries.size === 1 || entry === undefined) return void this.execute('silent');",
+    put: "if (entry !== undefined) return void this.execute('silent');",
+    noticedBy: executor('touches no other'),
   },
   {
     what: 'the keeper clears the lease under the will’s version only',
@@ -98,21 +105,21 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a new keeper does not get the present will',
     file: 'zookeeper/session/keepers.ts',
-    find: "keeper.send({ kind: 'will', will: this.#will });",
+    find: "for (const will of this.#wills.values()) keeper.send({ kind: 'will', will });",
     put: '',
     noticedBy: unit('zookeeper/session/keepers', 'have the present will first of all'),
   },
   {
     what: 'a session is taken over while its keeper is still stopping the command',
     file: 'zookeeper/session/keepers.ts',
-    find: 'for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilGone(keeper, signal);',
+    find: 'for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilFree(keeper, signal);',
     put: 'signal.throwIfAborted();',
     noticedBy: unit('zookeeper/session/keepers', 'while the command lives'),
   },
   {
     what: 'a supervisor that stands still while nothing runs keeps its place in the queue',
     file: 'keeper/executor.ts',
-    find: "if (this.#silentChecks > SILENT_CHECKS && this.#will.commands.length === 0) void this.execute('silent');",
+    find: "if (this.#silentChecks > SILENT_CHECKS && !runs) void this.execute('silent');",
     put: '',
     noticedBy: executor('gives the place in the queue up'),
   },

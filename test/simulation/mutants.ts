@@ -55,7 +55,11 @@ const deadlinesWith = (
     }),
 });
 
-const withoutInstants = ({ commands, lease }: Will): Will => ({ commands, ...(lease && { lease }) });
+const withoutInstants = ({ election, commands, lease }: Will): Will => ({
+  election,
+  commands,
+  ...(lease && { lease }),
+});
 
 const laterInstants = (will: Will, by: number): Will =>
   will.instants === undefined
@@ -111,7 +115,7 @@ export const mutants = {
     theme: 'rates',
     parts: { election: hastyElection },
   },
-  will: { what: 'the will', theme: 'pauses', parts: willsWith(() => ({ commands: [] })) },
+  will: { what: 'the will', theme: 'pauses', parts: willsWith(({ election }) => ({ election, commands: [] })) },
   margin: {
     what: 'the margin for clock rates, in supervisor and will',
     theme: 'rates',

@@ -19,6 +19,8 @@ const ROUND_PAUSE_MS = 200;
 
 /** A session on the fake ensemble, with the meaning that port.ts gives to everything. */
 export class FakeSession implements Session {
+  /** A candidate of the simulation stands in one election. */
+  readonly isShared = false;
   readonly #client: Client;
   readonly #ended = new AbortController();
   readonly #listeners = new Set<(contact: Contact) => void>();

@@ -7,7 +7,7 @@ import type { Ensemble } from './ensemble.ts';
 import { actsAt } from '../../src/keeper/will-instants.ts';
 import { Keeper, type KeeperReports } from './keeper.ts';
 import { FakeSession } from './session.ts';
-import type { Machine } from './will.ts';
+import { NO_WILL, type Machine } from './will.ts';
 
 /** Where a session's client lives. */
 export interface Client {
@@ -32,7 +32,7 @@ export class FakeSessions implements SessionOpener {
   readonly #client: Client;
   readonly #sessionTimeout: number;
   readonly #opened: FakeSession[] = [];
-  #will: Will = { commands: [] };
+  #will: Will = NO_WILL;
   /** A keeper without a session. */
   #spare: Keeper | undefined;
   #spareSince = 0;
@@ -80,6 +80,10 @@ export class FakeSessions implements SessionOpener {
     this.#will = will;
     for (const keeper of this.keepers) keeper.bequeath(will);
     this.#guard();
+  }
+
+  revoke(): void {
+    this.bequeath(NO_WILL);
   }
 
   #keeperFor(timeout: number, reports: KeeperReports): Keeper {

@@ -19,13 +19,16 @@ export interface Machine {
 /** How often a group is looked at until it is gone, ms. */
 const LOOK_EVERY_MS = 10;
 
+/** Nothing to do but to release. A candidate of the simulation stands in one election. */
+export const NO_WILL: Will = { election: '', commands: [] };
+
 /** Executes a will as the keeper's own executor does, in virtual time. */
 export class WillExecutor {
   readonly #process: VirtualProcess;
   readonly #machine: Machine;
   readonly #begin: () => void;
   readonly #release: (will: Will) => void;
-  #will: Will = { commands: [] };
+  #will: Will = NO_WILL;
   #disarm: (() => void) | undefined;
   #executing = false;
   /** Groups that are still there, and one for the execution itself until it has seen them all. */

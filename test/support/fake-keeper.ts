@@ -9,6 +9,7 @@ export class FakeKeeper implements KeeperProcess {
   readonly pid = 1;
   readonly received: Command[] = [];
   readonly gone: Promise<void>;
+  readonly free: Promise<void>;
   executes = false;
   end: string | undefined;
   isLeaving = false;
@@ -23,6 +24,7 @@ export class FakeKeeper implements KeeperProcess {
     this.gone = new Promise((resolve) => {
       this.#resolveGone = resolve;
     });
+    this.free = this.gone;
   }
 
   send(command: Command): void {

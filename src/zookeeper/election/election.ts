@@ -1,6 +1,7 @@
-import { sleep, sleepUntil } from '../../clock.ts';
+import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe, UnavailableError } from '../../errors.ts';
+import { within } from '../../waiting.ts';
 import { NoNodeError } from '../../election/errors.ts';
 import type { Register } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
@@ -53,7 +54,7 @@ class ZooKeeperElection implements Election, TermHost {
 
   constructor(options: ElectionOptions) {
     this.#options = options;
-    this.testament = new Testament(options.sessions, options.clock, options.stop);
+    this.testament = new Testament(options);
     this.#sightings = new Sightings(options);
     this.#outage = new Outage(options.clock, options.logger, () => this.#outageFacts());
   }
@@ -100,7 +101,7 @@ class ZooKeeperElection implements Election, TermHost {
       try {
         const term = await this.#stand(standing, guard.signal, onPlace);
         if (term !== undefined) return await elected(term, signal);
-        await standing.session.close(patience.opening);
+        await this.#letGo(standing, patience.opening);
       } catch (error) {
         signal.throwIfAborted();
         if (!standing.session.ended.aborted) throw error;
@@ -251,14 +252,37 @@ class ZooKeeperElection implements Election, TermHost {
     await this.#by(endAt - timeout * SHARE_TO_CLOSE, settled);
     // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it
     // already, with more patience.
-    await this.#by(endAt, this.#standing?.session.close(Math.max(0, endAt - this.#options.clock.now())));
+    const left = Math.max(0, endAt - this.#options.clock.now());
+    await this.#by(endAt, this.#standing && this.#letGo(this.#standing, left));
+    this.testament.revoke();
+  }
+
+  /**
+   * Lets go of the session, which the place in the queue goes with. Where other elections of this process keep it, the
+   * place is given up first. That is done without a limit: a place that nobody stands at would hold up the queue.
+   */
+  async #letGo(standing: Standing, timeout: number): Promise<void> {
+    const { session } = standing;
+    const { clock, logger } = this.#options;
+    if (!session.isShared) return session.close(timeout);
+    const given = standing.abandon(session.ended).then(
+      () => session.close(0),
+      (error: unknown) => logger.debug('the place in the queue went with the session', { error: describe(error) }),
+    );
+    const late = (): Error => new UnavailableError('no answer in time');
+    await within(clock, given, { at: clock.now() + timeout, late }).catch((error: unknown) =>
+      logger.warn('the place in the queue is not given up yet: that is tried until ZooKeeper answers', {
+        error: describe(error),
+      }),
+    );
   }
 
   /** Resolves with the promise, at `at` at the latest. */
-  async #by(at: number, promise: Promise<unknown> | undefined): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([promise, sleepUntil(this.#options.clock, at, over.signal).catch(noop)]);
-    over.abort();
+  async #by(at: number, promise: Promise<unknown> = Promise.resolve()): Promise<void> {
+    const late = new Error('too late');
+    await within(this.#options.clock, promise, { at, late: () => late }).catch((error: unknown) => {
+      if (error !== late) throw error;
+    });
   }
 }
 

@@ -51,6 +51,11 @@ export class Standing {
     return this.#proposal?.name;
   }
 
+  /** Path of the proposal; `undefined` while there is none. */
+  get path(): string | undefined {
+    return this.#proposal && this.#path(this.#proposal.name);
+  }
+
   /** Time and place of the proposal, for the lease. Throws when there is none. */
   get record(): ProposalRecord & { readonly proposalNode: string } {
     if (this.#proposal === undefined) throw new Error('invariant: no proposal');

@@ -186,7 +186,8 @@ export class LeaseTerm implements Term {
 
   #holding(): Holding {
     const { basePath: path } = this.options;
-    return { path, version: this.lease.version, leaseDuration: this.leaseDuration, since: this.#sentAt };
+    const proposal = this.host.standing.path;
+    return { path, proposal, version: this.lease.version, leaseDuration: this.leaseDuration, since: this.#sentAt };
   }
 
   /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { SessionOpener } from '../session/port.ts';
+import type { ElectionOptions } from './options.ts';
 import type { Will } from '../../keeper/will.ts';
 import { actsAt } from '../../keeper/will-instants.ts';
 import type { LiveRun, StopRules } from '../../election/election.ts';
@@ -9,6 +10,8 @@ import { stopInstants, type StopInstants } from '../../election/timing.ts';
 export interface Holding {
   readonly path: string;
   readonly version: number;
+  /** Path of the place in the queue, if there is one. */
+  readonly proposal: string | undefined;
   readonly leaseDuration: number;
   /**
    * Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an
@@ -17,8 +20,11 @@ export interface Holding {
   readonly since: number;
 }
 
+/** How many elections there have been in this process: each has a will of its own. */
+let elections = 0;
+
 /**
- * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this
+ * Keeps the keeper's will for one election up to date: what runs, what is held, and by when the command has to be gone unless this
  * process moves that on. Under `stop` only an acknowledged renewal does; under `keep`, while ZooKeeper is away, the
  * process's own beat does as well.
  */
@@ -26,6 +32,7 @@ export class Testament {
   readonly #sessions: SessionOpener;
   readonly #clock: Clock;
   readonly #rules: StopRules;
+  readonly #election: string;
   #runs: readonly LiveRun[] = [];
   #holding: Holding | undefined;
   /**
@@ -41,10 +48,18 @@ export class Testament {
    */
   #missed = false;
 
-  constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
+  constructor({ sessions, clock, stop, basePath }: Pick<ElectionOptions, 'sessions' | 'clock' | 'stop' | 'basePath'>) {
     this.#sessions = sessions;
     this.#clock = clock;
-    this.#rules = rules;
+    this.#rules = stop;
+    this.#election = `${basePath} (${++elections})`;
+    // From now on the will of another election of this process is not the only one.
+    this.#publish();
+  }
+
+  /** This process stands in the election no more. */
+  revoke(): void {
+    this.#sessions.revoke(this.#election);
   }
 
   /** How many runs live. */
@@ -136,7 +151,7 @@ export class Testament {
 
   #will(): Will {
     const { killAfter, stopSignal, mark } = this.#rules;
-    const holding = this.#holding;
+    const [election, holding] = [this.#election, this.#holding];
     const commands = this.#runs.map(({ runId, group, signalled }) => ({
       runId,
       ...(group && { group }),
@@ -147,12 +162,13 @@ export class Testament {
     }));
     if (holding === undefined) {
       const overtime = commands.length === 0 ? undefined : this.#overtime;
-      return { commands, ...(overtime && { instants: this.#instants(overtime) }) };
+      return { election, commands, ...(overtime && { instants: this.#instants(overtime) }) };
     }
     const lease = { path: holding.path, version: holding.version };
-    if (this.#resigning) return { commands, lease };
+    const { proposal } = holding;
+    if (this.#resigning) return { election, commands, lease, proposal };
     const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
-    return { commands, lease, instants: this.#instants(instants) };
+    return { election, commands, lease, proposal, instants: this.#instants(instants) };
   }
 
   /** A stop that has begun is the supervisor's; the keeper only sees to its end. */

@@ -158,8 +158,10 @@ export class Link {
       case 'connecting':
         return this.#onStep?.('accepts connections, but does not answer');
       case 'alive':
-      // `KeeperProcess` reports it as the keeper's end.
+      // `KeeperProcess` looks after these.
       case 'executes':
+      case 'executesOne':
+      case 'executed':
         return;
       case 'granted':
         this.#granted = true;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Will } from '../../keeper/will.ts';
+import { within } from '../../waiting.ts';
 import { actsAt } from '../../keeper/will-instants.ts';
 
 /**
@@ -13,9 +14,9 @@ const RELEASE_LIMIT_MS = 10_000;
 const SPARE_PAUSE_MS = 1_000;
 
 /**
- * The keepers of this process that are not gone yet, and the will that each of them has. While the will names a
- * command, one of them is there to execute it, with a session or without: otherwise nobody would stop the command of
- * a supervisor that is killed.
+ * The keepers of this process that are not gone yet, and the wills that each of them has, one for each election. While
+ * a will names a command, one of them is there to execute it, with a session or without: otherwise nobody would stop
+ * the command of a supervisor that is killed.
  */
 export class Keepers {
   readonly #fork: () => KeeperProcess;
@@ -23,8 +24,8 @@ export class Keepers {
   readonly #living = new Set<KeeperProcess>();
   /** A keeper that nobody uses. */
   #spare: KeeperProcess | undefined;
-  #will: Will = { commands: [] };
-  /** Since when the will names no command, monotonic ms. */
+  readonly #wills = new Map<string, Will>();
+  /** Since when no will names a command, monotonic ms. */
   #idleSince = -Infinity;
   #spareSince = -Infinity;
   #cancelGuard: () => void = () => undefined;
@@ -47,13 +48,13 @@ export class Keepers {
 
   /** Takes back a keeper that was not used. */
   giveBack(keeper: KeeperProcess): void {
-    if (this.#will.commands.length > 0 && this.#spare === undefined && !keeper.isLeaving) this.#spare = keeper;
+    if (this.#runs && this.#spare === undefined && !keeper.isLeaving) this.#spare = keeper;
     else keeper.kill();
   }
 
   #adopt(keeper: KeeperProcess): void {
     this.#living.add(keeper);
-    keeper.send({ kind: 'will', will: this.#will });
+    for (const will of this.#wills.values()) keeper.send({ kind: 'will', will });
     keeper.onLeaving(() => this.#guard());
     void keeper.gone.then(() => {
       this.#living.delete(keeper);
@@ -61,15 +62,36 @@ export class Keepers {
     });
   }
 
-  /** Gives the will to every keeper, and to those that follow. */
+  /** Gives the will of an election to every keeper, and to those that follow. */
   bequeath(will: Will): void {
-    if (will.commands.length === 0 && this.#will.commands.length > 0) this.#idleSince = this.#clock.now();
-    this.#will = will;
+    this.#change(() => this.#wills.set(will.election, will));
     for (const keeper of this.#living) keeper.send({ kind: 'will', will });
     this.#guard();
   }
 
-  /** Sees to it that there is somebody who executes the will. */
+  /** This process stands in this election no more. */
+  revoke(election: string): void {
+    this.#change(() => this.#wills.delete(election));
+    for (const keeper of this.#living) keeper.send({ kind: 'revoke', election });
+    this.#guard();
+  }
+
+  #change(change: () => void): void {
+    const ran = this.#runs;
+    change();
+    if (ran && !this.#runs) this.#idleSince = this.#clock.now();
+  }
+
+  /** Whether a will names a command. */
+  get #runs(): boolean {
+    return this.#withCommands.length > 0;
+  }
+
+  get #withCommands(): readonly Will[] {
+    return [...this.#wills.values()].filter(({ commands }) => commands.length > 0);
+  }
+
+  /** Sees to it that there is somebody who executes the wills. */
   #guard(): void {
     this.#cancelGuard();
     if (this.#isGuarded()) return;
@@ -80,38 +102,28 @@ export class Keepers {
     this.#spare = this.next();
   }
 
-  /** A keeper that executes a will of before may not know of a command that was started since, unless none may be. */
+  /** A keeper that executes wills of before may not know of a command that was started since, unless none may be. */
   #isGuarded(): boolean {
-    if (this.#will.commands.length === 0) return true;
-    const isDue = this.#clock.now() >= (actsAt(this.#will) ?? Infinity);
+    if (!this.#runs) return true;
+    const now = this.#clock.now();
+    const isDue = this.#withCommands.every((will) => now >= (actsAt(will) ?? Infinity));
     return [...this.#living].some((keeper) => !keeper.isLeaving || (isDue && keeper.executes));
   }
 
   /**
-   * Resolves when no keeper executes its will any more: until then its session is its own. Rejects with the signal's
+   * Resolves when no keeper executes every will any more: until then its session is its own. Rejects with the signal's
    * reason when aborted.
    *
    * There is no limit while a command lives: the keeper is stopping it, and whoever took the session over could not do
    * more. Once nothing lives, a keeper that does not end hangs, and is killed.
    */
   async executed(signal: AbortSignal): Promise<void> {
-    for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilGone(keeper, signal);
+    for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilFree(keeper, signal);
   }
 
-  #untilGone(keeper: KeeperProcess, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason as Error);
-      let cancel = this.#limit(keeper);
-      const settle = (finish: () => void): void => {
-        cancel();
-        cancel = () => undefined;
-        signal.removeEventListener('abort', onAbort);
-        finish();
-      };
-      const onAbort = (): void => settle(() => reject(signal.reason as Error));
-      signal.addEventListener('abort', onAbort, { once: true });
-      void keeper.gone.then(() => settle(resolve));
-    });
+  async #untilFree(keeper: KeeperProcess, signal: AbortSignal): Promise<void> {
+    const cancel = this.#limit(keeper);
+    await within(this.#clock, keeper.free, { signal }).finally(cancel);
   }
 
   #limit(keeper: KeeperProcess): () => void {
@@ -119,7 +131,7 @@ export class Keepers {
     let cancel = (): void => undefined;
     const arm = (at: number): void => {
       cancel = this.#clock.at(at, () => {
-        const idleSince = this.#will.commands.length === 0 ? Math.max(this.#idleSince, since) : Infinity;
+        const idleSince = this.#runs ? Infinity : Math.max(this.#idleSince, since);
         if (this.#clock.now() >= idleSince + RELEASE_LIMIT_MS) keeper.destroy();
         else arm(this.#clock.now() + RELEASE_LIMIT_MS);
       });

@@ -71,19 +71,25 @@ export interface Session {
    * again, at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
    */
   reattach(why: string): void;
+  /** Other elections of this process use the session, too: `close` lets it and its ephemeral znodes live. */
+  readonly isShared: boolean;
   /**
-   * Ends the session, which deletes its ephemeral znodes; resolves when the ensemble said so or `timeout` ms have
+   * Lets go of the session: nothing can be asked of this object any more, and `ended` is aborted. The last election
+   * ends the session, which deletes its ephemeral znodes; this resolves when the ensemble said so or `timeout` ms have
    * passed. Idempotent.
    */
   close(timeout: number): Promise<void>;
 }
 
 export interface SessionOpener {
-  /** Gives the will to the present keeper, and to every one that follows, until the next will. */
+  /** Gives an election's will to the present keeper, and to every one that follows, until its next will. */
   bequeath(will: Will): void;
+  /** This process stands in this election no more. */
+  revoke(election: string): void;
   /**
-   * Opens a session and resolves when the ensemble has granted it. Tries the addresses in turn until `signal` is
-   * aborted or `timeout` ms have passed; then throws an UnavailableError that says what each address answered.
+   * The session of this process on this ensemble, which all of its elections share. Opens one when there is none, and
+   * resolves when the ensemble has granted it. Tries the addresses in turn until `signal` is aborted or `timeout` ms
+   * have passed; then throws an UnavailableError that says what each address answered.
    */
   open(options: RequestOptions): Promise<Session>;
 }

@@ -11,7 +11,7 @@ import { Requests } from './requests.ts';
 import { Watches } from './watch-table.ts';
 
 /** A session that outlives the keepers that hold it. */
-export class KeptSession implements Session {
+export class KeptSession implements Omit<Session, 'isShared'> {
   readonly id: string;
   readonly #context: AttachContext;
   readonly #requests: Requests;

@@ -8,10 +8,13 @@ import type { AttachContext } from './connect.ts';
 import { SessionEndedError } from '../../election/errors.ts';
 import { forkKeeper } from '../../keeper/process.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
+import type { Will } from '../../keeper/will.ts';
+import { within } from '../../waiting.ts';
 import { KeptSession } from './session.ts';
 import { Keepers } from './keepers.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import type { Session, SessionOpener } from './port.ts';
+import type { Contact, Session, SessionOpener } from './port.ts';
+import { SharedSession } from './shared-session.ts';
 import { ServerSurvey } from './survey.ts';
 
 export interface SessionsOptions {
@@ -27,41 +30,86 @@ export interface SessionsOptions {
   readonly debug: boolean;
 }
 
-/** Sessions on a ZooKeeper ensemble, each held by a keeper process of its own. */
+/** Sessions on a ZooKeeper ensemble, one at a time, held by a keeper process and shared by all that ask for one. */
 export function zookeeperSessions(options: SessionsOptions): SessionOpener {
-  const { servers, sessionTimeout, keeperPath, firstKeeper, clock, logger, debug } = options;
-  const keepers = new Keepers(() => forkKeeper(keeperPath), clock, firstKeeper);
-  const survey = new ServerSurvey(servers, clock, logger);
-  const context: AttachContext = {
-    addresses: new Addresses(servers, clock),
-    keepers,
-    sessionTimeout,
-    debug,
-    clock,
-    logger,
-  };
-  return {
-    async open(request) {
-      const session = await open(context, request);
-      void survey.look(session.ended);
-      return session;
-    },
-    bequeath: (will) => keepers.bequeath(will),
-  };
+  return new Sessions(options);
 }
 
-async function open(context: AttachContext, { timeout, signal }: RequestOptions): Promise<Session> {
-  const { clock, logger, sessionTimeout } = context;
-  signal?.throwIfAborted();
-  const answers = new Map<string, string>();
-  const search = new AbortController();
-  const onAbort = (): void => search.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  const cancel = clock.at(clock.now() + timeout, () => {
-    search.abort(noneWithin(timeout, context.addresses.names, answers));
-  });
-  try {
-    const attached = await attach(context, undefined, search.signal, answers);
+/** A search for a server that grants a session, for all that wait for one. */
+interface Search {
+  readonly found: Promise<KeptSession>;
+  /** What each address last said. */
+  readonly answers: ReadonlyMap<string, string>;
+  readonly abort: AbortController;
+  waiting: number;
+}
+
+class Sessions implements SessionOpener {
+  readonly #keepers: Keepers;
+  readonly #survey: ServerSurvey;
+  readonly #context: AttachContext;
+  readonly #users = new Set<Session>();
+  /** The session that they use. */
+  #session: KeptSession | undefined;
+  #search: Search | undefined;
+
+  constructor({ servers, keeperPath, firstKeeper, ...options }: SessionsOptions) {
+    const { clock, logger } = options;
+    this.#keepers = new Keepers(() => forkKeeper(keeperPath), clock, firstKeeper);
+    this.#survey = new ServerSurvey(servers, clock, logger);
+    this.#context = { ...options, addresses: new Addresses(servers, clock), keepers: this.#keepers };
+  }
+
+  bequeath(will: Will): void {
+    this.#keepers.bequeath(will);
+  }
+
+  revoke(election: string): void {
+    this.#keepers.revoke(election);
+  }
+
+  async open({ timeout, signal }: RequestOptions): Promise<Session> {
+    signal?.throwIfAborted();
+    const at = this.#context.clock.now() + timeout;
+    for (let known = this.#session; known?.ended.aborted === false; known = this.#session) {
+      const lost = (): Error => noContact(timeout, known.contact);
+      const limits = { signal: signal ? AbortSignal.any([signal, known.ended]) : known.ended, at, late: lost };
+      try {
+        await within(this.#context.clock, untilContact(known), limits);
+        return this.#share(known);
+      } catch (error) {
+        if (!known.ended.aborted || signal?.aborted) throw error;
+      }
+    }
+    return this.#found(timeout, at, signal);
+  }
+
+  /** A new session, by the search that is under way, if one is. */
+  async #found(timeout: number, at: number, signal: AbortSignal | undefined): Promise<Session> {
+    const { clock, addresses } = this.#context;
+    const search = (this.#search ??= this.#look());
+    const late = (): Error => noneWithin(timeout, addresses.names, search.answers);
+    search.waiting++;
+    try {
+      return this.#share(await within(clock, search.found, { signal, at, late }));
+    } finally {
+      search.waiting--;
+      if (search.waiting === 0) this.#enough(search);
+    }
+  }
+
+  #look(): Search {
+    const abort = new AbortController();
+    const answers = new Map<string, string>();
+    const search = { found: this.#find(abort.signal, answers), answers, abort, waiting: 0 };
+    const over = (): void => this.#forget(search);
+    search.found.then(over, over);
+    return search;
+  }
+
+  async #find(signal: AbortSignal, answers: Map<string, string>): Promise<KeptSession> {
+    const { logger, sessionTimeout } = this.#context;
+    const attached = await attach(this.#context, undefined, signal, answers);
     if (attached.kind === 'over') throw new SessionEndedError(attached.why);
     const { grant, link } = attached;
     logger.debug('ZooKeeper session opened', { session: `0x${grant.id}`, address: link.endpoint.name });
@@ -71,11 +119,49 @@ async function open(context: AttachContext, { timeout, signal }: RequestOptions)
         grantedMs: grant.timeout,
       });
     }
-    return new KeptSession(context, attached);
-  } finally {
-    cancel();
-    signal?.removeEventListener('abort', onAbort);
+    const session = new KeptSession(this.#context, attached);
+    this.#session = session;
+    // Nobody waits any more, and the search could not be called off in time.
+    if (signal.aborted) void session.close(sessionTimeout);
+    else void this.#survey.look(session.ended);
+    return session;
   }
+
+  #forget(search: Search): void {
+    if (this.#search === search) this.#search = undefined;
+  }
+
+  /** Nobody waits for it any more. */
+  #enough(search: Search): void {
+    const session = this.#session;
+    this.#forget(search);
+    search.abort.abort(new SessionEndedError('nobody waits for it'));
+    if (session !== undefined && this.#users.size === 0) void session.close(this.#context.sessionTimeout);
+  }
+
+  #share(session: KeptSession): Session {
+    const shared = new SharedSession(session, this.#users);
+    this.#users.add(shared);
+    return shared;
+  }
+}
+
+/** Never resolves when the session ends without contact. */
+function untilContact(session: KeptSession): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (!session.contact.up) return;
+      resolve();
+      unlisten();
+    };
+    const unlisten = session.onContact(look);
+    look();
+  });
+}
+
+function noContact(timeout: number, contact: Contact): UnavailableError {
+  const why = contact.up ? 'it was too late' : contact.why;
+  return new UnavailableError(`no contact with ZooKeeper for ${Math.round(timeout)} ms: ${why}`);
 }
 
 function noneWithin(timeout: number, names: readonly string[], answers: ReadonlyMap<string, string>): UnavailableError {

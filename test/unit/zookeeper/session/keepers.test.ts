@@ -12,9 +12,10 @@ import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 const never = new AbortController().signal;
 const RUNNING: Will = {
+  election: 'one',
   commands: [{ runId: '1.1', mark: [], stopSignal: 'SIGTERM', killAfter: 1000, signalled: false }],
 };
-const IDLE: Will = { commands: [] };
+const IDLE: Will = { election: 'one', commands: [] };
 
 describe('the keepers of a process', () => {
   it('cost nothing once they are dead: 3,000 tries to connect that fail leave none behind', async () => {

@@ -1,0 +1,34 @@
+import type { Clock } from './clock.ts';
+
+/** What ends a wait before its promise does. */
+export interface Limits {
+  readonly signal?: AbortSignal | undefined;
+  /** Monotonic ms after which it is too late. */
+  readonly at?: number;
+  /** The error of a wait that is too late. */
+  readonly late?: () => Error;
+}
+
+/**
+ * Settles as `promise` does, unless a limit comes first: rejects with the reason of `signal` when that is aborted, and
+ * with `late()` once `clock.now()` has reached `at`. Leaves neither timer nor listener behind. What the promise does
+ * afterwards is nobody's business here: whoever made it has to end it.
+ */
+export function within<T>(
+  clock: Clock,
+  promise: Promise<T>,
+  { signal, at = Infinity, late = () => new Error('too late') }: Limits,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const onAbort = (): void => settle(() => reject(signal?.reason as Error));
+    const cancel = at === Infinity ? undefined : clock.at(at, () => settle(() => reject(late())));
+    const settle = (finish: () => void): void => {
+      cancel?.();
+      signal?.removeEventListener('abort', onAbort);
+      finish();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    promise.finally(() => settle(() => resolve(promise))).catch(() => undefined);
+  });
+}
