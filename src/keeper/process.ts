@@ -8,14 +8,13 @@ import { actsAt } from './will-instants.ts';
 /** A running keeper process, and the only tie to it. */
 export interface KeeperProcess {
   readonly pid: number | undefined;
-  /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
+  /** Undefined while it takes orders; then why it does not. A keeper that executes its will may live on for seconds. */
   readonly end: string | undefined;
   /**
-   * It executes its will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
-   * killed.
+   * It lives and executes its will, or that is not known yet: see `kill`. Also true for a keeper that was just killed.
    */
   readonly executes: boolean;
-  /** It obeys no more, or has been told to end. */
+  /** It takes no more orders, or has been told to end. */
   readonly isLeaving: boolean;
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>;
@@ -23,15 +22,15 @@ export interface KeeperProcess {
   onLeaving(listener: () => void): void;
   /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
   send(command: Command): void;
-  /** One listener at a time: whoever uses the keeper. */
+  /** One listener at a time: the user of the keeper. */
   listen(listener: KeeperListener): void;
   /**
-   * SIGKILL: the session stays. A keeper that executes its will is left to it, however silent it is: killed half-way,
-   * it would leave a run that nobody stops, in a session that is taken over as if nothing ran. One whose will is due
-   * gets a moment to say that it executes it.
+   * SIGKILL: the session stays. A keeper that executes its will is not killed, however silent it is. Killed half-way,
+   * it would leave a run that nobody stops, in a session that is taken over as if nothing ran. A keeper whose will is
+   * due gets a moment to say that it executes it.
    */
   kill(): void;
-  /** SIGKILL, whatever it does. */
+  /** SIGKILL, also while it executes its will. */
   destroy(): void;
   /** Whether the keeper holds this process's event loop. A new one does not. */
   hold(held: boolean): void;
@@ -211,7 +210,7 @@ const GAVE_UP =
   'has given up what this candidate held, since ballot did not run in time: ' +
   'look for what made this host, or this process, stand still';
 
-/** With code 0 a keeper has executed its will, and was quicker than the news that it does. */
+/** A keeper that ends with code 0 has executed its will before the message about it arrived. */
 function howExited(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal === 'SIGKILL')
     return 'was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes';
@@ -232,7 +231,7 @@ const EXIT_FOLLOWS_MS = 1_000;
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
 const CONFESSION_MS = 1_000;
 
-/** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
+/** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
 function neverStarted(end: string): KeeperProcess {
   const nothing = (): void => undefined;
   const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };

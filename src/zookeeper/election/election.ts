@@ -17,13 +17,13 @@ import { Standing } from './proposal.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
 import { Testament } from './will.ts';
 
-/** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
+/** Pause between two sessions of one campaign, ms: for an ensemble that ends each session at once. */
 const REOPEN_PAUSE_MS = 100;
 
-/** A refusal does not pass as soon as an outage may: the pause doubles up to this, ms. */
+/** A refusal usually lasts longer than an outage: the pause doubles up to this, ms. */
 const LONGEST_REOPEN_PAUSE_MS = 5_000;
 
-/** Of the time that an end may take, this share is kept for closing the session. */
+/** The share of an end's time that is kept for closing the session. */
 const SHARE_TO_CLOSE = 0.25;
 
 const NO_PLACE = 'this candidate has no place in the queue yet';
@@ -42,7 +42,7 @@ class ZooKeeperElection implements Election, TermHost {
   /** Why there was no new session, when one was last asked for. */
   #refusal: string | undefined;
   #standing: Standing | undefined;
-  /** The place with whose session the base znode was last looked at. */
+  /** The place whose session last read the base znode. */
   #known: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
@@ -138,7 +138,8 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   /**
-   * Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease.
+   * Once a session: an ensemble that loses its data ends all its sessions. Candidates further back never read the
+   * lease.
    */
   async #know(standing: Standing, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
@@ -147,7 +148,7 @@ class ZooKeeperElection implements Election, TermHost {
     if (base !== undefined) this.#sightings.see(parseLease(base.data));
     const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
-    // Whoever came before the base znode was made looks again once it has a proposal under it.
+    // A candidate that came before the base znode was made looks again once it has a proposal under it.
     if (stat !== undefined) this.#known = standing;
   }
 
@@ -253,8 +254,8 @@ class ZooKeeperElection implements Election, TermHost {
     // leave a lease that nobody holds.
     const settled = Promise.all([this.#campaigning, this.#term?.settle()]);
     await this.#by(endAt - timeout * SHARE_TO_CLOSE, settled);
-    // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it
-    // already, with more patience.
+    // The place is kept, so that requests of the term that are under way find their session ended. A campaign may
+    // already be closing it, with a longer timeout.
     await this.#by(endAt, this.#standing?.session.close(Math.max(0, endAt - this.#options.clock.now())));
   }
 
@@ -294,7 +295,7 @@ function guardContact(
     cancel = undefined;
     const { contact } = session;
     if (contact.up || patience === Infinity) return;
-    // Each campaign has its patience, also one that begins without contact.
+    // The limit counts anew for each campaign, also for one that begins without contact.
     cancel = clock.at(Math.max(contact.since, begin) + patience, () => {
       const silence = formatDuration(Math.round(clock.now() - contact.since));
       impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${silence}: ${contact.why}`));

@@ -18,9 +18,9 @@ export interface Holding {
 }
 
 /**
- * Keeps the keeper's will up to date: what runs, what is held, and by when the command has to be gone unless this
- * process moves that on. Under `stop` only an acknowledged renewal does; under `keep`, while ZooKeeper is away, the
- * process's own beat does as well.
+ * Keeps the keeper's will up to date: what runs, what is held, and the instants at which the command is stopped. Under
+ * `stop` only an acknowledged renewal moves the instants. Under `keep`, while ZooKeeper is away, this process's own
+ * beat moves them too.
  */
 export class Testament {
   readonly #sessions: SessionOpener;
@@ -35,10 +35,7 @@ export class Testament {
   #resigning = false;
   /** After a loss: by when the runs that are left have to be stopped. */
   #overtime: StopInstants | undefined;
-  /**
-   * An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned
-   * afterwards.
-   */
+  /** An instant of an earlier will has passed: the keeper has acted, or is about to, whatever is learned afterwards. */
   #missed = false;
 
   constructor(sessions: SessionOpener, clock: Clock, rules: StopRules) {
@@ -148,7 +145,7 @@ export class Testament {
     return { commands, lease, instants: this.#instants(instants) };
   }
 
-  /** A stop that has begun is the supervisor's; the keeper only sees to its end. */
+  /** The supervisor has begun the stop; the keeper only sends SIGKILL. */
   #instants({ termAt, killAt }: StopInstants): StopInstants {
     const allSignalled = this.#runs.length > 0 && this.#runs.every(({ signalled }) => signalled);
     return { termAt: allSignalled ? killAt : termAt, killAt };

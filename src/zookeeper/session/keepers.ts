@@ -9,13 +9,13 @@ import { actsAt } from '../../keeper/will-instants.ts';
  */
 const RELEASE_LIMIT_MS = 10_000;
 
-/** A keeper that ends unused is followed by another so long after its own start, ms: the next may not live either. */
+/** When a keeper ends unused, the next starts this long after it started, ms: the next may not live either. */
 const SPARE_PAUSE_MS = 1_000;
 
 /**
- * The keepers of this process that are not gone yet, and the will that each of them has. While the will names a
- * command, one of them is there to execute it, with a session or without: otherwise nobody would stop the command of
- * a supervisor that is killed.
+ * The keepers of this process that are not gone yet, and the will of each. While the will names a command, there is
+ * always a keeper to execute it, with or without a session. Otherwise nobody would stop the command of a supervisor
+ * that is killed.
  */
 export class Keepers {
   readonly #fork: () => KeeperProcess;
@@ -36,7 +36,7 @@ export class Keepers {
     this.#spare = first;
   }
 
-  /** A keeper that nobody uses. It has the will before anything else. */
+  /** A keeper that nobody uses. The will is the first message that it gets. */
   next(): KeeperProcess {
     const spare = this.#spare;
     this.#spare = undefined;
@@ -69,7 +69,7 @@ export class Keepers {
     this.#guard();
   }
 
-  /** Sees to it that there is somebody who executes the will. */
+  /** Makes sure that there is a keeper to execute the will. */
   #guard(): void {
     this.#cancelGuard();
     if (this.#isGuarded()) return;
@@ -80,7 +80,7 @@ export class Keepers {
     this.#spare = this.next();
   }
 
-  /** A keeper that executes a will of before may not know of a command that was started since, unless none may be. */
+  /** A keeper that executes an earlier will may not know of a command that was started later, unless none may start. */
   #isGuarded(): boolean {
     if (this.#will.commands.length === 0) return true;
     const isDue = this.#clock.now() >= (actsAt(this.#will) ?? Infinity);
@@ -88,11 +88,11 @@ export class Keepers {
   }
 
   /**
-   * Resolves when no keeper executes its will any more: until then its session is its own. Rejects with the signal's
-   * reason when aborted.
+   * Resolves when no keeper executes its will any more: until then nobody else may use its session. Rejects with the
+   * signal's reason when aborted.
    *
-   * There is no limit while a command lives: the keeper is stopping it, and whoever took the session over could not do
-   * more. Once nothing lives, a keeper that does not end hangs, and is killed.
+   * There is no limit while a command lives: the keeper is stopping it, and nobody else could do more. Once nothing
+   * lives, a keeper that does not end hangs, and is killed.
    */
   async executed(signal: AbortSignal): Promise<void> {
     for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilGone(keeper, signal);
