@@ -8,8 +8,8 @@ import { errorCode } from './proc.ts';
 const GONE = ['ENOENT', 'ENODEV'];
 
 /**
- * Process ids of all that live in it and in the cgroups below it. What cannot be read is left out: `isPopulated` says
- * whether somebody lives there.
+ * Process ids of all that live in it and in the cgroups below it. A cgroup that cannot be read is left out:
+ * `isPopulated` says whether a process lives there.
  */
 export function membersOf(cgroup: string): number[] {
   try {
@@ -37,8 +37,8 @@ function foldersIn(cgroup: string): string[] {
 }
 
 /**
- * Whether a process lives in it or below it. What cannot be read may be populated: better to wait than to start the
- * command elsewhere too early.
+ * Whether a process lives in it or below it. A cgroup that cannot be read may be populated: better to wait than to
+ * start the command elsewhere too early.
  */
 export function isPopulated(cgroup: string): boolean {
   try {
@@ -50,7 +50,7 @@ export function isPopulated(cgroup: string): boolean {
 
 /**
  * SIGKILL for all that is in it and below it, at one instant: nobody can fork out of the way. Does nothing where the
- * kernel has no `cgroup.kill` (before 5.14): its members are then signalled one by one.
+ * kernel has no `cgroup.kill` (before 5.14): then the caller signals the members one by one.
  */
 export function killAll(cgroup: string): void {
   try {

@@ -29,8 +29,8 @@ export interface RunningCommand {
   /** Process id of the leader, which is the id of the group and session; `undefined` when it could not be started. */
   readonly pid: number | undefined;
   /**
-   * What tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could
-   * not be started.
+   * Tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could not be
+   * started.
    */
   readonly group: GroupIdentity | undefined;
   /** Resolves when the leader has ended and was reaped. Never rejects. */
@@ -42,7 +42,7 @@ export interface RunningCommand {
    * process outside the run that keeps the pipe open.
    */
   readonly drained: Promise<void>;
-  /** Sends a signal to the whole run; does nothing when it is gone. Who cannot be signalled is reported. */
+  /** Sends a signal to the whole run; does nothing when it is gone. Reports processes that it may not signal. */
   signal(signal: NodeJS.Signals): void;
   /** The processes of the run that live, but its leader. */
   followers(): readonly ProcessName[];
@@ -58,7 +58,7 @@ export interface LaunchOptions {
   readonly wrap: boolean;
   /** Gives the run a cgroup of its own, where there are any. */
   readonly cgroups?: Pick<RunCgroups, 'take'>;
-  /** Takes what is to be said of the run's processes. */
+  /** Receives reports about the run's processes. */
   readonly report: Report;
 }
 

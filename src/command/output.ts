@@ -13,10 +13,7 @@ export interface OutputBlock {
 
 /** Where the lines of a wrapped command go. */
 export interface OutputSink {
-  /**
-   * Never throws. Returns a promise when the reader is slow: nothing should be handed over until it resolves. It never
-   * rejects.
-   */
+  /** Never throws. Returns a promise when the reader is slow: hand nothing over until it resolves. It never rejects. */
   output(block: OutputBlock): Promise<void> | undefined;
 }
 
@@ -80,10 +77,10 @@ export class OutputReader {
   }
 
   /**
-   * Resolves when everything is handed over that was written before `gone` resolved: at the end of the stream, or, when
-   * a process outside the group keeps the pipe open, once the pipe has been found empty after `gone` (or a pipe's full
-   * contents have been read since). What such a process writes later is still handed over, without keeping the event
-   * loop alive.
+   * Resolves when everything is handed over that was written before `gone` resolved. That is at the end of the stream.
+   * When a process outside the group keeps the pipe open, it is once the pipe was found empty after `gone`, or a pipe's
+   * full contents have been read since. What such a process writes later is still handed over, but does not keep the
+   * event loop alive.
    */
   async drained(gone: Promise<void>): Promise<void> {
     await Promise.race([this.#end, gone.then(() => this.#emptied())]);

@@ -92,7 +92,7 @@ export function readLiving(pid: number, startTime: string): ProcessStat | undefi
   return typeof stat === 'string' || stat.dead || stat.startTime !== startTime ? undefined : stat;
 }
 
-/** What cannot be read may live: better to wait than to start the command elsewhere too early. */
+/** A process that cannot be read may live: better to wait than to start the command elsewhere too early. */
 export function mayLive(pid: number, startTime: string): boolean {
   return readStat(pid) === 'unknown' || readLiving(pid, startTime) !== undefined;
 }
@@ -102,7 +102,7 @@ function environmentBytes(fields: readonly string[]): number | undefined {
   return fields[23] === '0' ? undefined : Number(fields[48]) - Number(fields[47]);
 }
 
-/** An environment that changes under our eyes is read so many times. */
+/** How often an environment that changes meanwhile is read. */
 const READINGS = 3;
 
 /**
@@ -154,7 +154,7 @@ export function numbersInUse(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i).filter((pid) => existsSync(`/proc/${pid}`));
 }
 
-/** The process number that was given out last; `undefined` when that is not told. */
+/** The process number that was given out last; `undefined` when the kernel does not say. */
 export function lastProcess(): number | undefined {
   try {
     const last = Number(readSmall('/proc/loadavg').split(' ')[4]);
@@ -164,7 +164,7 @@ export function lastProcess(): number | undefined {
   }
 }
 
-/** How many processes and threads the machine has started since its boot; `undefined` when that is not told. */
+/** How many processes and threads the machine has started since its boot; `undefined` when the kernel does not say. */
 export function countStarts(): number | undefined {
   try {
     const [, count] = /^processes (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1')) ?? [];
@@ -174,7 +174,9 @@ export function countStarts(): number | undefined {
   }
 }
 
-/** Process numbers are given out in ascending order up to this one, then anew from 300; 0 when that is not told. */
+/**
+ * Process numbers are given out in ascending order up to this one, then from 300 on; 0 when the kernel does not say.
+ */
 export function highestProcess(): number {
   try {
     return Number(readSmall('/proc/sys/kernel/pid_max'));

@@ -1,6 +1,6 @@
 import { countStarts, highestProcess, listProcesses, numbersInUse } from './proc.ts';
 
-/** So many process numbers are asked one by one; for more it is cheaper to list all processes. */
+/** Up to so many process numbers are looked at one by one; for more it is cheaper to list all processes. */
 const ASKED_ONE_BY_ONE = 64;
 
 /** Numbers below are not given out a second time, and as many starts may go uncounted while a run is started. */

@@ -1,4 +1,4 @@
-/** Gives each run a cgroup (version 2) of its own, where ballot's cgroup is its own to divide. */
+/** Gives each run a cgroup (version 2) of its own, where ballot may divide its cgroup. */
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ export interface RunCgroup {
   leave(): void;
 }
 
-/** A cgroup that is there, or will be in a moment. */
+/** A cgroup that exists, or is being made. */
 interface Made {
   /** Ballot's own, which it is below. */
   readonly own: string;
@@ -31,7 +31,7 @@ interface Made {
 /** `run-<process id of the supervisor>-<number>`: two ballots never choose the same name. */
 const NAME = /^run-(\d+)-\d+$/;
 
-/** So many times those are looked for who were forked before a move. */
+/** How often to look for processes that were forked before a move. */
 const ADMISSIONS = 3;
 
 /** How long the end of ballot waits for the kernel, ms. */
@@ -49,7 +49,7 @@ export class RunCgroups {
   /** Made ahead of time, so that a start does not wait for it. */
   #next: Made | undefined;
   #count = 0;
-  /** Those that could not be removed yet. */
+  /** Cgroups that could not be removed yet. */
   readonly #left = new Set<string>();
   /** One after the other. */
   #removals: Promise<void> = Promise.resolve();
@@ -72,14 +72,14 @@ export class RunCgroups {
     };
   }
 
-  /** After the start of a run, which would have to share its processor. */
+  /** Makes the next cgroup ahead of time. Called only after the start of a run: the two would share one processor. */
   #refill(): void {
     if (this.#own !== undefined) this.#next ??= this.#make(this.#own);
   }
 
   /**
-   * Removes what no run needs any more, or leaves it to the next ballot that starts here. No run can be given a cgroup
-   * afterwards.
+   * Removes the cgroups that no run needs any more. The next ballot that starts here removes what is left. After this
+   * call no run gets a cgroup.
    */
   async close(clock: Clock): Promise<void> {
     const over = new AbortController();
@@ -115,7 +115,7 @@ export class RunCgroups {
   #make(own: string): Made {
     const path = join(own, `run-${process.pid}-${++this.#count}`);
     const ready = mkdir(path);
-    // Whoever uses it learns of the failure.
+    // The run that uses the cgroup learns of the failure.
     ready.catch(() => undefined);
     return { own, path, ready };
   }
@@ -125,7 +125,7 @@ export class RunCgroups {
       await ready;
       await move(leader, path);
       for (let round = 1; round <= ADMISSIONS; round++) {
-        // Whoever is in a third cgroup was put there on purpose.
+        // A process in a third cgroup was put there on purpose.
         const strayed = directMembersOf(own);
         const early = others().filter((pid) => strayed.includes(pid));
         if (early.length === 0) break;
@@ -137,7 +137,7 @@ export class RunCgroups {
     this.#refill();
   }
 
-  /** Removes it, and what could not be removed earlier. Never rejects. */
+  /** Removes it, and those that could not be removed earlier. Never rejects. */
   async #remove(path: string): Promise<void> {
     this.#left.add(path);
     for (const cgroup of this.#left) {
@@ -223,14 +223,14 @@ function nameOf(pid: number): string {
   return typeof stat === 'string' ? String(pid) : namesOf([stat]);
 }
 
-/** Removes what dead ballots have left here. Whatever is populated stays. */
+/** Removes the cgroups that dead ballots have left here. A populated one stays. */
 async function removeStale(own: string): Promise<void> {
   for (const name of await readdir(own)) {
     const pid = Number(NAME.exec(name)?.[1]);
     const path = join(own, name);
     // No run of this process has been started yet: its number was another one's.
     if (!(pid > 0) || (pid !== process.pid && ask(pid) !== 'gone') || isPopulated(path)) continue;
-    // Somebody removes it at the same time, or has just moved in: the next start sees to it.
+    // Another process removes it at the same time, or has just moved in: the next start removes it.
     await removeCgroup(path).catch(() => undefined);
   }
 }

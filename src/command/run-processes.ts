@@ -1,4 +1,4 @@
-/** What belongs to a run of the command: who it is, signals to all of it, and when nothing of it is left. */
+/** What belongs to a run of the command: which processes, signals to all of them, and when none is left. */
 import { type Clock, sleep, systemClock } from '../clock.ts';
 import {
   ask,
@@ -36,23 +36,23 @@ export interface GroupIdentity {
   readonly cgroup?: string | undefined;
 }
 
-/** What everybody who stops a run needs to know of it. Plain data: the supervisor hands it to the keeper. */
+/** What supervisor and keeper need to stop a run. Plain data: the supervisor sends it to the keeper. */
 export interface RunTraits {
   readonly group: GroupIdentity;
   /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. Empty: not to be used. */
   readonly mark: readonly string[];
 }
 
-/** Says something of the run where it is read: in the supervisor's log, on the keeper's stderr. */
+/** Reports about the run: to the supervisor's log, or to the keeper's stderr. */
 export type Report = (message: string, fields: Readonly<Record<string, string>>) => void;
 
-/** The wait for a run's end asks at intervals that grow from the first to the last of these, ms. */
+/** The wait for a run's end looks at growing intervals, from the first to the last of these, ms. */
 const POLL_MS = { first: 2, growth: 1.5, last: 50 } as const;
 
-/** How often it is said that processes cannot be signalled, ms. */
+/** How often processes that cannot be signalled are reported, ms. */
 const REFUSED_AGAIN_MS = 60_000;
 
-/** So many looks in a row, in some 200 ms, wait for a program that is being executed. */
+/** How many looks in a row, in some 200 ms, wait for a process that executes a new program. */
 const LOOKS_IN_TRANSIT = 20;
 
 /**
@@ -74,11 +74,13 @@ export class RunProcesses {
   readonly #clock: Clock;
   readonly #numbers: ProcessNumbers;
   #gone = false;
-  /** Those that the last look saw alive: asking them again spares the next look. */
+  /** Processes that the last look saw alive: while one of them lives, no new look is needed. */
   #members: readonly ProcessStat[] = [];
   /** Process groups of the session that the last of these looks found. */
   #groups: ReadonlySet<number> = new Set();
-  /** Looks in a row that could not see whether a process belongs to the run, for it was executing a program. */
+  /**
+   * Looks in a row that could not tell whether a process belongs to the run, because it was executing a new program.
+   */
   #looksInTransit = 0;
   /** The last look could not read something. */
   #isBlind = false;
@@ -105,13 +107,13 @@ export class RunProcesses {
     return new RunProcesses({ group, mark }, report, clock);
   }
 
-  /** Sends a signal to all of them. Never throws for a run that is gone. Those who cannot be signalled are reported. */
+  /** Sends a signal to all of them. Never throws for a run that is gone. Reports processes that it may not signal. */
   signal(signal: NodeJS.Signals): Delivery {
     if (this.#gone) return 'gone';
     if (!hasProc) return this.#signalGroup(signal);
     const leader = this.#leader();
-    // Those who are known come first: a look at all processes of a large machine takes longer than a lease may have
-    // left.
+    // Known processes come first: a look at all processes of a large machine may take longer than the lease still
+    // lasts.
     const known = this.#members.map(({ pid, startTime }) => readLiving(pid, startTime));
     const targets = this.#targetsOf(
       known.filter((stat) => stat !== undefined),
@@ -140,7 +142,7 @@ export class RunProcesses {
     return alive;
   }
 
-  /** Those that live, but the leader: what the command leaves behind when it has ended. */
+  /** The processes that live, without the leader: what the command leaves behind when it has ended. */
   followers(): ProcessName[] {
     if (this.#gone || !hasProc) return [];
     this.#members = this.#look(this.#leader() !== 'replaced');
@@ -179,8 +181,8 @@ export class RunProcesses {
   }
 
   /**
-   * Whom to send a signal that all of these are to get. A ballot inside the command stops its own command, with its own
-   * grace: that one stands in the cgroup as well, and is left to it until SIGKILL.
+   * Which of these get the signal: process or group numbers. A ballot inside the command stops its own command, with
+   * its own grace. That command is in the cgroup too, and is left to the inner ballot until SIGKILL.
    */
   #targetsOf(members: readonly ProcessStat[], signal: NodeJS.Signals): Set<number> {
     const all = signal === 'SIGKILL' || this.identity.cgroup === undefined;
@@ -246,7 +248,7 @@ export class RunProcesses {
     return members;
   }
 
-  /** Those in the run's cgroup that neither session nor mark has shown. */
+  /** Processes of the run's cgroup that were found neither by session nor by mark. */
   #othersInCgroup(found: readonly ProcessStat[]): ProcessStat[] {
     const { cgroup } = this.identity;
     if (cgroup === undefined) return [];
@@ -264,7 +266,7 @@ export class RunProcesses {
 
   /**
    * Whether a process group of the run has members that we may not signal and that /proc does not show (`hidepid`): the
-   * kernel answers for them, though nothing is seen of them.
+   * kernel still answers signals to the group.
    */
   #isHidden(hasSession: boolean): boolean {
     const groups = hasSession ? [this.identity.pgid, ...this.#groups] : [];
@@ -287,7 +289,7 @@ export class RunProcesses {
   }
 }
 
-/** Without what is no process of its own: a thread's number can be asked for as well. */
+/** Without threads: the number of a thread can be looked up like that of a process. */
 function withoutThreads(found: ProcessStat[]): ProcessStat[] {
   const processes = new Set(listProcesses() ?? found.map(({ pid }) => pid));
   return found.filter(({ pid }) => processes.has(pid));

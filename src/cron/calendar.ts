@@ -6,7 +6,7 @@ import { possibleDays, type Field, type Fields } from './fields.ts';
  * would be in UTC.
  *
  * cron-parser walks the calendar. It is given UTC, because its own answers to daylight saving are not ballot's, and one
- * expression for each way in which a day can match, because it takes no lists with `#` and has its own mind about which
+ * expression for each way in which a day can match, because it takes no lists with `#` and has other rules for which
  * field restricts.
  */
 export class Calendar {

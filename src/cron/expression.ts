@@ -20,9 +20,9 @@ export interface ParsedSchedule {
   readonly record: ScheduleRecord;
   /** Where the zone comes from: `schedule`, `timezone`, `host: TZ`, `host: /etc/localtime`. */
   readonly zoneFrom: string;
-  /** What was accepted, but is hardly what was meant, or means less than it says. */
+  /** Warnings of what is allowed but probably a mistake, or means less than it says. */
   readonly warnings: readonly string[];
-  /** What is used of that which robfig/cron, and so Go's ballot, does not know: `L`. Each once. */
+  /** Features in use that robfig/cron, and so Go's ballot, does not know: `L`. Each once. */
   readonly extensions: readonly string[];
 }
 

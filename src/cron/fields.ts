@@ -54,9 +54,9 @@ export interface Field {
   readonly lastWeekdays: readonly number[];
   /** `1#2`: the second such weekday of the month. */
   readonly nthWeekdays: readonly (readonly [weekday: number, nth: number])[];
-  /** What is accepted, but hardly meant. */
+  /** Warnings of what is allowed but probably a mistake. */
   readonly warnings: readonly string[];
-  /** What robfig/cron does not know: `L`. */
+  /** Features in use that robfig/cron does not know: `L`. */
   readonly extensions: readonly string[];
 }
 
@@ -105,7 +105,7 @@ function parseItem(item: string, bounds: Bounds, seed: string): Item {
   return parseRange(item, bounds);
 }
 
-/** What is meant as `L`, right or wrong, and is not a name with that letter. */
+/** A use of `L`, right or wrong; not a name with that letter. */
 const LAST = { none: /^\d*l$/i, weekday: /^l|l$/i, 'last-day': /l/i };
 
 function parseRange(item: string, bounds: Bounds): Item {

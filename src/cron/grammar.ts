@@ -12,9 +12,9 @@ export interface Reading {
   readonly text: string;
   /** Local times, or an interval in ms. */
   readonly rule: { readonly fields: Fields } | { readonly every: number };
-  /** What was accepted, but is hardly what was meant, or means less than it says. */
+  /** Warnings of what is allowed but probably a mistake, or means less than it says. */
   readonly warnings: readonly string[];
-  /** What is used of that which robfig/cron, and so Go's ballot, does not know: `L`. Each once. */
+  /** Features in use that robfig/cron, and so Go's ballot, does not know: `L`. Each once. */
   readonly extensions: readonly string[];
 }
 
@@ -89,7 +89,7 @@ function readEvery(text: string): Rule {
 
 function durationOf(text: string): number {
   try {
-    // Go's durations may have a sign. A negative interval, which robfig/cron makes a second of, is nobody's intention.
+    // Go's durations may have a sign. A negative interval, which robfig/cron takes for one second, is a mistake.
     return parseDuration(text.replace(/^\+(?=[\d.])/, ''));
   } catch (error) {
     if (error instanceof DurationError) throw new ScheduleError(`@every ${JSON.stringify(text)}: ${error.message}`);

@@ -21,7 +21,8 @@ export interface Schedule {
 }
 
 /**
- * The longest wait for a tick that is known is 40 years (the fifth Monday of February, over 2100); then comes no more.
+ * The longest known wait for a tick is 40 years (the fifth Monday of February, over 2100). After this time no tick
+ * comes.
  */
 const HORIZON_MS = 100 * 366 * 86_400_000;
 
@@ -110,7 +111,7 @@ export class CronSchedule implements Schedule {
     return change + (this.#repeats ? after : Math.max(before, after));
   }
 
-  /** Whether local times of the calendar were passed over by this change, and are made up for at its instant. */
+  /** Whether this change skips local times of the calendar, which then come at the instant of the change. */
   #ticksAt(change: number): boolean {
     const before = this.#zone.offsetAt(change - 1);
     const forward = this.#zone.offsetAt(change) - before;

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Schedule } from './schedule.ts';
 
-/** What a ticker has to say. Instants are ms since the Unix epoch. */
+/** What a ticker reports. Instants are ms since the Unix epoch. */
 export type TickEvent =
   /** It is time. */
   | { readonly kind: 'tick'; readonly at: number }
@@ -10,7 +10,7 @@ export type TickEvent =
    * MOST_COUNTED.
    */
   | { readonly kind: 'missed'; readonly latest: number; readonly count: number }
-  /** The wall clock was set back by this many ms. The ticks that it shows again have been, and do not come again. */
+  /** The wall clock was set back by this many ms. Ticks that it passes a second time do not come again. */
   | { readonly kind: 'set-back'; readonly by: number };
 
 export interface TicksOptions {
@@ -65,7 +65,7 @@ export function startTicks({ schedule, clock, after, onEvent, signal }: TicksOpt
   };
   const arm = (): void => {
     if (signal.aborted || next === undefined) return;
-    // A wall clock that is slower than the monotonic one is approached in steps: not in ever smaller ones.
+    // When the wall clock is slower than the monotonic one, the wait is repeated, but never in ever smaller steps.
     const wait = Math.min(Math.max(next - clock.wall(), 1), LOOK_EVERY_MS);
     cancel = clock.at(clock.now() + wait, look);
   };

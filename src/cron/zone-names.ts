@@ -184,7 +184,7 @@ export function isSameZone(a: string, b: string): boolean {
   return zoneOf(a) === zoneOf(b);
 }
 
-/** What is wrong with a name that is none, and what was probably meant. */
+/** Says that there is no such name, and which one was probably meant. */
 export function unknownZone(name: string): string {
   const meant = suggestedZone(name);
   return `unknown time zone ${JSON.stringify(name)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
@@ -203,7 +203,7 @@ export function suggestedZone(name: string): string | undefined {
   return found?.[0] ?? nearestBeginning(wanted, all);
 }
 
-/** A misspelled end is forgiven: at least the area, or four letters, and three more have to be right. */
+/** The end may be misspelled: at least the area, or four letters, and three more letters have to be right. */
 function nearestBeginning(
   wanted: string,
   all: readonly (readonly [name: string, plain: string])[],

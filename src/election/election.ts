@@ -48,9 +48,9 @@ export interface Term {
   /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
   readonly deadline: number;
   /**
-   * Monotonic ms until which this process may act as leader without asking: later, should it have stood still, its
-   * keeper may have given the lease up in its stead. In the past once that is so. Under `keep` it moves on while
-   * ZooKeeper is away.
+   * Monotonic ms until which this process may act as leader without asking. After that its keeper may have given the
+   * lease up, because this process stood still. Once the keeper may have acted, the instant stays in the past. Under
+   * `keep` it moves on while ZooKeeper is away.
    */
   readonly safeUntil: number;
   /**
@@ -61,18 +61,21 @@ export interface Term {
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
   /**
-   * Gives the lease up so that the next candidate may claim it at once. Only to be called when nothing of the term's
-   * command is left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out
-   * meanwhile; `stayed` when it came to nothing, and the term goes on (see `orStay`). Throws UnavailableError when
-   * neither is known after `within` ms. Idempotent.
+   * Gives the lease up so that the next candidate may claim it at once. Call it only when nothing of the term's command
+   * is left. Resolves when the coordinator has acknowledged it, or when the lease was lost or has run out meanwhile.
+   * Resolves to `stayed` when the term goes on (see `orStay`). Throws UnavailableError when none of this is known after
+   * `within` ms. Idempotent.
    */
   resign(options?: ResignOptions): Promise<'resigned' | 'stayed'>;
 }
 
 export interface ResignOptions {
-  /** What the next leader is to find written, and whether it is. It is waited for, and must end by itself. */
+  /**
+   * Writes what the next leader has to find, and resolves to whether it is written. The resignation waits for it, so it
+   * must end by itself.
+   */
   readonly first?: (() => Promise<boolean>) | undefined;
-  /** The lease is renewed until `first` is done; the term goes on if it cannot be done. */
+  /** The lease is renewed until `first` is done. The term goes on when `first` fails. */
   readonly orStay?: boolean;
   /** How long the coordinator is asked, ms; the lease's duration unless told otherwise. */
   readonly within?: number | undefined;
@@ -108,12 +111,13 @@ export interface StopRules {
 export interface CampaignOptions {
   readonly signal: AbortSignal;
   /**
-   * How long to do without contact to the coordinator before the campaign fails, ms: at the beginning (`opening`,
-   * finite), and while standing, when there is a place in the queue to lose (`standing`, Infinity for as long as it
-   * takes).
+   * How long the campaign goes on without contact to the coordinator before it fails, ms: `opening` at the beginning
+   * (finite), `standing` once it has a place in the queue (Infinity: it never fails for that).
    */
   readonly patience: { readonly opening: number; readonly standing: number };
-  /** Called when there is a place in the queue, so contact to the coordinator; again for each new place. */
+  /**
+   * Called when the candidate has a place in the queue, and so contact to the coordinator; again for each new place.
+   */
   readonly onPlace?: () => void;
 }
 
@@ -128,15 +132,15 @@ export interface Election {
   /** In words: what the latest campaign waits for, who leads as far as it knows, or why it failed. */
   readonly outlook: string;
   /**
-   * Tells what has to be stopped before anybody else may start it, should this process die or stand still: every run
-   * that lives, oldest first. The latest is named in the lease, with the next renewal. To be called before a run is
-   * started (without its group), when it has been, when its first signal was sent, when nothing of it is left; and by a
-   * leader that runs nothing yet.
+   * Names every run that lives, oldest first. If this process dies or stands still, its keeper stops these runs before
+   * anybody else may start the command. The next renewal names the latest run in the lease. Call it before a run is
+   * started (without its group), after its start, when its first signal was sent, and when nothing of it is left; a
+   * leader that runs nothing yet calls it too.
    */
   setRuns(runs: readonly LiveRun[]): void;
   /**
-   * A znode of the election's own, `<base>/<name>`: what its leaders write there passes from one to the next. Not bound
-   * to a term, nor to a session.
+   * A znode of the election, `<base>/<name>`, in which a leader leaves data for the next one. It is bound neither to a
+   * term nor to a session.
    */
   register(name: string): Register;
   /**

@@ -11,18 +11,15 @@ export interface RegisterState {
   readonly birth: string;
 }
 
-/**
- * One persistent znode that is only ever written under the version it was read with. Its user outlives sessions, and
- * neither knows of them nor of where the znode is.
- */
+/** One persistent znode. Every write names the version that was read. Its user knows neither sessions nor the path. */
 export interface Register {
   /**
    * Data, and the version to write under. Makes the znode (without data) when there is none. `mzxid`: the transaction
-   * of the last change of the data, as `Stat.mzxid`. `birth`: another one for every znode that this has been, also when
-   * an ensemble that has lost its data numbers its transactions anew. The answer may be an older state, from a server
-   * that lags behind; a write under its version is refused then. Waits while there is no living session, and tries
-   * until answered. Throws the signal's reason, SessionEndedError when the session ends meanwhile (a later call waits
-   * for the next one), RefusedError, ZooKeeperError.
+   * of the last change of the data, as `Stat.mzxid`. `birth` differs for each znode that had this path, also when an
+   * ensemble that lost its data numbers its transactions anew. The answer may be an older state, from a server that
+   * lags behind; a write under its version is refused then. Waits while there is no living session, and tries until
+   * answered. Throws the signal's reason, SessionEndedError when the session ends meanwhile (a later call waits for the
+   * next one), RefusedError, ZooKeeperError.
    */
   read(signal: AbortSignal): Promise<RegisterState>;
   /**

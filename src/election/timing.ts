@@ -3,8 +3,8 @@
  */
 
 /**
- * How the holder of a lease beats, derived from the session timeout that the ensemble granted and the lease's duration.
- * Milliseconds.
+ * The heartbeat of the holder of a lease, derived from the session timeout that the ensemble granted and the lease's
+ * duration. Milliseconds.
  */
 export interface Timings {
   readonly leaseDuration: number;
@@ -18,7 +18,7 @@ export interface Timings {
 
 /**
  * `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". Under `keep`
- * the lease is never shorter than the session: everybody stays in role for as long as a session may be without contact.
+ * the lease is never shorter than the session: all stay in role for as long as a session may be without contact.
  */
 export function timings(
   sessionTimeout: number,
@@ -62,8 +62,8 @@ export interface Observation {
 }
 
 /**
- * Carries an observation on to what was just read. The count goes on only while nothing changed; `previous` is
- * `undefined` at first and after each break in contact.
+ * The observation after a read. The count goes on only while nothing changed. `previous` is `undefined` at first and
+ * after each break in contact.
  */
 export function observe(previous: Observation | undefined, mzxid: number, now: number): Observation {
   return previous?.mzxid === mzxid ? previous : { mzxid, since: now };
@@ -89,8 +89,8 @@ export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefine
 
 /**
  * Shares of a lease's duration after which a candidate that sees no renewal proves its own contact by a write: the
- * holder renews after a third (Go's ballot after a half), so that in good times none is made. A lease that stands still
- * because the ensemble does must not be taken for one whose holder is gone.
+ * holder renews after a third (Go's ballot after a half), so a healthy holder causes no such write. Without the proof,
+ * an ensemble that stands still would look like a holder that is gone.
  */
 export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 

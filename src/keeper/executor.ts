@@ -84,8 +84,9 @@ export class Executor {
 
   /**
    * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the
-   * queue through its keeper, and hold up everybody behind it: after two session timeouts at most without a word (it
-   * asks after its keeper more often) the place is given up. While a command runs, the will's instants decide.
+   * queue through its keeper, and hold up all candidates behind it. So after two session timeouts without a message the
+   * keeper gives the place up. (A supervisor sends messages more often.) While a command runs, the will's instants
+   * decide.
    */
   checkSupervisor(): void {
     this.#silentChecks++;
@@ -161,7 +162,7 @@ export class Executor {
     await this.#sayWhatWasDone(cause, ends, release && { release, path: will.lease?.path ?? '' });
   }
 
-  /** The only line that this host has of a supervisor that was killed. */
+  /** A supervisor that was killed logs nothing: this is the only line about it on this host. */
   async #sayWhatWasDone(
     cause: Cause,
     ends: readonly string[],
@@ -179,7 +180,7 @@ export class Executor {
   }
 }
 
-/** Resolves when nothing of it is left, with what was done, in words. */
+/** Resolves when nothing of the run is left, to a text that says what was done. */
 async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<string> {
   const group = command.group ?? (await lookForGroup(command.mark));
   if (group === undefined) return `run ${command.runId} had not been started`;
@@ -243,15 +244,15 @@ function findGroup(mark: readonly string[]): GroupIdentity | undefined {
     const stat = readStat(pid);
     if (typeof stat === 'string' || stat.dead) continue;
     const leader = readStat(stat.session);
-    // Without its leader the age of the run is not known: whoever carries the mark belongs to it.
+    // Without its leader the age of the run is not known: every process with the mark belongs to it.
     return { pgid: stat.session, startTime: typeof leader === 'string' ? undefined : leader.startTime };
   }
   return undefined;
 }
 
 /**
- * A line on stderr, which is ballot's own. A reader who takes nothing does not hold up the will: then the line is
- * lost. Resolves when it is taken, or lost.
+ * A line on stderr, which is ballot's own. A reader that does not read does not hold up the will: then the line is
+ * lost. Resolves when it is read, or lost.
  */
 function say(message: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
   const facts = Object.values(fields).join(', ');

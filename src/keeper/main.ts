@@ -79,7 +79,7 @@ function flush(then?: () => void): void {
   process.send?.(batch, undefined, undefined, () => then?.());
 }
 
-/** Says why and goes, leaving the session to the next keeper. */
+/** Says why and ends. The session stays for the next keeper. */
 function abandon(cause: 'module' | 'crash', message: string): void {
   outbox.push({ kind: 'broken', cause, message });
   flush(() => process.exit(1));
@@ -148,15 +148,15 @@ function onClientEvent(native: NativeClient, event: string, value: unknown, take
 }
 
 /**
- * A grant is not contact: a server that wants clients to authenticate cuts the session at the first request. So one
- * request has to be answered first.
+ * A granted session is not yet contact: a server that wants clients to authenticate cuts it at the first request. So
+ * one request has to be answered first.
  */
 function onConnected(native: NativeClient, takenOver: boolean): void {
   if (client !== native) return;
   setInterval(() => lookAround(native), native.timeout / 2);
   report({ kind: 'granted' });
-  // A new handle does not know what the old one has seen. Requests after a sync see at least that: the session never
-  // goes back in time.
+  // A new handle does not know what the old one has seen. Requests after a sync see at least that, so the session never
+  // sees an older state.
   if (takenOver) native.a_sync('/', () => undefined);
   native.a_exists('/', false, (rc) => onFirstAnswer(native, rc));
 }

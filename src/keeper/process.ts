@@ -8,14 +8,14 @@ import { actsAt } from './will-instants.ts';
 /** A running keeper process, and the only tie to it. */
 export interface KeeperProcess {
   readonly pid: number | undefined;
-  /** Undefined while it obeys, then why it does not. One that executes its will may live on for seconds. */
+  /** Undefined while it takes orders; then why it does not. A keeper that executes its will may live on for seconds. */
   readonly end: string | undefined;
   /**
    * It executes every will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
    * killed.
    */
   readonly executes: boolean;
-  /** It obeys no more, or has been told to end. */
+  /** It takes no more orders, or has been told to end. */
   readonly isLeaving: boolean;
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>;
@@ -25,7 +25,7 @@ export interface KeeperProcess {
   onLeaving(listener: () => void): void;
   /** Sends a command. What cannot be delivered is dropped: the listener's `end` tells. */
   send(command: Command): void;
-  /** One listener at a time: whoever uses the keeper. */
+  /** One listener at a time: the user of the keeper. */
   listen(listener: KeeperListener): void;
   /**
    * SIGKILL: the session stays. A keeper that executes its will is left to it, however silent it is: killed half-way,
@@ -33,7 +33,7 @@ export interface KeeperProcess {
    * gets a moment to say that it executes it. One that executes the will of one election alone hands the others over.
    */
   kill(): void;
-  /** SIGKILL, whatever it does. */
+  /** SIGKILL, also while it executes its will. */
   destroy(): void;
   /** Whether the keeper holds this process's event loop. A new one does not. */
   hold(held: boolean): void;
@@ -242,7 +242,7 @@ const GAVE_UP =
   'has given up what this candidate held, since ballot did not run in time: ' +
   'look for what made this host, or this process, stand still';
 
-/** With code 0 a keeper has executed its will, and was quicker than the news that it does. */
+/** A keeper that ends with code 0 has executed its will before the message about it arrived. */
 function howExited(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal === 'SIGKILL')
     return 'was killed by SIGKILL: look for the kernel’s OOM killer, or for who kills processes';
@@ -263,7 +263,7 @@ const EXIT_FOLLOWS_MS = 1_000;
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
 const CONFESSION_MS = 1_000;
 
-/** Some failures to fork are thrown, others reported. To whoever uses a keeper they are the same. */
+/** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
 function neverStarted(end: string): KeeperProcess {
   const nothing = (): void => undefined;
   const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };

@@ -7,15 +7,16 @@ import { RunLedger } from './ledger.ts';
 export type TermRun = RunRecord & { readonly fencingToken: number };
 
 /**
- * Writes down the runs of a command that has no schedule, in the ledger, for people: nothing is built on it, and nobody
- * waits for it. A term opens the ledger after its first run was started, so that a handover pays for no request of it.
+ * Writes down the runs of a command that has no schedule, in the ledger, for people: no decision uses it, and nobody
+ * waits for it. A term opens the ledger after the start of its first run, so that a handover waits for no request of
+ * it.
  */
 export class RunDiary {
   readonly #ledger: RunLedger;
   readonly #parts: LedgerParts;
   #term: { readonly token: number; readonly over: AbortController; readonly opening: Promise<void> } | undefined;
   #isOpen = false;
-  /** What waits for the opening. */
+  /** Changes that wait for the opening. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(parts: LedgerParts) {

@@ -31,7 +31,10 @@ export interface Found {
   readonly through: number | undefined;
   /** When the last term resigned in order; `undefined` when it did not. Wall ms by its own clock. */
   readonly handedOver: number | undefined;
-  /** What the last term served, and who that was: `through` holds for that. `undefined`: the ledger does not say. */
+  /**
+   * The schedule and the leader of the last term: `through` is about that schedule. `undefined`: the ledger does not
+   * say.
+   */
   readonly service: Service | undefined;
   /** Runs that earlier terms left open, closed as `lost` by this opening. */
   readonly lost: readonly RunRecord[];
@@ -46,10 +49,10 @@ export interface RunLedgerParts extends LedgerParts {
  * The ledger of one candidate, over its terms: who may start which tick.
  *
  * At most one process starts a tick, whatever clocks and leases do. A run is started only after its entry was
- * acknowledged (or by a leader who is told to do without, as `enter` says). A tick is entered only if it is later than
- * `through`, which it then is; `through` goes back only by taking back the last entry, whose run was not started. And
- * every write names the version of a state whose token was the writer's own, or, when it opens, a lower one: of two
- * terms that write, the earlier is refused, and told why when it reads again.
+ * acknowledged (or by a leader that was told to start without it, see `enter`). A tick is entered only if it is later
+ * than `through`, and then becomes `through`. `through` goes back only when the last entry is withdrawn, whose run was
+ * not started. Every write names the version of a state with the writer's own token or, at the opening, a lower one. So
+ * of two terms that write, the earlier is refused, and learns why when it reads again.
  */
 export class RunLedger {
   readonly #parts: RunLedgerParts;
@@ -90,7 +93,7 @@ export class RunLedger {
       try {
         const read = await register.read(signal);
         const base = this.#base(read, token);
-        // With our own token it is what an earlier try has made of it, whose acknowledgement was lost.
+        // With our own token it was written by an earlier try, whose acknowledgement was lost.
         if (found === undefined || base.fencingToken !== token) found = foundIn(base, token);
         const next = limited(opened(base, token, settle(found), this.#parts.service));
         const options = { timeout: REQUEST_TIMEOUT_MS, signal };
@@ -107,7 +110,7 @@ export class RunLedger {
     }
   }
 
-  /** The ledger that the opening goes out from. */
+  /** The ledger that the opening starts from. */
   #base({ data, mzxid, birth }: RegisterState, token: number): Ledger {
     const { logger } = this.#parts;
     const parsed = parseLedger(data);
@@ -149,8 +152,8 @@ export class RunLedger {
   /**
    * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a
    * later one is settled already. `fenced`: a later term writes, or the term is over: not to be started. `unanswered`
-   * after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then
-   * does so without this guarantee.
+   * after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. A run that is started then
+   * has no such guarantee.
    */
   async enter(record: TickRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
     const term = this.#term;
@@ -171,7 +174,7 @@ export class RunLedger {
 
   /**
    * The run was not started after all: takes its entry back, and `through` too if nothing later was settled since, so
-   * that the tick can be made up. Never call it for a run that may have been started.
+   * that the tick can be caught up. Never call it for a run that may have been started.
    */
   withdraw(runId: string): void {
     if (!this.#before.has(runId)) return;
@@ -191,15 +194,15 @@ export class RunLedger {
   }
 
   /**
-   * Records the end of a run. Also after the term: it is kept for `open`. Unknown runs and those that have ended are
-   * passed over.
+   * Records the end of a run. Also after the term: it is kept for `open`. Ignores unknown runs and runs that have
+   * ended.
    */
   close(runId: string, ending: RunEnding): void {
     this.#before.delete(runId);
     this.#term?.change((present) => closed(present, runId, ending));
   }
 
-  /** Ticks up to here were passed over on purpose: nobody makes them up. */
+  /** Ticks up to here were skipped on purpose: nobody catches them up. */
   skip(through: number): void {
     this.#term?.change((present) => skipped(present, through));
   }
@@ -239,8 +242,8 @@ export class RunLedger {
   }
 
   /**
-   * The term is over without an order: nothing more is entered. What becomes known of its runs is still written for a
-   * while, unless a later term writes; after that it is kept for `open`.
+   * The term is over without a resignation: nothing more is entered. The ends of its runs are still written for a
+   * while, unless a later term writes; after that they are kept for `open`.
    */
   termOver(): void {
     this.#term?.termOver(WRITE_ON_MS);

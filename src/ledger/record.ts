@@ -1,6 +1,6 @@
 /**
- * The ledger of runs: what it says, its wire format, and the changes that leaders make to it. Pure; instants are whole
- * ms since the Unix epoch. Every change may be made twice, and is then made once.
+ * The ledger of runs: its content, its wire format, and the changes that leaders make. Pure; instants are whole ms
+ * since the Unix epoch. A change that is made twice has the same effect as one.
  */
 import type { Run } from '../election/election.ts';
 import {
@@ -22,7 +22,7 @@ export type RunOutcome =
   | 'timed out'
   | 'stopped'
   | 'replaced'
-  /** Its leader was gone before it had recorded the end: it may have started, and may have ended in any way. */
+  /** Its leader was gone before it recorded the end: it may have started, and may have ended in any way. */
   | 'lost'
   | 'not started';
 
@@ -64,7 +64,7 @@ export interface Ledger {
   readonly through?: number;
   /** When the term that wrote it last resigned in order. */
   readonly handedOver?: number;
-  /** What that term serves: `through` holds for this schedule in this zone. Not there in ledgers of older ballots. */
+  /** What that term serves: `through` is about this schedule in this zone. Absent in ledgers of older ballots. */
   readonly schedule?: string;
   readonly timezone?: string;
   /** Who that is. */
@@ -109,7 +109,7 @@ export function opened(
 ): Ledger {
   const runs = ledger.runs.map((run) => (isOpen(run) && run.fencingToken !== token ? lose(run) : run));
   const settled = through === undefined ? {} : { through: later(ledger.through, through) };
-  // Opened twice by one term, it counts once.
+  // A term that opens it twice counts once.
   const terms = ledger.fencingToken === token ? (ledger.terms ?? 1) : (ledger.terms ?? 0) + 1;
   return { ...without(ledger, 'handedOver'), fencingToken: token, terms, ...settled, ...service, runs };
 }
@@ -179,8 +179,8 @@ function later(a: number | undefined, b: number): number {
 }
 
 /**
- * At most 50 runs and 512 KiB: the oldest go first, those that are open after all others; then what nobody here
- * understands.
+ * At most 50 runs and 512 KiB: the oldest runs are dropped first, open runs last; then the fields that this ballot does
+ * not know.
  */
 export function limited(ledger: Ledger): Ledger {
   let left = ledger;

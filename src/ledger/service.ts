@@ -1,11 +1,11 @@
-/** What a leader serves: a schedule in a zone. What is settled of it is not settled of another one. */
+/** What a leader serves: a schedule in a zone. `through` of a ledger is about one of these alone. */
 import { ScheduleError } from '../cron/errors.ts';
 import type { ScheduleRecord } from '../cron/schedule.ts';
 import { readSchedule } from '../cron/grammar.ts';
 import type { Ledger } from './record.ts';
 import { isSameZone } from '../cron/zone-names.ts';
 
-/** What a leader serves, and who it is: it says so in the ledger. */
+/** What a leader serves, and who it is, as the ledger says it. */
 export interface Service extends ScheduleRecord {
   readonly candidateId: string;
   readonly hostname: string;
@@ -23,7 +23,7 @@ export function describeService({ schedule, timezone, candidateId, hostname }: S
 }
 
 /**
- * Whether both have the same ticks, as far as their words tell: `@daily` and `0 0 * * *` do, UTC and Etc/UTC are one
+ * Whether both have the same ticks, as far as their texts tell: `@daily` and `0 0 * * *` do, UTC and Etc/UTC are one
  * zone, and an interval has none.
  */
 export function hasSameTicks(a: ScheduleRecord, b: ScheduleRecord): boolean {
@@ -32,7 +32,7 @@ export function hasSameTicks(a: ScheduleRecord, b: ScheduleRecord): boolean {
   return rule.startsWith('{"every"') || isSameZone(a.timezone, b.timezone);
 }
 
-/** The rule as text. What cannot be read (a newer ballot's) is what it says. */
+/** The rule as text. A rule that cannot be read (a newer ballot's) stays as it is. */
 function meaningOf(text: string): string {
   try {
     const { rule } = readSchedule(text, '');

@@ -31,13 +31,13 @@ export const REQUEST_TIMEOUT_MS = 2_000;
 /** Between two tries, ms. */
 const PAUSE_MS = 50;
 
-/** After an answer that will hardly change soon (an ACL, a quota), ms. */
+/** After an answer that probably stays the same for a while (an ACL, a quota), ms. */
 const REFUSED_PAUSE_MS = 1_000;
 
-/** No answer, or another state of the znode than expected: it passes by itself. */
+/** No answer, or another state of the znode than expected: trying again is enough. */
 const PASSING = [OutcomeUnknownError, NotSentError, SessionEndedError, BadVersionError, NoNodeError];
 
-/** Tries at the ledger, one after the other: what is said of a failure, and how long to wait after it. */
+/** Tries to write the ledger, one after the other: what to log of a failure, and how long to wait after it. */
 export class Tries {
   readonly #parts: LedgerParts;
   #hasWarned = false;
@@ -83,12 +83,11 @@ interface Waiter {
  * Brings the ledger of one term, from its opening on, to the znode: whatever has changed is written, whole, in one
  * write at a time, until it is acknowledged.
  *
- * From the acknowledged opening on the znode carries the token of this term. Every other term's write names a version
- * read before, and is refused; whoever then reads the token and has a lower one writes no more. So as long as the token
- * stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger`
- * itself is the truth. After any failure the znode is read again: with this term's token, its version is the one to
- * write under, which a write that is still on its way no longer matches; with another token, this term is fenced, for
- * good.
+ * From the acknowledged opening on the znode carries the token of this term. Every other term's write names an older
+ * version and is refused; an earlier term then reads the higher token and writes no more. So while the znode has this
+ * token, it holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger` is right. After any
+ * failure the znode is read again: with this term's token, its version is the one to write under, which a write that is
+ * still on its way no longer matches; with another token, this term is fenced, for good.
  */
 export class LedgerWriter {
   readonly token: number;

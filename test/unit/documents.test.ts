@@ -1,6 +1,6 @@
 /**
- * README and docs/ against the rest of the repository: what they quote is in the source, what they link to exists, and
- * their prose has short lines.
+ * README and docs/ against the rest of the repository: what they quote is in the source, what they name or link to exists,
+ * and their prose has short lines.
  *
  * A document marks what ballot prints in two ways: as a code span of several plain words (`the lease is lost`), or as a
  * line of the log in a code block. `…` in a quotation stands for any text.
@@ -82,6 +82,11 @@ describe.each(documents)('$path', ({ path, text }) => {
       return heading !== undefined && !headings(readFileSync(target, 'utf8')).includes(heading);
     });
     expect(dead.map(([link]) => link)).toEqual([]);
+  });
+
+  it('names tests and scripts that exist', () => {
+    const named = [...text.matchAll(/`((?:test|scripts|bench)\/[\w@./-]+\.\w+)`/g)].map(([, file = '']) => file);
+    expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
   it('has no line of prose over 160 columns', () => {

@@ -21,7 +21,7 @@ export interface Victory {
 }
 
 /**
- * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once nobody but the lease's
+ * One campaign from the proposal to the claim: look at the queue and watch the predecessor; once only the lease's
  * holder stands before, watch the lease, and claim it when it is vacant or expired.
  */
 export class Campaign {
@@ -64,8 +64,7 @@ export class Campaign {
    */
   async win(): Promise<Victory | undefined> {
     const { session, proposal } = this.#standing;
-    // A break in contact makes everything seen so far worthless: after an outage the holder gets its full time to
-    // renew.
+    // After a break in contact the candidate looks again at everything: the holder gets its full time to renew.
     const stopListening = session.onContact((contact) => {
       if (!contact.up) this.#expiry.forget();
     });
@@ -135,8 +134,8 @@ export class Campaign {
       if (found === undefined) return undefined;
       const { node, watch } = found;
       try {
-        // It was found gone on the way, by a proof of contact: whoever took a lease over that was claimed in doubt here
-        // has deleted it.
+        // A proof of contact found the proposal gone: another candidate took over a lease that this one had claimed in
+        // doubt, and deleted the proposal.
         if (this.#standing.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
         this.#sightings.meetLeader(this.#standing.record, lease);
@@ -164,9 +163,8 @@ export class Campaign {
   }
 
   /**
-   * Claims an expired lease, and deletes the proposal of the one that held it: that is no place in the queue any more,
-   * but it would stand before the new leader's for as long as its session lasts, and the next in line would not know
-   * that it is the next.
+   * Claims an expired lease and deletes the proposal of its former holder. That proposal would stay ahead of the new
+   * leader's for as long as its session lasts, and the next in line would not know that it is the next.
    */
   async #takeOver(node: ZNode, lease: Lease): Promise<Victory | undefined> {
     const { basePath, mixedFleet, logger } = this.#options;

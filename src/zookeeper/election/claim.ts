@@ -13,7 +13,9 @@ export interface Claim {
   readonly record: LeaseRecord;
   /** Version of the lease's znode after the acknowledged write. */
   readonly version: number;
-  /** The transaction that made the lease's znode. Another one means: another znode, whose versions begin anew. */
+  /**
+   * The transaction that made the lease's znode. It differs for a znode that was made anew, whose versions begin anew.
+   */
   readonly czxid: number;
   /** The transaction that made the claim: it grows from term to term. */
   readonly fencingToken: number;
@@ -46,7 +48,7 @@ export async function claimLease(
   for (let doubtful = false; ;) {
     const sentAt = clock.now();
     try {
-      // Not aborted half-way: an outcome that nobody waits for would be a lease that nobody holds.
+      // The write is not aborted half-way: if nobody waited for its outcome, nobody might hold the lease.
       const stat = await session.set(
         basePath,
         encodeLease(token === undefined ? record : { ...record, fencingToken: token }),
@@ -81,8 +83,8 @@ export async function claimLease(
 }
 
 /**
- * The znode was deleted and made anew between our reading and our writing, and had come to the same version again: what
- * was overwritten may be somebody's lease. Nobody is elected by that.
+ * The znode was deleted and made anew between our read and our write, and had the same version again. The write may
+ * have overwritten somebody's lease, so it elects nobody.
  */
 async function giveBack(
   { basePath, logger }: ElectionOptions,
@@ -97,7 +99,9 @@ async function giveBack(
   });
 }
 
-/** Reads until answered. When that is aborted, the claim that is in doubt is cleared: nobody would hold that lease. */
+/**
+ * Reads until answered. When the read is aborted, it clears the claim that is in doubt: nobody would hold that lease.
+ */
 async function readLease(
   options: ElectionOptions,
   standing: Standing,

@@ -18,13 +18,13 @@ import { Standing } from './proposal.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
 import { Testament } from './will.ts';
 
-/** Between two sessions of one campaign, so that an ensemble that ends each at once is not hammered, ms. */
+/** Pause between two sessions of one campaign, ms: for an ensemble that ends each session at once. */
 const REOPEN_PAUSE_MS = 100;
 
-/** A refusal does not pass as soon as an outage may: the pause doubles up to this, ms. */
+/** A refusal usually lasts longer than an outage: the pause doubles up to this, ms. */
 const LONGEST_REOPEN_PAUSE_MS = 5_000;
 
-/** Of the time that an end may take, this share is kept for closing the session. */
+/** The share of an end's time that is kept for closing the session. */
 const SHARE_TO_CLOSE = 0.25;
 
 const NO_PLACE = 'this candidate has no place in the queue yet';
@@ -43,7 +43,7 @@ class ZooKeeperElection implements Election, TermHost {
   /** Why there was no new session, when one was last asked for. */
   #refusal: string | undefined;
   #standing: Standing | undefined;
-  /** The place with whose session the base znode was last looked at. */
+  /** The place whose session last read the base znode. */
   #known: Standing | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
@@ -139,7 +139,8 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   /**
-   * Once a session: a wiped ensemble ends every session that it had. Those who stand further back never read the lease.
+   * Once a session: an ensemble that loses its data ends all its sessions. Candidates further back never read the
+   * lease.
    */
   async #know(standing: Standing, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
@@ -148,7 +149,7 @@ class ZooKeeperElection implements Election, TermHost {
     if (base !== undefined) this.#sightings.see(parseLease(base.data));
     const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
-    // Whoever came before the base znode was made looks again once it has a proposal under it.
+    // A candidate that came before the base znode was made looks again once it has a proposal under it.
     if (stat !== undefined) this.#known = standing;
   }
 
@@ -314,7 +315,7 @@ function guardContact(
     cancel = undefined;
     const { contact } = session;
     if (contact.up || patience === Infinity) return;
-    // Each campaign has its patience, also one that begins without contact.
+    // The limit counts anew for each campaign, also for one that begins without contact.
     cancel = clock.at(Math.max(contact.since, begin) + patience, () => {
       const silence = formatDuration(Math.round(clock.now() - contact.since));
       impatient.abort(new UnavailableError(`no contact to ZooKeeper for ${silence}: ${contact.why}`));

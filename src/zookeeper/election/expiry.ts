@@ -13,7 +13,7 @@ import { firstOf } from './firing.ts';
 export class ExpiryWatch {
   readonly #options: ElectionOptions;
   readonly #standing: Standing;
-  /** What a lease that does not say how long it lasts is waited for, ms. */
+  /** The duration of a lease that does not name one, ms. */
   readonly #fallbackDuration: number;
   readonly #signal: AbortSignal;
   #observation: Observation | undefined;
@@ -47,8 +47,8 @@ export class ExpiryWatch {
     const expiresAt = observation.since + duration;
     let serverExpiry = byServer ? await this.#serverExpiry(stat, duration) : Infinity;
     for (;;) {
-      // A break in contact takes the observation away; the watch has fired as interrupted too. Without a proposal there
-      // is no place in the queue, so nothing to claim with.
+      // A break in contact ends the observation; the watch has fired as interrupted too. Without a proposal the
+      // candidate has no place in the queue, and may not claim.
       if (this.#observation !== observation || this.#standing.proposal === undefined) return 'reread';
       const now = clock.now();
       if (now >= expiresAt) return 'expired';
@@ -65,10 +65,10 @@ export class ExpiryWatch {
   }
 
   /**
-   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: found out by a
-   * write to the own proposal. In a mixed fleet that write would drive Go's candidates out of the queue, so this proof
-   * is done without. Infinity: it cannot be told. After an outage the holder gets its full time to renew, whatever the
-   * ensemble's clock says: that has gone on, while nobody could.
+   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: a write to the
+   * own proposal tells. In a mixed fleet that write would drive Go's candidates out of the queue, so this proof is not
+   * used. Infinity: not known. After an outage the holder gets its full time to renew, because the ensemble's clock
+   * went on while nobody could renew.
    */
   async #serverExpiry(lease: Stat, duration: number): Promise<number> {
     if (this.#options.mixedFleet) return Infinity;
@@ -78,7 +78,7 @@ export class ExpiryWatch {
     return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#standing.calmSince + duration);
   }
 
-  /** A round trip through the ensemble in good time; without it the lease's silence proves nothing. */
+  /** Whether a request is answered in good time. Without that, an unchanged lease proves nothing. */
   async #proveContact(duration: number): Promise<boolean> {
     const { clock, mixedFleet, basePath } = this.#options;
     const { session } = this.#standing;

@@ -10,8 +10,8 @@ import type { Standing } from './proposal.ts';
 const NAME_WITHIN_MS = 100;
 
 /**
- * The lease's znode as its holder writes it: always under the version last written, so that whoever else has written is
- * found out.
+ * The lease's znode as its holder writes it: always under the version last written, so that it notices when somebody
+ * else has written.
  */
 export class HeldLease {
   readonly #path: string;
@@ -37,7 +37,7 @@ export class HeldLease {
     return this.#version;
   }
 
-  /** A write has an unknown outcome since the last acknowledged one: the znode may have moved on by our own hand. */
+  /** A write since the last acknowledged one has an unknown outcome: it may have changed the znode's version. */
   get doubtful(): boolean {
     return this.#doubtful;
   }
@@ -55,7 +55,8 @@ export class HeldLease {
   async #set(data: Buffer, timeout: number): Promise<Stat> {
     try {
       const stat = await this.#place().session.set(this.#path, data, this.#version, { timeout });
-      // Deleted and made anew by hand, and at the same version again: it is not the lease that was claimed.
+      // Somebody deleted the znode and made it anew, and it has the same version again: it is not the lease that was
+      // claimed.
       if (stat.czxid !== this.#czxid) throw new NoNodeError(this.#path);
       this.#version = stat.version;
       this.#doubtful = false;

@@ -18,14 +18,17 @@ const ADVICE: Readonly<Record<Difference['setting'], string>> = {
 };
 
 /**
- * What a candidate learns of the others on its way through the queue: who led last, and which of them is not as it
- * ought to be. Each finding is logged once.
+ * What a candidate learns of the others on its way through the queue: who led last, and whose settings differ. Each
+ * finding is logged once.
  */
 export class Sightings {
   readonly #options: ElectionOptions;
   readonly #said = new Set<string>();
   #last: Sighting | undefined;
-  /** A lease of this candidate's id, held by another process of this host: perhaps what a killed one has left. */
+  /**
+   * A lease of this candidate's id, held by another process of this host: perhaps a process that was killed has left
+   * it.
+   */
   #suspect: LeaseRecord | undefined;
 
   constructor(options: ElectionOptions) {
@@ -49,7 +52,7 @@ export class Sightings {
     const { record } = lease;
     this.meet(own, record);
     if (!areNamesakes(own, record) || own.hostname !== record.hostname) return;
-    // Only a process that lives renews its lease.
+    // A renewed lease shows that its process lives.
     const lives = this.#suspect?.pid === record.pid && this.#suspect.lastSeenTime !== record.lastSeenTime;
     if (lives) this.#sayNamesake(record);
     this.#suspect = record;

@@ -4,7 +4,7 @@ import { formatDuration } from '../../duration.ts';
 import type { Fields, Logger } from '../../log/logger.ts';
 import type { Sighting } from './others.ts';
 
-/** How often an outage is told of, ms. */
+/** How often an outage is logged, ms. */
 const TELL_EVERY_MS = 30_000;
 
 /** What is known of the election while ZooKeeper cannot be reached. */
@@ -16,11 +16,11 @@ export interface OutageFacts {
   readonly leads: boolean;
   readonly candidateId: string;
   readonly lastLease: Sighting | undefined;
-  /** This candidate's own policy: it stands for that of a leader whose record does not say. */
+  /** This candidate's own policy. It is assumed of a leader whose record does not name one. */
   readonly onLeaseLoss: LeaseLossPolicy;
 }
 
-/** The time without contact to ZooKeeper: told of every 30 s while it lasts. */
+/** The time without contact to ZooKeeper: logged every 30 s while it lasts. */
 export class Outage {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -48,7 +48,7 @@ export class Outage {
     this.#since = undefined;
   }
 
-  /** The candidate leaves the election, which ends its contact as well: nothing more is told. */
+  /** The candidate leaves the election, which ends its contact as well: nothing more is logged. */
   close(): void {
     this.#closed = true;
     this.end();

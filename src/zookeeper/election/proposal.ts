@@ -16,19 +16,19 @@ export interface Beat {
 }
 
 /**
- * One candidate's place in the queue: its session and its proposal, with the operations on them. A session that ends
- * takes the place with it.
+ * One candidate's place in the queue: its session and its proposal, with the operations on them. The place ends with
+ * the session.
  */
 export class Standing {
   readonly session: Session;
   readonly #options: ElectionOptions;
   #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
-  /** Creations of unknown outcome: there may be as many proposals that nobody here knows the names of. */
+  /** Creations of unknown outcome. Up to as many proposals may exist whose names are not known here. */
   #doubtful = 0;
 
   /**
    * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that
-   * loses contact: whoever has just arrived has lived through no outage.
+   * loses contact: a new candidate has seen no outage.
    */
   #calmSince: number;
 
@@ -87,9 +87,9 @@ export class Standing {
   }
 
   /**
-   * Takes a place at the end of the queue. When the reply to a creation is lost, nobody knows whether the proposal
-   * exists: it is looked for by its owner, and whatever this session has in the queue beyond one proposal is deleted,
-   * so that no ghost blocks it.
+   * Takes a place at the end of the queue. When the reply to a creation is lost, the proposal may exist or not. Then
+   * this looks for proposals of the session, keeps one, and deletes the others, so that no forgotten proposal blocks
+   * the queue.
    */
   async propose(signal: AbortSignal): Promise<void> {
     const { candidate, clock, sessionTimeout, leaseDuration, stop, mixedFleet } = this.#options;
@@ -161,7 +161,7 @@ export class Standing {
     try {
       children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
     } catch (error) {
-      // No base path, nothing under it: the creation that is in doubt was the first of all.
+      // Without a base path there is no proposal: the creation in doubt was the first of all.
       if (error instanceof NoNodeError) return [];
       throw error;
     }
@@ -187,7 +187,7 @@ export class Standing {
     }
   }
 
-  /** Gives the place up, if there is one, and whatever else this session may have in the queue. */
+  /** Gives the place up, if there is one, and deletes every other proposal of this session. */
   async abandon(signal: AbortSignal): Promise<void> {
     if (this.#doubtful > 0) for (const name of await this.#owned(signal)) await this.#delete(name, signal);
     if (this.#proposal === undefined) return;
@@ -195,7 +195,7 @@ export class Standing {
     this.#proposal = undefined;
   }
 
-  /** Sends the deletion of the proposal, after whatever was sent before. Resolves when answered. */
+  /** Sends the deletion of the proposal, after all earlier requests. Resolves when answered. */
   async deleteProposal(options: RequestOptions): Promise<void> {
     if (this.#proposal === undefined) return;
     const { name } = this.#proposal;

@@ -20,8 +20,7 @@ export interface Place {
 }
 
 /**
- * True for a name that ZooKeeper can have made of `proposal-`. Everything else under the base path is none of the
- * queue's business.
+ * True for a name that ZooKeeper can have made of `proposal-`. The queue ignores every other name under the base path.
  */
 export function isProposal(name: string): boolean {
   return sequenceOf(name) !== undefined;

@@ -1,7 +1,7 @@
 /**
  * The wire format of the lease and of proposals: JSON, byte for byte as Go's ballot writes it for the fields that both
- * know, so that candidates of both kinds can stand in one election. Fields that only ours knows come after Go's; Go's
- * reader passes over them.
+ * know, so that candidates of both kinds can stand in one election. Fields that only this ballot knows come after Go's;
+ * Go's reader ignores them.
  */
 import { parseDuration } from '../../duration.ts';
 import {
@@ -26,7 +26,7 @@ export interface Candidate {
   /** What a candidate of `run cron` serves when it leads: the schedule without its zone, and the zone's IANA name. */
   readonly schedule?: string;
   readonly timezone?: string;
-  /** Tells two commands apart and does not tell what they are. Only under the base path that is everybody's default. */
+  /** Tells two commands apart without naming them. Written only under the default base path. */
   readonly commandDigest?: string;
 }
 
@@ -74,7 +74,7 @@ export type Lease =
   | { readonly kind: 'vacant' }
   /**
    * `duration`: how long others wait after the last heartbeat, ms; the record's `leaseDuration`, else its
-   * `sessionTimeout`. `undefined` when neither is a positive duration: the reader's own session timeout has to serve.
+   * `sessionTimeout`. `undefined` when neither is a positive duration: then the reader's own session timeout counts.
    */
   | { readonly kind: 'held'; readonly record: LeaseRecord; readonly duration: number | undefined }
   | Unreadable;

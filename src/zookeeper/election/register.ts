@@ -16,11 +16,11 @@ export class ElectionRegister implements Register {
   readonly #path: string;
   readonly #living: () => Standing | undefined;
   /**
-   * With which the znode was read. Versions are counted anew in an ensemble that has lost its data, and with that all
-   * its sessions.
+   * The session that read the znode. An ensemble that has lost its data counts versions anew; it has lost all sessions
+   * too.
    */
   #reader: Session | undefined;
-  /** Of the znode that was read. One made anew has the same versions again. */
+  /** The birth of the znode that was read. A znode made anew has the same versions again. */
   #birth: string | undefined;
 
   /** `living`: the candidate's present place, if its session has not ended. */
@@ -46,7 +46,7 @@ export class ElectionRegister implements Register {
         this.#birth = birthOf(node.stat);
         return { data: node.data, version, mzxid, birth: this.#birth };
       }
-      // Made by now. A server that lags behind may go on saying that there is none.
+      // The znode exists now. A server that lags behind may still say that there is none.
       await sleep(clock, RETRY_PAUSE_MS, signal);
     }
   }

@@ -27,8 +27,8 @@ export async function resignLease(term: LeaseTerm, within: number): Promise<void
       return;
     } catch (error) {
       if (error instanceof NoNodeError) return;
-      // Refused after a doubtful write: read whose the lease is. Without doubt the answer is final, and the reading
-      // says so as well.
+      // Refused after a write of unknown outcome: read who holds the lease. When no outcome is unknown, the refusal is
+      // final, and the read says the same.
       if (error instanceof BadVersionError) verify = true;
       else if (error instanceof SessionEndedError || !isUnanswered(error) || clock.now() >= giveUpAt) {
         const lease = `the lease in ${term.options.basePath}`;

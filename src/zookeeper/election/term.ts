@@ -24,11 +24,11 @@ export interface TermHost {
 }
 
 /**
- * The first refreshing of the proposal leaves the start of the command, which everybody waits for, this much ahead, ms.
+ * The first refresh of the proposal comes this much after the claim, ms, so that the start of the command goes first.
  */
 const FIRST_BEAT_AFTER_MS = 10;
 
-/** How long it is asked who leads after a standstill, ms: a new session may have to be opened for that. */
+/** How long to ask who leads after a standstill, ms. The question may need a new session. */
 const ASK_WITHIN_MS = 15_000;
 
 /** Between two of these questions, ms. */
@@ -150,7 +150,7 @@ export class LeaseTerm implements Term {
       await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
       this.#refreshProposal(formatGoTime(this.options.clock.wall()));
       while (this.#lost === undefined) {
-        // A session that ends takes its keeper along: another one has to hold the will at once, not with the next
+        // A session ends together with its keeper. Another keeper must hold the will at once, not with the next
         // heartbeat.
         await firstOf(
           this.options.clock,
@@ -167,9 +167,9 @@ export class LeaseTerm implements Term {
   }
 
   /**
-   * Looks after a heartbeat that is not acknowledged in time: that needs no answer of anybody. It keeps the keeper from
-   * acting during an outage (under `keep`), and notices after a standstill that the keeper has acted. Each
-   * acknowledgement puts it off, so that it wakes nobody in good times.
+   * Acts when a heartbeat is not acknowledged in time, without any answer. Under `keep` it keeps the keeper from acting
+   * during an outage. After a standstill it notices that the keeper has acted. Each acknowledgement postpones it, so it
+   * never fires while all is well.
    */
   #watchOver(after: number): void {
     const { clock } = this.options;
@@ -241,8 +241,8 @@ export class LeaseTerm implements Term {
   }
 
   /**
-   * Whether the connection works, the lease's own write finds out. Go's candidates would take a rewritten proposal for
-   * a failure.
+   * The write of the lease tells whether the connection works. Go's candidates would take a rewritten proposal for a
+   * failure.
    */
   #refreshProposal(lastSeenTime: string): void {
     const { mixedFleet, logger } = this.options;
@@ -289,7 +289,7 @@ export class LeaseTerm implements Term {
     this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
   }
 
-  /** An instant of the keeper's has passed while this process did not run. */
+  /** An instant of the will has passed while this process did not run. */
   #stoodStill(): void {
     if (this.#lost !== undefined) return;
     const ms = Math.round(this.options.clock.now() - this.#awakeAt);

@@ -42,10 +42,7 @@ export class Testament {
   #resigning = false;
   /** After a loss: by when the runs that are left have to be stopped. */
   #overtime: StopInstants | undefined;
-  /**
-   * An instant of the keeper's has passed under the will of then: it has acted, or is about to, whatever is learned
-   * afterwards.
-   */
+  /** An instant of an earlier will has passed: the keeper has acted, or is about to, whatever is learned afterwards. */
   #missed = false;
 
   constructor({ sessions, clock, stop, basePath }: Pick<ElectionOptions, 'sessions' | 'clock' | 'stop' | 'basePath'>) {
@@ -171,7 +168,7 @@ export class Testament {
     return { election, commands, lease, proposal, instants: this.#instants(instants) };
   }
 
-  /** A stop that has begun is the supervisor's; the keeper only sees to its end. */
+  /** The supervisor has begun the stop; the keeper only sends SIGKILL. */
   #instants({ termAt, killAt }: StopInstants): StopInstants {
     const allSignalled = this.#runs.length > 0 && this.#runs.every(({ signalled }) => signalled);
     return { termAt: allSignalled ? killAt : termAt, killAt };

@@ -7,9 +7,9 @@ import type { Stat } from '../../keeper/protocol.ts';
 type Birth = Pick<Stat, 'czxid' | 'ctime'>;
 
 /**
- * Which base znode this candidate knows. An ensemble that comes back without its data has no lease, but whoever held
- * the one that is lost may not have learned of it yet: a candidate that has stood before the loss does not claim in the
- * new election until a lease's duration has passed. Pure.
+ * Which base znode this candidate knows. An ensemble that comes back without its data has no lease, but the last leader
+ * may not know that yet. So a candidate that stood before the loss does not claim in the new election until a lease's
+ * duration has passed. Pure.
  */
 export class Incarnation {
   #known: Birth | undefined;

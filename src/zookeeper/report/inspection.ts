@@ -49,7 +49,7 @@ async function takeSnapshot({ session, clock, basePath, signal }: Inspection): P
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
 }
 
-/** What exists near an election that is not there: a path, and the names below it in order. */
+/** The nearest existing path of an election that does not exist, and the names below it in order. */
 export interface Neighbourhood {
   readonly path: string;
   readonly names: readonly string[];
@@ -97,7 +97,7 @@ async function watchHeartbeat(inspection: Inspection, until: number, mzxid: numb
   if (armed === undefined) return NOTHING;
   const { node, watch } = armed;
   try {
-    // A change before the watch was armed happened at a time that nobody saw.
+    // A change before the watch was set happened at an unknown time.
     if (node.stat.mzxid !== mzxid) return NOTHING;
     const waited = await firstOf(clock, [firing(watch)], signal, until);
     const at = clock.now();

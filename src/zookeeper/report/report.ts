@@ -1,6 +1,6 @@
 /**
- * The report about an election: who leads, who stands, and notes about each that are true. Pure. The wording of the
- * notes is that of Go's ballot wherever it has a word for the case.
+ * The report about an election: who leads, who stands, and notes about each that are true. Pure. The notes use the
+ * words of Go's ballot wherever it has a note for the case.
  */
 import { formatDuration } from '../../duration.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';
@@ -58,11 +58,11 @@ export interface ElectionReport {
   readonly candidates: readonly CandidateReport[];
   /** `undefined` when there is nothing to say: nobody leads and nobody stands. */
   readonly lease: LeaseReport | undefined;
-  /** What is to be said of the election as a whole. */
+  /** Notes on the election as a whole. */
   readonly notes?: readonly string[];
 }
 
-/** What is to be said about an election. Never throws, whatever the znodes hold. */
+/** The report about an election. Never throws, whatever the znodes hold. */
 export function electionReport(snapshot: Snapshot): ElectionReport {
   const reading = read(snapshot);
   const candidates = reading.proposals.map((_, index) => candidateReport(reading, index));
@@ -243,7 +243,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
 
 const OWN_TIMEOUT = 'the session timeout of the candidate that reads it';
 
-/** What is known of this host's clock against the ensemble's, as far as it matters for the ages. */
+/** How this host's clock differs from the ensemble's, as far as it matters for the ages. */
 function clockNotes(reading: Reading, snapshot: Snapshot): string[] {
   const behind = reading.now - snapshot.wall;
   if (snapshot.ensembleClock !== undefined) {

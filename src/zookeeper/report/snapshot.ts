@@ -2,7 +2,7 @@
  * One look at an election's znodes, understood. Pure.
  *
  * Ages are by the ensemble's clock: a znode's stamp against another stamp, or against a measured reading of that clock.
- * When there is neither, the clock of this host has to serve.
+ * When there is neither, the clock of this host is used.
  */
 import type { ZNode } from '../session/port.ts';
 import { parseLease, parseProposal, usableDuration, type Lease, type Proposal } from '../election/record.ts';
@@ -84,7 +84,7 @@ export function heartbeatDoubt(snapshot: Snapshot): number | undefined {
   return reading.leaderIsLate || clocksDiffer ? interval * 1.2 : undefined;
 }
 
-/** A difference between two clocks below this may as well be the time a request takes; and nothing depends on it. */
+/** A smaller difference between two clocks may be the time that a request takes, and does not matter. */
 const NOTABLE_DRIFT_MS = 500;
 
 /** True for a difference between clocks that people should know of. */

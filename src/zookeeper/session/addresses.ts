@@ -13,7 +13,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** A name that could not be resolved takes a turn as well, so that it is named among what went wrong. */
+/** A name that could not be resolved takes a turn as well, so that the error message names it. */
 export interface Unresolved {
   readonly name: string;
   readonly problem: string;

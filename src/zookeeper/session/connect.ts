@@ -34,9 +34,9 @@ export interface Over {
   readonly why: string;
 }
 
-/** Waits in ms: first one, and the longest. They double from round to round through the addresses. */
+/** Pauses in ms: the first, and the longest. They double from round to round through the addresses. */
 const BACKOFF = { first: 50, longest: 500 };
-/** Where a session was granted and cut: each try costs a process here, and a session there. */
+/** The same where a session was granted and cut: each try costs a process here, and a session there. */
 const CUT_BACKOFF = { first: 50, longest: 4000 };
 const PROBE = { first: 500, longest: 4000 };
 /**
@@ -108,7 +108,7 @@ class Search {
     this.#spare = context.keepers.next();
   }
 
-  /** What came of it; in words when another address is to be tried. */
+  /** The result; a text when another address is to be tried. */
   async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
     const { clock } = this.#context;
     const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
@@ -127,7 +127,7 @@ class Search {
     return link.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
   }
 
-  /** What a server may be that said nothing to the probe, and let the handshake fail. */
+  /** What may be wrong with a server that was silent to the probe and let the handshake fail. */
   async #suspect(endpoint: Endpoint, found: string, why: string): Promise<string> {
     if (await wantsTls(endpoint, this.#context.clock, this.#signal)) return TLS;
     return found === CLOSES ? `${why}${CLOSES_HINT}` : why;

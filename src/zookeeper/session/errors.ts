@@ -8,7 +8,7 @@ export class NodeExistsError extends BallotError {
   }
 }
 
-/** The native part of the npm package `zookeeper` cannot be loaded: trying again is of no use. */
+/** The native part of the npm package `zookeeper` cannot be loaded: another try would fail too. */
 export class ClientMissingError extends BallotError {
   constructor(message: string) {
     super(

@@ -3,7 +3,7 @@ import type { Endpoint } from './addresses.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } from '../../keeper/protocol.ts';
 
-/** A keeper starts in 60 ms; a host that needs this much longer is in trouble, ms. */
+/** A keeper starts in 60 ms. Only an overloaded host needs longer than this, ms. */
 const START_TIMEOUT_MS = 10_000;
 
 /** Why there is no link (any more). */
@@ -25,8 +25,8 @@ export interface LinkListener {
 }
 
 /**
- * One keeper with its one connection to one address. It connects once; whatever goes wrong ends it for good, and its
- * keeper with it: the ZooKeeper client's own ways of reconnecting are slow and prone to mistakes.
+ * One keeper with its one connection to one address. It connects once. Any failure ends it for good, and its keeper
+ * with it: the ZooKeeper client reconnects slowly, and with mistakes.
  */
 export class Link {
   readonly endpoint: Endpoint;
@@ -38,7 +38,7 @@ export class Link {
    */
   #asked = -1;
   #listener: LinkListener | undefined;
-  /** Another step towards a session is done: the next may take as long. */
+  /** Another step towards a session is done: the next may take the same time. */
   #onStep: ((problem: string) => void) | undefined;
   #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
   #end: LinkEnd | undefined;
@@ -107,9 +107,9 @@ export class Link {
   }
 
   /**
-   * To be called now and then: a keeper that was asked twice and said nothing since hangs or was stopped, and is given
-   * up. An idle candidate sends no request that would find that out. (Twice: when this process itself stood still, the
-   * answer to the first question may not have been read yet.)
+   * Call it regularly. A keeper that was asked twice and has not answered hangs or was stopped, and is given up. An
+   * idle candidate sends no request that would show that. (Twice: when this process itself stood still, it may not have
+   * read the first answer yet.)
    */
   checkKeeper(): void {
     if (this.#asked === 2) return this.kill('the keeper process does not answer');

@@ -10,7 +10,7 @@ import { actsAt } from '../../keeper/will-instants.ts';
  */
 const RELEASE_LIMIT_MS = 10_000;
 
-/** A keeper that ends unused is followed by another so long after its own start, ms: the next may not live either. */
+/** When a keeper ends unused, the next starts this long after it started, ms: the next may not live either. */
 const SPARE_PAUSE_MS = 1_000;
 
 /**
@@ -37,7 +37,7 @@ export class Keepers {
     this.#spare = first;
   }
 
-  /** A keeper that nobody uses. It has the will before anything else. */
+  /** A keeper that nobody uses. The will is the first message that it gets. */
   next(): KeeperProcess {
     const spare = this.#spare;
     this.#spare = undefined;
@@ -114,8 +114,8 @@ export class Keepers {
    * Resolves when no keeper executes every will any more: until then its session is its own. Rejects with the signal's
    * reason when aborted.
    *
-   * There is no limit while a command lives: the keeper is stopping it, and whoever took the session over could not do
-   * more. Once nothing lives, a keeper that does not end hangs, and is killed.
+   * There is no limit while a command lives: the keeper is stopping it, and nobody else could do more. Once nothing
+   * lives, a keeper that does not end hangs, and is killed.
    */
   async executed(signal: AbortSignal): Promise<void> {
     for (const keeper of [...this.#living]) if (keeper.executes) await this.#untilFree(keeper, signal);

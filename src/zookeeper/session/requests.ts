@@ -63,7 +63,10 @@ export class Requests {
     });
   }
 
-  /** Contact: what waited for it goes out, in order. Nothing else is left: `interrupt` has ended what was sent. */
+  /**
+   * Contact is back: the requests that waited are sent, in order. There are no others: `interrupt` has ended what was
+   * sent.
+   */
   resume(carrier: Carrier): void {
     this.#carrier = carrier;
     for (const [id, pending] of this.#pending) this.#send(id, pending);
@@ -76,7 +79,7 @@ export class Requests {
     return pending?.operation;
   }
 
-  /** No contact: whatever was sent has an unknown outcome, the rest waits. */
+  /** No contact: requests that were sent have an unknown outcome, the rest waits. */
   interrupt(why: string): void {
     this.#carrier = undefined;
     for (const pending of [...this.#pending.values()]) {
@@ -84,7 +87,7 @@ export class Requests {
     }
   }
 
-  /** The session is over: nothing that waits will ever be sent. */
+  /** The session is over: waiting requests will never be sent. */
   end(reason: Error): void {
     this.interrupt(reason.message);
     for (const pending of [...this.#pending.values()]) pending.fail(reason);

@@ -18,7 +18,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   readonly #watches = new Watches();
   readonly #listeners = new Set<(contact: Contact) => void>();
   readonly #ended = new AbortController();
-  /** Aborted when nobody needs a link any more. */
+  /** Aborted when no connection is needed any more. */
   readonly #given = new AbortController();
   #grant: Grant;
   #link: Link | undefined;
@@ -139,7 +139,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   }
 
   /**
-   * Looks after the keeper twice a session timeout: a standby whose keeper hangs is back soon after its session has
+   * Checks the keeper twice a session timeout: so a standby whose keeper hangs is back soon after its session has
    * expired.
    */
   #check(link: Link): void {
@@ -244,8 +244,8 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   }
 
   /**
-   * Without contact it waits for it as long as it may: a session that nobody closes keeps its ephemeral znodes until it
-   * expires.
+   * Without contact it waits for contact as long as it may: a session that is not closed keeps its ephemeral znodes
+   * until it expires.
    */
   async #close(timeout: number): Promise<void> {
     const { clock, logger } = this.#context;
@@ -272,7 +272,7 @@ const CUTS_TO_DISTRUST = 2;
 /** Before the session is taken over again, ms. */
 const CUT_PAUSE = { first: 50, longest: 500 };
 
-/** A server that cuts requests for their size answers small ones, so reads prove nothing of it. */
+/** A server that cuts large requests answers small ones, so a read proves nothing. */
 const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete'];
 
 /** ZOO_EPHEMERAL | ZOO_SEQUENCE. */

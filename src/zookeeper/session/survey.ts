@@ -11,7 +11,7 @@ export interface DeadServer {
   readonly why: string;
 }
 
-/** Before the first look, ms: it costs the start nothing. */
+/** Before the first look, ms, so that it does not delay the start. */
 const SURVEY_AFTER_MS = 15_000;
 
 /** Between the two looks, ms: a server that is being restarted is back by then. */
@@ -21,9 +21,9 @@ const SURVEY_AGAIN_AFTER_MS = 60_000;
 const PROBE_MS = 2_000;
 
 /**
- * Asks each server once, all at the same time, and returns those that do not serve. One that is silent, or closes the
- * connection, has the benefit of the doubt: it may know no four-letter words. `timeout` for each connection, ms.
- * Rejects with the signal's reason when aborted.
+ * Asks each server once, all at the same time, and returns those that do not serve. A server that is silent, or closes
+ * the connection, counts as serving: it may know no four-letter words. `timeout` for each connection, ms. Rejects with
+ * the signal's reason when aborted.
  */
 export async function deadServers(
   servers: readonly ServerAddress[],
@@ -48,8 +48,8 @@ export async function deadServers(
 }
 
 /**
- * Looks whether each of several servers serves: nobody notices one that does not before it is needed. Looks twice, and
- * warns once of each server that served neither time while others did.
+ * Looks whether each of several servers serves: otherwise a dead one is noticed only when it is needed. Looks twice,
+ * and warns once of each server that served neither time while others did.
  */
 export class ServerSurvey {
   readonly #servers: readonly ServerAddress[];
@@ -78,7 +78,7 @@ export class ServerSurvey {
     }
   }
 
-  /** Where none serves it is the ensemble that is away, which is told of elsewhere. */
+  /** When none serves, the ensemble is away, which is logged elsewhere. */
   #tell(dead: readonly DeadServer[]): void {
     if (dead.length === this.#servers.length) return;
     for (const { server, name: address, why } of dead) {
