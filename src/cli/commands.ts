@@ -17,14 +17,18 @@ import {
 } from './flags.ts';
 import type { Signals } from './signals.ts';
 
-/** What a command is started with: the parsed command line, and what the process around it offers. */
-interface Invocation {
+/** What the command line asks of a command. */
+export interface Asked {
   /** Values of the command's own flags (`output`, `timeout`); the last one counts. */
   readonly own: ReadonlyMap<string, string>;
   /** Program and arguments for `run`, verbatim; empty for other commands. */
   readonly command: readonly string[];
   /** The argument of a command that takes one. `undefined`: not given. */
   readonly argument: string | undefined;
+}
+
+/** What a command is started with: what it is asked, and what the process around it offers. */
+interface Invocation extends Asked {
   readonly input: LoadInput;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -55,20 +59,17 @@ function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
 }
 
 /** Takes the keeper over. */
-function runContext<C extends RunConfig>(
-  { command, input, keeperPath, takeKeeper, takeSignals }: Invocation,
-  { config, warnings, files }: Loaded<C>,
-): RunContext<C> {
-  const line = command as [string, ...string[]];
-  const started = { signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
-  return { config, warnings, files, command: line, ...started };
+function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
+  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const command = invocation.command as [string, ...string[]];
+  return { ...loaded, command, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
-function reportContext(invocation: Invocation, { config, warnings, files }: Loaded<GlobalConfig>): ReportContext {
+function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
   const { input, keeperPath, takeKeeper } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { config, warnings, files, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
+  return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 /** The code of a command and, loaded meanwhile, its configuration. */

@@ -5,7 +5,7 @@ import { BallotError, ExitCode, UsageError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import { readArguments, type Arguments } from './arguments.ts';
 import { refuseBrokenArguments } from './bytes.ts';
-import { commands, type Command } from './commands.ts';
+import { commands, type Asked, type Command } from './commands.ts';
 import { failure } from './failure.ts';
 import { commonFlags, type Flag } from './flags.ts';
 import { print } from './report/print.ts';
@@ -63,12 +63,10 @@ async function perform(surroundings: Surroundings): Promise<number> {
   if (asks(args, 'help')) return show(await help(args.words, version), ExitCode.ok);
   if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0)
     return show(await help([], version), ExitCode.usage);
-  const { command, toRun, argument, own } = understand(args);
+  const [command, asked] = understand(args);
   const cwd = workingDirectory();
   return command.perform({
-    own,
-    command: toRun,
-    argument,
+    ...asked,
     input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
     keeperPath,
     takeKeeper,
@@ -100,15 +98,8 @@ async function show(text: string, exitCode: number): Promise<number> {
   return exitCode;
 }
 
-interface Understood {
-  readonly command: Command;
-  readonly toRun: readonly string[];
-  readonly argument: string | undefined;
-  readonly own: ReadonlyMap<string, string>;
-}
-
-/** What the arguments ask for. Throws UsageError with every problem. */
-function understand(args: Arguments): Understood {
+/** What the arguments ask for, and of which command. Throws UsageError with every problem. */
+function understand(args: Arguments): [Command, Asked] {
   const command = commandOf(args.words);
   if (command === undefined) throw new UsageError([...args.problems, unknownCommand(args.words)].join('\n'), HINT);
   const name = `ballot ${command.path.join(' ')}`;
@@ -136,7 +127,7 @@ function understand(args: Arguments): Understood {
     else if (known.group === undefined) own.set(flag, checked(known, values.at(-1) ?? '', problems));
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
-  return { command, toRun, argument, own };
+  return [command, { own, command: toRun, argument }];
 }
 
 /** The commands that have this flag, those that run something first: `ballot config` has every key. */
