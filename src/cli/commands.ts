@@ -1,7 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import type * as Load from '../config/load.ts';
-import type { Loaded, LoadInput } from '../config/load.ts';
+import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { ReportContext, RunContext } from './command-context.ts';
 import {
@@ -45,7 +44,7 @@ export interface Command {
   readonly usage: string;
   readonly flags: readonly Flag[];
   /** Whether a command to run follows. */
-  readonly takesCommand: boolean;
+  readonly takesCommand?: true;
   /** Whether the command may have one argument. Several words count as one, with a space between. */
   readonly takesArgument?: true;
   readonly examples: readonly (readonly [line: string, what: string])[];
@@ -72,15 +71,6 @@ function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): Re
   return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
-/** The code of a command and, loaded meanwhile, its configuration. */
-function prepared<M, C extends GlobalConfig>(
-  { input }: Invocation,
-  code: Promise<M>,
-  loader: (load: typeof Load) => (input: LoadInput) => Promise<Loaded<C>>,
-): Promise<[M, Loaded<C>]> {
-  return Promise.all([code, import('../config/load.ts').then((loaders) => loader(loaders)(input))]);
-}
-
 export const commands: readonly Command[] = [
   {
     path: ['run', 'once'],
@@ -98,7 +88,7 @@ export const commands: readonly Command[] = [
       ['ballot run once --on-lease-loss stop --lease-duration 1s -- ./worker', 'never two, taken over within a second'],
     ],
     async perform(invocation) {
-      const [{ runOnce }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadRun }) => loadRun);
+      const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadRun(invocation.input)]);
       return runOnce(runContext(invocation, loaded));
     },
   },
@@ -121,7 +111,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runCron }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadCron }) => loadCron);
+      const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadCron(invocation.input)]);
       return runCron(runContext(invocation, loaded));
     },
   },
@@ -130,17 +120,12 @@ export const commands: readonly Command[] = [
     summary: "the election's leader, all candidates, the lease, the last runs, and notes about each",
     usage: '[options]',
     flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
-    takesCommand: false,
     examples: [
       ['ballot info', 'as YAML'],
       ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
     ],
     async perform(invocation) {
-      const [{ info }, loaded] = await prepared(
-        invocation,
-        import('./commands/info.ts'),
-        ({ loadGlobal }) => loadGlobal,
-      );
+      const [{ info }, loaded] = await Promise.all([import('./commands/info.ts'), loadGlobal(invocation.input)]);
       return info(reportContext(invocation, loaded));
     },
   },
@@ -149,17 +134,12 @@ export const commands: readonly Command[] = [
     summary: 'the last runs, oldest first: tick (of `run cron`), candidate, start, end, outcome, exit code',
     usage: '[options]',
     flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
-    takesCommand: false,
     examples: [
       ['ballot history -o table', 'the newest last'],
       ["ballot history -o json | jq '.[-1]'", 'the last run, for scripts'],
     ],
     async perform(invocation) {
-      const [{ history }, loaded] = await prepared(
-        invocation,
-        import('./commands/history.ts'),
-        ({ loadGlobal }) => loadGlobal,
-      );
+      const [{ history }, loaded] = await Promise.all([import('./commands/history.ts'), loadGlobal(invocation.input)]);
       return history(reportContext(invocation, loaded));
     },
   },
@@ -168,7 +148,6 @@ export const commands: readonly Command[] = [
     summary: 'the next ticks of a schedule, without ZooKeeper',
     usage: '[SPEC] [options]',
     flags: [scheduleOutput, countFlag, fromFlag, optionFlag('timezone'), ...optionFlags('global')],
-    takesCommand: false,
     takesArgument: true,
     examples: [
       ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
@@ -178,12 +157,11 @@ export const commands: readonly Command[] = [
       ['ballot schedule', 'the schedule that is configured'],
     ],
     async perform(invocation) {
-      const { own, argument: given } = invocation;
-      const [{ showSchedule }, { config, warnings }] = await prepared(
-        invocation,
+      const { own, input, argument: given } = invocation;
+      const [{ showSchedule }, { config, warnings }] = await Promise.all([
         import('./commands/schedule.ts'),
-        (loaders) => (input) => loaders.loadSchedule(input, given === undefined ? 'configured' : 'given'),
-      );
+        loadSchedule(input, given === undefined ? 'configured' : 'given'),
+      ]);
       const [count, output] = [valueOf(countFlag, invocation), valueOf(scheduleOutput, invocation)];
       const now = own.has(fromFlag.name) ? valueOf(fromFlag, invocation) : systemClock.wall();
       return showSchedule({ given, config, warnings, count, output, now });
@@ -194,17 +172,12 @@ export const commands: readonly Command[] = [
     summary: 'the effective configuration and, for each key, the source that set it',
     usage: '[options]',
     flags: [configOutput, ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
-    takesCommand: false,
     examples: [
       ['ballot config', 'as YAML, the sources as comments'],
       ['ballot config -o json --log-level debug', 'what a flag would change'],
     ],
     async perform(invocation) {
-      const [{ showConfig }, loaded] = await prepared(
-        invocation,
-        import('./commands/config.ts'),
-        ({ loadAll }) => loadAll,
-      );
+      const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadAll(invocation.input)]);
       return showConfig(loaded, valueOf(configOutput, invocation));
     },
   },

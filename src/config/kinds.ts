@@ -28,6 +28,17 @@ export interface Kind<T> {
   format(value: T): string;
 }
 
+/** Why the text is not a value of this kind; `undefined` if it is one. */
+export function faultOf(kind: Kind<unknown>, value: string): string | undefined {
+  try {
+    kind.parse(value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof BallotError) return error.message;
+    throw error;
+  }
+}
+
 const CONTROL = /\p{Cc}/u;
 
 /** Control characters, surrogates, private use and specials, as ZooKeeper's `PathUtils.validatePath` lists them. */
