@@ -18,14 +18,14 @@ export function invisibleIn(text: string): string | undefined {
   return `must not hold white space, control or invisible characters, and holds ${name}`;
 }
 
-/** Whether `escaped` shows more than the text itself. */
-export function needsEscape(text: string): boolean {
-  return text.search(UNSEEN_BUT_SPACE) >= 0;
-}
-
 /** The text in double quotes, as JSON and YAML have it; what cannot be seen is escaped, but for the space. */
 export function escaped(text: string): string {
   return JSON.stringify(text).replace(UNSEEN_BUT_SPACE, escapeOf);
+}
+
+/** The text as it is, if it can be seen; else escaped. */
+export function plainOrEscaped(text: string): string {
+  return text.search(UNSEEN_BUT_SPACE) < 0 ? text : escaped(text);
 }
 
 /** Whether a text in a document of JSON or YAML has to stand in double quotes, for `escapedLines`. */

@@ -45,18 +45,12 @@ export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Bu
   return found;
 }
 
-/** What the kernel separates by NUL. */
+/** What the kernel ends with NUL, each. */
 function readWords(path: string): Buffer[] {
-  let left: Buffer;
   try {
-    left = readFileSync(path);
+    const words = readFileSync(path, 'latin1').split('\0').slice(0, -1);
+    return words.map((word) => Buffer.from(word, 'latin1'));
   } catch {
     return [];
   }
-  const words: Buffer[] = [];
-  for (let end = left.indexOf(0); end >= 0; end = left.indexOf(0)) {
-    words.push(left.subarray(0, end));
-    left = left.subarray(end + 1);
-  }
-  return words;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type { Loaded } from '../config/load.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
@@ -12,12 +13,10 @@ export type OutputFormat = 'yaml' | 'json' | 'table';
  * What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws
  * a BallotError.
  */
-export interface CommandContext<C extends GlobalConfig = GlobalConfig> {
-  readonly config: C;
-  /** What the loading of the configuration has to say, to be logged once there is a logger. */
-  readonly warnings: readonly string[];
-  /** The configuration files that were read, in rising precedence. */
-  readonly files: readonly string[];
+export interface CommandContext<C extends GlobalConfig = GlobalConfig> extends Pick<
+  Loaded<C>,
+  'config' | 'warnings' | 'files'
+> {
   /**
    * The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by
    * `main.ts`.

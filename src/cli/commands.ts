@@ -1,7 +1,6 @@
 import { systemClock } from '../clock.ts';
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import type * as Load from '../config/load.ts';
-import type { Loaded, LoadInput } from '../config/load.ts';
+import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { ReportContext, RunContext } from './command-context.ts';
 import {
@@ -17,14 +16,18 @@ import {
 } from './flags.ts';
 import type { Signals } from './signals.ts';
 
-/** What a command is started with: the parsed command line, and what the process around it offers. */
-interface Invocation {
+/** What the command line asks of a command. */
+export interface Asked {
   /** Values of the command's own flags (`output`, `timeout`); the last one counts. */
   readonly own: ReadonlyMap<string, string>;
   /** Program and arguments for `run`, verbatim; empty for other commands. */
   readonly command: readonly string[];
   /** The argument of a command that takes one. `undefined`: not given. */
   readonly argument: string | undefined;
+}
+
+/** What a command is started with: what it is asked, and what the process around it offers. */
+interface Invocation extends Asked {
   readonly input: LoadInput;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -41,7 +44,7 @@ export interface Command {
   readonly usage: string;
   readonly flags: readonly Flag[];
   /** Whether a command to run follows. */
-  readonly takesCommand: boolean;
+  readonly takesCommand?: true;
   /** Whether the command may have one argument. Several words count as one, with a space between. */
   readonly takesArgument?: true;
   readonly examples: readonly (readonly [line: string, what: string])[];
@@ -55,29 +58,17 @@ function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
 }
 
 /** Takes the keeper over. */
-function runContext<C extends RunConfig>(
-  { command, input, keeperPath, takeKeeper, takeSignals }: Invocation,
-  { config, warnings, files }: Loaded<C>,
-): RunContext<C> {
-  const line = command as [string, ...string[]];
-  const started = { signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
-  return { config, warnings, files, command: line, ...started };
+function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
+  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const command = invocation.command as [string, ...string[]];
+  return { ...loaded, command, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
-function reportContext(invocation: Invocation, { config, warnings, files }: Loaded<GlobalConfig>): ReportContext {
+function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
   const { input, keeperPath, takeKeeper } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { config, warnings, files, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
-}
-
-/** The code of a command and, loaded meanwhile, its configuration. */
-function prepared<M, C extends GlobalConfig>(
-  { input }: Invocation,
-  code: Promise<M>,
-  loader: (load: typeof Load) => (input: LoadInput) => Promise<Loaded<C>>,
-): Promise<[M, Loaded<C>]> {
-  return Promise.all([code, import('../config/load.ts').then((loaders) => loader(loaders)(input))]);
+  return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [
@@ -100,7 +91,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runOnce }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadRun }) => loadRun);
+      const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadRun(invocation.input)]);
       return runOnce(runContext(invocation, loaded));
     },
   },
@@ -123,7 +114,7 @@ export const commands: readonly Command[] = [
       ],
     ],
     async perform(invocation) {
-      const [{ runCron }, loaded] = await prepared(invocation, import('./commands/run.ts'), ({ loadCron }) => loadCron);
+      const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadCron(invocation.input)]);
       return runCron(runContext(invocation, loaded));
     },
   },
@@ -132,17 +123,12 @@ export const commands: readonly Command[] = [
     summary: "the election's leader, all candidates, the lease, the last runs, and notes about each",
     usage: '[options]',
     flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
-    takesCommand: false,
     examples: [
       ['ballot info', 'as YAML'],
       ['ballot info -o json --zookeeper-base-path /my/worker', 'another election, for scripts'],
     ],
     async perform(invocation) {
-      const [{ info }, loaded] = await prepared(
-        invocation,
-        import('./commands/info.ts'),
-        ({ loadGlobal }) => loadGlobal,
-      );
+      const [{ info }, loaded] = await Promise.all([import('./commands/info.ts'), loadGlobal(invocation.input)]);
       return info(reportContext(invocation, loaded));
     },
   },
@@ -151,17 +137,12 @@ export const commands: readonly Command[] = [
     summary: 'the last runs, oldest first: tick (of `run cron`), candidate, start, end, outcome, exit code',
     usage: '[options]',
     flags: [reportOutput, timeoutFlag, ...optionFlags('global')],
-    takesCommand: false,
     examples: [
       ['ballot history -o table', 'the newest last'],
       ["ballot history -o json | jq '.[-1]'", 'the last run, for scripts'],
     ],
     async perform(invocation) {
-      const [{ history }, loaded] = await prepared(
-        invocation,
-        import('./commands/history.ts'),
-        ({ loadGlobal }) => loadGlobal,
-      );
+      const [{ history }, loaded] = await Promise.all([import('./commands/history.ts'), loadGlobal(invocation.input)]);
       return history(reportContext(invocation, loaded));
     },
   },
@@ -170,7 +151,6 @@ export const commands: readonly Command[] = [
     summary: 'the next ticks of a schedule, without ZooKeeper',
     usage: '[SPEC] [options]',
     flags: [scheduleOutput, countFlag, fromFlag, optionFlag('timezone'), ...optionFlags('global')],
-    takesCommand: false,
     takesArgument: true,
     examples: [
       ["ballot schedule '30 2 * * mon-fri'", 'in the time zone that is configured, else that of this host'],
@@ -180,12 +160,11 @@ export const commands: readonly Command[] = [
       ['ballot schedule', 'the schedule that is configured'],
     ],
     async perform(invocation) {
-      const { own, argument: given } = invocation;
-      const [{ showSchedule }, { config, warnings }] = await prepared(
-        invocation,
+      const { own, input, argument: given } = invocation;
+      const [{ showSchedule }, { config, warnings }] = await Promise.all([
         import('./commands/schedule.ts'),
-        (loaders) => (input) => loaders.loadSchedule(input, given === undefined ? 'configured' : 'given'),
-      );
+        loadSchedule(input, given === undefined ? 'configured' : 'given'),
+      ]);
       const [count, output] = [valueOf(countFlag, invocation), valueOf(scheduleOutput, invocation)];
       const now = own.has(fromFlag.name) ? valueOf(fromFlag, invocation) : systemClock.wall();
       return showSchedule({ given, config, warnings, count, output, now });
@@ -196,17 +175,12 @@ export const commands: readonly Command[] = [
     summary: 'the configuration that counts and, for each key, what set it',
     usage: '[options]',
     flags: [configOutput, ...optionFlags('global'), ...optionFlags('run'), ...optionFlags('cron')],
-    takesCommand: false,
     examples: [
       ['ballot config', 'as YAML, the sources as comments'],
       ['ballot config -o json --log-level debug', 'what a flag would change'],
     ],
     async perform(invocation) {
-      const [{ showConfig }, loaded] = await prepared(
-        invocation,
-        import('./commands/config.ts'),
-        ({ loadAll }) => loadAll,
-      );
+      const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadAll(invocation.input)]);
       return showConfig(loaded, valueOf(configOutput, invocation));
     },
   },

@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
+import { faultOf } from '../config/kinds.ts';
 import { didYouMean } from '../config/nearest.ts';
 import { configFolders } from '../config/files.ts';
-import { BallotError, ExitCode, UsageError } from '../errors.ts';
+import { ExitCode, UsageError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import { readArguments, type Arguments } from './arguments.ts';
 import { refuseBrokenArguments } from './bytes.ts';
-import { commands, type Command } from './commands.ts';
+import { commands, type Asked, type Command } from './commands.ts';
 import { failure } from './failure.ts';
-import { commonFlags, type Flag } from './flags.ts';
+import { commonFlags } from './flags.ts';
 import { print } from './report/print.ts';
 import type { Signals } from './signals.ts';
 
@@ -39,7 +40,7 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
 function read(argv: readonly string[]): Arguments {
   return readArguments(argv, [...commonFlags, ...commands.flatMap(({ flags }) => flags)], (words) => {
     const command = commandOf(words);
-    return command !== undefined && command.takesCommand && words.length > command.path.length;
+    return command?.takesCommand === true && words.length > command.path.length;
   });
 }
 
@@ -63,12 +64,10 @@ async function perform(surroundings: Surroundings): Promise<number> {
   if (asks(args, 'help')) return show(await help(args.words, version), ExitCode.ok);
   if (args.words.length === 0 && args.rest === undefined && args.problems.length === 0)
     return show(await help([], version), ExitCode.usage);
-  const { command, toRun, argument, own } = understand(args);
+  const [command, asked] = understand(args);
   const cwd = workingDirectory();
   return command.perform({
-    own,
-    command: toRun,
-    argument,
+    ...asked,
     input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
     keeperPath,
     takeKeeper,
@@ -100,15 +99,8 @@ async function show(text: string, exitCode: number): Promise<number> {
   return exitCode;
 }
 
-interface Understood {
-  readonly command: Command;
-  readonly toRun: readonly string[];
-  readonly argument: string | undefined;
-  readonly own: ReadonlyMap<string, string>;
-}
-
-/** What the arguments ask for. Throws UsageError with every problem. */
-function understand(args: Arguments): Understood {
+/** What the arguments ask for, and of which command. Throws UsageError with every problem. */
+function understand(args: Arguments): [Command, Asked] {
   const command = commandOf(args.words);
   if (command === undefined) throw new UsageError([...args.problems, unknownCommand(args.words)].join('\n'), HINT);
   const name = `ballot ${command.path.join(' ')}`;
@@ -133,10 +125,15 @@ function understand(args: Arguments): Understood {
   for (const [flag, values] of args.flags) {
     const known = [...command.flags, ...commonFlags].find((candidate) => candidate.name === flag);
     if (known === undefined) problems.push(`${name} has no flag --${flag}: it belongs to ${owners(flag)}`);
-    else if (known.group === undefined) own.set(flag, checked(known, values.at(-1) ?? '', problems));
+    // Others are keys of the configuration, which judges them.
+    if (known === undefined || known.group !== undefined) continue;
+    const value = values.at(-1) ?? '';
+    const fault = faultOf(known.kind, value);
+    if (fault !== undefined) problems.push(`flag --${flag}: ${JSON.stringify(value)}: ${fault}`);
+    own.set(flag, value);
   }
   if (problems.length > 0) throw new UsageError(problems.join('\n'), { hint: `${name} --help shows what there is` });
-  return { command, toRun, argument, own };
+  return [command, { own, command: toRun, argument }];
 }
 
 /** The commands that have this flag, those that run something first: `ballot config` has every key. */
@@ -147,17 +144,6 @@ function owners(flag: string): string {
 }
 
 const HINT = { hint: 'ballot --help shows what there is' };
-
-/** Flags that are no keys of the configuration are judged here: a bad value is a matter of usage. */
-function checked({ name, kind }: Flag, value: string, problems: string[]): string {
-  try {
-    kind.parse(value);
-  } catch (error) {
-    if (!(error instanceof BallotError)) throw error;
-    problems.push(`flag --${name}: ${JSON.stringify(value)}: ${error.message}`);
-  }
-  return value;
-}
 
 function unknownCommand(words: readonly string[]): string {
   const [first, second] = words;

@@ -156,32 +156,28 @@ export function numbersInUse(first: number, last: number): number[] {
 
 /** The process number that was given out last; `undefined` when the kernel does not say. */
 export function lastProcess(): number | undefined {
-  try {
-    const last = Number(readSmall('/proc/loadavg').split(' ')[4]);
-    return last > 0 ? last : undefined;
-  } catch {
-    return undefined;
-  }
+  return numberIn(() => readSmall('/proc/loadavg'), / ([1-9]\d*)\n$/);
 }
 
 /** How many processes and threads the machine has started since its boot; `undefined` when the kernel does not say. */
 export function countStarts(): number | undefined {
-  try {
-    const [, count] = /^processes (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1')) ?? [];
-    return count === undefined ? undefined : Number(count);
-  } catch {
-    return undefined;
-  }
+  return numberIn(() => readFileSync('/proc/stat', 'latin1'), /^processes (\d+)$/m);
 }
 
 /**
  * Process numbers are given out in ascending order up to this one, then from 300 on; 0 when the kernel does not say.
  */
 export function highestProcess(): number {
+  return numberIn(() => readSmall('/proc/sys/kernel/pid_max'), /^(\d+)/) ?? 0;
+}
+
+/** What the pattern finds in a file of the kernel's. */
+function numberIn(read: () => string, pattern: RegExp): number | undefined {
   try {
-    return Number(readSmall('/proc/sys/kernel/pid_max'));
+    const [, number] = pattern.exec(read()) ?? [];
+    return number === undefined ? undefined : Number(number);
   } catch {
-    return 0;
+    return undefined;
   }
 }
 

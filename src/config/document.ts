@@ -10,10 +10,11 @@ import {
   type Pair,
   type YAMLError,
 } from 'yaml';
+import { faultOf } from './kinds.ts';
 import type { Layer, Setting } from './layers.ts';
 import { didYouMean } from './nearest.ts';
 import { fieldOf, fields, keyOf, optionOf, type Field } from './options.ts';
-import { escaped, needsEscape } from '../visible.ts';
+import { escaped, plainOrEscaped } from '../visible.ts';
 
 /** What a file holds for a field, as text; or why it cannot be one. */
 function textOf(field: Field, value: unknown): { text: string } | { problem: string } {
@@ -40,12 +41,8 @@ function show(value: unknown): string {
 
 /** A number or truth value where text is expected: what its text lacks to be right, or that it needs quotes. */
 function wrongType(field: Field, value: number | bigint | boolean): string {
-  try {
-    optionOf(field).kind.parse(String(value));
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return `is a ${typeof value} where text is expected: put it in quotes`;
+  const fault = faultOf(optionOf(field).kind, String(value));
+  return fault ?? `is a ${typeof value} where text is expected: put it in quotes`;
 }
 
 /** What each of the parser's codes means for whoever wrote the file. The parser's own messages are for programmers. */
@@ -172,7 +169,7 @@ function readValue(field: Field, { value }: Pair<Node, Node | null>, document: D
 }
 
 function unknownKey(key: string, field: Field | undefined): string {
-  const shown = needsEscape(key) ? escaped(key) : key;
+  const shown = plainOrEscaped(key);
   if (field !== undefined) return `${shown}: cannot be set in a file, only by its flag or variable`;
   const known = fields.filter((name) => optionOf(name).inFile !== false).map(keyOf);
   return `${shown}: unknown key${didYouMean(key, known)}`;

@@ -28,6 +28,17 @@ export interface Kind<T> {
   format(value: T): string;
 }
 
+/** Why the text is not a value of this kind; `undefined` if it is one. */
+export function faultOf(kind: Kind<unknown>, value: string): string | undefined {
+  try {
+    kind.parse(value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof BallotError) return error.message;
+    throw error;
+  }
+}
+
 const CONTROL = /\p{Cc}/u;
 
 /** Control characters, surrogates, private use and specials, as ZooKeeper's `PathUtils.validatePath` lists them. */
@@ -88,21 +99,16 @@ export function choice<T extends string>(
   };
 }
 
-/** Spellings of truth that Go's `strconv.ParseBool` knows; `true` and `false` are the documented ones. */
-const TRUTH = new Map([
-  ...['1', 't', 'true'].map((name) => [name, true] as const),
-  ...['0', 'f', 'false'].map((name) => [name, false] as const),
-]);
-
+/** Go's `strconv.ParseBool` knows the short spellings too; `true` and `false` are the documented ones. */
 export const boolean: Kind<boolean> = {
   placeholder: 'true|false',
   allowed: 'true, false',
   native: 'boolean',
   schema: { type: 'boolean' },
   parse(name) {
-    const value = TRUTH.get(name.toLowerCase());
-    if (value === undefined) throw new ValueError('must be true or false');
-    return value;
+    const isTrue = /^(1|t|true)$/i.test(name);
+    if (!isTrue && !/^(0|f|false)$/i.test(name)) throw new ValueError('must be true or false');
+    return isTrue;
   },
   format: String,
 };

@@ -43,27 +43,20 @@ export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
 
 /** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
 export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
-  return load<RunConfig>(input, fields, { problems: checkTogether });
+  return load<RunConfig>(input, fields, { problems: [checkTogether] });
 }
 
 /** Everything that `run cron` needs. Throws as `loadRun` does. */
 export function loadCron(input: LoadInput): Promise<Loaded<CronConfig>> {
   return load<CronConfig>(input, fields, {
-    problems: (config, sources) => [
-      ...checkTogether(config, sources),
-      ...checkCron(config, sources),
-      ...checkScheduled(config),
-    ],
+    problems: [checkTogether, checkCron, checkScheduled],
     warnings: doubtCron,
   });
 }
 
 /** Every key, for whom wants to see it; a schedule may be missing. Throws as `loadRun` does. */
 export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
-  return load<RunConfig>(input, fields, {
-    problems: (config, sources) => [...checkTogether(config, sources), ...checkCron(config, sources)],
-    warnings: doubtCron,
-  });
+  return load<RunConfig>(input, fields, { problems: [checkTogether, checkCron], warnings: doubtCron });
 }
 
 /**
@@ -77,11 +70,11 @@ export function loadSchedule(input: LoadInput, spec: 'given' | 'configured'): Pr
 
 const globals = fields.filter((field) => optionOf(field).scope === 'global');
 
-type Rule<C extends GlobalConfig> = (config: C, sources: Readonly<Record<keyof C, string>>) => readonly string[];
+type Rule<C extends GlobalConfig> = (config: C, sources: Loaded<C>['sources']) => readonly string[];
 
 /** Between fields, once each of them is right. */
 interface Rules<C extends GlobalConfig> {
-  readonly problems?: Rule<C>;
+  readonly problems?: readonly Rule<C>[];
   readonly warnings?: Rule<C>;
 }
 
@@ -131,12 +124,11 @@ function judged<C extends GlobalConfig>(
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const layer of layers) apply(layer, values, problems, warnings);
-  const entries = [...values];
-  const config = Object.freeze(Object.fromEntries(entries.map(([field, { value }]) => [field, value]))) as unknown as C;
-  const sources = Object.freeze(Object.fromEntries(entries.map(([field, { source }]) => [field, source]))) as Readonly<
-    Record<keyof C, string>
-  >;
-  const conflicts = problems.length === 0 ? (rules.problems?.(config, sources) ?? []) : [];
+  const each = (part: keyof Value): unknown =>
+    Object.freeze(Object.fromEntries([...values].map(([field, value]) => [field, value[part]])));
+  const [config, sources] = [each('value') as C, each('source') as Loaded<C>['sources']];
+  const applicable = problems.length === 0 ? (rules.problems ?? []) : [];
+  const conflicts = applicable.flatMap((rule) => rule(config, sources));
   return { config, sources, problems, conflicts, warnings };
 }
 

@@ -4,7 +4,7 @@ import type { Loaded } from '../../config/load.ts';
 import { fields, keyOf, optionOf, type Field } from '../../config/options.ts';
 import { effectiveZone } from '../../config/schedule.ts';
 import { ExitCode } from '../../errors.ts';
-import { escaped, mask, needsEscape } from '../../visible.ts';
+import { escaped, mask, plainOrEscaped } from '../../visible.ts';
 import { align, print, warn } from '../report/print.ts';
 
 /** A key as it is shown: no value where the default is known at run time only. */
@@ -70,7 +70,8 @@ function yaml(shown: readonly Shown[]): string {
     const line = yamlLine(key, value ?? effective?.value ?? note);
     const counts =
       value === null ? effective?.source : effective && `${source}; ${effective.value} counts, ${effective.source}`;
-    const comment = oneLine(`${counts ?? source}${masked ? '; not shown, as it looks like a password' : ''}`);
+    // A path may hold anything, also the end of a line.
+    const comment = plainOrEscaped(`${counts ?? source}${masked ? '; not shown, as it looks like a password' : ''}`);
     return [inFile && value !== null && !masked ? line : `# ${line}`, `# ${comment}`];
   });
   return `${align(lines).join('\n')}\n`;
@@ -78,11 +79,6 @@ function yaml(shown: readonly Shown[]): string {
 
 /** A key with its value in one line, so that a comment can follow, and with nothing that cannot be seen. */
 function yamlLine(key: string, value: string | boolean): string {
-  if (typeof value === 'string' && needsEscape(value)) return `${key}: ${escaped(value)}`;
+  if (typeof value === 'string' && plainOrEscaped(value) !== value) return `${key}: ${escaped(value)}`;
   return stringify({ [key]: value }, { lineWidth: 0, blockQuote: false }).trimEnd();
-}
-
-/** A path may hold anything, also the end of a line. */
-function oneLine(text: string): string {
-  return needsEscape(text) ? escaped(text) : text;
 }

@@ -15,12 +15,7 @@ import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../repo
  * when an ACL forbids the look, BallotError (69) when the ledger cannot be read.
  */
 export function history(context: ReportContext): Promise<number> {
-  return report(context, (logger) => historyText(context, logger));
-}
-
-/** The report as text, in the format asked for. Throws as `history` does. */
-export async function historyText(context: ReportContext, logger: Logger): Promise<string> {
-  return renderRuns(await runsOf(context, logger), context.output);
+  return report(context, async (logger) => renderRuns(await runsOf(context, logger), context.output));
 }
 
 function runsOf(context: ReportContext, logger: Logger): Promise<RunDocument[]> {

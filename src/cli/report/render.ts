@@ -19,9 +19,9 @@ export async function render(
 ): Promise<string> {
   switch (format) {
     case 'yaml':
-      return (await import('./yaml.ts')).yamlText(yamlDocument(report, runs, schedule));
+      return (await import('./yaml.ts')).yamlText(documentOf(report, runs, schedule, YAML_KEYS));
     case 'json':
-      return jsonText(jsonDocument(report, runs, schedule));
+      return jsonText({ leader: {}, candidates: [], ...documentOf(report, runs, schedule, JSON_KEYS) });
     case 'table':
       return table(report, runs, schedule);
   }
@@ -31,30 +31,25 @@ type Document = Record<string, unknown>;
 
 type Served = ScheduleDocument | undefined;
 
-function yamlDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
+const JSON_KEYS = { candidates: 'candidates', id: 'candidateId', host: 'hostname' };
+const YAML_KEYS = { candidates: 'allCandidates', id: 'id', host: 'host' };
+
+function documentOf(
+  report: ElectionReport,
+  runs: readonly RunDocument[],
+  schedule: Served,
+  keys: typeof JSON_KEYS,
+): Document {
+  const person = (who: CandidateReport): Document => withoutEmpty(candidateDocument(who, keys));
   return withoutEmpty({
-    leader: report.leader && withoutEmpty(candidateDocument(report.leader, YAML_KEYS)),
-    allCandidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, YAML_KEYS))),
+    leader: report.leader && person(report.leader),
+    [keys.candidates]: report.candidates.map(person),
     lease: report.lease && leaseDocument(report.lease),
     runs,
     schedule,
     notes: report.notes,
   });
 }
-
-function jsonDocument(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): Document {
-  return {
-    leader: report.leader === undefined ? {} : withoutEmpty(candidateDocument(report.leader, JSON_KEYS)),
-    candidates: report.candidates.map((candidate) => withoutEmpty(candidateDocument(candidate, JSON_KEYS))),
-    ...(report.lease === undefined ? {} : { lease: leaseDocument(report.lease) }),
-    ...(runs.length === 0 ? {} : { runs }),
-    ...(schedule === undefined ? {} : { schedule }),
-    ...(report.notes === undefined ? {} : { notes: report.notes }),
-  };
-}
-
-const JSON_KEYS = { id: 'candidateId', host: 'hostname' };
-const YAML_KEYS = { id: 'id', host: 'host' };
 
 function candidateDocument(candidate: CandidateReport | LeaderReport, keys: typeof JSON_KEYS): Document {
   return {

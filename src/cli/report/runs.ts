@@ -2,24 +2,24 @@
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
 import type { ElectionReport } from '../../zookeeper/report/report.ts';
-import { formatInstant, isOpen, type RunRecord } from '../../ledger/record.ts';
+import { formatInstant, type RunRecord } from '../../ledger/record.ts';
 import type { OutputFormat } from '../command-context.ts';
 import { align, jsonText } from './print.ts';
 
-/** One run, in words. What is not known is left out. Instants are ISO 8601 in UTC. */
+/** One run, in words. What is not known is `undefined`, and left out of a report. Instants are ISO 8601 in UTC. */
 export interface RunDocument {
   /** Not there for a command without a schedule. */
-  readonly tick?: string;
+  readonly tick: string | undefined;
   readonly runId: string;
   readonly candidateId: string;
-  readonly fencingToken?: number;
+  readonly fencingToken: number | undefined;
   readonly start: string;
-  readonly end?: string;
-  readonly took?: string;
+  readonly end: string | undefined;
+  readonly took: string | undefined;
   /** `running`: the term that entered it holds the lease. `unknown`: it does not, and nobody has closed the run yet. */
   readonly outcome: string;
-  readonly exitCode?: number;
-  readonly skipped?: number;
+  readonly exitCode: number | undefined;
+  readonly skipped: number | undefined;
 }
 
 /** The fencing token of the term that holds the lease; `undefined` when nobody does, or it has run out. */
@@ -33,7 +33,7 @@ export function runDocuments(runs: readonly RunRecord[], leading: number | undef
   return runs.map((run) => {
     const { runId, candidateId, tick, start, end, fencingToken, exitCode, skipped } = run;
     const isRunning = leading !== undefined && fencingToken === leading;
-    const said = {
+    return {
       tick: tick === undefined ? undefined : formatInstant(tick),
       runId,
       candidateId,
@@ -41,13 +41,10 @@ export function runDocuments(runs: readonly RunRecord[], leading: number | undef
       start: formatInstant(start),
       end: end === undefined ? undefined : formatInstant(end),
       took: end === undefined ? undefined : formatDuration(end - start),
-      outcome: isOpen(run) ? (isRunning ? 'running' : 'unknown') : run.outcome,
+      outcome: run.outcome ?? (isRunning ? 'running' : 'unknown'),
       exitCode,
       skipped,
     };
-    return Object.fromEntries(
-      Object.entries(said).filter(([, value]) => value !== undefined),
-    ) as unknown as RunDocument;
   });
 }
 

@@ -22,12 +22,10 @@ interface Reference {
 
 /** The leader's schedule, else that of the first in the queue that has one. */
 function referenceOf({ leader, candidates }: ElectionReport): Reference | undefined {
-  const led = leader && scheduleOf(leader);
-  if (leader !== undefined && led !== undefined)
-    return { record: led, whose: `the leader ${leader.candidateId} on ${leader.hostname}` };
-  for (const candidate of candidates) {
-    const record = scheduleOf(candidate);
-    if (record !== undefined) return { record, whose: `${candidate.candidateId} on ${candidate.hostname}` };
+  for (const who of leader === undefined ? candidates : [leader, ...candidates]) {
+    const record = scheduleOf(who);
+    const whose = `${who === leader ? 'the leader ' : ''}${who.candidateId} on ${who.hostname}`;
+    if (record !== undefined) return { record, whose };
   }
   return undefined;
 }
