@@ -149,8 +149,8 @@ export class RunLedger {
   /**
    * Enters a run; to be awaited before it is started. `entered`: nobody else starts this tick, ever. `taken`: it or a
    * later one is settled already. `fenced`: a later term writes, or the term is over: not to be started. `unanswered`
-   * after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. Whoever starts the run then
-   * does so without this guarantee.
+   * after `timeout` ms: not known; the entry is still to be written, until it is withdrawn. A run that is started then
+   * has no such guarantee.
    */
   async enter(record: TickRecord, timeout: number): Promise<'entered' | 'taken' | 'fenced' | 'unanswered'> {
     const term = this.#term;
@@ -231,10 +231,9 @@ export class RunLedger {
       );
     const what = runs.length === 1 ? 'run' : 'runs';
     logger.warn(
-      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, unless ZooKeeper took it and its answer was lost`,
-      {
-        runId: runs.length === 1 ? runId : undefined,
-      },
+      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, ` +
+        'unless ZooKeeper took it and its answer was lost',
+      { runId: runs.length === 1 ? runId : undefined },
     );
   }
 

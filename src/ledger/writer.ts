@@ -84,8 +84,8 @@ interface Waiter {
  * write at a time, until it is acknowledged.
  *
  * From the acknowledged opening on the znode carries the token of this term. Every other term's write names a version
- * read before, and is refused; whoever then reads the token and has a lower one writes no more. So as long as the token
- * stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger`
+ * read before, and is refused; a term that then reads a higher token than its own writes no more. So as long as the
+ * token stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger`
  * itself is the truth. After any failure the znode is read again: with this term's token, its version is the one to
  * write under, which a write that is still on its way no longer matches; with another token, this term is fenced, for
  * good.

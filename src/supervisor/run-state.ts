@@ -97,7 +97,7 @@ function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
 
 /**
  * Stops the runs of a term that is lost. Somebody else may hold the lease already: every grace is cut to what a stop
- * before the lease's end would have left. Under `stop` whoever claims it next still waits for that end: the instant of
+ * before the lease's end would have left. Under `stop` the next leader still waits for that end, so the instant of
  * SIGKILL before it stands.
  */
 export function stopForLoss(runs: Runs, leadership: Leadership, plan: Plan, now: number): ReturnType<typeof each> {
