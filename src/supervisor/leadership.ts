@@ -1,8 +1,19 @@
 /** What news of campaigns and of the lease change about the role in which the command runs. Pure. */
 import { failureNote, unconfirmedNote } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
-import type { Candidacy, Effect, In, LeaderRole, On, Role, StandbyRole, State, Step } from './state.ts';
-import { after, stay } from './state.ts';
+import {
+  after,
+  stay,
+  type Candidacy,
+  type Effect,
+  type In,
+  type LeaderRole,
+  type On,
+  type Role,
+  type StandbyRole,
+  type State,
+  type Step,
+} from './state.ts';
 
 /** The states that have a role. */
 type WithRole = In<'waitingToRun' | 'scheduled' | 'running' | 'stopping'>;

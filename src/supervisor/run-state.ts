@@ -2,21 +2,22 @@
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
 import { describeResult, exitCodeOf, outcomeOf, type Plan, type Result } from './policy.ts';
-import type {
-  Effect,
-  In,
-  LeaderRole,
-  Level,
-  NotEntered,
-  On,
-  Role,
-  RunState,
-  Runs,
-  State,
-  Step,
-  StopReason,
+import {
+  after,
+  stay,
+  type Effect,
+  type In,
+  type LeaderRole,
+  type Level,
+  type NotEntered,
+  type On,
+  type Role,
+  type RunState,
+  type Runs,
+  type State,
+  type Step,
+  type StopReason,
 } from './state.ts';
-import { after, stay } from './state.ts';
 
 /** A SIGKILLed group that is still there is killed again this often, ms: a member may have forked in between. */
 const KILL_AGAIN_MS = 100;
