@@ -83,12 +83,11 @@ interface Waiter {
  * Brings the ledger of one term, from its opening on, to the znode: whatever has changed is written, whole, in one
  * write at a time, until it is acknowledged.
  *
- * From the acknowledged opening on the znode carries the token of this term. Every other term's write names a version
- * read before, and is refused; a term that then reads a higher token than its own writes no more. So as long as the
- * token stands there, the znode holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger`
- * itself is the truth. After any failure the znode is read again: with this term's token, its version is the one to
- * write under, which a write that is still on its way no longer matches; with another token, this term is fenced, for
- * good.
+ * From the acknowledged opening on the znode carries the token of this term. Every other term's write names an older
+ * version and is refused; an earlier term then reads the higher token and writes no more. So while the znode has this
+ * token, it holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger` is right. After any
+ * failure the znode is read again: with this term's token, its version is the one to write under, which a write that is
+ * still on its way no longer matches; with another token, this term is fenced, for good.
  */
 export class LedgerWriter {
   readonly token: number;
@@ -255,7 +254,7 @@ export class LedgerWriter {
     const { signal } = this.#over;
     const { data, version, birth } = await register.read(signal);
     const parsed = parseLedger(data);
-    // A term that is over adds to what it has written itself, and to nothing else: a term that leads may be writing.
+    // A term that is over adds only to what it has written itself: the term that leads may be writing.
     if (this.#state === 'over' && (parsed.kind !== 'ledger' || !this.wrote(parsed.ledger.fencingToken, birth)))
       throw new FencedError(this.token, parsed.kind === 'ledger' ? parsed.ledger.fencingToken : undefined);
     if (parsed.kind === 'ledger') {
