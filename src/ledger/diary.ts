@@ -48,7 +48,7 @@ export class RunDiary {
     this.termOver();
   }
 
-  /** The term is over: what is known of its runs is still written for a while, unless a later term writes. */
+  /** The term is over: the ends of its runs are still written for a while, unless a later term writes. */
   termOver(): void {
     if (this.#isOpen) this.#ledger.termOver();
   }

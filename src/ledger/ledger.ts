@@ -234,10 +234,9 @@ export class RunLedger {
       );
     const what = runs.length === 1 ? 'run' : 'runs';
     logger.warn(
-      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, unless ZooKeeper took it and its answer was lost`,
-      {
-        runId: runs.length === 1 ? runId : undefined,
-      },
+      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, ` +
+        `unless ZooKeeper took it and its answer was lost`,
+      { runId: runs.length === 1 ? runId : undefined },
     );
   }
 

@@ -254,7 +254,7 @@ export class LedgerWriter {
     const { signal } = this.#over;
     const { data, version, birth } = await register.read(signal);
     const parsed = parseLedger(data);
-    // A term that is over adds to what it has written itself, and to nothing else: a term that leads may be writing.
+    // A term that is over adds only to what it has written itself: the term that leads may be writing.
     if (this.#state === 'over' && (parsed.kind !== 'ledger' || !this.wrote(parsed.ledger.fencingToken, birth)))
       throw new FencedError(this.token, parsed.kind === 'ledger' ? parsed.ledger.fencingToken : undefined);
     if (parsed.kind === 'ledger') {

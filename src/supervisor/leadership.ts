@@ -1,8 +1,19 @@
 /** What news of campaigns and of the lease change about the role in which the command runs. Pure. */
 import { failureNote, unconfirmedNote } from './note.ts';
 import { electionRetryDelay, type Plan } from './policy.ts';
-import type { Candidacy, Effect, In, LeaderRole, Leadership, On, Role, StandbyRole, State, Step } from './state.ts';
-import { after, stay } from './state.ts';
+import {
+  after,
+  stay,
+  type Candidacy,
+  type Effect,
+  type In,
+  type LeaderRole,
+  type On,
+  type Role,
+  type StandbyRole,
+  type State,
+  type Step,
+} from './state.ts';
 
 /** The states that have a role. */
 type WithRole = In<'waitingToRun' | 'scheduled' | 'running' | 'stopping'>;
@@ -11,21 +22,27 @@ type WithRole = In<'waitingToRun' | 'scheduled' | 'running' | 'stopping'>;
 export const isOf = (candidacy: Candidacy, event: { readonly campaign: number }): boolean =>
   event.campaign === candidacy.campaign;
 
-/** The leadership that the event is about; `undefined`: it is of an earlier term. */
-export function leadershipOf(role: Role | undefined, event: { readonly term: number }): Leadership | undefined {
-  return role?.kind === 'leader' && role.leadership.term === event.term ? role.leadership : undefined;
+/** Whether the role is that of the term that the event is about, and not of a later one. */
+export function isOfTerm(role: Role | undefined, { term }: { readonly term: number }): role is LeaderRole {
+  return role?.kind === 'leader' && role.leadership.term === term;
 }
 
-/** The role after a renewal; `undefined`: nothing changes. */
-export function renewedRole(role: Role | undefined, event: On<'leaseRenewed'>): LeaderRole | undefined {
-  const leadership = leadershipOf(role, event);
-  return leadership && { kind: 'leader', leadership: { ...leadership, deadline: event.deadline, confirmed: true } };
+/** What a state does on an event of its term; one of an earlier term changes nothing. */
+export const ofTerm =
+  <S extends WithRole, E extends { readonly term: number }>(
+    cell: (state: S, role: LeaderRole, event: E, plan: Plan, now: number) => Step,
+  ) =>
+  (state: S, event: E, plan: Plan, now: number): Step =>
+    isOfTerm(state.role, event) ? cell(state, state.role, event, plan, now) : stay(state);
+
+/** The role after a renewal. */
+export function renewed({ leadership }: LeaderRole, { deadline }: On<'leaseRenewed'>): LeaderRole {
+  return { kind: 'leader', leadership: { ...leadership, deadline, confirmed: true } };
 }
 
-/** The role after a renewal that was not acknowledged in time; `undefined`: nothing changes. */
-export function unconfirmedRole(role: Role | undefined, event: On<'leaseUnconfirmed'>): LeaderRole | undefined {
-  const leadership = leadershipOf(role, event);
-  return leadership && { kind: 'leader', leadership: { ...leadership, confirmed: false } };
+/** The role after a renewal that was not acknowledged in time. */
+export function doubtful({ leadership }: LeaderRole): LeaderRole {
+  return { kind: 'leader', leadership: { ...leadership, confirmed: false } };
 }
 
 /** Who ran the command without leadership leads; `undefined`: nothing changes. */
@@ -47,12 +64,10 @@ export function isTickOf(role: Role, { term }: On<'tick'>): boolean {
 }
 
 /** A renewal was not acknowledged in time: the role goes on. */
-export function unconfirmed(state: WithRole, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
-  const role = unconfirmedRole(state.role, event);
-  return role === undefined
-    ? stay(state)
-    : { state: { ...state, role }, effects: [unconfirmedNote(state, event, plan)] };
-}
+export const unconfirmed = ofTerm((state: WithRole, role, event: On<'leaseUnconfirmed'>, plan) => ({
+  state: { ...state, role: doubtful(role) },
+  effects: [unconfirmedNote(state, event, plan)],
+}));
 
 /**
  * A campaign beside a run, or beside a schedule, has failed: the next one follows after the backoff. A bug in ballot is

@@ -224,7 +224,7 @@ export class RunProcess {
     const outcome = await command.exited;
     const ranFor = clock.now() - startedAt;
     const cancel = this.#onceLeftBehind(command, (left) => {
-      report({ kind: 'commandEnded', run, outcome, left });
+      report({ kind: 'commandEnded', run, left });
       this.#hintAtForeground(outcome, ranFor);
     });
     await command.gone;

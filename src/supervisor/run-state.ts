@@ -2,20 +2,22 @@
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
 import { describeResult, exitCodeOf, outcomeOf, type Plan, type Result } from './policy.ts';
-import type {
-  Effect,
-  Leadership,
-  Level,
-  NotEntered,
-  On,
-  Role,
-  RunState,
-  Runs,
-  State,
-  Step,
-  StopReason,
+import {
+  after,
+  stay,
+  type Effect,
+  type In,
+  type LeaderRole,
+  type Level,
+  type NotEntered,
+  type On,
+  type Role,
+  type RunState,
+  type Runs,
+  type State,
+  type Step,
+  type StopReason,
 } from './state.ts';
-import { after } from './state.ts';
 
 /** A SIGKILLed group that is still there is killed again this often, ms: a member may have forked in between. */
 const KILL_AGAIN_MS = 100;
@@ -97,12 +99,11 @@ function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
 
 /**
  * Stops the runs of a term that is lost. Somebody else may hold the lease already: every grace is cut to what a stop
- * before the lease's end would have left. Under `stop` whoever claims it next still waits for that end: the instant of
+ * before the lease's end would have left. Under `stop` the next leader still waits for that end, so the instant of
  * SIGKILL before it stands.
  */
-export function stopForLoss(runs: Runs, leadership: Leadership, plan: Plan, now: number): ReturnType<typeof each> {
-  const { leaseDuration } = leadership;
-  const role: Role = { kind: 'leader', leadership };
+export function stopForLoss(runs: Runs, role: LeaderRole, plan: Plan, now: number): ReturnType<typeof each> {
+  const { leaseDuration } = role.leadership;
   const killAt = leaseInstants(role, plan)?.killAt ?? Infinity;
   const graceEnd = Math.min(now + Math.min(plan.killAfter, leaseDuration / 3), killAt);
   return each(runs, (run) => {
@@ -160,10 +161,15 @@ export function replaced(runs: Runs, run: RunState): Runs {
   return runs.map((other) => (other.run === run.run ? run : other)) as unknown as Runs;
 }
 
-/** The run of that number, if it lives. */
-export function runOf(runs: Runs, { run }: { readonly run: number }): RunState | undefined {
-  return runs.find((other) => other.run === run);
-}
+/** What a state does on an event of one of its runs; one of a run that is gone changes nothing. */
+export const ofRun =
+  <S extends In<'running' | 'stopping'>, E extends { readonly run: number }>(
+    cell: (state: S, run: RunState, event: E, plan: Plan, now: number) => Step,
+  ) =>
+  (state: S, event: E, plan: Plan, now: number): Step => {
+    const run = state.alive.find((other) => other.run === event.run);
+    return run === undefined ? stay(state) : cell(state, run, event, plan, now);
+  };
 
 /** What follows the start of a run, whatever else is going on. */
 export function startEffects({ run, tick }: RunState, { term, pid }: On<'runStarted'>): Effect[] {

@@ -166,12 +166,15 @@ export class Scheduler {
       );
     if (reckoning.through > now + AHEAD_MS)
       logger.error(
-        'the ledger of runs is ahead of this host’s clock: ticks up to then count as started, and are not started here',
+        'the ledger of runs is ahead of this host’s clock: ' +
+          'ticks up to then count as started, and are not started here',
         {
           ledger: formatInstant(reckoning.through),
           clock: formatInstant(now),
           next: this.#nextAfter(reckoning.through),
-          hint: 'set the clock right; if the ledger is wrong, stop all candidates, delete its znode (runs, under the base path), start them',
+          hint:
+            'set the clock right; if the ledger is wrong, ' +
+            'stop all candidates, delete its znode (runs, under the base path), start them',
         },
       );
   }

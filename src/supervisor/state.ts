@@ -187,7 +187,7 @@ export type Event =
   | { readonly kind: 'leaseUnconfirmed'; readonly term: number; readonly why: string }
   | { readonly kind: 'leaseLost'; readonly term: number; readonly cause: LossCause }
   /** The command itself has ended, other processes of its run live on: `left` names them. */
-  | { readonly kind: 'commandEnded'; readonly run: number; readonly outcome: Outcome; readonly left: string }
+  | { readonly kind: 'commandEnded'; readonly run: number; readonly left: string }
   /** Nothing of the run is left. */
   | { readonly kind: 'runEnded'; readonly run: number; readonly outcome: Outcome; readonly exitCode: number }
   /** The command was started; the tick of its run, if it has one, was entered before. `pid`: unless that failed. */

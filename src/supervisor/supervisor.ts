@@ -28,9 +28,9 @@ export interface CronParts {
 }
 
 /**
- * How long it may take at the end to give up lease and place, ms. Whoever stops ballot waits for it, also while
- * ZooKeeper is away; the lease runs out by itself then. In parts: the ledger's hand-over, the lease, and what is always
- * left for the session.
+ * How long it may take at the end to give up lease and place, ms. A stop of ballot waits for it, also while ZooKeeper
+ * is away; the lease then runs out by itself. In parts: the ledger's hand-over, the lease, and what is always left for
+ * the session.
  */
 const LEAVE_WITHIN = { handOver: 700, lease: 1_500, session: 500 } as const;
 

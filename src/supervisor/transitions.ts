@@ -4,21 +4,22 @@ import { ExitCode } from '../errors.ts';
 import type { Plan } from './policy.ts';
 import { ledgerNote, note, seconds } from './note.ts';
 import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
-import { after, counts } from './state.ts';
-import type {
-  Candidacy,
-  Counts,
-  Effect,
-  Ending,
-  In,
-  LeaderRole,
-  Leadership,
-  On,
-  Role,
-  RunState,
-  Runs,
-  Sequel,
-  Step,
+import {
+  after,
+  counts,
+  type Candidacy,
+  type Counts,
+  type Effect,
+  type Ending,
+  type In,
+  type LeaderRole,
+  type Leadership,
+  type On,
+  type Role,
+  type RunState,
+  type Runs,
+  type Sequel,
+  type Step,
 } from './state.ts';
 
 /**

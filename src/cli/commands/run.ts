@@ -15,12 +15,12 @@ import { formatDuration } from '../../duration.ts';
 import { createElection } from '../../zookeeper/election/election.ts';
 import type { Election } from '../../election/election.ts';
 import { createLogger } from '../../log/create-logger.ts';
-import type { Logger } from '../../log/logger.ts';
+import type { Logger, RootLogger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
-import { Supervisor, type CronParts } from '../../supervisor/supervisor.ts';
+import { RunLedger } from '../../ledger/ledger.ts';
+import { Supervisor, type SupervisorParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
-import type { ScheduleRecord } from '../../cron/schedule.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
@@ -39,26 +39,9 @@ export function runOnce(context: RunContext): Promise<number> {
 
 /** Stands for election and, as leader, runs the command at every tick of the schedule. Otherwise as `runOnce`. */
 export async function runCron(context: RunContext<CronConfig>): Promise<number> {
-  const [{ parseSchedule }, { RunLedger }] = await Promise.all([
-    import('../../cron/expression.ts'),
-    import('../../ledger/ledger.ts'),
-  ]);
-  const { config } = context;
-  const parsed = parseSchedule(config.schedule, { timezone: config.timezone, seed: config.zookeeperBasePath });
-  const { schedule, record } = parsed;
-  return supervise(context, record, (election, logger) => {
-    announce(parsed, logger);
-    const service = { ...record, candidateId: config.candidateId, hostname: hostname() };
-    return {
-      schedule,
-      ledger: new RunLedger({ register: election.register(LEDGER), clock: systemClock, logger, service }),
-      rules: { catchUp: config.catchUp, startDeadline: config.startDeadline, mixedFleet: config.mixedFleet },
-    };
-  });
-}
-
-function diaryOf(election: Election, logger: Logger): RunDiary {
-  return new RunDiary({ register: election.register(LEDGER), clock: systemClock, logger });
+  const { parseSchedule } = await import('../../cron/expression.ts');
+  const { schedule, timezone, zookeeperBasePath: seed } = context.config;
+  return supervise(context, parseSchedule(schedule, { timezone, seed }));
 }
 
 /** Says what is going to be served, so that a wrong zone is seen before its first tick is missed. */
@@ -71,61 +54,23 @@ function announce({ schedule, record, zoneFrom }: ParsedSchedule, logger: Logger
   });
 }
 
-async function supervise(
-  context: RunContext,
-  served?: ScheduleRecord,
-  cronParts?: (election: Election, logger: Logger) => CronParts,
-): Promise<number> {
+async function supervise(context: RunContext, served?: ParsedSchedule): Promise<number> {
   const { config, env } = context;
   refuseOwnElection(config, env);
   const bytes = variablesOfBytes(env);
-  const overlapping = served !== undefined && config.concurrency === 'allow';
   // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and
   // would compile them again when every millisecond counts (measured with five candidates: 13.4 ms a handover with,
   // 11.4 ms without).
   setFlagsFromString('--no-flush-bytecode');
-  const logger = createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    hostname: hostname(),
-    candidateId: config.candidateId,
-    fd: 1,
-    debug: config.debug,
-    runIds: config.logRunId || overlapping,
-    env,
-  });
+  const logger = loggerOf(context, served);
   tellConfiguration(context, logger);
   for (const variable of bytes.keys())
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
-  const clock = systemClock;
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
-  const sessions = sessionsFor(context, clock, logger);
-  const election = createElection({
-    sessions,
-    clock,
-    logger,
-    basePath: config.zookeeperBasePath,
-    candidate: {
-      candidateId: config.candidateId,
-      hostname: hostname(),
-      pid: String(process.pid),
-      ...served,
-      ...digestOnSharedPath(context),
-    },
-    sessionTimeout: config.zookeeperSessionTimeout,
-    leaseDuration: config.leaseDuration,
-    mixedFleet: config.mixedFleet,
-    stop: {
-      onLeaseLoss: config.onLeaseLoss,
-      stopSignal: config.stopSignal,
-      killAfter: config.killAfter,
-      mark: (runId) => markOf({ ...electionEnvironment(config), BALLOT_RUN_ID: runId }),
-    },
-  });
   const supervisor = new Supervisor(
     {
-      election,
+      ...ledgerParts(config, electionOf(context, logger, served), logger, served),
       launch: (run) =>
         launch(
           {
@@ -137,15 +82,14 @@ async function supervise(
             report: (message, fields) => logger.error(message, { runId: run.runId, ...fields }),
           },
           logger.outputOf(run.runId),
-          clock,
+          systemClock,
         ),
-      clock,
+      clock: systemClock,
       logger,
       patience: config.zookeeperSessionTimeout,
       candidateId: config.candidateId,
-      ...(cronParts === undefined ? { diary: diaryOf(election, logger) } : { cron: cronParts(election, logger) }),
     },
-    { ...config, cron: cronParts && { concurrency: config.concurrency } },
+    { ...config, cron: served && { concurrency: config.concurrency } },
   );
   const resizes = writesToTerminal(config);
   context.signals.answerWith({
@@ -163,10 +107,65 @@ async function supervise(
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
-  await cgroups.close(clock);
+  await cgroups.close(systemClock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
+}
+
+function loggerOf({ config, env }: RunContext, served: ParsedSchedule | undefined): RootLogger {
+  const overlapping = served !== undefined && config.concurrency === 'allow';
+  return createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    hostname: hostname(),
+    candidateId: config.candidateId,
+    fd: 1,
+    debug: config.debug,
+    runIds: config.logRunId || overlapping,
+    env,
+  });
+}
+
+function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Election {
+  const { config } = context;
+  return createElection({
+    sessions: sessionsFor(context, systemClock, logger),
+    clock: systemClock,
+    logger,
+    basePath: config.zookeeperBasePath,
+    candidate: {
+      candidateId: config.candidateId,
+      hostname: hostname(),
+      pid: String(process.pid),
+      ...served?.record,
+      ...digestOnSharedPath(context),
+    },
+    sessionTimeout: config.zookeeperSessionTimeout,
+    leaseDuration: config.leaseDuration,
+    mixedFleet: config.mixedFleet,
+    stop: {
+      onLeaseLoss: config.onLeaseLoss,
+      stopSignal: config.stopSignal,
+      killAfter: config.killAfter,
+      mark: (runId) => markOf({ ...electionEnvironment(config), BALLOT_RUN_ID: runId }),
+    },
+  });
+}
+
+/** The election, and where its runs are written down: with a schedule before they start. */
+function ledgerParts(
+  { candidateId, catchUp, startDeadline, mixedFleet }: RunConfig,
+  election: Election,
+  logger: Logger,
+  served: ParsedSchedule | undefined,
+): Pick<SupervisorParts, 'election' | 'cron' | 'diary'> {
+  const parts = { register: election.register(LEDGER), clock: systemClock, logger };
+  if (served === undefined) return { election, diary: new RunDiary(parts) };
+  announce(served, logger);
+  const service = { ...served.record, candidateId, hostname: hostname() };
+  const ledger = new RunLedger({ ...parts, service });
+  return { election, cron: { schedule: served.schedule, ledger, rules: { catchUp, startDeadline, mixedFleet } } };
 }
 
 /**

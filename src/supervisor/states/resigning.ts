@@ -1,6 +1,6 @@
 /** Transitions of a supervisor that gives up its leadership, and with `leaving` its place in the queue. Pure. */
 import { ExitCode } from '../../errors.ts';
-import { isTickOf, leadershipOf, renewedRole, unconfirmedRole } from '../leadership.ts';
+import { doubtful, isOfTerm, isTickOf, renewed } from '../leadership.ts';
 import { lossNote, note, seconds, unconfirmedNote } from '../note.ts';
 import type { Plan } from '../policy.ts';
 import { after, counts, stay, type Effect, type In, type On, type Row, type Step } from '../state.ts';
@@ -39,22 +39,21 @@ function resigned(state: In<'resigning'>, error: string | undefined, plan: Plan,
 /** The term goes on until the ledger is handed over: its role changes meanwhile. */
 function leaseRenewed(state: In<'resigning'>, event: On<'leaseRenewed'>): Step {
   const { stays } = state;
-  const role = stays && renewedRole(stays.role, event);
-  return stays === undefined || role === undefined ? stay(state) : stay({ ...state, stays: { ...stays, role } });
+  if (stays === undefined || !isOfTerm(stays.role, event)) return stay(state);
+  return stay({ ...state, stays: { ...stays, role: renewed(stays.role, event) } });
 }
 
 function leaseUnconfirmed(state: In<'resigning'>, event: On<'leaseUnconfirmed'>, plan: Plan): Step {
   const { stays } = state;
-  const role = stays && unconfirmedRole(stays.role, event);
-  if (stays === undefined || role === undefined) return stay(state);
-  return { state: { ...state, stays: { ...stays, role } }, effects: [unconfirmedNote(state, event, plan)] };
+  if (stays === undefined || !isOfTerm(stays.role, event)) return stay(state);
+  const next = { ...state, stays: { ...stays, role: doubtful(stays.role) } };
+  return { state: next, effects: [unconfirmedNote(state, event, plan)] };
 }
 
 /** There is nothing left to stay for. */
 function leaseLost(state: In<'resigning'>, event: On<'leaseLost'>): Step {
-  const { stays } = state;
-  if (stays === undefined || leadershipOf(stays.role, event) === undefined) return stay(state);
-  return after([lossNote(event)], stay({ ...state, stays: undefined }));
+  if (!isOfTerm(state.stays?.role, event)) return stay(state);
+  return { state: { ...state, stays: undefined }, effects: [lossNote(event)] };
 }
 
 /** It is the next leader's, unless this one stays. */

@@ -1,14 +1,6 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../../ledger/record.ts';
-import {
-  campaignFailed,
-  electedRole,
-  isTickOf,
-  leadershipOf,
-  placedRole,
-  renewedRole,
-  unconfirmed,
-} from '../leadership.ts';
+import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, ledgerNote, lossNote, note, runNote, seconds, skipNote } from '../note.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Plan, type Result } from '../policy.ts';
 import {
@@ -18,16 +10,26 @@ import {
   leaseInstants,
   nextDeadline,
   notEnteredEffects,
+  ofRun,
   press,
   replaced,
   resultOf,
-  runOf,
   startEffects,
   stopForLoss,
   stopRun,
   without,
 } from '../run-state.ts';
-import { after, stay, type In, type On, type Role, type Row, type RunState, type Step } from '../state.ts';
+import {
+  after,
+  stay,
+  type In,
+  type LeaderRole,
+  type On,
+  type Role,
+  type Row,
+  type RunState,
+  type Step,
+} from '../state.ts';
 import {
   atOnce,
   awaitAll,
@@ -45,8 +47,7 @@ import {
 } from '../transitions.ts';
 
 /** The runs go on in this role; a tick that waited for the lease (`allow`) may start now. */
-function keepRunning(state: In<'running'>, role: Role | undefined, plan: Plan, now: number): Step {
-  if (role === undefined) return stay(state);
+function keepRunning(state: In<'running'>, role: Role, plan: Plan, now: number): Step {
   const { alive, waiting } = state;
   if (waiting !== undefined && plan.cron?.concurrency === 'allow')
     return runBeside(state, role, alive, waiting, plan, now);
@@ -75,9 +76,8 @@ function overdue(state: In<'running'>, plan: Plan, now: number): Step {
   return after(effects, goOn(state, state.role, runs, state.waiting, plan));
 }
 
-function commandEnded(state: In<'running'>, event: On<'commandEnded'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined || run.stop !== undefined) return stay(state);
+function commandEnded(state: In<'running'>, run: RunState, event: On<'commandEnded'>, plan: Plan, now: number): Step {
+  if (run.stop !== undefined) return stay(state);
   const left = runNote('warn', 'the command has ended and left processes behind; stopping them', run, {
     processes: event.left,
   });
@@ -86,10 +86,8 @@ function commandEnded(state: In<'running'>, event: On<'commandEnded'>, plan: Pla
 }
 
 /** The term is over, and somebody else may be running the command already. */
-function leaseLost(state: In<'running'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  const leadership = leadershipOf(state.role, event);
-  if (leadership === undefined) return stay(state);
-  const { runs, effects } = stopForLoss(state.alive, leadership, plan, now);
+function leaseLost(state: In<'running'>, role: LeaderRole, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  const { runs, effects } = stopForLoss(state.alive, role, plan, now);
   const left = { role: undefined, alive: runs, ending: { kind: 'leaseLost' }, delay: 0 } as const;
   return after([lossNote(event), ...effects], awaitAll(state, left, plan, now));
 }
@@ -102,9 +100,7 @@ function stopRequested(state: In<'running'>, event: On<'stopRequested'>, plan: P
 }
 
 /** The time of a run that was being entered begins to count. */
-function runStarted(state: In<'running'>, event: On<'runStarted'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined) return stay(state);
+function runStarted(state: In<'running'>, run: RunState, event: On<'runStarted'>, plan: Plan, now: number): Step {
   if (run.startedAt !== undefined) return { state, effects: startEffects(run, event) };
   const alive = replaced(state.alive, { ...run, startedAt: now });
   return after(startEffects(run, event), goOn(state, state.role, alive, state.waiting, plan));
@@ -162,8 +158,13 @@ function skipped(state: In<'running'>, tick: number, why: string, plan: Plan): S
 }
 
 /** Without a ledger no tick can be served in this term; `unavailable` is what another term may mend. */
-function ledgerFailed(state: In<'running'>, event: On<'ledgerFailed'>, plan: Plan, now: number): Step {
-  if (leadershipOf(state.role, event) === undefined) return stay(state);
+function ledgerFailed(
+  state: In<'running'>,
+  _role: LeaderRole,
+  event: On<'ledgerFailed'>,
+  plan: Plan,
+  now: number,
+): Step {
   const { kind, exitCode } = event.failure;
   const ending =
     kind === 'unavailable' ? ({ kind: 'leaseExpiring' } as const) : ({ kind: 'leaving', exitCode } as const);
@@ -171,9 +172,7 @@ function ledgerFailed(state: In<'running'>, event: On<'ledgerFailed'>, plan: Pla
 }
 
 /** Nothing is left of a run. */
-function runEnded(state: In<'running'>, event: On<'runEnded'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined) return stay(state);
+function runEnded(state: In<'running'>, run: RunState, event: On<'runEnded'>, plan: Plan, now: number): Step {
   const result = resultOf(run, event, now);
   const wasReplaced = run.stop?.reason.kind === 'replaced';
   const failedRuns = wasReplaced ? state.failedRuns : failuresAfter(state.failedRuns, result, plan);
@@ -232,9 +231,7 @@ function tickOver(
 }
 
 /** A run was not started after all. */
-function notEntered(state: In<'running'>, event: On<'notEntered'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined) return stay(state);
+function notEntered(state: In<'running'>, run: RunState, event: On<'notEntered'>, plan: Plan, now: number): Step {
   const { role, waiting } = state;
   const left = without(state.alive, run);
   const follows = (): Step => {
@@ -250,9 +247,7 @@ function notEntered(state: In<'running'>, event: On<'notEntered'>, plan: Plan, n
  * A run was not started, and its keeper may have begun to give the lease up: nothing more is started in this term. What
  * runs beside it is stopped first, the lease is given up after that.
  */
-function tooLate(state: In<'running'>, event: On<'tooLate'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined) return stay(state);
+function tooLate(state: In<'running'>, run: RunState, _event: On<'tooLate'>, plan: Plan, now: number): Step {
   const left = without(state.alive, run);
   const message = 'the lease ran out before the command could be started; nothing more is started in this term';
   const follows =
@@ -272,16 +267,16 @@ export const running: Row<'running'> = {
     campaignFailed(state, event, 'the command goes on without leadership', (exitCode) =>
       stopAll(state, { kind: 'leaving', exitCode }, plan, now),
     ),
-  leaseRenewed: (state, event, plan, now) => keepRunning(state, renewedRole(state.role, event), plan, now),
+  leaseRenewed: ofTerm((state, role, event, plan, now) => keepRunning(state, renewed(role, event), plan, now)),
   leaseUnconfirmed: unconfirmed,
-  leaseLost,
-  commandEnded,
-  runStarted,
-  runEnded,
-  notEntered,
-  tooLate,
+  leaseLost: ofTerm(leaseLost),
+  commandEnded: ofRun(commandEnded),
+  runStarted: ofRun(runStarted),
+  runEnded: ofRun(runEnded),
+  notEntered: ofRun(notEntered),
+  tooLate: ofRun(tooLate),
   tick: tickComes,
-  ledgerFailed,
+  ledgerFailed: ofTerm(ledgerFailed),
   deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested,
 };

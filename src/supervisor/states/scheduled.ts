@@ -1,16 +1,8 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
-import {
-  campaignFailed,
-  electedRole,
-  isTickOf,
-  leadershipOf,
-  placedRole,
-  renewedRole,
-  unconfirmed,
-} from '../leadership.ts';
+import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, lossNote } from '../note.ts';
 import type { Plan } from '../policy.ts';
-import { after, stay, type In, type On, type Row, type Step } from '../state.ts';
+import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
 import {
   atOnce,
   expiring,
@@ -37,10 +29,15 @@ function placed(state: In<'scheduled'>, event: On<'placed'>, plan: Plan, now: nu
   return role === undefined ? stay(state) : serveNoMore(state, role.candidacy, plan, now);
 }
 
-function leaseRenewed(state: In<'scheduled'>, event: On<'leaseRenewed'>, plan: Plan, now: number): Step {
-  const role = renewedRole(state.role, event);
-  if (role === undefined) return stay(state);
-  return state.handover ? handOver(state, role, plan, now) : waitForTick(state, role, plan);
+function leaseRenewed(
+  state: In<'scheduled'>,
+  role: LeaderRole,
+  event: On<'leaseRenewed'>,
+  plan: Plan,
+  now: number,
+): Step {
+  const leader = renewed(role, event);
+  return state.handover ? handOver(state, leader, plan, now) : waitForTick(state, leader, plan);
 }
 
 export const scheduled: Row<'scheduled'> = {
@@ -50,14 +47,12 @@ export const scheduled: Row<'scheduled'> = {
     campaignFailed(state, event, 'the schedule is served without leadership', (exitCode) =>
       leave(state, undefined, exitCode, now),
     ),
-  leaseRenewed,
+  leaseRenewed: ofTerm(leaseRenewed),
   leaseUnconfirmed: unconfirmed,
-  leaseLost: (state, event, plan, now) =>
-    leadershipOf(state.role, event) === undefined ? stay(state) : after([lossNote(event)], stand(state, plan, now)),
+  leaseLost: ofTerm((state, _role, event, plan, now) => after([lossNote(event)], stand(state, plan, now))),
   tick: (state, event, plan, now) =>
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),
-  ledgerFailed: (state, event, plan, now) =>
-    leadershipOf(state.role, event) === undefined ? stay(state) : withoutLedger(state, state.role, event, plan, now),
+  ledgerFailed: ofTerm(withoutLedger),
   deadline: (state, _event, plan, now) => expiring(state, state.role, plan, now, 0),
   stopRequested: (state, event, _plan, now) => stopIdle(state, state.role, event, now),
 };

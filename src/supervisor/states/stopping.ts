@@ -1,5 +1,5 @@
 /** Transitions of a supervisor that stops everything that runs. Pure. */
-import { campaignFailed, electedRole, leadershipOf, renewedRole, unconfirmed } from '../leadership.ts';
+import { campaignFailed, electedRole, ofTerm, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, note } from '../note.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Plan, type Result } from '../policy.ts';
 import {
@@ -7,14 +7,14 @@ import {
   each,
   kill,
   notEnteredEffects,
+  ofRun,
   press,
   resultOf,
-  runOf,
   startEffects,
   stopForLoss,
   without,
 } from '../run-state.ts';
-import { after, stay, type In, type On, type Role, type Row, type RunState, type Step } from '../state.ts';
+import { after, stay, type In, type LeaderRole, type On, type Row, type RunState, type Step } from '../state.ts';
 import { awaitAll, leave, standAgain } from '../transitions.ts';
 
 /**
@@ -47,11 +47,6 @@ function stopRequested(state: In<'stopping'>, event: On<'stopRequested'>, plan: 
   return after([second, ...effects], awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 
-/** The role changes while everything is being stopped; the deadline follows. */
-function keepStopping(state: In<'stopping'>, role: Role | undefined, plan: Plan, now: number): Step {
-  return role === undefined ? stay(state) : awaitAll(state, { ...state, role }, plan, now);
-}
-
 /** After a bug this candidate does not stand again. */
 function electionFailed(state: In<'stopping'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
   return campaignFailed(state, event, 'the command is being stopped', (exitCode) => {
@@ -61,10 +56,8 @@ function electionFailed(state: In<'stopping'>, event: On<'electionFailed'>, plan
 }
 
 /** The term is over, and somebody else may be running the command already. */
-function leaseLost(state: In<'stopping'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  const leadership = leadershipOf(state.role, event);
-  if (leadership === undefined) return stay(state);
-  const { runs, effects } = stopForLoss(state.alive, leadership, plan, now);
+function leaseLost(state: In<'stopping'>, role: LeaderRole, event: On<'leaseLost'>, plan: Plan, now: number): Step {
+  const { runs, effects } = stopForLoss(state.alive, role, plan, now);
   const left = awaitAll(state, { ...state, role: undefined, alive: runs }, plan, now);
   return after([lossNote(event), ...effects], left);
 }
@@ -75,9 +68,7 @@ function overdue(state: In<'stopping'>, plan: Plan, now: number): Step {
 }
 
 /** Nothing is left of a run. */
-function runEnded(state: In<'stopping'>, event: On<'runEnded'>, plan: Plan, now: number): Step {
-  const run = runOf(state.alive, event);
-  if (run === undefined) return stay(state);
+function runEnded(state: In<'stopping'>, run: RunState, event: On<'runEnded'>, plan: Plan, now: number): Step {
   const result = resultOf(run, event, now);
   const asAsked = run.stop?.reason.kind === 'replaced' || state.ending.kind === 'requested';
   const follows = oneLess(underItsPolicy(state, run, result, plan), run, result.exitCode, plan, now);
@@ -115,24 +106,22 @@ function oneLess(state: In<'stopping'>, run: RunState, exitCode: number, plan: P
 }
 
 export const stopping: Row<'stopping'> = {
-  elected: (state, event, plan, now) => keepStopping(state, electedRole(state.role, event), plan, now),
+  elected: (state, event, plan, now) => {
+    const role = electedRole(state.role, event);
+    return role === undefined ? stay(state) : awaitAll(state, { ...state, role }, plan, now);
+  },
   electionFailed,
-  leaseRenewed: (state, event, plan, now) => keepStopping(state, renewedRole(state.role, event), plan, now),
+  leaseRenewed: ofTerm((state, role, event, plan, now) =>
+    awaitAll(state, { ...state, role: renewed(role, event) }, plan, now),
+  ),
   leaseUnconfirmed: unconfirmed,
-  leaseLost,
-  runStarted: (state, event) => {
-    const run = runOf(state.alive, event);
-    return run === undefined ? stay(state) : { state, effects: startEffects(run, event) };
-  },
-  runEnded,
-  notEntered: (state, event, plan, now) => {
-    const run = runOf(state.alive, event);
-    return run === undefined ? stay(state) : after(notEnteredEffects(run, event), oneLess(state, run, 0, plan, now));
-  },
-  tooLate: (state, event, plan, now) => {
-    const run = runOf(state.alive, event);
-    return run === undefined ? stay(state) : oneLess(state, run, 0, plan, now);
-  },
+  leaseLost: ofTerm(leaseLost),
+  runStarted: ofRun((state, run, event) => ({ state, effects: startEffects(run, event) })),
+  runEnded: ofRun(runEnded),
+  notEntered: ofRun((state, run, event, plan, now) =>
+    after(notEnteredEffects(run, event), oneLess(state, run, 0, plan, now)),
+  ),
+  tooLate: ofRun((state, run, _event, plan, now) => oneLess(state, run, 0, plan, now)),
   deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested,
 };

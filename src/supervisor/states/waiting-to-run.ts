@@ -1,17 +1,9 @@
 /** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
-import {
-  campaignFailed,
-  electedRole,
-  isTickOf,
-  leadershipOf,
-  placedRole,
-  renewedRole,
-  unconfirmed,
-} from '../leadership.ts';
+import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, skipNote } from '../note.ts';
 import type { Plan } from '../policy.ts';
 import { leaseInstants } from '../run-state.ts';
-import { after, stay, type In, type On, type Row, type Step } from '../state.ts';
+import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
 import {
   expiring,
   goOnStanding,
@@ -39,13 +31,13 @@ function placed(state: In<'waitingToRun'>, event: On<'placed'>, plan: Plan, now:
   return follows(state, role.candidacy, plan, now);
 }
 
-function leaseRenewed(state: In<'waitingToRun'>, event: On<'leaseRenewed'>, plan: Plan, now: number): Step {
-  const role = renewedRole(state.role, event);
-  return role === undefined ? stay(state) : runAt(state, { ...state, role }, plan, now);
-}
-
-function leaseLost(state: In<'waitingToRun'>, event: On<'leaseLost'>, plan: Plan, now: number): Step {
-  if (leadershipOf(state.role, event) === undefined) return stay(state);
+function leaseLost(
+  state: In<'waitingToRun'>,
+  _role: LeaderRole,
+  event: On<'leaseLost'>,
+  plan: Plan,
+  now: number,
+): Step {
   const delay = plan.cron === undefined ? state.due - now : 0;
   return after([lossNote(event)], standLater(state, plan, now, delay));
 }
@@ -55,11 +47,6 @@ function tickComes(state: In<'waitingToRun'>, event: On<'tick'>): Step {
   if (!isTickOf(state.role, event)) return stay(state);
   const passed = state.tick === undefined ? [] : [skipNote(state.tick, 'it waited, and a later tick has come')];
   return { state: { ...state, tick: event.tick }, effects: passed };
-}
-
-function ledgerFailed(state: In<'waitingToRun'>, event: On<'ledgerFailed'>, plan: Plan, now: number): Step {
-  if (leadershipOf(state.role, event) === undefined) return stay(state);
-  return withoutLedger(state, state.role, event, plan, now);
 }
 
 function waitOver(state: In<'waitingToRun'>, plan: Plan, now: number): Step {
@@ -75,11 +62,13 @@ export const waitingToRun: Row<'waitingToRun'> = {
     campaignFailed(state, event, 'the command is about to run without leadership', (exitCode) =>
       leave(state, undefined, exitCode, now),
     ),
-  leaseRenewed,
+  leaseRenewed: ofTerm((state, role, event, plan, now) =>
+    runAt(state, { ...state, role: renewed(role, event) }, plan, now),
+  ),
   leaseUnconfirmed: unconfirmed,
-  leaseLost,
+  leaseLost: ofTerm(leaseLost),
   tick: tickComes,
-  ledgerFailed,
+  ledgerFailed: ofTerm(withoutLedger),
   deadline: (state, _event, plan, now) => waitOver(state, plan, now),
   stopRequested: (state, event, _plan, now) => stopIdle(state, state.role, event, now),
 };

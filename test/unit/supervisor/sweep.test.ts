@@ -156,7 +156,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
       add({ kind: 'runStarted', run, term: term?.token, pid: 7 });
       add({ kind: 'tooLate', run });
     }
-    if (!ended) add({ kind: 'commandEnded', run, outcome: { kind: 'exited', code: 0 }, left: '' });
+    if (!ended) add({ kind: 'commandEnded', run, left: '' });
     for (const code of [0, 3])
       for (const after of [1, 40_000])
         add({ kind: 'runEnded', run, outcome: { kind: 'exited', code }, exitCode: code }, after);
@@ -179,7 +179,7 @@ const stale: readonly Event[] = [
   { kind: 'leaseRenewed', term: -1, deadline: 1e9 },
   { kind: 'leaseUnconfirmed', term: -1, why: '' },
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
-  { kind: 'commandEnded', run: -1, outcome: { kind: 'exited', code: 1 }, left: '' },
+  { kind: 'commandEnded', run: -1, left: '' },
   { kind: 'resigned', resignation: -1, error: 'why' },
   { kind: 'stayed', resignation: -1 },
   { kind: 'runStarted', run: -1, term: -1, pid: 7 },
