@@ -18,7 +18,7 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'the ensemble’s clock alone proves expiry after an outage: the leader gets no time to renew',
     file: 'zookeeper/election/expiry.ts',
-    find: ', this.#standing.calmSince + duration);',
+    find: ', this.#place.calmSince + duration);',
     put: ');',
     noticedBy: standstill,
   },
@@ -39,8 +39,8 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'the next in line reads the queue at every heartbeat of the leader',
     file: 'zookeeper/election/campaign.ts',
-    find: 'this.#standing.session.childrenWatched(this.#path(predecessor), o)',
-    put: 'this.#standing.session.getWatched(this.#path(predecessor), o)',
+    find: 'this.#place.session.childrenWatched(this.#path(predecessor), o)',
+    put: 'this.#place.session.getWatched(this.#path(predecessor), o)',
     noticedBy: election('is watched by the next in line'),
   },
   {
@@ -53,7 +53,7 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'under `keep` the keeper is not told in an outage that its supervisor lives',
     file: 'zookeeper/election/will.ts',
-    find: 'this.holds({ ...this.#holding, since: this.#clock.now() });',
+    find: "if (this.#rules.onLeaseLoss === 'keep') this.#move((lease) => lease.prolong(this.#clock.now()));",
     put: '',
     noticedBy: standstill,
   },
@@ -186,14 +186,14 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'a leader that resigns leaves its proposal in the queue',
     file: 'zookeeper/election/resign.ts',
-    find: 'const left = term.host.standing.deleteProposal({ timeout });',
+    find: 'const left = term.host.place.deleteProposal({ timeout });',
     put: 'const left = Promise.resolve();',
     noticedBy: election('resigning empties the lease'),
   },
   {
     what: 'whoever stands again does so in the place that it had as leader',
     file: 'zookeeper/election/election.ts',
-    find: 'await standing.abandon(signal);',
+    find: 'await place.abandon(signal);',
     put: '',
     noticedBy: election('stands at the end of the queue after a term that was lost'),
   },

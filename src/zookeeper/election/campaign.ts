@@ -11,7 +11,7 @@ import { timings, type Timings } from '../../election/timing.ts';
 import { isProposal, placeOf } from './queue.ts';
 import { parseLease, parseProposal, type Lease } from './record.ts';
 import type { Sightings } from './others.ts';
-import type { Standing } from './proposal.ts';
+import type { Place } from './proposal.ts';
 import { firing, firstOf } from './firing.ts';
 
 /** A campaign that was won. */
@@ -26,7 +26,7 @@ export interface Victory {
  */
 export class Campaign {
   readonly #options: ElectionOptions;
-  readonly #standing: Standing;
+  readonly #place: Place;
   readonly #signal: AbortSignal;
   readonly #timings: Timings;
   readonly #expiry: ExpiryWatch;
@@ -39,18 +39,18 @@ export class Campaign {
 
   constructor(
     options: ElectionOptions,
-    standing: Standing,
+    place: Place,
     incarnation: Incarnation,
     sightings: Sightings,
     signal: AbortSignal,
   ) {
     this.#options = options;
-    this.#standing = standing;
+    this.#place = place;
     this.#incarnation = incarnation;
     this.#sightings = sightings;
     this.#signal = signal;
-    this.#timings = timings(standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
-    this.#expiry = new ExpiryWatch(options, standing, this.#timings.leaseDuration, signal);
+    this.#timings = timings(place.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
+    this.#expiry = new ExpiryWatch(options, place, this.#timings.leaseDuration, signal);
   }
 
   /** In words: what is waited for. */
@@ -63,7 +63,7 @@ export class Campaign {
    * RefusedError, SessionEndedError, or the signal's reason when aborted.
    */
   async win(): Promise<Victory | undefined> {
-    const { session, proposal } = this.#standing;
+    const { session, proposal } = this.#place;
     // After a break in contact the candidate looks again at everything: the holder gets its full time to renew.
     const stopListening = session.onContact((contact) => {
       if (!contact.up) this.#expiry.forget();
@@ -93,13 +93,13 @@ export class Campaign {
     this.#report('standing by in the queue', { before: predecessors.length });
     // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal:
     // that makes this candidate the next in line.
-    const found = await this.#unlessGone((o) => this.#standing.session.getWatched(this.#path(predecessor), o));
+    const found = await this.#unlessGone((o) => this.#place.session.getWatched(this.#path(predecessor), o));
     if (found === undefined) return undefined;
     try {
       const { lease } = this.#sightings.last ?? {};
-      if (lease?.kind === 'held') this.#sightings.meet(this.#standing.record, lease.record);
+      if (lease?.kind === 'held') this.#sightings.meet(this.#place.record, lease.record);
       const proposal = parseProposal(found.node.data);
-      if (proposal.kind === 'readable') this.#sightings.meet(this.#standing.record, proposal.record);
+      if (proposal.kind === 'readable') this.#sightings.meet(this.#place.record, proposal.record);
       await firstOf(this.#options.clock, [firing(found.watch)], this.#signal);
       return undefined;
     } finally {
@@ -109,7 +109,7 @@ export class Campaign {
 
   async #standBehind(predecessor: string): Promise<Victory | undefined> {
     // A children watch fires on the deletion alone: the leader's heartbeats rewrite its proposal.
-    const found = await this.#unlessGone((o) => this.#standing.session.childrenWatched(this.#path(predecessor), o));
+    const found = await this.#unlessGone((o) => this.#place.session.childrenWatched(this.#path(predecessor), o));
     if (found === undefined) return undefined;
     try {
       return await this.#contend({ name: predecessor, leaving: firing(found.watch) });
@@ -130,15 +130,15 @@ export class Campaign {
     // this candidate, and a vacant lease is its to claim.
     let nobodyBefore = predecessor === undefined;
     for (;;) {
-      const found = await this.#unlessGone((o) => this.#standing.session.getWatched(basePath, o));
+      const found = await this.#unlessGone((o) => this.#place.session.getWatched(basePath, o));
       if (found === undefined) return undefined;
       const { node, watch } = found;
       try {
         // A proof of contact found the proposal gone: another candidate took over a lease that this one had claimed in
         // doubt, and deleted the proposal.
-        if (this.#standing.proposal === undefined) return undefined;
+        if (this.#place.proposal === undefined) return undefined;
         const lease = parseLease(node.data);
-        this.#sightings.meetLeader(this.#standing.record, lease);
+        this.#sightings.meetLeader(this.#place.record, lease);
         if (lease.kind === 'held') this.#holder = lease.record.candidateId;
         const nextInLine = predecessor !== undefined && isHeldBy(lease, this.#path(predecessor.name));
         nobodyBefore ||= nextInLine;
@@ -172,8 +172,8 @@ export class Campaign {
     const victory = await this.#claim(node, { why: 'expired', ...from });
     if (victory === undefined || mixedFleet || lease.kind !== 'held') return victory;
     const name = lease.record.proposalNode.slice(basePath.length + 1);
-    if (lease.record.proposalNode === `${basePath}/${name}` && isProposal(name) && name !== this.#standing.proposal)
-      this.#standing.session
+    if (lease.record.proposalNode === `${basePath}/${name}` && isProposal(name) && name !== this.#place.proposal)
+      this.#place.session
         .delete(lease.record.proposalNode, -1, { timeout: this.#timings.heartbeat })
         .catch((error: unknown) =>
           logger.debug('the former leader’s proposal was not deleted', { error: describe(error) }),
@@ -187,7 +187,7 @@ export class Campaign {
   }
 
   async #claim(node: ZNode, succession: Succession): Promise<Victory | undefined> {
-    const claim = await claimLease(this.#options, this.#standing, this.#timings, node.stat, this.#signal);
+    const claim = await claimLease(this.#options, this.#place, this.#timings, node.stat, this.#signal);
     return claim && { claim, succession };
   }
 
@@ -220,7 +220,7 @@ export class Campaign {
 
   async #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#standing.ask(this.#signal, request);
+      return await this.#place.ask(this.#signal, request);
     } catch (error) {
       if (error instanceof NoNodeError) return undefined;
       throw error;

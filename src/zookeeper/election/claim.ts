@@ -6,7 +6,7 @@ import type { ZNode } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './options.ts';
 import type { Timings } from '../../election/timing.ts';
 import { encodeLease, formatGoTime, parseLease, sameClaim, type LeaseRecord } from './record.ts';
-import type { Standing } from './proposal.ts';
+import type { Place } from './proposal.ts';
 
 /** A lease that was claimed and acknowledged. */
 export interface Claim {
@@ -34,15 +34,15 @@ export interface Claim {
  */
 export async function claimLease(
   options: ElectionOptions,
-  standing: Standing,
+  place: Place,
   timings: Timings,
   seen: Stat,
   signal: AbortSignal,
 ): Promise<Claim | undefined> {
   const { clock, basePath } = options;
   let { version } = seen;
-  const { session } = standing;
-  const record = leaseRecord(options, standing, timings);
+  const { session } = place;
+  const record = leaseRecord(options, place, timings);
   const timeout = timings.acknowledgeWithin;
   let token: number | undefined;
   for (let doubtful = false; ;) {
@@ -55,11 +55,11 @@ export async function claimLease(
         version,
         { timeout },
       );
-      if (stat.czxid !== seen.czxid) return await giveBack(options, standing, stat, timeout);
+      if (stat.czxid !== seen.czxid) return await giveBack(options, place, stat, timeout);
       return { record, version: stat.version, czxid: stat.czxid, fencingToken: token ?? stat.mzxid, sentAt };
     } catch (error) {
       if (error instanceof NoNodeError) {
-        await standing.ensureBasePath(signal);
+        await place.ensureBasePath(signal);
         return undefined;
       }
       if (error instanceof BadVersionError) {
@@ -70,10 +70,10 @@ export async function claimLease(
         suspectIfSilent(clock, session, error, sentAt, timeout);
       }
     }
-    const node = await readLease(options, standing, record, timeout, signal);
+    const node = await readLease(options, place, record, timeout, signal);
     const lease = parseLease(node.data);
     const isOurs = lease.kind === 'held' && sameClaim(lease.record, record);
-    if (node.stat.czxid !== seen.czxid) return isOurs ? giveBack(options, standing, node.stat, timeout) : undefined;
+    if (node.stat.czxid !== seen.czxid) return isOurs ? giveBack(options, place, node.stat, timeout) : undefined;
     if (isOurs) {
       // The first sight of it: later confirmations that were applied unseen would have moved the transaction on.
       token ??= node.stat.mzxid;
@@ -88,7 +88,7 @@ export async function claimLease(
  */
 async function giveBack(
   { basePath, logger }: ElectionOptions,
-  { session }: Standing,
+  { session }: Place,
   { version }: Stat,
   timeout: number,
 ): Promise<undefined> {
@@ -104,15 +104,15 @@ async function giveBack(
  */
 async function readLease(
   options: ElectionOptions,
-  standing: Standing,
+  place: Place,
   record: LeaseRecord,
   timeout: number,
   signal: AbortSignal,
 ): Promise<ZNode> {
   const { basePath, logger } = options;
-  const { session } = standing;
+  const { session } = place;
   try {
-    return await standing.ask(signal, (o) => session.get(basePath, o));
+    return await place.ask(signal, (o) => session.get(basePath, o));
   } catch (error) {
     if (!signal.aborted) throw error;
     try {
@@ -127,10 +127,10 @@ async function readLease(
   }
 }
 
-function leaseRecord(options: ElectionOptions, standing: Standing, timings: Timings): LeaseRecord {
+function leaseRecord(options: ElectionOptions, place: Place, timings: Timings): LeaseRecord {
   const now = formatGoTime(options.clock.wall());
   return {
-    ...standing.record,
+    ...place.record,
     lastSeenTime: now,
     leaseDuration: formatDuration(timings.leaseDuration),
     leaderSince: now,

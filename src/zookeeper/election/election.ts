@@ -14,9 +14,9 @@ import { timings } from '../../election/timing.ts';
 import { parseLease } from './record.ts';
 import { ElectionRegister } from './register.ts';
 import { Sightings } from './others.ts';
-import { Standing } from './proposal.ts';
+import { Place } from './proposal.ts';
 import { LeaseTerm, type TermHost } from './term.ts';
-import { Testament } from './will.ts';
+import { ElectionWill } from './will.ts';
 
 /** Pause between two sessions of one campaign, ms: for an ensemble that ends each session at once. */
 const REOPEN_PAUSE_MS = 100;
@@ -36,15 +36,15 @@ export function createElection(options: ElectionOptions): Election {
 
 class ZooKeeperElection implements Election, TermHost {
   readonly #options: ElectionOptions;
-  readonly testament: Testament;
+  readonly will: ElectionWill;
   readonly #incarnation = new Incarnation();
   readonly #sightings: Sightings;
   readonly #outage: Outage;
   /** Why there was no new session, when one was last asked for. */
   #refusal: string | undefined;
-  #standing: Standing | undefined;
+  #place: Place | undefined;
   /** The place whose session last read the base znode. */
-  #known: Standing | undefined;
+  #known: Place | undefined;
   #term: LeaseTerm | undefined;
   #campaigning: Promise<void> = Promise.resolve();
   #campaign: Campaign | undefined;
@@ -54,17 +54,17 @@ class ZooKeeperElection implements Election, TermHost {
 
   constructor(options: ElectionOptions) {
     this.#options = options;
-    this.testament = new Testament(options);
+    this.will = new ElectionWill(options);
     this.#sightings = new Sightings(options);
     this.#outage = new Outage(options.clock, options.logger, () => this.#outageFacts());
   }
 
   setRuns(runs: readonly LiveRun[]): void {
-    this.testament.setRuns(runs);
+    this.will.setRuns(runs);
   }
 
   register(name: string): Register {
-    const living = (): Standing | undefined => (this.#standing?.session.ended.aborted ? undefined : this.#standing);
+    const living = (): Place | undefined => (this.#place?.session.ended.aborted ? undefined : this.#place);
     return new ElectionRegister(this.#options, name, living);
   }
 
@@ -72,9 +72,9 @@ class ZooKeeperElection implements Election, TermHost {
     return this.#closing.signal;
   }
 
-  get standing(): Standing {
-    if (this.#standing === undefined) throw new Error('invariant: no session');
-    return this.#standing;
+  get place(): Place {
+    if (this.#place === undefined) throw new Error('invariant: no session');
+    return this.#place;
   }
 
   campaign(options: CampaignOptions): Promise<Term> {
@@ -88,7 +88,7 @@ class ZooKeeperElection implements Election, TermHost {
 
   get outlook(): string {
     if (this.#failure !== undefined) return this.#failure;
-    const contact = this.#standing?.session.contact;
+    const contact = this.#place?.session.contact;
     if (contact === undefined) return 'ZooKeeper has not granted a session yet';
     return contact.up ? (this.#campaign?.outlook ?? NO_PLACE) : `no contact with ZooKeeper: ${contact.why}`;
   }
@@ -96,15 +96,15 @@ class ZooKeeperElection implements Election, TermHost {
   async #run({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
     for (;;) {
       signal.throwIfAborted();
-      const standing = await this.#open(signal, patience.opening);
-      const guard = guardContact(this.#options, standing.session, signal, patience.standing);
+      const place = await this.#open(signal, patience.opening);
+      const guard = guardContact(this.#options, place.session, signal, patience.standing);
       try {
-        const term = await this.#stand(standing, guard.signal, onPlace);
+        const term = await this.#stand(place, guard.signal, onPlace);
         if (term !== undefined) return await elected(term, signal);
-        await this.#letGo(standing, patience.opening);
+        await this.#letGo(place, patience.opening);
       } catch (error) {
         signal.throwIfAborted();
-        if (!standing.session.ended.aborted) throw error;
+        if (!place.session.ended.aborted) throw error;
         this.#options.logger.info('the session ended while standing; standing again with a new one', {
           why: describe(error),
         });
@@ -116,21 +116,21 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   /** One pass with one session: `undefined` when the proposal was lost on the way. */
-  async #stand(standing: Standing, signal: AbortSignal, onPlace?: () => void): Promise<Term | undefined> {
+  async #stand(place: Place, signal: AbortSignal, onPlace?: () => void): Promise<Term | undefined> {
     if (this.#term !== undefined) {
       await this.#term.over();
       // The place of a term that is over is not a place in the queue: stand at its end.
-      await standing.abandon(signal);
+      await place.abandon(signal);
       this.#term = undefined;
     }
     const steps = [
-      ...(this.#known === standing ? [] : [this.#know(standing, signal)]),
-      ...(standing.proposal === undefined ? [standing.propose(signal)] : []),
+      ...(this.#known === place ? [] : [this.#know(place, signal)]),
+      ...(place.proposal === undefined ? [place.propose(signal)] : []),
     ];
     await Promise.all(steps);
-    if (this.#known !== standing) await this.#know(standing, signal);
+    if (this.#known !== place) await this.#know(place, signal);
     onPlace?.();
-    this.#campaign = new Campaign(this.#options, standing, this.#incarnation, this.#sightings, signal);
+    this.#campaign = new Campaign(this.#options, place, this.#incarnation, this.#sightings, signal);
     const victory = await this.#campaign.win();
     if (victory === undefined) return undefined;
     this.#sightings.see({ kind: 'vacant' });
@@ -142,20 +142,20 @@ class ZooKeeperElection implements Election, TermHost {
    * Once a session: an ensemble that loses its data ends all its sessions. Candidates further back never read the
    * lease.
    */
-  async #know(standing: Standing, signal: AbortSignal): Promise<void> {
+  async #know(place: Place, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
-    const base = await this.#readBase(standing, signal);
+    const base = await this.#readBase(place, signal);
     const stat = base?.stat;
     if (base !== undefined) this.#sightings.see(parseLease(base.data));
-    const rules = timings(standing.session.timeout, leaseDuration, stop.onLeaseLoss);
+    const rules = timings(place.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
     // A candidate that came before the base znode was made looks again once it has a proposal under it.
-    if (stat !== undefined) this.#known = standing;
+    if (stat !== undefined) this.#known = place;
   }
 
-  async #readBase(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
+  async #readBase(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
     try {
-      return await standing.ask(signal, (o) => standing.session.get(this.#options.basePath, o));
+      return await place.ask(signal, (o) => place.session.get(this.#options.basePath, o));
     } catch (error) {
       if (error instanceof NoNodeError) return undefined;
       throw error;
@@ -163,13 +163,13 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   /** The session of before if it still lives, else a new one. */
-  async #open(signal: AbortSignal, timeout: number): Promise<Standing> {
-    if (this.#standing !== undefined && !this.#standing.session.ended.aborted) return this.#standing;
+  async #open(signal: AbortSignal, timeout: number): Promise<Place> {
+    if (this.#place !== undefined && !this.#place.session.ended.aborted) return this.#place;
     const session = await this.#newSession(signal, timeout);
-    this.#standing = new Standing(session, this.#options, this.#standing === undefined);
+    this.#place = new Place(session, this.#options, this.#place === undefined);
     this.#term = undefined;
     this.#reportTimings(session.timeout);
-    return this.#standing;
+    return this.#place;
   }
 
   /** A new session, whose contact is followed from now on. */
@@ -198,9 +198,9 @@ class ZooKeeperElection implements Election, TermHost {
 
   #outageFacts(): OutageFacts {
     const { candidate, stop } = this.#options;
-    const contact = this.#standing?.session.contact;
+    const contact = this.#place?.session.contact;
     const lost = contact?.up === false ? contact.why : 'it has not answered yet';
-    const { runs, holdsLease: leads } = this.testament;
+    const { runs, holdsLease: leads } = this.will;
     return {
       why: this.#refusal ?? lost,
       runs,
@@ -232,7 +232,7 @@ class ZooKeeperElection implements Election, TermHost {
     for (let pause = REOPEN_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_REOPEN_PAUSE_MS)) {
       try {
         const session = await this.#newSession(signal, this.#options.sessionTimeout);
-        this.#standing = new Standing(session, this.#options, false);
+        this.#place = new Place(session, this.#options, false);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -254,19 +254,19 @@ class ZooKeeperElection implements Election, TermHost {
     // The place is kept: whatever of the term is still under way finds its session ended. A campaign may be closing it
     // already, with more patience.
     const left = Math.max(0, endAt - this.#options.clock.now());
-    await this.#by(endAt, this.#standing && this.#letGo(this.#standing, left));
-    this.testament.revoke();
+    await this.#by(endAt, this.#place && this.#letGo(this.#place, left));
+    this.will.revoke();
   }
 
   /**
    * Lets go of the session, which the place in the queue goes with. Where other elections of this process keep it, the
    * place is given up first. That is done without a limit: a place that nobody stands at would hold up the queue.
    */
-  async #letGo(standing: Standing, timeout: number): Promise<void> {
-    const { session } = standing;
+  async #letGo(place: Place, timeout: number): Promise<void> {
+    const { session } = place;
     const { clock, logger } = this.#options;
     if (!session.isShared) return session.close(timeout);
-    const given = standing.abandon(session.ended).then(
+    const given = place.abandon(session.ended).then(
       () => session.close(0),
       (error: unknown) => logger.debug('the place in the queue went with the session', { error: describe(error) }),
     );

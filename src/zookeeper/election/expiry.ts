@@ -2,7 +2,7 @@ import type { Stat } from '../../keeper/protocol.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './options.ts';
 import { ageByServer, nextProbe, observe, type Observation } from '../../election/timing.ts';
 import type { Lease } from './record.ts';
-import type { Standing } from './proposal.ts';
+import type { Place } from './proposal.ts';
 import { firstOf } from './firing.ts';
 
 /**
@@ -12,15 +12,15 @@ import { firstOf } from './firing.ts';
  */
 export class ExpiryWatch {
   readonly #options: ElectionOptions;
-  readonly #standing: Standing;
+  readonly #place: Place;
   /** The duration of a lease that does not name one, ms. */
   readonly #fallbackDuration: number;
   readonly #signal: AbortSignal;
   #observation: Observation | undefined;
 
-  constructor(options: ElectionOptions, standing: Standing, fallbackDuration: number, signal: AbortSignal) {
+  constructor(options: ElectionOptions, place: Place, fallbackDuration: number, signal: AbortSignal) {
     this.#options = options;
-    this.#standing = standing;
+    this.#place = place;
     this.#fallbackDuration = fallbackDuration;
     this.#signal = signal;
   }
@@ -49,7 +49,7 @@ export class ExpiryWatch {
     for (;;) {
       // A break in contact ends the observation; the watch has fired as interrupted too. Without a proposal the
       // candidate has no place in the queue, and may not claim.
-      if (this.#observation !== observation || this.#standing.proposal === undefined) return 'reread';
+      if (this.#observation !== observation || this.#place.proposal === undefined) return 'reread';
       const now = clock.now();
       if (now >= expiresAt) return 'expired';
       if (now >= serverExpiry) {
@@ -72,22 +72,22 @@ export class ExpiryWatch {
    */
   async #serverExpiry(lease: Stat, duration: number): Promise<number> {
     if (this.#options.mixedFleet) return Infinity;
-    const written = await this.#standing.ask(this.#signal, (o) => this.#standing.refresh(o));
+    const written = await this.#place.ask(this.#signal, (o) => this.#place.refresh(o));
     const age = written === undefined ? undefined : ageByServer(lease, written);
     if (age === undefined) return Infinity;
-    return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#standing.calmSince + duration);
+    return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#place.calmSince + duration);
   }
 
   /** Whether a request is answered in good time. Without that, an unchanged lease proves nothing. */
   async #proveContact(duration: number): Promise<boolean> {
     const { clock, mixedFleet, basePath } = this.#options;
-    const { session } = this.#standing;
+    const { session } = this.#place;
     const sentAt = clock.now();
     // Less than the time to the next probe, so that probes never overlap.
     const timeout = duration / 5;
     const options = { timeout, signal: this.#signal };
     try {
-      const seen = await (mixedFleet ? session.exists(basePath, options) : this.#standing.refresh(options));
+      const seen = await (mixedFleet ? session.exists(basePath, options) : this.#place.refresh(options));
       if (seen !== undefined && clock.now() - sentAt < timeout) return true;
     } catch (error) {
       this.#signal.throwIfAborted();

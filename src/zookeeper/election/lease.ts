@@ -3,19 +3,24 @@ import type { Stat } from '../../keeper/protocol.ts';
 import type { Claim } from './claim.ts';
 import { isUnanswered } from './options.ts';
 import type { LossCause } from '../../election/election.ts';
+import { stopInstants, type StopInstants } from '../../election/timing.ts';
 import { encodeLease, parseLease, sameClaim, type LeaseRecord } from './record.ts';
-import type { Standing } from './proposal.ts';
+import type { Place } from './proposal.ts';
 
 /** How long the name of a new leader is looked for before the loss of the lease is reported without it, ms. */
 const NAME_WITHIN_MS = 100;
 
 /**
- * The lease's znode as its holder writes it: always under the version last written, so that it notices when somebody
- * else has written.
+ * A lease that this candidate holds: under which version it is ours, and until when. Everything that depends on that
+ * (the deadline, the instants of the will, whether the leader may still act) is computed from here.
+ *
+ * It is always written under the version last written, so that its holder notices when another has written.
  */
 export class HeldLease {
-  readonly #path: string;
-  readonly #place: () => Standing;
+  readonly path: string;
+  /** How long others wait after the last renewal, ms. */
+  readonly duration: number;
+  readonly #place: () => Place;
   /**
    * The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a
    * write in doubt.
@@ -24,9 +29,14 @@ export class HeldLease {
   #version: number;
   readonly #czxid: number;
   #doubtful = false;
+  #renewedAt: number;
+  #aliveAt: number;
 
-  constructor(path: string, place: () => Standing, claim: Claim) {
-    this.#path = path;
+  constructor(path: string, duration: number, place: () => Place, claim: Claim) {
+    this.duration = duration;
+    this.#renewedAt = claim.sentAt;
+    this.#aliveAt = claim.sentAt;
+    this.path = path;
     this.#place = place;
     this.#claims = [claim.record, claim.record];
     this.#version = claim.version;
@@ -35,6 +45,37 @@ export class HeldLease {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** Path of the place in the queue, if there is one. */
+  get proposal(): string | undefined {
+    return this.#place().path;
+  }
+
+  /** Monotonic ms at which the last acknowledged renewal, or the claim, was sent. */
+  get renewedAt(): number {
+    return this.#renewedAt;
+  }
+
+  /** Monotonic ms until which nobody else may claim it. */
+  get deadline(): number {
+    return this.#renewedAt + this.duration;
+  }
+
+  /** A renewal was acknowledged that was sent at that time. */
+  renewed(sentAt: number): void {
+    this.#renewedAt = sentAt;
+    this.#aliveAt = sentAt;
+  }
+
+  /** ZooKeeper is away and this process lives: under `keep` that is enough to go on for the lease's duration. */
+  prolong(now: number): void {
+    this.#aliveAt = now;
+  }
+
+  /** When a command is stopped unless the lease is renewed or prolonged before. `killAfter` in ms. */
+  stopInstants(killAfter: number): StopInstants {
+    return stopInstants(this.#aliveAt + this.duration, this.duration, killAfter);
   }
 
   /** A write since the last acknowledged one has an unknown outcome: it may have changed the znode's version. */
@@ -54,10 +95,10 @@ export class HeldLease {
 
   async #set(data: Buffer, timeout: number): Promise<Stat> {
     try {
-      const stat = await this.#place().session.set(this.#path, data, this.#version, { timeout });
+      const stat = await this.#place().session.set(this.path, data, this.#version, { timeout });
       // Somebody deleted the znode and made it anew, and it has the same version again: it is not the lease that was
       // claimed.
-      if (stat.czxid !== this.#czxid) throw new NoNodeError(this.#path);
+      if (stat.czxid !== this.#czxid) throw new NoNodeError(this.path);
       this.#version = stat.version;
       this.#doubtful = false;
       return stat;
@@ -81,7 +122,7 @@ export class HeldLease {
    * its version. Otherwise says how it was lost. Throws what the request throws.
    */
   async verify(timeout: number): Promise<'ours' | LossCause> {
-    const node = await this.#place().session.get(this.#path, { timeout });
+    const node = await this.#place().session.get(this.path, { timeout });
     if (node.stat.czxid !== this.#czxid) return { kind: 'wiped' };
     const lease = parseLease(node.data);
     if (lease.kind !== 'held' || !this.#claims.some((claim) => sameClaim(lease.record, claim)))
@@ -93,7 +134,7 @@ export class HeldLease {
   /** Who holds the lease now that a write without doubt was refused. */
   async whoClaimed(): Promise<LossCause> {
     try {
-      const node = await this.#place().session.get(this.#path, { timeout: NAME_WITHIN_MS });
+      const node = await this.#place().session.get(this.path, { timeout: NAME_WITHIN_MS });
       return lossOf(node.data);
     } catch (error) {
       if (error instanceof NoNodeError) return { kind: 'wiped' };

@@ -19,7 +19,7 @@ export interface Beat {
  * One candidate's place in the queue: its session and its proposal, with the operations on them. The place ends with
  * the session.
  */
-export class Standing {
+export class Place {
   readonly session: Session;
   readonly #options: ElectionOptions;
   #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;

@@ -5,7 +5,7 @@ import type { Register, RegisterState, RequestOptions } from '../../election/reg
 import type { Session, ZNode } from '../session/port.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import { RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
-import type { Standing } from './proposal.ts';
+import type { Place } from './proposal.ts';
 
 /** How often a reader without a session looks for the next one, ms: as often as one is opened. */
 const SESSION_PAUSE_MS = 100;
@@ -14,7 +14,7 @@ const SESSION_PAUSE_MS = 100;
 export class ElectionRegister implements Register {
   readonly #options: ElectionOptions;
   readonly #path: string;
-  readonly #living: () => Standing | undefined;
+  readonly #living: () => Place | undefined;
   /**
    * The session that read the znode. An ensemble that has lost its data counts versions anew; it has lost all sessions
    * too.
@@ -24,7 +24,7 @@ export class ElectionRegister implements Register {
   #birth: string | undefined;
 
   /** `living`: the candidate's present place, if its session has not ended. */
-  constructor(options: ElectionOptions, name: string, living: () => Standing | undefined) {
+  constructor(options: ElectionOptions, name: string, living: () => Place | undefined) {
     this.#options = options;
     this.#path = `${options.basePath === '/' ? '' : options.basePath}/${name}`;
     this.#living = living;
@@ -34,14 +34,14 @@ export class ElectionRegister implements Register {
     const { clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
-      const standing = this.#living();
-      if (standing === undefined) {
+      const place = this.#living();
+      if (place === undefined) {
         await sleep(clock, SESSION_PAUSE_MS, signal);
         continue;
       }
-      const node = await this.#read(standing, signal);
+      const node = await this.#read(place, signal);
       if (node !== undefined) {
-        this.#reader = standing.session;
+        this.#reader = place.session;
         const { version, mzxid } = node.stat;
         this.#birth = birthOf(node.stat);
         return { data: node.data, version, mzxid, birth: this.#birth };
@@ -52,17 +52,17 @@ export class ElectionRegister implements Register {
   }
 
   /** `undefined`: there was none, and it has been made. */
-  async #read(standing: Standing, signal: AbortSignal): Promise<ZNode | undefined> {
-    const { session } = standing;
+  async #read(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
+    const { session } = place;
     try {
-      return await standing.ask(signal, (o) => session.get(this.#path, o));
+      return await place.ask(signal, (o) => session.get(this.#path, o));
     } catch (error) {
       if (!(error instanceof NoNodeError)) throw error;
     }
     try {
-      await standing.ask(signal, (o) => session.create(this.#path, Buffer.alloc(0), 'persistent', o));
+      await place.ask(signal, (o) => session.create(this.#path, Buffer.alloc(0), 'persistent', o));
     } catch (error) {
-      if (error instanceof NoNodeError) await standing.ensureBasePath(signal);
+      if (error instanceof NoNodeError) await place.ensureBasePath(signal);
       else if (!(error instanceof NodeExistsError)) throw error;
     }
     return undefined;

@@ -18,7 +18,7 @@ export async function resignLease(term: LeaseTerm, within: number): Promise<void
     try {
       if (verify && (await term.lease.verify(timeout)) !== 'ours') return;
       const cleared = term.lease.clear(timeout);
-      const left = term.host.standing.deleteProposal({ timeout });
+      const left = term.host.place.deleteProposal({ timeout });
       const [lease, proposal] = await Promise.allSettled([cleared, left]);
       // A proposal left behind is deleted before the next campaign, or goes with the session.
       if (proposal.status === 'rejected')
@@ -36,7 +36,7 @@ export async function resignLease(term: LeaseTerm, within: number): Promise<void
           cause: error,
         });
       }
-      suspectIfSilent(clock, term.host.standing.session, error, sentAt, timeout);
+      suspectIfSilent(clock, term.host.place.session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS);
     }
   }

@@ -9,14 +9,14 @@ import { HeldLease } from './lease.ts';
 import { timings, type Timings } from '../../election/timing.ts';
 import { formatGoTime } from './record.ts';
 import { resignLease } from './resign.ts';
-import type { Standing } from './proposal.ts';
-import type { Holding, Testament } from './will.ts';
+import type { Place } from './proposal.ts';
+import type { ElectionWill } from './will.ts';
 import { firstOf } from './firing.ts';
 
 /** What a term needs of the candidate: its place in the queue, and a new one when the session that held it is over. */
 export interface TermHost {
-  readonly standing: Standing;
-  readonly testament: Testament;
+  readonly place: Place;
+  readonly will: ElectionWill;
   /** Aborted when the candidate leaves the election. */
   readonly closing: AbortSignal;
   /** Opens a new session and makes it the present place, without a proposal yet. Tries until aborted. */
@@ -52,7 +52,6 @@ export class LeaseTerm implements Term {
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
   #putOff: () => void = () => undefined;
-  #sentAt: number;
   #confirmed = true;
   /** When this process last did anything for the term, monotonic ms. */
   #awakeAt: number;
@@ -66,19 +65,18 @@ export class LeaseTerm implements Term {
   constructor(options: ElectionOptions, host: TermHost, { claim, succession }: Victory) {
     this.options = options;
     this.host = host;
-    this.timings = timings(host.standing.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
+    this.timings = timings(host.place.session.timeout, options.leaseDuration, options.stop.onLeaseLoss);
     this.fencingToken = claim.fencingToken;
     this.succession = succession;
-    this.lease = new HeldLease(options.basePath, () => host.standing, claim);
-    this.#sentAt = claim.sentAt;
+    this.lease = new HeldLease(options.basePath, this.timings.leaseDuration, () => host.place, claim);
     this.#awakeAt = options.clock.now();
-    this.host.testament.prepare(this.#holding());
+    this.host.will.holds(this.lease);
     this.#watchOver(this.#patience);
     this.#beating = this.#beat(this.#stop.signal);
   }
 
   get leaseDuration(): number {
-    return this.timings.leaseDuration;
+    return this.lease.duration;
   }
 
   get heartbeat(): number {
@@ -86,11 +84,11 @@ export class LeaseTerm implements Term {
   }
 
   get deadline(): number {
-    return this.#sentAt + this.timings.leaseDuration;
+    return this.lease.deadline;
   }
 
   get safeUntil(): number {
-    return this.#lost === undefined ? this.host.testament.safeUntil : -Infinity;
+    return this.#lost === undefined ? this.host.will.safeUntil : -Infinity;
   }
 
   /** From one acknowledgement to when the next one is late, ms. */
@@ -117,11 +115,11 @@ export class LeaseTerm implements Term {
   > {
     const isDone = orStay ? await first?.() : undefined;
     if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';
-    this.host.testament.resigns();
+    this.host.will.resigns();
     this.#resigned ??= this.settle()
       .then(isDone === undefined ? first : undefined)
       .then(() => resignLease(this, within))
-      .finally(() => this.host.testament.holdsNothing());
+      .finally(() => this.host.will.holdsNothing());
     await this.#resigned;
     return 'resigned';
   }
@@ -131,7 +129,7 @@ export class LeaseTerm implements Term {
     await this.settle();
     await this.#resigned?.catch(() => undefined);
     // Without a term the will has no instants: the next keeper would act on them.
-    this.host.testament.holdsNothing();
+    this.host.will.holdsNothing();
   }
 
   /** Stops renewing. Resolves when nothing of the term is under way any more; the lease stays as it is. */
@@ -154,9 +152,9 @@ export class LeaseTerm implements Term {
         // heartbeat.
         await firstOf(
           this.options.clock,
-          [this.host.standing.session.ended, this.#hurry.signal],
+          [this.host.place.session.ended, this.#hurry.signal],
           signal,
-          this.#sentAt + this.timings.heartbeat,
+          this.lease.renewedAt + this.timings.heartbeat,
         );
         this.#hurry = new AbortController();
         await this.#renew(signal);
@@ -173,21 +171,15 @@ export class LeaseTerm implements Term {
    */
   #watchOver(after: number): void {
     const { clock } = this.options;
-    const { testament } = this.host;
+    const { will } = this.host;
     this.#putOff();
     if (this.#stop.signal.aborted) return;
     this.#putOff = clock.at(clock.now() + after, () => {
-      if (testament.overdue) return this.#stoodStill();
+      if (will.overdue) return this.#stoodStill();
       this.#awakeAt = clock.now();
-      if (!this.#confirmed) testament.beat();
+      if (!this.#confirmed) will.beat();
       this.#watchOver(this.timings.acknowledgeWithin);
     });
-  }
-
-  #holding(): Holding {
-    const { basePath: path } = this.options;
-    const proposal = this.host.standing.path;
-    return { path, proposal, version: this.lease.version, leaseDuration: this.leaseDuration, since: this.#sentAt };
   }
 
   /** Repeats the heartbeat until it is acknowledged or the lease is lost. Throws only the signal's reason. */
@@ -223,7 +215,7 @@ export class LeaseTerm implements Term {
   async #unanswered(error: unknown, sentAt: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.options;
     this.#unconfirmed(describe(error));
-    suspectIfSilent(clock, this.host.standing.session, error, sentAt, this.timings.acknowledgeWithin);
+    suspectIfSilent(clock, this.host.place.session, error, sentAt, this.timings.acknowledgeWithin);
     // What is neither an answer nor a broken connection (an ACL changed under way, a bug) is retried at the pace of
     // heartbeats: the deadline decides.
     await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
@@ -235,7 +227,7 @@ export class LeaseTerm implements Term {
   async #write(): Promise<void> {
     const lastSeenTime = formatGoTime(this.options.clock.wall());
     this.#refreshProposal(lastSeenTime);
-    const runId = this.host.testament.latestRun?.runId;
+    const runId = this.host.will.latestRun?.runId;
     const facts = { lastSeenTime, fencingToken: this.fencingToken, ...(runId === undefined ? {} : { runId }) };
     await this.lease.renew(facts, this.timings.acknowledgeWithin);
   }
@@ -248,31 +240,30 @@ export class LeaseTerm implements Term {
     const { mixedFleet, logger } = this.options;
     if (mixedFleet) return;
     const beat = { lastSeenTime, leaseDuration: formatDuration(this.leaseDuration) };
-    this.host.standing.refresh({ timeout: this.timings.acknowledgeWithin }, beat).catch((error: unknown) => {
+    this.host.place.refresh({ timeout: this.timings.acknowledgeWithin }, beat).catch((error: unknown) => {
       logger.debug('the proposal was not refreshed', { error: describe(error) });
     });
   }
 
   #acknowledged(sentAt: number, signal: AbortSignal): void {
     // The answer may have waited here while this process stood still, and its keeper acted.
-    if (this.host.testament.overdue) return this.#stoodStill();
+    if (this.host.will.overdue) return this.#stoodStill();
     this.#awakeAt = this.options.clock.now();
     if (!this.#confirmed) {
-      const unconfirmedFor = formatDuration(Math.round(sentAt - this.#sentAt));
+      const unconfirmedFor = formatDuration(Math.round(sentAt - this.lease.renewedAt));
       this.options.logger.info('the lease is renewed again', { term: this.fencingToken, unconfirmedFor });
     }
     this.#confirmed = true;
-    this.#sentAt = sentAt;
-    this.host.testament.holds(this.#holding());
+    this.host.will.renewed(sentAt);
     this.#watchOver(this.#patience);
     this.#emit({ kind: 'renewed', deadline: this.deadline });
-    if (this.host.standing.proposal === undefined) this.#takePlace(signal);
+    if (this.host.place.proposal === undefined) this.#takePlace(signal);
   }
 
   /** The proposal is gone while the lease is still ours: a new one, beside the heartbeats. */
   #takePlace(signal: AbortSignal): void {
     const { logger } = this.options;
-    this.#proposing ??= this.host.standing
+    this.#proposing ??= this.host.place
       .propose(signal)
       .catch((error: unknown) => {
         if (!signal.aborted) logger.warn('no new proposal could be made; trying again', { error: describe(error) });
@@ -285,7 +276,7 @@ export class LeaseTerm implements Term {
   #unconfirmed(why: string): void {
     if (!this.#confirmed) return;
     this.#confirmed = false;
-    this.host.testament.beat();
+    this.host.will.beat();
     this.#emit({ kind: 'unconfirmed', deadline: this.deadline, why });
   }
 
@@ -324,7 +315,7 @@ export class LeaseTerm implements Term {
   #lose(cause: LossCause): void {
     if (this.#lost !== undefined) return;
     this.#lost = cause;
-    this.host.testament.loses(this.leaseDuration);
+    this.host.will.loses(this.lease);
     this.#stop.abort(ENDED);
     this.#putOff();
     this.#emit({ kind: 'lost', cause });

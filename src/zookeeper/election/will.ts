@@ -4,37 +4,24 @@ import type { ElectionOptions } from './options.ts';
 import type { Will } from '../../keeper/will.ts';
 import { actsAt } from '../../keeper/will-instants.ts';
 import type { LiveRun, StopRules } from '../../election/election.ts';
-import { stopInstants, type StopInstants } from '../../election/timing.ts';
-
-/** The lease as a will sees it. */
-export interface Holding {
-  readonly path: string;
-  readonly version: number;
-  /** Path of the place in the queue, if there is one. */
-  readonly proposal: string | undefined;
-  readonly leaseDuration: number;
-  /**
-   * Monotonic ms from which the lease counts: when the last acknowledged renewal was sent or, under `keep` in an
-   * outage, the last sign of life of this process.
-   */
-  readonly since: number;
-}
+import type { StopInstants } from '../../election/timing.ts';
+import type { HeldLease } from './lease.ts';
 
 /** How many elections there have been in this process: each has a will of its own. */
 let elections = 0;
 
 /**
- * Keeps the keeper's will for one election up to date: what runs, what is held, and by when the command has to be gone unless this
- * process moves that on. Under `stop` only an acknowledged renewal does; under `keep`, while ZooKeeper is away, the
- * process's own beat does as well.
+ * Keeps the keeper's will for one election up to date: what runs, what is held, and by when the command has to be gone
+ * unless this process moves that on. Under `stop` only an acknowledged renewal does; under `keep`, while ZooKeeper is
+ * away, the process's own beat does as well.
  */
-export class Testament {
+export class ElectionWill {
   readonly #sessions: SessionOpener;
   readonly #clock: Clock;
   readonly #rules: StopRules;
   readonly #election: string;
   #runs: readonly LiveRun[] = [];
-  #holding: Holding | undefined;
+  #lease: HeldLease | undefined;
   /**
    * The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be
    * in the way.
@@ -65,7 +52,7 @@ export class Testament {
   }
 
   get holdsLease(): boolean {
-    return this.#holding !== undefined;
+    return this.#lease !== undefined;
   }
 
   /** The run that was started last, of those that live. */
@@ -80,16 +67,9 @@ export class Testament {
     this.#publish();
   }
 
-  /** The lease was acknowledged under this version; the write was sent at `since`. */
-  holds(holding: Holding): void {
-    this.#look();
-    this.#holding = holding;
-    this.#publish();
-  }
-
   /** The lease was claimed, and nothing runs yet: the keeper is told with the run, which is about to start. */
-  prepare(holding: Holding): void {
-    this.#holding = holding;
+  holds(lease: HeldLease): void {
+    this.#lease = lease;
     this.#resigning = false;
     this.#overtime = undefined;
     this.#missed = false;
@@ -97,16 +77,28 @@ export class Testament {
     if (this.#runs.length > 0) this.#publish();
   }
 
+  /** The renewal that was sent at that time is acknowledged. */
+  renewed(sentAt: number): void {
+    this.#move((lease) => lease.renewed(sentAt));
+  }
+
   /** This process lives, but ZooKeeper does not answer: under `keep` that is enough to go on. */
   beat(): void {
-    if (this.#holding === undefined || this.#rules.onLeaseLoss === 'stop') return;
-    this.holds({ ...this.#holding, since: this.#clock.now() });
+    if (this.#rules.onLeaseLoss === 'keep') this.#move((lease) => lease.prolong(this.#clock.now()));
+  }
+
+  /** Moves the lease's instants on. */
+  #move(move: (lease: HeldLease) => void): void {
+    if (this.#lease === undefined) return;
+    this.#look();
+    move(this.#lease);
+    this.#publish();
   }
 
   /** The lease is lost: what still runs is stopped at once, by the keeper if this process does not do it. */
-  loses(leaseDuration: number): void {
+  loses({ duration }: HeldLease): void {
     const now = this.#clock.now();
-    const grace = Math.min(this.#rules.killAfter, leaseDuration / 3);
+    const grace = Math.min(this.#rules.killAfter, duration / 3);
     this.#overtime = { termAt: now, killAt: now + grace };
     this.holdsNothing();
   }
@@ -119,7 +111,7 @@ export class Testament {
 
   /** The lease is given up. */
   holdsNothing(): void {
-    this.#holding = undefined;
+    this.#lease = undefined;
     this.#publish();
   }
 
@@ -139,7 +131,7 @@ export class Testament {
    * meanwhile. A loss has its own instants, which are meant to pass.
    */
   #look(): void {
-    if (this.#holding !== undefined) this.#missed ||= this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
+    if (this.#lease !== undefined) this.#missed ||= this.#clock.now() >= (actsAt(this.#will()) ?? Infinity);
   }
 
   #publish(): void {
@@ -148,7 +140,7 @@ export class Testament {
 
   #will(): Will {
     const { killAfter, stopSignal, mark } = this.#rules;
-    const [election, holding] = [this.#election, this.#holding];
+    const [election, held] = [this.#election, this.#lease];
     const commands = this.#runs.map(({ runId, group, signalled }) => ({
       runId,
       ...(group && { group }),
@@ -157,15 +149,13 @@ export class Testament {
       killAfter,
       signalled,
     }));
-    if (holding === undefined) {
+    if (held === undefined) {
       const overtime = commands.length === 0 ? undefined : this.#overtime;
       return { election, commands, ...(overtime && { instants: this.#instants(overtime) }) };
     }
-    const lease = { path: holding.path, version: holding.version };
-    const { proposal } = holding;
-    if (this.#resigning) return { election, commands, lease, proposal };
-    const instants = stopInstants(holding.since + holding.leaseDuration, holding.leaseDuration, killAfter);
-    return { election, commands, lease, proposal, instants: this.#instants(instants) };
+    const { path, version, proposal } = held;
+    const will = { election, commands, lease: { path, version }, proposal };
+    return this.#resigning ? will : { ...will, instants: this.#instants(held.stopInstants(killAfter)) };
   }
 
   /** The supervisor has begun the stop; the keeper only sends SIGKILL. */

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
 import type { ElectionOptions } from '../../../../src/zookeeper/election/options.ts';
-import { Standing } from '../../../../src/zookeeper/election/proposal.ts';
+import { Place } from '../../../../src/zookeeper/election/proposal.ts';
 import { OutcomeUnknownError } from '../../../../src/election/errors.ts';
 import type { RequestOptions } from '../../../../src/election/register.ts';
 import type { Session } from '../../../../src/zookeeper/session/port.ts';
@@ -78,7 +78,7 @@ class QueueSession {
   }
 }
 
-function place(session: QueueSession): Standing {
+function place(session: QueueSession): Place {
   const options = {
     clock: systemClock,
     basePath: BASE,
@@ -86,7 +86,7 @@ function place(session: QueueSession): Standing {
     sessionTimeout: 60_000,
     stop: { onLeaseLoss: 'keep' },
   };
-  return new Standing(session as unknown as Session, options as unknown as ElectionOptions, true);
+  return new Place(session as unknown as Session, options as unknown as ElectionOptions, true);
 }
 
 const never = new AbortController().signal;
