@@ -74,7 +74,7 @@ function outagesWithoutLeader({ tenures, ledger }: World, impairments: readonly 
   const isServed = (at: number): boolean => {
     // The leader gives up its lease next, and may have done so already.
     if (ledger.asOf(at)?.ledger.handedOver !== undefined) return false;
-    const opening = openings.findLast((other) => other.at <= at);
+    const opening = openings.findLast((other) => other.at + ANSWER_MS <= at);
     const tenure = tenures.findLast(({ host, token }) => host === opening?.by && token === opening.fencingToken);
     return tenure !== undefined && (tenure.endedAt ?? Infinity) > at;
   };
@@ -82,6 +82,9 @@ function outagesWithoutLeader({ tenures, ledger }: World, impairments: readonly 
     .filter(({ host, from }) => host === 'everybody' && !isServed(from))
     .map(({ from }) => ({ from, to: Math.min(...openings.map(({ at }) => at).filter((at) => at > from)) }));
 }
+
+/** A leader serves once it knows that it has opened the ledger: the longest way of an answer, ms. */
+const ANSWER_MS = 100;
 
 /** The end of a run is written a little later, ms. */
 const ABOUT_MS = 1_000;
