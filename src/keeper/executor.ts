@@ -6,7 +6,8 @@ import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { removeCgroup } from '../command/cgroup.ts';
 import { environmentHolds, listProcesses, namesOf, readStat } from '../command/proc.ts';
 import { type GroupIdentity, type Report, RunProcesses } from '../command/run-processes.ts';
-import { sleep, sleepUntil, systemClock } from '../clock.ts';
+import { sleep, systemClock } from '../clock.ts';
+import { within } from '../waiting.ts';
 import type { Will, WillCommand } from './will.ts';
 import { actsAt } from './will-instants.ts';
 
@@ -176,7 +177,7 @@ export class Executor {
     if (done.length === 0) return;
     const why = cause === 'gone' ? 'was killed or has crashed' : 'did not run in time';
     const told = say(`the supervisor (pid ${this.#supervisor}) ${why}, its keeper acts for it: ${done.join('; ')}`);
-    await Promise.race([told, sleep(systemClock, SAY_WITHIN_MS)]);
+    await within(systemClock, told, { at: systemClock.now() + SAY_WITHIN_MS }).catch(() => undefined);
   }
 }
 
@@ -214,9 +215,7 @@ function sayLeftBehind(run: RunProcesses, report: Report): void {
 /** Resolves when the run is gone, or at `at`. */
 async function goneBy(run: RunProcesses, at: number): Promise<void> {
   const over = new AbortController();
-  const gone = run.untilGone(systemClock, over.signal).catch(() => undefined);
-  const time = sleepUntil(systemClock, at, over.signal).catch(() => undefined);
-  await Promise.race([gone, time]);
+  await within(systemClock, run.untilGone(systemClock, over.signal), { at }).catch(() => undefined);
   over.abort();
 }
 

@@ -4,6 +4,7 @@ import { isIP, Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import type { ServerAddress } from '../../config/config.ts';
 import { describe } from '../../errors.ts';
+import { within } from '../../waiting.ts';
 
 /** One address of one server. */
 export interface Endpoint {
@@ -64,7 +65,7 @@ export class Addresses {
   async #resolve(server: ServerAddress, signal: AbortSignal): Promise<readonly (Endpoint | Unresolved)[]> {
     const name = nameOf(server);
     if (isIP(server.host) !== 0) return [{ name, ip: server.host, port: server.port }];
-    const found = await within(this.#clock, RESOLVE_TIMEOUT_MS, signal, () => this.#lookUp(server));
+    const found = await foundWithin(this.#clock, RESOLVE_TIMEOUT_MS, signal, this.#lookUp(server));
     if (!('value' in found))
       return this.#known.get(server) ?? [{ name, problem: `the host name cannot be resolved (${found.problem})` }];
     const endpoints = found.value.map(({ address }) => ({
@@ -125,11 +126,11 @@ export async function probe(
   const socket = new Socket();
   socket.on('error', () => undefined); // each step below listens for its own
   try {
-    const accepted = await within(clock, timeout, signal, () => connected(socket, endpoint));
+    const accepted = await foundWithin(clock, timeout, signal, connected(socket, endpoint));
     // A server that has too many connections may reset one so early that it never seemed to be there.
     if (!('value' in accepted)) return accepted.problem === PROBLEMS['ECONNRESET'] ? CLOSES : accepted.problem;
     const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
-    const status = await within(clock, STATUS_TIMEOUT_MS, signal, () => answerTo(socket, 'srvr')).finally(cancel);
+    const status = await foundWithin(clock, STATUS_TIMEOUT_MS, signal, answerTo(socket, 'srvr')).finally(cancel);
     return 'value' in status ? unfit(status.value) : SILENT;
   } finally {
     socket.destroy();
@@ -167,7 +168,7 @@ export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: Abo
     socket.once('close', () => resolve(false));
   });
   try {
-    const found = await within(clock, STATUS_TIMEOUT_MS, signal, () => answered);
+    const found = await foundWithin(clock, STATUS_TIMEOUT_MS, signal, answered);
     return 'value' in found && found.value;
   } finally {
     socket.destroy();
@@ -189,24 +190,15 @@ function unfit(status: string): string | undefined {
 
 type Found<T> = { readonly value: T } | { readonly problem: string };
 
-/** Bounds work that knows no deadline; it goes on unheard. Rejects with the signal's reason when aborted. */
-function within<T>(clock: Clock, timeout: number, signal: AbortSignal, work: () => Promise<T>): Promise<Found<T>> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason as Error);
-    const settle = (finish: () => void): void => {
-      cancel();
-      signal.removeEventListener('abort', onAbort);
-      finish();
-    };
-    const onAbort = (): void => settle(() => reject(signal.reason as Error));
-    const late = { problem: `no answer within ${Math.round(timeout)} ms` };
-    const cancel = clock.at(clock.now() + timeout, () => settle(() => resolve(late)));
-    signal.addEventListener('abort', onAbort, { once: true });
-    work().then(
-      (value) => settle(() => resolve({ value })),
-      (error: unknown) => settle(() => resolve({ problem: inWords(error) })),
-    );
-  });
+/** Bounds work that knows no deadline, and puts its failure into words. Rejects with the signal's reason when aborted. */
+async function foundWithin<T>(clock: Clock, ms: number, signal: AbortSignal, work: Promise<T>): Promise<Found<T>> {
+  const late = (): Error => new Error(`no answer within ${Math.round(ms)} ms`);
+  try {
+    return { value: await within(clock, work, { signal, at: clock.now() + ms, late }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { problem: inWords(error) };
+  }
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {

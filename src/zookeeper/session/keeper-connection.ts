@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { within } from '../../waiting.ts';
 import type { Endpoint } from './addresses.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } from '../../keeper/protocol.ts';
@@ -75,12 +76,12 @@ export class Link {
         settle(() => reject(signal.reason as Error));
         this.kill('called off');
       };
-      const within = (ms: number, problem: string): (() => void) =>
+      const killIn = (ms: number, problem: string): (() => void) =>
         this.#clock.at(this.#clock.now() + ms, () => this.kill(`${problem} within ${Math.round(ms)} ms`));
-      let cancel = within(START_TIMEOUT_MS, 'the keeper process did not start');
+      let cancel = killIn(START_TIMEOUT_MS, 'the keeper process did not start');
       this.#onStep = (problem) => {
         cancel();
-        cancel = within(timeout, problem);
+        cancel = killIn(timeout, problem);
       };
       this.#onGrant = (outcome) => settle(() => resolve(outcome));
       if (signal.aborted) return onAbort();
@@ -133,18 +134,14 @@ export class Link {
   close(timeout: number): Promise<boolean> {
     this.#listener = undefined;
     if (this.#end !== undefined) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const settle = (confirmed: boolean): void => {
-        cancel();
-        this.#onClosed = undefined;
-        this.kill('closed');
-        resolve(confirmed);
-      };
-      const cancel = this.#clock.at(this.#clock.now() + timeout, () => settle(false));
-      this.#onClosed = () => settle(true);
-      this.#keeper.listen({ report: (report) => this.#onReport(report), end: () => settle(false) });
+    const confirmed = new Promise<boolean>((resolve) => {
+      this.#onClosed = () => resolve(true);
+      this.#keeper.listen({ report: (report) => this.#onReport(report), end: () => resolve(false) });
       this.#keeper.send({ kind: 'close' });
     });
+    return within(this.#clock, confirmed, { at: this.#clock.now() + timeout })
+      .catch(() => false)
+      .finally(() => this.kill('closed'));
   }
 
   #onReport(report: Report): void {
