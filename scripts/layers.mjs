@@ -159,6 +159,26 @@ function refusal(file, target, type) {
 }
 
 /**
+ * Files that import one another in a circle, types included: the shortest circle of each file in which it comes first.
+ * @param {readonly string[]} files
+ * @param {(file: string) => string[]} targets
+ * @returns {string[][]}
+ */
+function circles(files, targets) {
+  return files.flatMap((file) => {
+    const seen = new Set([file]);
+    const queue = [[file]];
+    for (let way = queue.shift(); way !== undefined; way = queue.shift())
+      for (const target of targets(/** @type {string} */ (way.at(-1)))) {
+        if (target === file) return way.every((other) => file <= other) ? [way] : [];
+        if (!seen.has(target)) queue.push([...way, target]);
+        seen.add(target);
+      }
+    return [];
+  });
+}
+
+/**
  * Everything that is wrong with the TypeScript files under `src`, one line each: `file:line: what`.
  * @param {string} src
  * @returns {string[]}
@@ -213,6 +233,13 @@ export function checkLayers(src) {
       }
     }
   }
+
+  /** @param {string} file */
+  const targets = (file) => (imports.get(file) ?? []).flatMap(({ specifier }) => resolved(file, specifier) ?? []);
+  for (const circle of circles([...imports.keys()], targets))
+    problems.push(
+      `${circle[0]}:1: imports itself by way of ${circle.slice(1).join(', ')}: what they share belongs in one`,
+    );
 
   for (const pure of PURE) {
     if (!imports.has(pure)) continue;

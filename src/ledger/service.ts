@@ -2,7 +2,6 @@
 import { ScheduleError } from '../cron/errors.ts';
 import type { ScheduleRecord } from '../cron/schedule.ts';
 import { readSchedule } from '../cron/grammar.ts';
-import type { Ledger } from './record.ts';
 import { isSameZone } from '../cron/zone-names.ts';
 
 /** What a leader serves, and who it is, as the ledger says it. */
@@ -11,8 +10,13 @@ export interface Service extends ScheduleRecord {
   readonly hostname: string;
 }
 
-/** What the term that wrote the ledger last served. `undefined`: it does not say so. */
-export function serviceOf({ schedule, timezone, candidateId = '', hostname = '' }: Ledger): Service | undefined {
+/** What the term that wrote this ledger last served. `undefined`: it does not say so. */
+export function serviceOf({
+  schedule,
+  timezone,
+  candidateId = '',
+  hostname = '',
+}: Partial<Service>): Service | undefined {
   if (schedule === undefined || timezone === undefined) return undefined;
   return { schedule, timezone, candidateId, hostname };
 }

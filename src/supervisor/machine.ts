@@ -3,7 +3,7 @@
  * nothing, throws nothing. The rows are in `states/`; a pair of state and event that is not written down there changes
  * nothing.
  */
-import type { Plan } from './policy.ts';
+import type { Plan } from './state.ts';
 import { campaigning } from './states/campaigning.ts';
 import { resigning } from './states/resigning.ts';
 import { running } from './states/running.ts';

@@ -2,26 +2,10 @@
  * What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds.
  */
 import type { Outcome } from '../command/launch.ts';
-import type { ChildPolicy, Concurrency, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
+import type { ChildPolicy } from '../config/config.ts';
 import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { RunOutcome } from '../ledger/record.ts';
-import type { Failure, StopReason } from './state.ts';
-
-/** The part of the configuration that decides. */
-export interface Plan {
-  readonly onChildSuccess: ChildPolicy;
-  readonly onChildError: ChildPolicy;
-  readonly onElectionFailure: ElectionFailurePolicy;
-  readonly onLeaseLoss: LeaseLossPolicy;
-  readonly killAfter: number;
-  readonly stopSignal: NodeJS.Signals;
-  readonly electionTimeout: number | undefined;
-  readonly runTimeout: number | undefined;
-  readonly restartDelay: number;
-  readonly restartMaxDelay: number;
-  /** `undefined`: the command is run without a schedule (`run once`). */
-  readonly cron: { readonly concurrency: Concurrency } | undefined;
-}
+import type { Failure, Plan, StopReason } from './state.ts';
 
 /** How a run ended, with what only the supervisor knows: that it ended it for taking too long. */
 export interface Result {

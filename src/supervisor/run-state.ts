@@ -1,7 +1,8 @@
 /** The life of single runs: what is said and written of each, when it is to be stopped, how its stop goes on. Pure. */
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
-import { describeResult, exitCodeOf, outcomeOf, type Plan, type Result } from './policy.ts';
+import { describeResult, exitCodeOf, outcomeOf, type Result } from './policy.ts';
+import type { Plan } from './state.ts';
 import {
   after,
   stay,

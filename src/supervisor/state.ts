@@ -5,7 +5,7 @@
 import type { Outcome } from '../command/launch.ts';
 import type { LossCause, Succession } from '../election/election.ts';
 import type { RunOutcome } from '../ledger/record.ts';
-import type { Plan } from './policy.ts';
+import type { ChildPolicy, Concurrency, ElectionFailurePolicy, LeaseLossPolicy } from '../config/config.ts';
 
 /** The term under which the command runs. */
 export interface Leadership {
@@ -216,6 +216,22 @@ export type Event =
  * started.
  */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
+
+/** The part of the configuration that decides. */
+export interface Plan {
+  readonly onChildSuccess: ChildPolicy;
+  readonly onChildError: ChildPolicy;
+  readonly onElectionFailure: ElectionFailurePolicy;
+  readonly onLeaseLoss: LeaseLossPolicy;
+  readonly killAfter: number;
+  readonly stopSignal: NodeJS.Signals;
+  readonly electionTimeout: number | undefined;
+  readonly runTimeout: number | undefined;
+  readonly restartDelay: number;
+  readonly restartMaxDelay: number;
+  /** `undefined`: the command is run without a schedule (`run once`). */
+  readonly cron: { readonly concurrency: Concurrency } | undefined;
+}
 
 /** Why a campaign failed, or the ledger cannot be used. `unavailable` may pass by itself; the others do not. */
 export interface Failure {

@@ -1,7 +1,7 @@
 /** The ways into the states, as far as several states share them. Pure. Each returns the state entered and effects. */
 import { stopInstants } from '../election/timing.ts';
 import { ExitCode } from '../errors.ts';
-import type { Plan } from './policy.ts';
+import type { Plan } from './state.ts';
 import { ledgerNote, note, seconds } from './note.ts';
 import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 import {

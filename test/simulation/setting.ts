@@ -1,5 +1,5 @@
 import { margin } from '../../src/election/timing.ts';
-import type { Plan } from '../../src/supervisor/policy.ts';
+import type { Plan } from '../../src/supervisor/state.ts';
 import type { Random } from '../support/random.ts';
 import type { CommandHabits } from './command.ts';
 import { drawCron, drawJobs, type CronSetting } from './cron.ts';

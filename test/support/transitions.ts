@@ -1,6 +1,6 @@
 /** The state machine, led through events by hand. */
 import { start, transition } from '../../src/supervisor/machine.ts';
-import type { Plan } from '../../src/supervisor/policy.ts';
+import type { Plan } from '../../src/supervisor/state.ts';
 import type { Effect, Event, State, Step } from '../../src/supervisor/state.ts';
 
 /** Everything as it is by default, but for `run once`. */

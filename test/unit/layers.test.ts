@@ -129,6 +129,15 @@ describe('the layer rule', () => {
     ]);
   });
 
+  it('refuses circles of any length, of types too', () => {
+    check('cron/b.ts', "import type { C } from './c.ts';\n");
+    check('cron/c.ts', "export { a } from './a.ts';\n");
+    expect(check('cron/a.ts', "import { b } from './b.ts';\n")).toEqual([
+      expect.stringMatching(/^cron\/a.ts:1: .*cron\/b.ts, cron\/c.ts/),
+    ]);
+    expect(check('cron/c.ts', '')).toEqual([]);
+  });
+
   it('refuses what is too long, missing or outside', () => {
     expect(check('command/a.ts', '\n'.repeat(601))).toHaveLength(1);
     expect(check('command/a.ts', '\n'.repeat(600))).toEqual([]);

@@ -2,7 +2,8 @@
 import { formatInstant } from '../../ledger/record.ts';
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, ledgerNote, lossNote, note, runNote, seconds, skipNote } from '../note.ts';
-import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Plan, type Result } from '../policy.ts';
+import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
+import type { Plan } from '../state.ts';
 import {
   ageOf,
   concluded,

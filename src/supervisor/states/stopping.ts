@@ -1,7 +1,8 @@
 /** Transitions of a supervisor that stops everything that runs. Pure. */
 import { campaignFailed, electedRole, ofTerm, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, note } from '../note.ts';
-import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Plan, type Result } from '../policy.ts';
+import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
+import type { Plan } from '../state.ts';
 import {
   concluded,
   each,

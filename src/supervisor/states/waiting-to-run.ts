@@ -1,7 +1,7 @@
 /** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, skipNote } from '../note.ts';
-import type { Plan } from '../policy.ts';
+import type { Plan } from '../state.ts';
 import { leaseInstants } from '../run-state.ts';
 import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
 import {

@@ -1,15 +1,26 @@
 import { sleep } from '../../clock.ts';
 import { describe, UnavailableError } from '../../errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
-import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS } from './options.ts';
-import type { LeaseTerm } from './term.ts';
+import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
+import type { HeldLease } from './lease.ts';
+import type { Place } from './proposal.ts';
+import type { Timings } from '../../election/timing.ts';
+
+/** A term that is being given up. */
+export interface EndingTerm {
+  readonly options: ElectionOptions;
+  readonly timings: Timings;
+  readonly lease: HeldLease;
+  readonly host: { readonly place: Place };
+  readonly isLost: boolean;
+}
 
 /**
  * Gives up a lease that is not renewed any more: clears it under its version and deletes the proposal, pipelined in
  * that order, so that the next in line finds the lease vacant when it wakes. Repeats until acknowledged, or until the
  * lease is somebody else's; after `within` ms, throws UnavailableError: the lease then runs out by itself.
  */
-export async function resignLease(term: LeaseTerm, within: number): Promise<void> {
+export async function resignLease(term: EndingTerm, within: number): Promise<void> {
   const { clock } = term.options;
   const giveUpAt = clock.now() + within;
   for (let verify = false; !term.isLost;) {

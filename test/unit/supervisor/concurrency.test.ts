@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../src/supervisor/policy.ts';
+import type { Plan } from '../../../src/supervisor/state.ts';
 import type { Step } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN, effectsOf, elected, follow, runEnded, stateOf, type At } from '../../support/transitions.ts';
 

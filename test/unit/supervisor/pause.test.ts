@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { start, transition } from '../../../src/supervisor/machine.ts';
-import type { Plan } from '../../../src/supervisor/policy.ts';
+import type { Plan } from '../../../src/supervisor/state.ts';
 import type { Effect, Event, State } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN } from '../../support/transitions.ts';
 

@@ -6,9 +6,9 @@ import {
   outcomeOf,
   policyAfter,
   restartDelay,
-  type Plan,
   type Result,
 } from '../../../src/supervisor/policy.ts';
+import type { Plan } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN } from '../../support/transitions.ts';
 
 const plan: Plan = { ...DEFAULT_PLAN, restartDelay: 100, restartMaxDelay: 1500 };

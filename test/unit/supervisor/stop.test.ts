@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../src/supervisor/policy.ts';
+import type { Plan } from '../../../src/supervisor/state.ts';
 import type { Effect, Event } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN, elected, follow, type At } from '../../support/transitions.ts';
 

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { start, transition } from '../../../src/supervisor/machine.ts';
-import type { Plan } from '../../../src/supervisor/policy.ts';
+import type { Plan } from '../../../src/supervisor/state.ts';
 import type { Effect, Event, State, Step } from '../../../src/supervisor/state.ts';
 
 interface World {
