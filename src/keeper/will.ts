@@ -1,3 +1,5 @@
+import type { GroupIdentity } from '../command/run-processes.ts';
+
 /**
  * What the keeper does for one election in its supervisor's place, when that is gone without a goodbye or does not run
  * in time: it stops the runs of the command, waits until nothing of them is left, then releases lease and proposal. A
@@ -25,14 +27,7 @@ export interface WillCommand {
   /**
    * The group and session that it was started in; `undefined` while it is being started: then its mark is looked for.
    */
-  readonly group?: {
-    readonly pgid: number;
-    readonly startTime: string | undefined;
-    /** The machine's count of started processes at that time, where it is known. */
-    readonly startsBefore?: number | undefined;
-    /** The folder of the cgroup that is its own, where it has one. */
-    readonly cgroup?: string | undefined;
-  };
+  readonly group?: GroupIdentity;
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */
   readonly killAfter: number;
