@@ -1,7 +1,8 @@
 /** Ticks that pass while nobody leads, seen from the next leader. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate } from '../support/candidate.ts';
+import type { Candidate } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -33,7 +34,7 @@ afterAll(async () => {
   clocks?.[Symbol.dispose]();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const NONE = { ...RERUN, 'catch-up': 'none' };
@@ -57,7 +58,7 @@ const LEAVES = {
  * more.
  */
 async function tickWithoutLeader(
-  stage: Arena,
+  stage: Stage,
   { leaves, late, flags }: { leaves: keyof typeof LEAVES; late: number; flags: Record<string, string> },
 ): Promise<{ readonly tick: number; readonly next: Candidate }> {
   const tick = secondAfter(60_000);
@@ -126,7 +127,7 @@ describe.concurrent('all candidates are away over several ticks', () => {
   const schedule = '@every 1s';
   /** Three serve, all crash, and three others come back a few ticks later. */
   async function allAway(
-    stage: Arena,
+    stage: Stage,
     flags: Record<string, string>,
   ): Promise<{ last: number; backAt: number; back: readonly Candidate[] }> {
     const first = [1, 2, 3].map(() => startCron(stage, { schedule, flags, script }));

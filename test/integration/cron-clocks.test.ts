@@ -1,6 +1,6 @@
 /** Wall clocks that are set or differ, and processes that stand still over ticks. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { beforeTick, expectEachTickOnce, standCron, startCron, ticksOf } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { WallClocks } from '../support/wall-clock.ts';
@@ -18,7 +18,7 @@ afterAll(async () => {
   clocks?.[Symbol.dispose]();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const EVERY = 2000;

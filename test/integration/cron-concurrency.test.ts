@@ -1,7 +1,8 @@
 /** A tick while the command still runs. */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Entry } from '../support/candidate.ts';
+import { isAlive, type Entry } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { expectEachTickOnce, expectEveryTick, standCron, startCron, tickOf, ticksOf, until } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -14,16 +15,16 @@ beforeAll(async () => {
 });
 afterAll(() => zookeeper?.close());
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 /** A command that goes on until the gate is open. */
 const untilOpen = 'until [ -e "$journal.open" ]; do stay 0.02; done';
-const open = ({ journal }: Arena): void => writeFileSync(`${journal.path}.open`, '');
+const open = ({ journal }: Stage): void => writeFileSync(`${journal.path}.open`, '');
 const first = (entries: readonly Entry[]): Entry => entries[0] as Entry;
 const SKIPPED = 'tick skipped';
 
 /** Waits until the wall clock is `ms` past the tick of the first run. */
-async function pastFirst(stage: Arena, ms: number): Promise<number> {
+async function pastFirst(stage: Stage, ms: number): Promise<number> {
   const tick = tickOf(await stage.journal.started());
   await until(tick + ms);
   return tick;

@@ -1,7 +1,8 @@
 /** A leader that is killed around its ticks. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Entry } from '../support/candidate.ts';
+import type { Entry } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import {
   expectEachTickOnce,
   ledgerWith,
@@ -99,7 +100,7 @@ describe.concurrent('SIGKILL of the leader’s supervisor', () => {
   it.each(['none', 'once'])(
     'during a run (catch-up=%s): it is stopped, recorded as lost, and not run again',
     async (catchUp) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const options = { schedule: '@every 3s', flags: { ...RERUN, 'catch-up': catchUp } };
       const leader = await standCron(stage, { id: 'leader', ...options, script: 'stay' });
       const next = await standCron(stage, { id: 'next', ...options, script: 'exit 0' });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import {
   expectEachTickOnce,
   expectEveryTick,
@@ -31,12 +31,12 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const MOST_BYTES = 512 * 1024;
 
 /** An election with nothing but that in its ledger. */
-async function withLedger(stage: Arena, data: Buffer | string): Promise<void> {
+async function withLedger(stage: Stage, data: Buffer | string): Promise<void> {
   await observer.create(stage.basePath, Buffer.alloc(0), 'persistent', within);
   await observer.create(`${stage.basePath}/runs`, Buffer.from(data), 'persistent', within);
 }
@@ -87,7 +87,7 @@ describe.concurrent('each run is in the ledger', () => {
     startCron(late, { schedule, flags: { ...RERUN, 'run-timeout': '200ms' } });
     startCron(replaced, { schedule, flags: { ...RERUN, concurrency: 'replace' } });
     startCron(missing, { schedule, flags: RERUN, command: ['/no/such/command'] });
-    const first = (stage: Arena): Promise<RunRecord> =>
+    const first = (stage: Stage): Promise<RunRecord> =>
       ledgerWith(observer, stage, 'an outcome', ({ runs: [run] }) => run?.outcome !== undefined && run);
     expect(await first(late)).toMatchObject({ outcome: 'timed out', exitCode: 124 });
     expect(await first(replaced)).toMatchObject({ outcome: 'replaced' });

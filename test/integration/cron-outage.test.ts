@@ -1,6 +1,7 @@
 /** ZooKeeper is away over ticks. */
 import { describe, expect, it } from 'vitest';
-import { Arena, type Candidate } from '../support/candidate.ts';
+import type { Candidate } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import {
   beforeTick,
   expectEachTickOnce,
@@ -45,7 +46,7 @@ async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Pro
 /** The ledger comes to hold every tick that was started, each with its outcome. */
 async function expectAllWritten(
   zookeeper: Ensemble,
-  stage: Arena,
+  stage: Stage,
   isExpected = (outcome: string | undefined): boolean => outcome === 'succeeded',
 ): Promise<void> {
   const served = ticksOf(stage.journal);
@@ -63,7 +64,7 @@ describe.concurrent('on-lease-loss=keep', () => {
     'a server that is %s over several ticks: all are served, and written when it is back',
     (how) =>
       withServer(async (zookeeper) => {
-        await using stage = new Arena(zookeeper.connectString);
+        await using stage = new Stage(zookeeper.connectString);
         const leader = await standCron(stage, { schedule, flags: KEEP, script });
         await standCron(stage, { schedule, flags: KEEP, script });
         await stage.journal.started();
@@ -84,7 +85,7 @@ describe.concurrent('on-lease-loss=keep', () => {
 
   it('a leader that was stopped while the server is away hands its command over to nobody, and ends', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const leader = await standCron(stage, { schedule, flags: KEEP, script: 'stay' });
       await stage.journal.started();
       await zookeeper.server.stop();
@@ -97,7 +98,7 @@ describe.concurrent('on-lease-loss=keep', () => {
   it('a leader that is cut off alone goes on serving, and so does the one that takes over, until it learns of it', () =>
     withServer(async (zookeeper) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       stage.overlapsAllowed = true;
       const cutOff = await standCron(stage, { id: 'cut-off', schedule, flags: KEEP, script, servers: proxy.address });
       const other = await standCron(stage, { id: 'other', schedule, flags: KEEP, script });
@@ -121,7 +122,7 @@ describe.concurrent('on-lease-loss=keep', () => {
 describe.concurrent('on-lease-loss=stop', () => {
   it('a tick that cannot be recorded is not started, although the lease lasts; with the server back, ticks are served again', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...STOP, 'zookeeper-session-timeout': '6s' };
       const first = await standCron(stage, { schedule: '@every 1s', flags, script });
       await standCron(stage, { schedule: '@every 1s', flags, script });
@@ -145,7 +146,7 @@ describe.concurrent('on-lease-loss=stop', () => {
 
   it('under catch-up=once the latest of those is made up', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...STOP, 'catch-up': 'once' };
       await standCron(stage, { schedule: '@every 5s', flags, script });
       await stage.journal.started();
@@ -164,7 +165,7 @@ describe.concurrent('on-lease-loss=stop', () => {
   it('the answer to an entry is lost: whatever the leader makes of it, no tick is served twice, and none is left open', () =>
     withServer(async (zookeeper) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const leader = await standCron(stage, {
         schedule,
         flags: { ...STOP, 'zookeeper-session-timeout': '6s' },
@@ -190,7 +191,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
   it('each candidate serves the ticks by itself, without a token; with the server back one serves them, recorded', () =>
     withServer(async (zookeeper) => {
       await zookeeper.server.stop();
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       stage.overlapsAllowed = true;
       const both = [1, 2].map(() => startCron(stage, { schedule, flags: ANYWAY, script }));
       await Promise.all(both.map(({ id }) => stage.journal.started(2, { candidate: id })));
@@ -227,7 +228,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
   ])('a run that failed, %s: ends with %s', (policy, code) =>
     withServer(async (zookeeper) => {
       await zookeeper.server.stop();
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...ANYWAY, 'on-child-error': policy };
       const candidate = startCron(stage, { schedule: '@every 1s', flags, script: 'exit 3' });
       if (code === undefined) await stage.journal.started(3);

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../support/candidate.ts';
+import { electionAt } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -27,7 +28,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Ticks far enough apart for a busy machine to serve each in its time. */
 const EVERY = 2000;

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostname } from 'node:os';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { dailyAt, ledgerAt, secondAfter, serves, standCron, startCron, ticksOf, until } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { WallClocks } from '../support/wall-clock.ts';
@@ -23,7 +23,7 @@ afterAll(async () => {
   clocks?.[Symbol.dispose]();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const ANOTHER = 'another schedule is served from now on';
 const ONCE = { 'catch-up': 'once' };
 const script = 'exit 0';
@@ -36,7 +36,7 @@ const after = (tick: number): Readonly<Record<string, string>> => clocks.clock(t
 
 /** The only leader begins, and goes: in order, or without a word. */
 async function servedBefore(
-  stage: Arena,
+  stage: Stage,
   leaves: 'SIGTERM' | 'SIGKILL',
   { schedule, flags = {} }: { schedule: string; flags?: Record<string, string> },
 ): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, isAlive } from '../support/candidate.ts';
+import { electionAt, isAlive } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { dailyAt, pairBefore, secondAfter, standCron, startCron, startedFor } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
@@ -19,7 +20,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Not during this test. */
 const LATER = dailyAt(secondAfter(6 * 3_600_000));

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isPopulated, killAll, membersOf } from '../../src/command/cgroup.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, electionAt, isAlive, startedIn } from '../support/candidate.ts';
+import { ballotPath, electionAt, isAlive, startedIn } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { findCgroupHome, TestCgroup } from '../support/cgroups.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
@@ -22,7 +23,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const home = findCgroupHome();
 const debug = { 'log-level': 'debug' };
 
@@ -34,7 +35,7 @@ const hidden = (job = 'exec sleep 600'): string =>
   `(setsid env -i PATH="$PATH" bash -c 'echo $$ >"$1.hidden"; ${job}' sh "$journal" &)`;
 
 /** Waits for the process id that a hidden process has written. */
-function hiddenOf(stage: Arena): Promise<number> {
+function hiddenOf(stage: Stage): Promise<number> {
   const path = `${stage.journal.path}.hidden`;
   return poll(() => existsSync(path) && Number(readFileSync(path, 'utf8')), { what: 'the hidden process' });
 }
@@ -148,7 +149,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
   describe('a ballot inside the command', () => {
     /** Starts it as the command itself (`exec`), or as a child of it. */
-    const inner = (stage: Arena, exec: string, flag: string, command: string): string => {
+    const inner = (stage: Stage, exec: string, flag: string, command: string): string => {
       const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
       return `${MOVED}; ${exec} ${ballot} run once --zookeeper-base-path=${stage.basePath}/inner ${flag} -- ${command}`;
     };
@@ -156,7 +157,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
     const onTerm = 'echo TERM >>$0.signals; (sleep 0.3; kill -9 $$) & while :; do sleep 1; done';
     const worker = `bash -c 'trap "${onTerm}" TERM; echo $$ >"$0.hidden"; while :; do sleep 0.1; done' "$journal"`;
     const keep = '--on-child-error=reelect';
-    const signals = (stage: Arena): string => readFileSync(`${stage.journal.path}.signals`, 'utf8');
+    const signals = (stage: Stage): string => readFileSync(`${stage.journal.path}.signals`, 'utf8');
 
     it.each(['exec', ''])('stops its own command by itself, and resigns (%s)', async (how) => {
       await using cgroup = new TestCgroup(parent);

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, electionAt, type Candidate, type InfoReport } from '../support/candidate.ts';
+import { ballotPath, electionAt, type Candidate } from '../support/candidate.ts';
+import { Stage, type InfoReport } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -20,7 +21,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
 
 describe('the environment of the command', () => {

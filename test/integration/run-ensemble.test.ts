@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate } from '../support/candidate.ts';
+import { isAlive, type Candidate } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble, type Member } from '../support/zookeeper.ts';
 
@@ -14,7 +15,7 @@ beforeEach(async () => {
   await Promise.all(zookeeper.members.map((member) => member.ready()));
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 
 /** The server that the candidate's session is attached to, by its own log. */
 function serverOf(candidate: Candidate): Member {
@@ -27,7 +28,7 @@ function serverOf(candidate: Candidate): Member {
 }
 
 /** A candidate that leads through a server of the given kind: some start until one happens to. */
-async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candidate, Member]> {
+async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Stage, Candidate, Member]> {
   for (;;) {
     const stage = arena();
     const leader = await stage.stand({ flags: { 'zookeeper-session-timeout': '4s', 'log-level': 'debug' } });
@@ -38,7 +39,7 @@ async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candi
   }
 }
 
-async function expectUndisturbed(stage: Arena, leader: Candidate): Promise<void> {
+async function expectUndisturbed(stage: Stage, leader: Candidate): Promise<void> {
   const [start] = stage.journal.starts();
   const seen = async (): Promise<string | undefined> => (await stage.info()).leader.lastSeenTime;
   const before = await poll(seen, { what: 'a leader' });

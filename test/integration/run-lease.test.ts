@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../support/candidate.ts';
+import { electionAt } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -18,11 +19,11 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
+const arena = (basePath?: string): Stage => new Stage(zookeeper.connectString, basePath);
 const FLAGS = { 'zookeeper-session-timeout': '2s' };
 const seconds = (): number => Date.now() / 1000;
 
-const createBase = (stage: Arena, data = ''): Promise<string> =>
+const createBase = (stage: Stage, data = ''): Promise<string> =>
   observer.create(stage.basePath, Buffer.from(data), 'persistent', within);
 
 describe('a lease that cannot be read', () => {

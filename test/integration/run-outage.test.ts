@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -21,12 +22,12 @@ beforeEach(async () => {
   if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const seconds = (): number => Date.now() / 1000;
 
 /** A leader and a standby. */
-async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[Candidate, Candidate, Entry]> {
+async function two(stage: Stage, flags: Record<string, string> = {}): Promise<[Candidate, Candidate, Entry]> {
   const leader = await stage.stand({ id: 'leader', flags: { ...FLAGS, ...flags } });
   const standby = await stage.stand({ id: 'standby', flags: { ...FLAGS, ...flags } });
   return [leader, standby, await stage.journal.started()];
@@ -36,7 +37,7 @@ async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[C
  * The same run goes on in the same term, renewed; then the leader leaves, and the standby follows: nobody's place was
  * lost for good.
  */
-async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
+async function expectUndisturbed(stage: Stage, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
   const { lease, candidates } = await poll(
     async () => {
       const report = await stage.info();
@@ -206,7 +207,7 @@ describe('a stop while the server is away', () => {
     const stages = cases.map(() => arena());
     try {
       const leaders = await Promise.all(
-        cases.map(({ traps }, index) => (stages[index] as Arena).stand({ flags: FLAGS, traps })),
+        cases.map(({ traps }, index) => (stages[index] as Stage).stand({ flags: FLAGS, traps })),
       );
       const starts = await Promise.all(stages.map(({ journal }) => journal.started()));
       await zookeeper.server.stop();

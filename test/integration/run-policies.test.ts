@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
+import { electionAt, isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { ledgerAt } from '../support/cron.ts';
 import { serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
@@ -19,11 +20,11 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 /** Nobody's command goes on before the gate is open. */
 const untilOpen = 'until [ -e "$journal.open" ]; do stay 0.02; done';
-const open = ({ journal }: Arena): void => writeFileSync(`${journal.path}.open`, '');
-const shut = ({ journal }: Arena): void => rmSync(`${journal.path}.open`);
+const open = ({ journal }: Stage): void => writeFileSync(`${journal.path}.open`, '');
+const shut = ({ journal }: Stage): void => rmSync(`${journal.path}.open`);
 /** Nobody leads and nobody stands, at this very moment. */
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
+import { ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
@@ -20,7 +21,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Does it ten times a second, until it is `done`. */
 function repeatedly(what: () => void): { done(): void } {
@@ -264,7 +265,7 @@ describe('SIGTERM during start-up', () => {
     '%i ms after the first line, with nothing at the address: 0 at once, and nothing is left',
     async (after) => {
       const [port] = await freePorts(1);
-      await using stage = new Arena(`127.0.0.1:${port}`);
+      await using stage = new Stage(`127.0.0.1:${port}`);
       const candidate = stage.start();
       await candidate.says('standing for election');
       await new Promise((resolve) => setTimeout(resolve, after));
@@ -282,7 +283,7 @@ describe('SIGTERM during start-up', () => {
     async (after) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
       proxy.blackHole();
-      await using stage = new Arena(proxy.address);
+      await using stage = new Stage(proxy.address);
       const candidate = stage.start();
       await candidate.says('standing for election');
       await new Promise((resolve) => setTimeout(resolve, after));

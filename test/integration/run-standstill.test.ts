@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { Proxy } from '../support/proxy.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -15,7 +15,7 @@ afterAll(() => zookeeper?.close());
 
 describe('a standby whose supervisor stands still', () => {
   it('gives up its place, so that those behind it are not held up; awake again, it stands at the end', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const leader = await stage.stand({ id: 'leader', flags: FLAGS });
     await stage.journal.started();
     const next = await stage.stand({ id: 'next', flags: FLAGS });
@@ -35,7 +35,7 @@ describe('an ensemble that comes back without its data while the leader alone is
   it('is not claimed by who stood in it before, until the lost lease would have run out', async () => {
     const stop = { ...FLAGS, 'on-lease-loss': 'stop' };
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const leader = await stage.stand({ id: 'leader', servers: proxy.address, flags: stop });
     await stage.journal.started();
     const standby = await stage.stand({ id: 'standby', flags: stop });

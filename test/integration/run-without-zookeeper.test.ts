@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive } from '../support/candidate.ts';
+import { isAlive } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 
@@ -16,7 +17,7 @@ afterAll(() => zookeeper?.close());
 beforeEach(() => zookeeper.server.stop());
 afterEach(() => zookeeper.server.stop());
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 
 describe('without ZooKeeper, on-election-failure=exit', () => {
   it('ends with 69, and names the address and what it answered', async () => {
@@ -30,7 +31,7 @@ describe('without ZooKeeper, on-election-failure=exit', () => {
   });
 
   it('and a host name that does not exist: 69 as well, with that name', async () => {
-    await using stage = new Arena('no-such-host.invalid:2181');
+    await using stage = new Stage('no-such-host.invalid:2181');
     const candidate = stage.start({ flags: { ...SHORT, 'on-election-failure': 'exit' } });
     expect(await candidate.end()).toBe(69);
     expect(candidate.said('the election failed')[0]?.['why']).toContain('no-such-host.invalid:2181');

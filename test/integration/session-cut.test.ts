@@ -1,7 +1,8 @@
 /** Servers that grant a session and then cut it: a grant is not contact. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
-import { Arena, isAlive } from '../support/candidate.ts';
+import { isAlive } from '../support/candidate.ts';
+import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { contact, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
@@ -35,7 +36,7 @@ describe('a server that wants clients to authenticate', () => {
 
   it('ends ballot with 77, whatever on-election-failure says', async () => {
     const zookeeper = await ensemble(ENFORCED);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const candidates = ['retry', 'exit', 'run-anyway'].map((policy) =>
       stage.start({ flags: { 'on-election-failure': policy } }),
     );
@@ -52,7 +53,7 @@ describe('a server that cuts a session at each request of some size', () => {
   it('on-election-failure=exit: 69 once the patience has passed, with few attempts and lines', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(proxy.address);
+    await using stage = new Stage(proxy.address);
     const candidate = stage.start({ flags: { 'on-election-failure': 'exit', 'zookeeper-session-timeout': '3s' } });
     expect(await candidate.end()).toBe(69);
     expect(candidate.said('the election failed')[0]?.['why']).toContain('no contact to ZooKeeper for');
@@ -64,7 +65,7 @@ describe('a server that cuts a session at each request of some size', () => {
 
   it('on-election-failure=run-anyway: the command runs', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const flags = { 'on-election-failure': 'run-anyway', 'zookeeper-session-timeout': '3s' };
     const candidate = stage.start({ flags });
     const { pid, token } = await stage.journal.started(1);
@@ -77,7 +78,7 @@ describe('a server that cuts a session at each request of some size', () => {
   it('on-election-failure=retry: the attempts become rare', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(proxy.address);
+    await using stage = new Stage(proxy.address);
     const candidate = stage.start({ flags: { 'zookeeper-session-timeout': '10s' } });
     await candidate.says('cuts each connection soon after it has granted it');
     await new Promise((resolve) => setTimeout(resolve, 5000));

@@ -3,24 +3,25 @@ import { expect } from 'vitest';
 import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate, type Entry, type Journal } from './candidate.ts';
+import type { Candidate, Entry, Journal } from './candidate.ts';
+import { Stage } from './stage.ts';
 import { poll } from './poll.ts';
 
-/** A candidate of `ballot run cron` in this arena. */
-type Start = Omit<Parameters<Arena['start']>[0] & object, 'mode'> & { readonly schedule: string };
+/** A candidate of `ballot run cron` on this stage. */
+type Start = Omit<Parameters<Stage['start']>[0] & object, 'mode'> & { readonly schedule: string };
 
-const withSchedule = ({ schedule, flags, ...options }: Start): Parameters<Arena['start']>[0] => ({
+const withSchedule = ({ schedule, flags, ...options }: Start): Parameters<Stage['start']>[0] => ({
   ...options,
   mode: 'cron',
   flags: { schedule, ...flags },
 });
 
-export function startCron(stage: Arena, options: Start): Candidate {
+export function startCron(stage: Stage, options: Start): Candidate {
   return stage.start(withSchedule(options));
 }
 
 /** Resolves when it stands by, or leads: the order of calls is that of the queue. */
-export function standCron(stage: Arena, options: Start): Promise<Candidate> {
+export function standCron(stage: Stage, options: Start): Promise<Candidate> {
   return stage.stand(withSchedule(options));
 }
 
@@ -50,7 +51,7 @@ export function expectEachTickOnce(journal: Journal): void {
  * Every tick of `@every` was started, from the first that was to the last; but for those during which the run of one
  * before them still lasted, by ballot's own log: a busy machine may take longer than the script.
  */
-export function expectEveryTick({ journal, candidates }: Arena, every: number): void {
+export function expectEveryTick({ journal, candidates }: Stage, every: number): void {
   const ticks = ticksOf(journal);
   const busy = candidates.flatMap((candidate) =>
     candidate.said('the run is over').map(({ tick, time }) => ({
@@ -92,7 +93,7 @@ export async function beforeTick(every: number, before: number): Promise<number>
 }
 
 /** The ledger of an election. `undefined`: none has been written yet. Throws when it cannot be read. */
-export async function ledgerAt(session: Session, { basePath }: Pick<Arena, 'basePath'>): Promise<Ledger | undefined> {
+export async function ledgerAt(session: Session, { basePath }: Pick<Stage, 'basePath'>): Promise<Ledger | undefined> {
   try {
     const { data } = await session.get(`${basePath}/runs`, { timeout: 5000 });
     const parsed = parseLedger(data);
@@ -107,7 +108,7 @@ export async function ledgerAt(session: Session, { basePath }: Pick<Arena, 'base
 /** Waits until the ledger is such that `look` finds what it wants in it. */
 export function ledgerWith<T>(
   session: Session,
-  stage: Arena,
+  stage: Stage,
   what: string,
   look: (ledger: Ledger) => T | undefined | false,
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
@@ -125,7 +126,7 @@ export function ledgerWith<T>(
 }
 
 /** Waits until the record of that tick has an outcome. */
-export function recordOf(session: Session, stage: Arena, tick: number): Promise<RunRecord> {
+export function recordOf(session: Session, stage: Stage, tick: number): Promise<RunRecord> {
   const what = `an outcome of ${new Date(tick).toISOString()}`;
   return ledgerWith(session, stage, what, ({ runs }) =>
     runs.find((run) => run.tick === tick && run.outcome !== undefined),
@@ -133,12 +134,12 @@ export function recordOf(session: Session, stage: Arena, tick: number): Promise<
 }
 
 /** Waits until the leader with that token has opened the ledger: from then on ticks are its to serve. */
-export function opened(session: Session, stage: Arena, token: number): Promise<Ledger> {
+export function opened(session: Session, stage: Stage, token: number): Promise<Ledger> {
   return ledgerWith(session, stage, `the token ${token}`, (ledger) => ledger.fencingToken === token && ledger);
 }
 
 /** Waits until that candidate leads and has opened the ledger. */
-export async function serves(session: Session, stage: Arena, candidate: Candidate): Promise<void> {
+export async function serves(session: Session, stage: Stage, candidate: Candidate): Promise<void> {
   const { term } = await candidate.says('elected leader');
   await opened(session, stage, term as number);
 }
@@ -151,7 +152,7 @@ const PAIR_EVERY = 10_000;
  * have been served, for a machine may be busy.
  */
 export interface Pair extends AsyncDisposable {
-  readonly stage: Arena;
+  readonly stage: Stage;
   readonly leader: Candidate;
   readonly next: Candidate;
   readonly tick: number;
@@ -172,7 +173,7 @@ export async function pairBefore(
     leaderServers = servers,
   }: { ahead?: number; flags?: Record<string, string>; script?: string; leaderServers?: string },
 ): Promise<Pair> {
-  const stage = new Arena(servers);
+  const stage = new Stage(servers);
   try {
     const first = secondAfter(ahead + 3000);
     const seconds = Array.from({ length: 6 }, (_, index) => new Date(first + index * PAIR_EVERY).getUTCSeconds());

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { within } from './measures.ts';
@@ -59,7 +59,7 @@ describe.each([
   });
 
   it('does not delay the take-over from a host that is gone', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const leader = await stage.stand({ flags: FLAGS });
     await stage.journal.started();
     const next = await stage.stand({ flags: FLAGS });
@@ -72,7 +72,7 @@ describe.each([
   });
 
   it('does not let anybody lead before a fresh lease has run out', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     // Its holder has no proposal: nothing but the lease keeps others from leading.
     const lease = {
       ...{ candidateId: 'away', hostname: 'h', pid: '1', proposalTime: '2026-11-21 03:06:35.479168679 +0000 UTC' },

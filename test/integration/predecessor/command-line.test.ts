@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { Arena, ballotPath, type Candidate } from '../../support/candidate.ts';
+import { ballotPath, type Candidate } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { freePorts } from '../../support/ports.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { EXIT } from './measures.ts';
@@ -86,10 +87,10 @@ describe('ballot run once', () => {
 });
 
 describe('ballot info', () => {
-  let stage: Arena;
+  let stage: Stage;
   let leader: Candidate;
   beforeAll(async () => {
-    stage = new Arena(zookeeper.connectString);
+    stage = new Stage(zookeeper.connectString);
     leader = await stage.stand({ id: 'leader', flags: EXIT });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());

@@ -1,7 +1,8 @@
 /** Go's own policy cases with `run cron`, its defects there, and its candidates in one election with ours. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
+import { electionAt, type Candidate } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import {
   dailyAt,
   expectEveryTick,
@@ -37,21 +38,21 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
+const arena = (basePath?: string): Stage => new Stage(zookeeper.connectString, basePath);
 const schedule = '@every 1s';
 const SHORT = { 'zookeeper-session-timeout': '1s' };
 const POLICIES = ['run-anyway', 'exit', 'retry'] as const;
 
 describe.concurrent('an election that fails', () => {
   it('on-election-failure=exit: 69, and nothing was run', async () => {
-    await using stage = new Arena(dead);
+    await using stage = new Stage(dead);
     const candidate = startCron(stage, { schedule, flags: { ...SHORT, 'on-election-failure': 'exit' } });
     expect(await candidate.end()).toBe(69);
     expect(stage.journal.entries()).toEqual([]);
   });
 
   it('on-election-failure=retry: tries again, and runs nothing meanwhile', async () => {
-    await using stage = new Arena(dead);
+    await using stage = new Stage(dead);
     const candidate = startCron(stage, { schedule, flags: SHORT });
     await candidate.says('the election failed', { count: 3 });
     expect(stage.journal.entries()).toEqual([]);
@@ -168,14 +169,14 @@ describe.concurrent("candidates of Go's in the same election (mixed-fleet)", () 
   const MIXED = { 'mixed-fleet': 'true' };
 
   /** It plays a leader whose command runs for as long as it leads: what it does with ticks is its own business. */
-  function go(stage: Arena): Promise<GoCandidate> {
+  function go(stage: Stage): Promise<GoCandidate> {
     const command = stage.journal.command() as [string, ...string[]];
     const entered = entering.then(() => GoCandidate.enter(zookeeper, stage.basePath, 'go', command));
     entering = entered.catch(() => undefined);
     return entered;
   }
 
-  async function ours(stage: Arena, flags: Record<string, string> = {}): Promise<Candidate> {
+  async function ours(stage: Stage, flags: Record<string, string> = {}): Promise<Candidate> {
     const before = (await electionAt(observer, stage.basePath))?.proposals.length ?? 0;
     const candidate = startCron(stage, { id: 'ours', schedule, flags: { ...MIXED, ...flags }, script: 'stay 0.1' });
     await poll(async () => ((await electionAt(observer, stage.basePath))?.proposals.length ?? 0) > before);

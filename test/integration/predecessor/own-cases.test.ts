@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
+import { electionAt, type Candidate } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { restrictedZNode } from '../../support/restrict.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
+const arena = (basePath?: string): Stage => new Stage(zookeeper.connectString, basePath);
 const POLICIES = ['run-anyway', 'exit', 'retry'] as const;
 
 describe.concurrent.each(POLICIES)('on-election-failure=%s', (policy) => {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate } from '../../support/candidate.ts';
+import type { Candidate } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { figure, heapSnapshots, liveHeap, renewals, requestNumbers, sessionsInLine, within } from './measures.ts';
@@ -18,7 +19,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 
 describe('a change in the queue wakes one candidate (defect 10)', () => {
   it('the one behind who leaves; nobody else asks the server for anything', async () => {

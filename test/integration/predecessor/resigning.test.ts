@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate } from '../../support/candidate.ts';
+import { isAlive, type Candidate } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { EXIT, pass } from './measures.ts';
 
@@ -14,11 +15,11 @@ beforeEach(async () => {
   if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 
 describe('resigning fails, since ZooKeeper is gone', () => {
   /** A leader whose command ends while the server is away. */
-  async function bereft(stage: Arena, flags: Record<string, string>, code: number): Promise<Candidate> {
+  async function bereft(stage: Stage, flags: Record<string, string>, code: number): Promise<Candidate> {
     const candidate = await stage.stand({
       flags: { 'zookeeper-session-timeout': '4s', ...flags },
       traps: `trap 'exit ${code}' USR1`,

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLease } from '../../../src/zookeeper/election/record.ts';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../../support/candidate.ts';
+import { electionAt } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
@@ -21,7 +22,7 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const FLAGS = { 'zookeeper-session-timeout': '4s' };
 const timeOf = (line: { readonly [field: string]: unknown } | undefined): number => Date.parse(String(line?.['time']));
 

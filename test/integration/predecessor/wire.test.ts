@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session, ZNode } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, type Candidate, type Journal } from '../../support/candidate.ts';
+import { electionAt, type Candidate, type Journal } from '../../support/candidate.ts';
+import { Stage } from '../../support/stage.ts';
 import { readAsGo } from '../../support/go-reader.ts';
 import { poll } from '../../support/poll.ts';
 import { serversOf, sessionsAt } from '../../support/sessions.ts';
@@ -30,17 +31,17 @@ afterAll(async () => {
   await zookeeper?.close();
 });
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const arena = (): Stage => new Stage(zookeeper.connectString);
 const commandOf = (journal: Journal): [string, ...string[]] => journal.command() as [string, ...string[]];
 
-function go(stage: Arena, id = 'go'): Promise<GoCandidate> {
+function go(stage: Stage, id = 'go'): Promise<GoCandidate> {
   const entered = entering.then(() => GoCandidate.enter(zookeeper, stage.basePath, id, commandOf(stage.journal)));
   entering = entered.catch(() => undefined);
   return entered;
 }
 
 /** One of ours, in the queue. */
-async function ours(stage: Arena, id = 'ours', mixed = true): Promise<Candidate> {
+async function ours(stage: Stage, id = 'ours', mixed = true): Promise<Candidate> {
   const before = (await electionAt(observer, stage.basePath))?.proposals.length ?? 0;
   const candidate = stage.start({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
   await poll(async () => ((await electionAt(observer, stage.basePath))?.proposals.length ?? 0) > before, {
@@ -49,9 +50,9 @@ async function ours(stage: Arena, id = 'ours', mixed = true): Promise<Candidate>
   return candidate;
 }
 
-const lease = (stage: Arena): Promise<ZNode> => observer.get(stage.basePath, within);
+const lease = (stage: Stage): Promise<ZNode> => observer.get(stage.basePath, within);
 
-async function proposalOf(stage: Arena, id: string): Promise<ZNode> {
+async function proposalOf(stage: Stage, id: string): Promise<ZNode> {
   for (const name of (await electionAt(observer, stage.basePath))?.proposals ?? []) {
     const node = await observer.get(`${stage.basePath}/${name}`, within);
     if (readAsGo(node.data)['candidateId'] === id) return node;
