@@ -1,7 +1,6 @@
 /** ZooKeeper is away over ticks. */
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../support/candidate.ts';
-import { Stage } from '../support/stage.ts';
 import {
   beforeTick,
   expectEachTickOnce,
@@ -13,17 +12,15 @@ import {
   tickOf,
   ticksOf,
 } from '../support/cron.ts';
-import { poll } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
+import { sessionsAt, serversOf, within } from '../support/sessions.ts';
+import { RERUN, Stage, type Observed } from '../support/stage.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 import { renewals } from './predecessor/measures.ts';
 
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const EVERY = 2000;
 const schedule = '@every 2s';
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const KEEP = { ...RERUN, 'on-lease-loss': 'keep', 'zookeeper-session-timeout': '3s' };
 const STOP = { ...RERUN, 'on-lease-loss': 'stop', 'zookeeper-session-timeout': '3s' };
 const script = 'stay 0.1; exit 0';
@@ -34,10 +31,15 @@ async function withServer(work: (zookeeper: Ensemble) => Promise<void>): Promise
   await work(zookeeper);
 }
 
-async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Promise<T>): Promise<T> {
-  const observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
+/** What `work` makes of the election, through a session that lasts no longer. */
+async function observed<T>(
+  zookeeper: Ensemble,
+  { basePath }: Stage,
+  work: (election: Observed) => Promise<T>,
+): Promise<T> {
+  const observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
   try {
-    return await work(observer);
+    return await work({ basePath, observer });
   } finally {
     await observer.close(3000);
   }
@@ -50,8 +52,8 @@ async function expectAllWritten(
   isExpected = (outcome: string | undefined): boolean => outcome === 'succeeded',
 ): Promise<void> {
   const served = ticksOf(stage.journal);
-  const written = await observed(zookeeper, (observer) =>
-    ledgerWith(observer, stage, 'all that was started', ({ runs }) => {
+  const written = await observed(zookeeper, stage, (election) =>
+    ledgerWith(election, 'all that was started', ({ runs }) => {
       const ended = runs.filter(({ outcome }) => outcome !== undefined);
       return served.every((tick) => ended.some((run) => run.tick === tick)) && ended;
     }),
@@ -113,8 +115,8 @@ describe.concurrent('on-lease-loss=keep', () => {
       expect(ticksOf(stage.journal, cutOff.id)).toHaveLength(both);
       // What the one that was cut off ran in its term is not written over what the later term has written.
       const token = Number(stage.journal.starts(other.id)[0]?.token);
-      await observed(zookeeper, (observer) =>
-        ledgerWith(observer, stage, 'the later token', (ledger) => ledger.fencingToken === token),
+      await observed(zookeeper, stage, (election) =>
+        ledgerWith(election, 'the later token', (ledger) => ledger.fencingToken === token),
       );
     }));
 });
@@ -129,7 +131,7 @@ describe.concurrent('on-lease-loss=stop', () => {
       await stage.journal.started();
       // From a renewal on the lease lasts for two heartbeats before it ends runs: who started a tick without its entry,
       // after one of them, would do so in time.
-      await observed(zookeeper, (observer) => renewals(observer, stage.basePath, 1));
+      await observed(zookeeper, stage, (election) => renewals(election, 1));
       await zookeeper.server.stop();
       const awayAt = Date.now();
       await pass(7000);
@@ -203,7 +205,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       await zookeeper.server.restart();
       const leads = (): Candidate | undefined => both.find((candidate) => candidate.said('elected leader').length > 0);
       const leader = await poll(leads, { what: 'a leader' });
-      await observed(zookeeper, (observer) => serves(observer, stage, leader));
+      await observed(zookeeper, stage, (election) => serves(election, leader));
       // Whoever stands in the queue again serves nothing without leadership.
       const other = both.find((candidate) => candidate !== leader) as Candidate;
       await other.says('standing by');
@@ -215,8 +217,8 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       const ticks = ticksOf(stage.journal, leader.id);
       expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
       const led = stage.journal.starts(leader.id).filter(({ token }) => token !== '-');
-      await observed(zookeeper, (observer) =>
-        ledgerWith(observer, stage, 'the ticks of the leader', ({ runs }) =>
+      await observed(zookeeper, stage, (election) =>
+        ledgerWith(election, 'the ticks of the leader', ({ runs }) =>
           led.every((start) => runs.some((run) => run.tick === tickOf(start) && run.candidateId === leader.id)),
         ),
       );

@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { isAlive, type Candidate } from '../support/candidate.ts';
-import { Stage } from '../support/stage.ts';
 import { poll } from '../support/poll.ts';
-import { startZooKeeper, type Ensemble, type Member } from '../support/zookeeper.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
+import type { Member } from '../support/zookeeper.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false, members: 3 });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper({ members: 3 });
-});
-afterAll(() => zookeeper?.close());
-beforeEach(async () => {
-  for (const member of zookeeper.members) if (member.pid === undefined) await member.restart();
-  await Promise.all(zookeeper.members.map((member) => member.ready()));
-});
-
-const arena = (): Stage => new Stage(zookeeper.connectString);
+beforeEach(() => zookeeper.restartStopped());
 
 /** The server that the candidate's session is attached to, by its own log. */
 function serverOf(candidate: Candidate): Member {
@@ -30,7 +21,7 @@ function serverOf(candidate: Candidate): Member {
 /** A candidate that leads through a server of the given kind: some start until one happens to. */
 async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Stage, Candidate, Member]> {
   for (;;) {
-    const stage = arena();
+    const stage = zookeeper.stage();
     const leader = await stage.stand({ flags: { 'zookeeper-session-timeout': '4s', 'log-level': 'debug' } });
     await stage.journal.started();
     const member = serverOf(leader);
@@ -87,8 +78,8 @@ describe('three servers', () => {
   });
 
   it('one of them is down from the start: candidates lead and follow all the same', async () => {
-    await zookeeper.member(0).stop();
-    await using stage = arena();
+    await zookeeper.server.stop();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand();
     const standby = await stage.stand();
     await stage.journal.started();

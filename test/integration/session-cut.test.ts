@@ -1,23 +1,20 @@
 /** Servers that grant a session and then cut it: a grant is not contact. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
 import { isAlive } from '../support/candidate.ts';
-import { Stage } from '../support/stage.ts';
-import { poll } from '../support/poll.ts';
+import { useCleanUp } from '../support/hooks.ts';
+import { poll, pass } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { contact, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+import { contact, serversOf, sessionsAt } from '../support/sessions.ts';
+import { Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
+import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
-});
+const afterwards = useCleanUp();
 
 async function ensemble(options: ZooKeeperOptions): Promise<Ensemble> {
   const started = await startZooKeeper(options);
-  cleanUp.push(() => started.close());
+  afterwards(() => started.close());
   return started;
 }
 
@@ -81,7 +78,7 @@ describe('a server that cuts a session at each request of some size', () => {
     await using stage = new Stage(proxy.address);
     const candidate = stage.start({ flags: { 'zookeeper-session-timeout': '10s' } });
     await candidate.says('cuts each connection soon after it has granted it');
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await pass(5000);
     expect(proxy.accepted).toBeLessThan(24);
     expect(candidate.log.length).toBeLessThan(10);
   });
@@ -93,7 +90,7 @@ describe('a server that works', () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     proxy.cut();
     await contact(zk, false);
     const start = performance.now();
@@ -107,7 +104,7 @@ describe('a server that works', () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     for (let cut = 1; cut <= 3; cut++) {
       const accepted = proxy.accepted;
       proxy.cut();

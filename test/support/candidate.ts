@@ -13,6 +13,7 @@ import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
+import { within } from './sessions.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
 const commandPath = join(import.meta.dirname, 'journalled.sh');
@@ -383,8 +384,6 @@ function processes(): number[] {
     .map(Number)
     .filter((pid) => pid > 0);
 }
-
-const within = { timeout: 120_000 };
 
 /** Lease and queue of an election, read from the ensemble. `undefined`: there is no base znode. */
 export async function electionAt(

@@ -5,20 +5,16 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ballotPath, type Candidate } from '../../support/candidate.ts';
-import { Stage } from '../../support/stage.ts';
 import { freePorts } from '../../support/ports.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { EXIT } from './measures.ts';
+import { EXIT, useZooKeeper, type Stage } from '../../support/stage.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 let folder: string;
 let dead: string;
 
 beforeAll(async () => {
-  zookeeper = await startZooKeeper();
   dead = `127.0.0.1:${(await freePorts(1))[0]}`;
 });
-afterAll(() => zookeeper?.close());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ballot-command-line-'));
 });
@@ -90,7 +86,7 @@ describe('ballot info', () => {
   let stage: Stage;
   let leader: Candidate;
   beforeAll(async () => {
-    stage = new Stage(zookeeper.connectString);
+    stage = zookeeper.stage();
     leader = await stage.stand({ id: 'leader', flags: EXIT });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Stage } from '../../support/stage.ts';
+import { disposeOfForgotten, Stage } from '../../support/stage.ts';
 
 /** A stage in which two commands have run at once, without anybody who led. */
 async function overlapped(): Promise<Stage> {
@@ -43,5 +43,19 @@ describe('a stage whose journal shows two commands at once', () => {
     stage.overlapsAllowed = true;
     await stage[Symbol.asyncDispose]();
     expect(existsSync(stage.journal.folder)).toBe(false);
+  });
+});
+
+describe('a stage that no test disposes of', () => {
+  it('is disposed of in the end, and that fails the file', async () => {
+    const { journal } = new Stage('127.0.0.1:1');
+    await expect(disposeOfForgotten()).rejects.toThrow('stages that no test has disposed of: 1');
+    expect(existsSync(journal.folder)).toBe(false);
+    await disposeOfForgotten();
+  });
+
+  it('tells of two commands at once', async () => {
+    await overlapped();
+    await expect(disposeOfForgotten()).rejects.toThrow('two commands at once');
   });
 });
