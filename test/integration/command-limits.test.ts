@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useFolder } from '../support/hooks.ts';
 
 /**
  * Launches `/bin/sh -c SCRIPT` with so many free descriptors as each number of argv says, and prints what came of each.
@@ -29,10 +29,9 @@ for (const free of steps) {
 console.log(JSON.stringify(results));
 `;
 
-let folder: string;
+const folder = useFolder('limits');
 let program: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'limits-'));
   program = join(folder, 'harness.mjs');
   await build({
     stdin: { contents: harness, resolveDir: join(import.meta.dirname, '../..'), loader: 'ts' },
@@ -43,7 +42,6 @@ beforeAll(async () => {
     logLevel: 'error',
   });
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Result {
   readonly kind: string;

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useFolder } from '../support/hooks.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 /**
@@ -52,10 +52,9 @@ for (let time = 0; time < 20; time += 1)
 process.exitCode = descriptors() - before;
 `;
 
-let folder: string;
+const folder = useFolder('log');
 let program: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'ballot-log-'));
   program = await built(harness, 'harness.mjs');
 });
 
@@ -84,7 +83,6 @@ async function runHarness(contents: string, redirect: string): Promise<{ code: n
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stderr };
 }
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Setting {
   /** bash; `"$@"` is the harness. */

@@ -1,7 +1,6 @@
 /** Ticks that pass while nobody leads, seen from the next leader. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../support/candidate.ts';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -14,28 +13,12 @@ import {
   tickOf,
   ticksOf,
 } from '../support/cron.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { WallClocks } from '../support/wall-clock.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { pass } from '../support/poll.ts';
+import { RERUN, useZooKeeper, type Stage } from '../support/stage.ts';
+import { useWallClocks } from '../support/wall-clock.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
-let clocks: WallClocks;
-
-beforeAll(async () => {
-  clocks = new WallClocks();
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-  clocks?.[Symbol.dispose]();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+const clocks = useWallClocks();
+const zookeeper = useZooKeeper();
 const NONE = { ...RERUN, 'catch-up': 'none' };
 const ONCE = { ...RERUN, 'catch-up': 'once' };
 const script = 'exit 0';
@@ -57,13 +40,13 @@ const LEAVES = {
  * more.
  */
 async function tickWithoutLeader(
-  stage: Arena,
+  stage: Stage,
   { leaves, late, flags }: { leaves: keyof typeof LEAVES; late: number; flags: Record<string, string> },
 ): Promise<{ readonly tick: number; readonly next: Candidate }> {
   const tick = secondAfter(60_000);
   const schedule = dailyAt(tick);
   const leader = await standCron(stage, { schedule, flags, script });
-  await serves(observer, stage, leader);
+  await serves(stage, leader);
   await LEAVES[leaves](leader);
   const clock = clocks.clock(tick + late - Date.now());
   const next = startCron(stage, { schedule, flags, script, env: clock.env });
@@ -96,9 +79,9 @@ describe.concurrent('a tick that passes while nobody leads', () => {
   ] as const;
 
   it.each(cases)('$what: served $served', async ({ leaves, late, flags, served }) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const { tick, next } = await tickWithoutLeader(stage, { leaves, late, flags });
-    await serves(observer, stage, next);
+    await serves(stage, next);
     if (served) {
       const start = await stage.journal.started();
       expect(tickOf(start)).toBe(tick);
@@ -106,17 +89,17 @@ describe.concurrent('a tick that passes while nobody leads', () => {
     }
     await pass(700);
     expect(ticksOf(stage.journal)).toEqual(served ? [tick] : []);
-    const ledger = await ledgerAt(observer, stage);
+    const ledger = await ledgerAt(stage);
     expect(ledger?.through).toBeGreaterThanOrEqual(tick);
     expect(ledger?.runs.map((run) => run.tick)).toEqual(served ? [tick] : []);
   });
 
   it('before there was a leader is nobody’s: nothing is made up under once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const tick = secondAfter(0);
     const clock = clocks.clock(30_000);
     const candidate = startCron(stage, { schedule: dailyAt(tick + 20_000), flags: ONCE, env: clock.env, script });
-    await serves(observer, stage, candidate);
+    await serves(stage, candidate);
     await pass(700);
     expect(stage.journal.entries()).toEqual([]);
   });
@@ -126,7 +109,7 @@ describe.concurrent('all candidates are away over several ticks', () => {
   const schedule = '@every 1s';
   /** Three serve, all crash, and three others come back a few ticks later. */
   async function allAway(
-    stage: Arena,
+    stage: Stage,
     flags: Record<string, string>,
   ): Promise<{ last: number; backAt: number; back: readonly Candidate[] }> {
     const first = [1, 2, 3].map(() => startCron(stage, { schedule, flags, script }));
@@ -144,7 +127,7 @@ describe.concurrent('all candidates are away over several ticks', () => {
   }
 
   it('none: those ticks are given up, said with their number, and the next one is served', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const { last, backAt } = await allAway(stage, NONE);
     expectEachTickOnce(stage.journal);
     const after = ticksOf(stage.journal).filter((tick) => tick > last);
@@ -152,7 +135,7 @@ describe.concurrent('all candidates are away over several ticks', () => {
   });
 
   it('once: the latest of them is made up, and then every tick is served', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const { last, backAt, back } = await allAway(stage, ONCE);
     const starts = stage.journal.starts();
     const ticks = starts.map(tickOf);
@@ -175,7 +158,7 @@ describe.concurrent('all candidates are away over several ticks', () => {
 
 describe.concurrent('a tick that falls into a handover', () => {
   it('is served by the next leader: with runs that end as the next tick comes, none is lost and none comes twice', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     // From 30 ms before the next second to 20 ms after it.
     const untilTick =
       'now=${EPOCHREALTIME/./}; left=$(( 1000000 - now % 1000000 - 30000 + RANDOM % 50000 )); stay $(printf "%d.%06d" $(( left / 1000000 )) $(( left % 1000000 )))';
@@ -197,7 +180,7 @@ describe.concurrent('a tick that falls into a handover', () => {
   });
 
   it('at every stop of a leader: every tick is served, also under catch-up=none', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const schedule = '@every 2s';
     const candidates: Candidate[] = [];
     for (let number = 0; number < 4; number++)

@@ -1,26 +1,12 @@
 /** Wall clocks that are set or differ, and processes that stand still over ticks. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
 import { beforeTick, expectEachTickOnce, standCron, startCron, ticksOf } from '../support/cron.ts';
-import { poll } from '../support/poll.ts';
-import { WallClocks } from '../support/wall-clock.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { poll, pass } from '../support/poll.ts';
+import { RERUN, useZooKeeper } from '../support/stage.ts';
+import { useWallClocks } from '../support/wall-clock.ts';
 
-let zookeeper: Ensemble;
-let clocks: WallClocks;
-
-beforeAll(async () => {
-  clocks = new WallClocks();
-  zookeeper = await startZooKeeper();
-});
-afterAll(async () => {
-  await zookeeper?.close();
-  clocks?.[Symbol.dispose]();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
+const clocks = useWallClocks();
+const zookeeper = useZooKeeper({ observer: false });
 const EVERY = 2000;
 const schedule = '@every 2s';
 const script = 'exit 0';
@@ -30,7 +16,7 @@ const distinct = (ticks: readonly number[]): void => expect(ticks).toEqual([...n
 
 describe.concurrent('the wall clock of the leader', () => {
   it('set forward by an hour: the latest of those ticks is served, and then every one by the new time', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const clock = clocks.clock();
     const leader = startCron(stage, { schedule, flags: RERUN, script, env: clock.env });
     await stage.journal.started(2);
@@ -46,7 +32,7 @@ describe.concurrent('the wall clock of the leader', () => {
   });
 
   it('set back over three ticks: those do not come again, the next ones do, in the same term', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const clock = clocks.clock();
     const leader = startCron(stage, { schedule, flags: RERUN, script, env: clock.env });
     await stage.journal.started(2);
@@ -61,7 +47,7 @@ describe.concurrent('the wall clock of the leader', () => {
 
 describe.concurrent('candidates whose wall clocks differ', () => {
   it('by seconds, under reelect: no tick is served twice', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const schedule = '@every 1s';
     for (const offset of [0, 2500, -2500]) await standCron(stage, { schedule, script, env: clocks.clock(offset).env });
     const served = (): Set<string> => new Set(stage.journal.starts().map(({ candidate }) => candidate));
@@ -73,7 +59,7 @@ describe.concurrent('candidates whose wall clocks differ', () => {
   });
 
   it('when one that is behind takes over: what was served is not served again', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...RERUN, 'catch-up': 'once' };
     const ahead = await standCron(stage, { schedule, flags, script, env: clocks.clock(3 * EVERY).env });
     const behind = await standCron(stage, { schedule, flags, script });
@@ -88,7 +74,7 @@ describe.concurrent('candidates whose wall clocks differ', () => {
 
 describe.concurrent('a leader that stands still', () => {
   it('over two ticks, for less than its lease: the latest is served late, in the same term, and none twice', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...RERUN, 'zookeeper-session-timeout': '10s' };
     const leader = await standCron(stage, { schedule, flags, script });
     await standCron(stage, { schedule, flags, script });
@@ -108,7 +94,7 @@ describe.concurrent('a leader that stands still', () => {
   });
 
   it('for longer than its lease: the next in line serves, and the one that wakes up starts nothing', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...RERUN, 'zookeeper-session-timeout': '3s' };
     const leader = await standCron(stage, { schedule, flags, script });
     const next = await standCron(stage, { schedule, flags, script });

@@ -1,29 +1,18 @@
 /** A tick while the command still runs. */
-import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Entry } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import { isAlive, type Entry } from '../support/candidate.ts';
 import { expectEachTickOnce, expectEveryTick, standCron, startCron, tickOf, ticksOf, until } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { RERUN, UNTIL_OPEN, useZooKeeper, type Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper?.close());
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
-/** A command that goes on until the gate is open. */
-const untilOpen = 'until [ -e "$journal.open" ]; do stay 0.02; done';
-const open = ({ journal }: Arena): void => writeFileSync(`${journal.path}.open`, '');
 const first = (entries: readonly Entry[]): Entry => entries[0] as Entry;
 const SKIPPED = 'tick skipped';
 
 /** Waits until the wall clock is `ms` past the tick of the first run. */
-async function pastFirst(stage: Arena, ms: number): Promise<number> {
+async function pastFirst(stage: Stage, ms: number): Promise<number> {
   const tick = tickOf(await stage.journal.started());
   await until(tick + ms);
   return tick;
@@ -31,10 +20,10 @@ async function pastFirst(stage: Arena, ms: number): Promise<number> {
 
 describe.concurrent('concurrency=skip, the default', () => {
   it('passes over the ticks, says each once with its count, and serves the next one', async () => {
-    await using stage = arena();
-    const candidate = startCron(stage, { schedule: '@every 2s', flags: RERUN, script: untilOpen });
+    await using stage = zookeeper.stage();
+    const candidate = startCron(stage, { schedule: '@every 2s', flags: RERUN, script: UNTIL_OPEN });
     const tick = await pastFirst(stage, 4700);
-    open(stage);
+    stage.openGate();
     const second = await stage.journal.started(2);
     expect(tickOf(second)).toBe(tick + 6000);
     const said = candidate.said(SKIPPED);
@@ -47,7 +36,7 @@ describe.concurrent('concurrency=skip, the default', () => {
   });
 
   it('goes for a tick while the command is being stopped, too', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...RERUN, 'run-timeout': '1500ms', 'kill-after': '1s' };
     const candidate = startCron(stage, { schedule: '@every 2s', flags, traps: "trap '' TERM" });
     await stage.journal.started(3);
@@ -62,11 +51,11 @@ describe.concurrent('concurrency=queue', () => {
   const QUEUE = { ...RERUN, concurrency: 'queue' };
 
   it('lets the latest tick wait, and serves it as soon as the command has ended', async () => {
-    await using stage = arena();
-    startCron(stage, { schedule: '@every 2s', flags: QUEUE, script: untilOpen });
+    await using stage = zookeeper.stage();
+    startCron(stage, { schedule: '@every 2s', flags: QUEUE, script: UNTIL_OPEN });
     const tick = await pastFirst(stage, 4700);
     expect(stage.journal.starts()).toHaveLength(1);
-    open(stage);
+    stage.openGate();
     await stage.journal.started(3);
     expect(ticksOf(stage.journal)).toEqual([tick, tick + 4000, tick + 6000]);
     const [, second] = stage.journal.starts();
@@ -76,12 +65,12 @@ describe.concurrent('concurrency=queue', () => {
   });
 
   it('under reelect: the leader serves the waiting tick, and only then resigns', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { concurrency: 'queue' };
-    const leader = await standCron(stage, { id: 'leader', schedule: '@every 2s', flags, script: untilOpen });
-    await standCron(stage, { id: 'next', schedule: '@every 2s', flags, script: untilOpen });
+    const leader = await standCron(stage, { id: 'leader', schedule: '@every 2s', flags, script: UNTIL_OPEN });
+    await standCron(stage, { id: 'next', schedule: '@every 2s', flags, script: UNTIL_OPEN });
     const tick = await pastFirst(stage, 2700);
-    open(stage);
+    stage.openGate();
     await stage.journal.started(3);
     expect(ticksOf(stage.journal)).toEqual([tick, tick + 2000, tick + 4000]);
     expect(stage.journal.starts().map(({ candidate }) => candidate)).toEqual(['leader', 'leader', 'next']);
@@ -89,11 +78,11 @@ describe.concurrent('concurrency=queue', () => {
   });
 
   it('holds a waiting tick back for restart-delay after a run that failed, and no other', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...QUEUE, 'restart-delay': '1s', 'restart-max-delay': '1s' };
-    startCron(stage, { schedule: '@every 3s', flags, script: `${untilOpen}; exit 3` });
+    startCron(stage, { schedule: '@every 3s', flags, script: `${UNTIL_OPEN}; exit 3` });
     const tick = await pastFirst(stage, 3500);
-    open(stage);
+    stage.openGate();
     await stage.journal.started(3);
     const ends = stage.journal.ends();
     const [, second, third] = stage.journal.starts();
@@ -108,20 +97,20 @@ describe.concurrent('concurrency=allow', () => {
   const ALLOW = { ...RERUN, concurrency: 'allow' };
 
   it('starts each tick beside the runs that live', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
-    const candidate = startCron(stage, { schedule: '@every 1s', flags: ALLOW, script: untilOpen });
+    const candidate = startCron(stage, { schedule: '@every 1s', flags: ALLOW, script: UNTIL_OPEN });
     await stage.journal.started(3);
     expectEveryTick(stage, 1000);
     expect(stage.journal.starts().map(({ pid }) => isAlive(pid))).toEqual([true, true, true]);
     expect(stage.journal.overlaps()).toHaveLength(2);
-    open(stage);
+    stage.openGate();
     await candidate.says('the run is over', { count: 3 });
     expect(candidate.said(SKIPPED)).toEqual([]);
   });
 
   it('names the run on each line of its output, also for people', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const flags = { ...ALLOW, 'log-format': 'human' };
     const candidate = startCron(stage, { schedule: '@every 1s', flags, script: 'echo one' });
@@ -131,10 +120,10 @@ describe.concurrent('concurrency=allow', () => {
   });
 
   it('under reelect: resigns when the last of them has ended, and no other candidate starts before', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const flags = { concurrency: 'allow' };
-    const leader = await standCron(stage, { id: 'leader', schedule: '@every 1s', flags, script: untilOpen });
+    const leader = await standCron(stage, { id: 'leader', schedule: '@every 1s', flags, script: UNTIL_OPEN });
     await standCron(stage, { id: 'next', schedule: '@every 1s', flags, script: 'stay 0.1' });
     await stage.journal.started(2);
     const [one] = stage.journal.starts();
@@ -143,7 +132,7 @@ describe.concurrent('concurrency=allow', () => {
     await stage.journal.started(3);
     expect(stage.journal.starts('next')).toEqual([]);
     expect(leader.said('resigned')).toEqual([]);
-    open(stage);
+    stage.openGate();
     const start = await stage.journal.started(1, { candidate: 'next' });
     const entries = stage.journal.entries();
     const starts = entries.filter(({ event, candidate }) => event === 'start' && candidate === 'leader');
@@ -155,7 +144,7 @@ describe.concurrent('concurrency=allow', () => {
   });
 
   it('under exit: the first that ends ends ballot, with its code; the others are stopped before', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const flags = { concurrency: 'allow', 'on-child-error': 'exit', 'on-child-success': 'exit' };
     const candidate = startCron(stage, {
@@ -177,7 +166,7 @@ describe.concurrent('concurrency=replace', () => {
   const REPLACE = { ...RERUN, concurrency: 'replace' };
 
   it('stops the run and then starts the next one: every tick is served, and no two at once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = startCron(stage, { schedule: '@every 1s', flags: REPLACE });
     await stage.journal.started(4);
     expectEveryTick(stage, 1000);
@@ -192,7 +181,7 @@ describe.concurrent('concurrency=replace', () => {
   });
 
   it('kills a run that does not listen after kill-after, with all of its group', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...REPLACE, 'kill-after': '400ms' };
     const script = "(trap '' TERM; stay) & stay; stay; stay";
     startCron(stage, { schedule: '@every 2s', flags, traps: "trap '' TERM", script });
@@ -205,12 +194,12 @@ describe.concurrent('concurrency=replace', () => {
   });
 
   it('is no failure of the command: under exit, ballot goes on', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { concurrency: 'replace', 'on-child-error': 'exit', 'on-child-success': 'exit' };
     const script = '[ -e "$journal.open" ] && exit 9; stay';
     const candidate = startCron(stage, { schedule: '@every 1s', flags, script });
     await stage.journal.started(3);
-    open(stage);
+    stage.openGate();
     expect(await candidate.end()).toBe(9);
   });
 });

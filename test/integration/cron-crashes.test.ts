@@ -1,7 +1,6 @@
 /** A leader that is killed around its ticks. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Entry } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import type { Entry } from '../support/candidate.ts';
 import {
   expectEachTickOnce,
   ledgerWith,
@@ -15,24 +14,12 @@ import {
   until,
   type Pair,
 } from '../support/cron.ts';
+import { pass } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { RERUN, useZooKeeper } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const ONCE = { ...RERUN, 'catch-up': 'once' };
 
 /** Both serve with these flags. */
@@ -40,7 +27,7 @@ function pair(
   flags: Record<string, string>,
   more: { script?: string; leaderServers?: string; ahead?: number } = {},
 ): Promise<Pair> {
-  return pairBefore(observer, zookeeper.connectString, { flags, ...more });
+  return pairBefore(zookeeper, { flags, ...more });
 }
 
 const candidatesOf = (entries: readonly Entry[]): string[] => entries.map(({ candidate }) => candidate);
@@ -57,8 +44,8 @@ describe.concurrent('SIGKILL of the leader’s supervisor', () => {
     await until(tick + moment - 15);
     while (Date.now() < tick + moment) await new Promise((resolve) => setImmediate(resolve));
     leader.signal('SIGKILL');
-    await serves(observer, stage, next);
-    const record = await recordOf(observer, stage, tick);
+    await serves(stage, next);
+    const record = await recordOf(stage, tick);
     expectEachTickOnce(stage.journal);
     if (record.candidateId === 'next') {
       expect(record.outcome).toBe('succeeded');
@@ -87,19 +74,19 @@ describe.concurrent('SIGKILL of the leader’s supervisor', () => {
   it('after a run has ended (catch-up=once): that tick is not served again, and its record stays', async () => {
     await using prepared = await pair(ONCE);
     const { stage, leader, next, tick, starts } = prepared;
-    const record = await recordOf(observer, stage, tick);
+    const record = await recordOf(stage, tick);
     leader.signal('SIGKILL');
-    await serves(observer, stage, next);
+    await serves(stage, next);
     await pass(700);
     expect(candidatesOf(starts())).toEqual(['leader']);
-    expect(await recordAt(observer, prepared)).toEqual(record);
+    expect(await recordAt(prepared)).toEqual(record);
     expect(record).toMatchObject({ outcome: 'succeeded', exitCode: 0, candidateId: 'leader' });
   });
 
   it.each(['none', 'once'])(
     'during a run (catch-up=%s): it is stopped, recorded as lost, and not run again',
     async (catchUp) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = zookeeper.stage();
       const options = { schedule: '@every 3s', flags: { ...RERUN, 'catch-up': catchUp } };
       const leader = await standCron(stage, { id: 'leader', ...options, script: 'stay' });
       const next = await standCron(stage, { id: 'next', ...options, script: 'exit 0' });
@@ -107,7 +94,7 @@ describe.concurrent('SIGKILL of the leader’s supervisor', () => {
       const start = await stage.journal.started();
       leader.signal('SIGKILL');
       await leader.ended;
-      const record = await recordOf(observer, stage, tickOf(start));
+      const record = await recordOf(stage, tickOf(start));
       expect(record).toMatchObject({ outcome: 'lost', candidateId: 'leader', fencingToken: Number(start.token) });
       expect(record).not.toHaveProperty('exitCode');
       await stage.journal.started(1, { candidate: 'next' });
@@ -126,13 +113,13 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     const { stage, leader, next, tick, starts } = prepared;
     await until(tick - 150);
     proxy.blackHole('toClient');
-    await ledgerWith(observer, stage, 'the tick', ({ runs }) => runs.some((run) => run.tick === tick));
+    await ledgerWith(stage, 'the tick', ({ runs }) => runs.some((run) => run.tick === tick));
     // Well before it would start the tick without an answer, a heartbeat later.
     leader.kill();
-    await serves(observer, stage, next);
+    await serves(stage, next);
     await pass(700);
     expect(starts()).toEqual([]);
-    expect(await recordAt(observer, prepared)).toMatchObject({ candidateId: 'leader', outcome: 'lost' });
+    expect(await recordAt(prepared)).toMatchObject({ candidateId: 'leader', outcome: 'lost' });
   });
 
   it.each([
@@ -147,11 +134,11 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     proxy.blackHole('toServer');
     await until(tick + 200);
     leader.kill();
-    await serves(observer, stage, next);
+    await serves(stage, next);
     if (served.length > 0) await startedFor(prepared);
     await pass(700);
     expect(candidatesOf(starts())).toEqual(served);
-    expect((await recordAt(observer, prepared))?.candidateId).toBe(served[0]);
+    expect((await recordAt(prepared))?.candidateId).toBe(served[0]);
   });
 
   it('the entry arrives when somebody else has served the tick: it is refused', async () => {
@@ -162,12 +149,12 @@ describe.concurrent('the leader’s host is lost while it enters a tick in the l
     proxy.stall('toServer');
     await until(tick + 200);
     leader.kill();
-    await serves(observer, stage, next);
-    const record = await recordOf(observer, stage, tick);
+    await serves(stage, next);
+    const record = await recordOf(stage, tick);
     expect(record).toMatchObject({ candidateId: 'next', outcome: 'succeeded' });
     proxy.forward();
     await pass(1000);
-    expect(await recordAt(observer, prepared)).toEqual(record);
+    expect(await recordAt(prepared)).toEqual(record);
     expect(candidatesOf(starts())).toEqual(['next']);
   });
 });
@@ -181,7 +168,7 @@ describe.concurrent('a host that is lost', () => {
     await using prepared = await pair(flags, { ahead: 700 });
     const { stage, leader, next, tick, starts } = prepared;
     leader.kill();
-    await serves(observer, stage, next);
+    await serves(stage, next);
     expect(Date.now()).toBeGreaterThan(tick);
     if (served.length > 0) await startedFor(prepared);
     await pass(700);

@@ -1,6 +1,6 @@
 /** ZooKeeper is away over ticks. */
 import { describe, expect, it } from 'vitest';
-import { Arena, type Candidate } from '../support/candidate.ts';
+import type { Candidate } from '../support/candidate.ts';
 import {
   beforeTick,
   expectEachTickOnce,
@@ -12,17 +12,15 @@ import {
   tickOf,
   ticksOf,
 } from '../support/cron.ts';
-import { poll } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
+import { sessionsAt, serversOf, within } from '../support/sessions.ts';
+import { RERUN, Stage, type Observed } from '../support/stage.ts';
 import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
 import { renewals } from './predecessor/measures.ts';
 
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const EVERY = 2000;
 const schedule = '@every 2s';
-const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 const KEEP = { ...RERUN, 'on-lease-loss': 'keep', 'zookeeper-session-timeout': '3s' };
 const STOP = { ...RERUN, 'on-lease-loss': 'stop', 'zookeeper-session-timeout': '3s' };
 const script = 'stay 0.1; exit 0';
@@ -33,10 +31,15 @@ async function withServer(work: (zookeeper: Ensemble) => Promise<void>): Promise
   await work(zookeeper);
 }
 
-async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Promise<T>): Promise<T> {
-  const observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
+/** What `work` makes of the election, through a session that lasts no longer. */
+async function observed<T>(
+  zookeeper: Ensemble,
+  { basePath }: Stage,
+  work: (election: Observed) => Promise<T>,
+): Promise<T> {
+  const observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
   try {
-    return await work(observer);
+    return await work({ basePath, observer });
   } finally {
     await observer.close(3000);
   }
@@ -45,12 +48,12 @@ async function observed<T>(zookeeper: Ensemble, work: (observer: Session) => Pro
 /** The ledger comes to hold every tick that was started, each with its outcome. */
 async function expectAllWritten(
   zookeeper: Ensemble,
-  stage: Arena,
+  stage: Stage,
   isExpected = (outcome: string | undefined): boolean => outcome === 'succeeded',
 ): Promise<void> {
   const served = ticksOf(stage.journal);
-  const written = await observed(zookeeper, (observer) =>
-    ledgerWith(observer, stage, 'all that was started', ({ runs }) => {
+  const written = await observed(zookeeper, stage, (election) =>
+    ledgerWith(election, 'all that was started', ({ runs }) => {
       const ended = runs.filter(({ outcome }) => outcome !== undefined);
       return served.every((tick) => ended.some((run) => run.tick === tick)) && ended;
     }),
@@ -63,7 +66,7 @@ describe.concurrent('on-lease-loss=keep', () => {
     'a server that is %s over several ticks: all are served, and written when it is back',
     (how) =>
       withServer(async (zookeeper) => {
-        await using stage = new Arena(zookeeper.connectString);
+        await using stage = new Stage(zookeeper.connectString);
         const leader = await standCron(stage, { schedule, flags: KEEP, script });
         await standCron(stage, { schedule, flags: KEEP, script });
         await stage.journal.started();
@@ -84,7 +87,7 @@ describe.concurrent('on-lease-loss=keep', () => {
 
   it('a leader that was stopped while the server is away hands its command over to nobody, and ends', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const leader = await standCron(stage, { schedule, flags: KEEP, script: 'stay' });
       await stage.journal.started();
       await zookeeper.server.stop();
@@ -97,7 +100,7 @@ describe.concurrent('on-lease-loss=keep', () => {
   it('a leader that is cut off alone goes on serving, and so does the one that takes over, until it learns of it', () =>
     withServer(async (zookeeper) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       stage.overlapsAllowed = true;
       const cutOff = await standCron(stage, { id: 'cut-off', schedule, flags: KEEP, script, servers: proxy.address });
       const other = await standCron(stage, { id: 'other', schedule, flags: KEEP, script });
@@ -112,8 +115,8 @@ describe.concurrent('on-lease-loss=keep', () => {
       expect(ticksOf(stage.journal, cutOff.id)).toHaveLength(both);
       // What the one that was cut off ran in its term is not written over what the later term has written.
       const token = Number(stage.journal.starts(other.id)[0]?.token);
-      await observed(zookeeper, (observer) =>
-        ledgerWith(observer, stage, 'the later token', (ledger) => ledger.fencingToken === token),
+      await observed(zookeeper, stage, (election) =>
+        ledgerWith(election, 'the later token', (ledger) => ledger.fencingToken === token),
       );
     }));
 });
@@ -121,14 +124,14 @@ describe.concurrent('on-lease-loss=keep', () => {
 describe.concurrent('on-lease-loss=stop', () => {
   it('a tick that cannot be recorded is not started, although the lease lasts; with the server back, ticks are served again', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...STOP, 'zookeeper-session-timeout': '6s' };
       const first = await standCron(stage, { schedule: '@every 1s', flags, script });
       await standCron(stage, { schedule: '@every 1s', flags, script });
       await stage.journal.started();
       // From a renewal on the lease lasts for two heartbeats before it ends runs: who started a tick without its entry,
       // after one of them, would do so in time.
-      await observed(zookeeper, (observer) => renewals(observer, stage.basePath, 1));
+      await observed(zookeeper, stage, (election) => renewals(election, 1));
       await zookeeper.server.stop();
       const awayAt = Date.now();
       await pass(7000);
@@ -145,7 +148,7 @@ describe.concurrent('on-lease-loss=stop', () => {
 
   it('under catch-up=once the latest of those is made up', () =>
     withServer(async (zookeeper) => {
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...STOP, 'catch-up': 'once' };
       await standCron(stage, { schedule: '@every 5s', flags, script });
       await stage.journal.started();
@@ -164,7 +167,7 @@ describe.concurrent('on-lease-loss=stop', () => {
   it('the answer to an entry is lost: whatever the leader makes of it, no tick is served twice, and none is left open', () =>
     withServer(async (zookeeper) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const leader = await standCron(stage, {
         schedule,
         flags: { ...STOP, 'zookeeper-session-timeout': '6s' },
@@ -190,7 +193,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
   it('each candidate serves the ticks by itself, without a token; with the server back one serves them, recorded', () =>
     withServer(async (zookeeper) => {
       await zookeeper.server.stop();
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       stage.overlapsAllowed = true;
       const both = [1, 2].map(() => startCron(stage, { schedule, flags: ANYWAY, script }));
       await Promise.all(both.map(({ id }) => stage.journal.started(2, { candidate: id })));
@@ -202,7 +205,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       await zookeeper.server.restart();
       const leads = (): Candidate | undefined => both.find((candidate) => candidate.said('elected leader').length > 0);
       const leader = await poll(leads, { what: 'a leader' });
-      await observed(zookeeper, (observer) => serves(observer, stage, leader));
+      await observed(zookeeper, stage, (election) => serves(election, leader));
       // Whoever stands in the queue again serves nothing without leadership.
       const other = both.find((candidate) => candidate !== leader) as Candidate;
       await other.says('standing by');
@@ -214,8 +217,8 @@ describe.concurrent('on-election-failure=run-anyway', () => {
       const ticks = ticksOf(stage.journal, leader.id);
       expect(ticks).toEqual([...new Set(ticks)].toSorted((a, b) => a - b));
       const led = stage.journal.starts(leader.id).filter(({ token }) => token !== '-');
-      await observed(zookeeper, (observer) =>
-        ledgerWith(observer, stage, 'the ticks of the leader', ({ runs }) =>
+      await observed(zookeeper, stage, (election) =>
+        ledgerWith(election, 'the ticks of the leader', ({ runs }) =>
           led.every((start) => runs.some((run) => run.tick === tickOf(start) && run.candidateId === leader.id)),
         ),
       );
@@ -227,7 +230,7 @@ describe.concurrent('on-election-failure=run-anyway', () => {
   ])('a run that failed, %s: ends with %s', (policy, code) =>
     withServer(async (zookeeper) => {
       await zookeeper.server.stop();
-      await using stage = new Arena(zookeeper.connectString);
+      await using stage = new Stage(zookeeper.connectString);
       const flags = { ...ANYWAY, 'on-child-error': policy };
       const candidate = startCron(stage, { schedule: '@every 1s', flags, script: 'exit 3' });
       if (code === undefined) await stage.journal.started(3);

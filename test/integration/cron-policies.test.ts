@@ -1,8 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
 import {
   dailyAt,
   expectEachTickOnce,
@@ -12,23 +10,10 @@ import {
   startCron,
   tickOf,
 } from '../support/cron.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { abandoned, useZooKeeper } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Ticks far enough apart for a busy machine to serve each in its time. */
 const EVERY = 2000;
 const schedule = '@every 2s';
@@ -42,7 +27,7 @@ describe.concurrent('a run that ended', () => {
   ])(
     '%s=%s: one leader serves every tick, in the same term, at the pace of the schedule',
     async (after, policy, script) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       // No pause after failures: the schedule sets the pace.
       const flags = { [after]: policy, 'restart-delay': '1h', 'restart-max-delay': '1h' };
       const first = await standCron(stage, { id: 'first', schedule, flags, script });
@@ -58,7 +43,7 @@ describe.concurrent('a run that ended', () => {
   );
 
   it('reelect, the default: three candidates serve every tick in turn, none is lost and none comes twice (defect 28)', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const ids = ['a', 'b', 'c'];
     // Of the same length whichever way it ends.
     const script = 'stay 0.1; exit $(( $$ % 2 ))';
@@ -81,7 +66,7 @@ describe.concurrent('a run that ended', () => {
     ['on-child-error', 'exit 42', 42],
     ['on-child-error', 'kill -KILL $$', 137],
   ])('%s=exit (%s): ends ballot with %i; the next candidate serves the next tick', async (after, script, code) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await standCron(stage, { schedule, flags: { [after]: 'exit' }, script });
     const next = await standCron(stage, { schedule });
     expect(await leader.end()).toBe(code);
@@ -91,16 +76,16 @@ describe.concurrent('a run that ended', () => {
   });
 
   it('by run-timeout under exit ends ballot with 124, lease and queue empty', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'run-timeout': '400ms', 'on-child-error': 'exit', 'on-child-success': 'ignore' };
     const candidate = startCron(stage, { schedule, flags, traps: "trap 'exit 0' TERM" });
     expect(await candidate.end()).toBe(124);
     expect(stage.journal.entries().map(({ event }) => event)).toEqual(['start', 'end']);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('by run-timeout under ignore is followed by the next tick, after SIGKILL for a command that does not listen', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'run-timeout': '300ms', 'kill-after': '200ms', 'on-child-error': 'ignore' };
     const candidate = startCron(stage, { schedule, flags, traps: "trap '' TERM" });
     await stage.journal.started(3);
@@ -124,15 +109,15 @@ describe.concurrent('a command that cannot be started', () => {
       },
     ],
   ] as const)('%s: %i under exit', async (_, code, command) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const path = command(stage.journal.folder);
     const candidate = startCron(stage, { schedule: '@every 1s', flags: { 'on-child-error': 'exit' }, command: [path] });
     expect(await candidate.end()).toBe(code);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('is tried again at the next tick under rerun, without a pause of its own', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'on-child-error': 'rerun', 'restart-delay': '1h', 'restart-max-delay': '1h' };
     const candidate = startCron(stage, { schedule: '@every 1s', flags, command: ['/no/such/command'] });
     await candidate.says('the run is over', { count: 3 });
@@ -142,7 +127,7 @@ describe.concurrent('a command that cannot be started', () => {
 
 describe.concurrent('the command', () => {
   it('is told its tick, its term and its run', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const schedule = '@every 1s';
     // What an outer ballot has told ours is not passed on.
     const env = { BALLOT_TICK: '2001-01-01T00:00:00Z', BALLOT_FENCING_TOKEN: '17', BALLOT_RUN_ID: '17.1' };
@@ -164,7 +149,7 @@ describe.concurrent('the command', () => {
 
   it('runs at its tick and neither before nor at the start of ballot', async () => {
     for (const lead of [3_000, 12_000, 48_000]) {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const tick = secondAfter(lead);
       const flags = { 'on-child-success': 'rerun' };
       const candidate = await standCron(stage, { schedule: dailyAt(tick), flags, script: 'exit 0' });

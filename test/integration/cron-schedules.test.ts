@@ -1,29 +1,12 @@
 /** Candidates of one election that do not serve the same schedule, or not in the same zone. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { hostname } from 'node:os';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena } from '../support/candidate.ts';
 import { dailyAt, ledgerAt, secondAfter, serves, standCron, startCron, ticksOf, until } from '../support/cron.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { WallClocks } from '../support/wall-clock.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
+import { useWallClocks } from '../support/wall-clock.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
-let clocks: WallClocks;
-
-beforeAll(async () => {
-  clocks = new WallClocks();
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-  clocks?.[Symbol.dispose]();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const clocks = useWallClocks();
+const zookeeper = useZooKeeper();
 const ANOTHER = 'another schedule is served from now on';
 const ONCE = { 'catch-up': 'once' };
 const script = 'exit 0';
@@ -36,12 +19,12 @@ const after = (tick: number): Readonly<Record<string, string>> => clocks.clock(t
 
 /** The only leader begins, and goes: in order, or without a word. */
 async function servedBefore(
-  stage: Arena,
+  stage: Stage,
   leaves: 'SIGTERM' | 'SIGKILL',
   { schedule, flags = {} }: { schedule: string; flags?: Record<string, string> },
 ): Promise<void> {
   const leader = startCron(stage, { id: 'before', schedule, flags, script });
-  await serves(observer, stage, leader);
+  await serves(stage, leader);
   leader.signal(leaves);
   await leader.ended;
 }
@@ -50,7 +33,7 @@ describe.concurrent('a schedule that was changed', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'starts nothing of its own past: the ledger of before (which ended by %s) says nothing of it',
     async (leaves) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       // Both have ticks that lie between the two leaders.
       const tick = secondAfter(60_000);
       await servedBefore(stage, leaves, { schedule: dailyAt(tick + 3_600_000) });
@@ -61,8 +44,8 @@ describe.concurrent('a schedule that was changed', () => {
         before: `${fields(tick + 3_600_000)} in UTC (before on ${hostname()})`,
         now: `${fields(tick)} in UTC (next on ${hostname()})`,
       });
-      await serves(observer, stage, next);
-      const ledger = await ledgerAt(observer, stage);
+      await serves(stage, next);
+      const ledger = await ledgerAt(stage);
       expect(ledger).toMatchObject({ schedule: fields(tick), timezone: 'UTC', candidateId: 'next' });
       expect(ledger?.through).toBeGreaterThanOrEqual(tick);
       next.signal('SIGTERM');
@@ -72,7 +55,7 @@ describe.concurrent('a schedule that was changed', () => {
   );
 
   it('is also one of which only the zone is another', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const tick = secondAfter(60_000);
     const schedule = fields(tick);
     await servedBefore(stage, 'SIGKILL', { schedule, flags: { timezone: 'Asia/Tokyo' } });
@@ -84,14 +67,14 @@ describe.concurrent('a schedule that was changed', () => {
       env: after(tick),
     });
     await next.says(ANOTHER);
-    await serves(observer, stage, next);
+    await serves(stage, next);
     next.signal('SIGTERM');
     expect(await next.end()).toBe(0);
     expect(ticksOf(stage.journal)).toEqual([]);
   });
 
   it('is not one that says the same in other words: what was missed is made up', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const tick = secondAfter(60_000);
     await servedBefore(stage, 'SIGKILL', { schedule: fields(tick), flags: { timezone: 'UTC' } });
     const schedule = `CRON_TZ=Etc/UTC  ${fields(tick).replaceAll(' ', '  ')}`;
@@ -104,18 +87,18 @@ describe.concurrent('a schedule that was changed', () => {
 
 describe.concurrent('an orderly handover', () => {
   it('settles everything up to itself', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = startCron(stage, { id: 'before', schedule: dailyAt(secondAfter(-60_000)), script });
-    await serves(observer, stage, leader);
+    await serves(stage, leader);
     await until(Date.now() + 2000);
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(0);
-    const { through = NaN, handedOver = NaN } = (await ledgerAt(observer, stage)) ?? {};
+    const { through = NaN, handedOver = NaN } = (await ledgerAt(stage)) ?? {};
     expect(Math.abs(through - handedOver)).toBeLessThan(1000);
   });
 
   it('leaves a tick that waits to the next leader', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { concurrency: 'queue', 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
     // Two seconds of one minute.
     const ahead = secondAfter(6000);
@@ -128,7 +111,7 @@ describe.concurrent('an orderly handover', () => {
     leader.signal('SIGTERM');
     await leader.ended;
     expect(ticksOf(stage.journal)).toEqual([tick]);
-    expect((await ledgerAt(observer, stage))?.through).toBe(second - 1);
+    expect((await ledgerAt(stage))?.through).toBe(second - 1);
     startCron(stage, { id: 'next', schedule, flags, script: 'stay' });
     await stage.journal.started(2);
     expect(ticksOf(stage.journal)).toEqual([tick, second]);
@@ -137,7 +120,7 @@ describe.concurrent('an orderly handover', () => {
 
 describe.concurrent('what is served', () => {
   it('is said at start, with its zone, where that comes from, and the next tick', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = startCron(stage, { schedule: '0 3 * * *', env: { TZ: 'Asia/Tokyo' } });
     const said = await candidate.says('the schedule to serve');
     expect(said).toMatchObject({ schedule: '0 3 * * *', timezone: 'Asia/Tokyo', from: 'host: TZ' });
@@ -145,9 +128,9 @@ describe.concurrent('what is served', () => {
   });
 
   it('is shown by info for each candidate, with the next tick, and a note where it is not the leader’s', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await standCron(stage, { id: 'a', schedule: 'CRON_TZ=UTC 0 3 * * *' });
-    await serves(observer, stage, leader);
+    await serves(stage, leader);
     await standCron(stage, { id: 'b', schedule: '0 3 * * *', flags: { timezone: 'Asia/Tokyo' } });
     await standCron(stage, { id: 'c', schedule: '0 3 * * *', flags: { timezone: 'Etc/UTC' } });
     const report = (await stage.info()) as unknown as {

@@ -1,26 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, isAlive } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import { isAlive } from '../support/candidate.ts';
 import { dailyAt, pairBefore, secondAfter, standCron, startCron, startedFor } from '../support/cron.ts';
 import { poll } from '../support/poll.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { abandoned, useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Not during this test. */
 const LATER = dailyAt(secondAfter(6 * 3_600_000));
 const ALLOW = { concurrency: 'allow', 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
@@ -29,31 +15,31 @@ describe.concurrent('a stop', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'by %s of a leader that waits for a tick ends ballot with 0',
     async (signal) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = await standCron(stage, { schedule: LATER });
       await leader.says('elected leader');
       leader.signal(signal);
       expect(await leader.end(5000)).toBe(0);
-      expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+      expect(await stage.election()).toEqual(abandoned);
       expect(stage.journal.entries()).toEqual([]);
       expect(leader.stderr).toBe('');
     },
   );
 
   it('of a leader that waits hands over to the next in line, which serves the tick', async () => {
-    await using waiting = await pairBefore(observer, zookeeper.connectString, { ahead: 2000 });
+    await using waiting = await pairBefore(zookeeper, { ahead: 2000 });
     waiting.leader.signal('SIGTERM');
     expect(await waiting.leader.end()).toBe(0);
     expect((await startedFor(waiting)).candidate).toBe('next');
   });
 
   it('of a standby ends it with 0', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     await standCron(stage, { schedule: LATER });
     const standby = await standCron(stage, { schedule: LATER });
     standby.signal('SIGTERM');
     expect(await standby.end()).toBe(0);
-    expect((await electionAt(observer, stage.basePath))?.proposals).toHaveLength(1);
+    expect((await stage.election())?.proposals).toHaveLength(1);
   });
 
   it.each([
@@ -61,17 +47,17 @@ describe.concurrent('a stop', () => {
     ["trap 'exit 7' TERM", 7],
     ["trap 'exit 0' TERM", 0],
   ])('during a run ends ballot with the command’s code (%s)', async (traps, code) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = startCron(stage, { schedule: '@every 1s', traps });
     await stage.journal.started();
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(code);
     expect(leader.descendants()).toEqual([]);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('during several runs under allow stops every group, those that do not listen by SIGKILL; no tick is served any more', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     // Every other one is deaf, and so is its child.
     const traps = 'if [ $(( ${BALLOT_RUN_ID##*.} % 2 )) = 0 ]; then trap "" TERM; fi';
@@ -84,11 +70,11 @@ describe.concurrent('a stop', () => {
     await leader.end();
     expect(leader.descendants()).toEqual([]);
     expect(stage.journal.starts()).toHaveLength(served);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('while a tick waits (queue) drops it', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { concurrency: 'queue', 'kill-after': '1s' };
     const leader = startCron(stage, { schedule: '@every 1s', flags, traps: "trap '' TERM" });
     const { time } = await stage.journal.started();
@@ -101,7 +87,7 @@ describe.concurrent('a stop', () => {
 
 describe.concurrent('signals for the command', () => {
   it('reach every run that lives', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const script = "trap 'note got' USR1; note ready; while :; do stay; done";
     const leader = startCron(stage, { schedule: '@every 2s', flags: ALLOW, script });
@@ -114,7 +100,7 @@ describe.concurrent('signals for the command', () => {
   });
 
   it('find none on a leader that waits for a tick, and do not end it', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await standCron(stage, { schedule: LATER });
     await leader.says('elected leader');
     for (const signal of ['SIGUSR2', 'SIGWINCH', 'SIGUSR1'] as const) leader.signal(signal);
@@ -127,7 +113,7 @@ describe.concurrent('signals for the command', () => {
 
 describe.concurrent('SIGKILL of the supervisor', () => {
   it('with two runs under allow: the keeper stops both groups, and only then does anybody else start', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const flags = { ...ALLOW, 'kill-after': '900ms' };
     // One takes its time, the other does not listen at all; each has a child.
@@ -153,7 +139,7 @@ describe.concurrent('SIGKILL of the supervisor', () => {
   it('while it waits for a tick: the lease is given up at once, and the next in line serves the tick', async () => {
     // The longest session that this server grants: whoever waited for the lease would come too late.
     const flags = { 'zookeeper-session-timeout': '10s' };
-    await using waiting = await pairBefore(observer, zookeeper.connectString, { ahead: 2500, flags });
+    await using waiting = await pairBefore(zookeeper, { ahead: 2500, flags });
     waiting.leader.signal('SIGKILL');
     const start = await startedFor(waiting);
     expect(start.candidate).toBe('next');

@@ -1,41 +1,30 @@
 import { execFile } from 'node:child_process';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { systemClock } from '../../src/clock.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term } from '../../src/election/election.ts';
 import { encodeLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import { RunLedger } from '../../src/ledger/ledger.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { recorder, serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { recorder, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
-const within = { timeout: 120_000 };
 const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 
-let zookeeper: Ensemble;
-let session: Session;
+const zookeeper = useZooKeeper();
 const elections: Election[] = [];
 let bases = 0;
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
 afterEach(async () => {
   await Promise.all(elections.splice(0).map((election) => election.close(3000)));
-});
-afterAll(async () => {
-  await session?.close(3000);
-  await zookeeper?.close();
 });
 
 interface Ended {
@@ -68,8 +57,8 @@ const historyOf = async (base: string): Promise<Record<string, unknown>[]> => {
 const fresh = (): string => `/history-${++bases}`;
 async function ledgerWith(data: Buffer | string, lease: string = ''): Promise<string> {
   const base = fresh();
-  await session.create(base, Buffer.from(lease), 'persistent', within);
-  await session.create(`${base}/runs`, Buffer.from(data), 'persistent', within);
+  await zookeeper.observer.create(base, Buffer.from(lease), 'persistent', within);
+  await zookeeper.observer.create(`${base}/runs`, Buffer.from(data), 'persistent', within);
   return base;
 }
 
@@ -113,8 +102,8 @@ describe('ballot history', () => {
   it('of an election that nobody has stood in, or that runs no schedule, is empty, and says why on stderr', async () => {
     const base = fresh();
     expect(await ballot('history', ...at(base))).toMatchObject({ code: 0, stdout: '[]\n' });
-    expect(await session.exists(base, within)).toBeUndefined();
-    await session.create(base, Buffer.alloc(0), 'persistent', within);
+    expect(await zookeeper.observer.exists(base, within)).toBeUndefined();
+    await zookeeper.observer.create(base, Buffer.alloc(0), 'persistent', within);
     const json = await ballot('history', ...at(base), '-o', 'json');
     expect(json).toMatchObject({ code: 0, stdout: '[]\n' });
     expect(json.stderr).toContain(base);
@@ -178,10 +167,10 @@ describe('ballot history', () => {
     const base = fresh();
     const a = await lead(base, 'a');
     await a.enter(1);
-    const before = await session.get(`${base}/runs`, within);
+    const before = await zookeeper.observer.get(`${base}/runs`, within);
     await historyOf(base);
     await ballot('info', ...at(base));
-    const after = await session.get(`${base}/runs`, within);
+    const after = await zookeeper.observer.get(`${base}/runs`, within);
     expect(after.stat).toEqual(before.stat);
     expect(after.data).toEqual(before.data);
   });
@@ -197,7 +186,7 @@ describe('ballot history', () => {
 
   it('is refused by an ACL with 77', async () => {
     const base = fresh();
-    await session.create(base, Buffer.alloc(0), 'persistent', within);
+    await zookeeper.observer.create(base, Buffer.alloc(0), 'persistent', within);
     await restrictedZNode(zookeeper.connectString, `${base}/runs`);
     const { code, stdout, stderr } = await ballot('history', ...at(base));
     expect({ code, stdout }).toEqual({ code: 77, stdout: '' });
@@ -238,7 +227,7 @@ describe('ballot info', () => {
   it("has the last three runs, and what was served, after everything else; the ledger is nobody's place in the queue", async () => {
     const base = await ledgerWith(encodeLedger(ledger));
     const { term } = await lead(base, 'b');
-    const path = (await session.children(base, within)).find((name) => name.startsWith('proposal-'));
+    const path = (await zookeeper.observer.children(base, within)).find((name) => name.startsWith('proposal-'));
     const json = JSON.parse((await ballot('info', ...at(base), '-o', 'json')).stdout) as {
       leader: { notes: string[]; candidateId: string };
       candidates: { proposalNode: string }[];

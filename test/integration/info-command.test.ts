@@ -1,33 +1,26 @@
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Session } from '../../src/zookeeper/session/port.ts';
+import { pass } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
+import { startZooKeeper } from '../support/zookeeper.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 
-let zookeeper: Ensemble;
-let session: Session;
+const zookeeper = useZooKeeper();
 
 beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
   for (const base of ['/rubbish', '/many'])
-    await session.create(base, Buffer.from('{"pid":1}'), 'persistent', { timeout: 3000 });
+    await zookeeper.observer.create(base, Buffer.from('{"pid":1}'), 'persistent', { timeout: 3000 });
   const padding = 'x'.repeat(400);
   for (let index = 0; index < 300; index++) {
     const record = JSON.stringify({ candidateId: `${padding}${index}`, hostname: padding });
-    await session.create('/many/proposal-', Buffer.from(record), 'ephemeral-sequential', { timeout: 3000 });
+    await zookeeper.observer.create('/many/proposal-', Buffer.from(record), 'ephemeral-sequential', { timeout: 3000 });
   }
-});
-afterAll(async () => {
-  await session?.close(3000);
-  await zookeeper?.close();
 });
 
 interface Ended {
@@ -89,10 +82,10 @@ describe('ballot info', () => {
     const args = [main, 'info', ...at('/many'), '-o', 'json'];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const pieces: Buffer[] = [];
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await pass(1000);
     for await (const piece of child.stdout) {
       pieces.push(piece as Buffer);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pass(20);
     }
     const report = JSON.parse(Buffer.concat(pieces).toString()) as { candidates: unknown[] };
     expect(report.candidates).toHaveLength(300);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { infoText } from '../../src/cli/commands/info.ts';
 import type { ReportContext } from '../../src/cli/command-context.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -11,35 +11,24 @@ import type { Election } from '../../src/election/election.ts';
 import { encodeLease, encodeProposal, formatGoTime, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
 import { describe as messagesOf, RefusedError, UnavailableError } from '../../src/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { poll } from '../support/poll.ts';
+import { poll, pass } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { keeperPath, keepers, recorder, serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { keeperPath, keepers, recorder, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
-
-const within = { timeout: 120_000 };
+import { startZooKeeper } from '../support/zookeeper.ts';
 
 /** Less than the half of five seconds, after which it would count as late. */
 const RECENT = /^last heartbeat (\d+ms|[12][\d.]*s) ago$/;
 
-let zookeeper: Ensemble;
-let session: Session;
+const zookeeper = useZooKeeper();
 let elections: Election[] = [];
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
 afterEach(async () => {
   await Promise.all(elections.map((election) => election.close(3000)));
   elections = [];
-});
-afterAll(async () => {
-  await session?.close(3000);
-  await zookeeper?.close();
 });
 
 interface Candidate {
@@ -94,15 +83,15 @@ const fresh = (): string => `/info-${++elections_}`;
 /** Makes the base znode with this data. */
 async function electionWith(data: Buffer | string = ''): Promise<string> {
   const base = fresh();
-  await session.create(base, Buffer.from(data), 'persistent', within);
+  await zookeeper.observer.create(base, Buffer.from(data), 'persistent', within);
   return base;
 }
 
 const stand = (base: string, data: Buffer | string): Promise<string> =>
-  session.create(`${base}/proposal-`, Buffer.from(data), 'ephemeral-sequential', within);
+  zookeeper.observer.create(`${base}/proposal-`, Buffer.from(data), 'ephemeral-sequential', within);
 
 const lead = (base: string, data: Buffer | string): Promise<unknown> =>
-  session.set(base, Buffer.from(data), -1, within);
+  zookeeper.observer.set(base, Buffer.from(data), -1, within);
 
 /** Go's own bytes, moved to another base path and to the present. */
 function goRecord(name: string, base: string): string {
@@ -125,7 +114,7 @@ describe('an election of nobody', () => {
     const missing = `there is no znode ${base}: no election was ever held there, or somebody has deleted it`;
     expect(await look(base)).toEqual({ leader: {}, candidates: [] });
     expect(await infoText(contextOf(base, { output: 'table' }), recorder().logger)).toContain(missing);
-    expect(await session.exists(base, within)).toBeUndefined();
+    expect(await zookeeper.observer.exists(base, within)).toBeUndefined();
   });
 
   it('is reported as such when its lease is vacant', async () => {
@@ -134,7 +123,7 @@ describe('an election of nobody', () => {
     expect(await look(base)).toEqual({ leader: {}, candidates: [] });
     const table = await infoText(contextOf(base, { output: 'table' }), recorder().logger);
     for (const note of notes) expect(table).toContain(note);
-    await session.set(base, Buffer.alloc(0), -1, within);
+    await zookeeper.observer.set(base, Buffer.alloc(0), -1, within);
     const paused = 'a candidate that pauses after a failed run is not shown, and stands again by itself';
     const said = recorder();
     expect(await infoText(contextOf(base, { output: 'yaml' }), said.logger)).toBe('{}\n');
@@ -226,7 +215,7 @@ describe('an election', () => {
   it('has no candidates but its proposals: foreign children and the ledger are passed over', async () => {
     const base = await electionWith();
     for (const name of ['config', 'runs', 'proposal-', 'proposal-1', 'zzz']) {
-      await session.create(`${base}/${name}`, Buffer.from('rubbish'), 'persistent', within);
+      await zookeeper.observer.create(`${base}/${name}`, Buffer.from('rubbish'), 'persistent', within);
     }
     const path = await stand(base, goRecord('proposal.json', base));
     expect((await look(base)).candidates.map(({ proposalNode }) => proposalNode)).toEqual([path]);
@@ -234,7 +223,12 @@ describe('an election', () => {
 
   it('lists its candidates in the order of the queue, and ghosts as such', async () => {
     const base = await electionWith();
-    await session.create(`${base}/proposal-0000000000`, Buffer.from('{"candidateId":"stuck"}'), 'persistent', within);
+    await zookeeper.observer.create(
+      `${base}/proposal-0000000000`,
+      Buffer.from('{"candidateId":"stuck"}'),
+      'persistent',
+      within,
+    );
     const paths = [
       await stand(base, goRecord('proposal.json', base)),
       await stand(base, goRecord('proposal-again.json', base)),
@@ -307,7 +301,7 @@ describe('the heartbeat', () => {
     const record = ourLease(base, { sessionTimeout: '1s', leaseDuration: '1s' });
     await stand(base, encodeProposal(record));
     await lead(base, encodeLease(record));
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await pass(1200);
     const { leader, lease } = await look(base);
     expect(leader.notes).toEqual([
       'is leader',
@@ -361,7 +355,7 @@ describe('no answer', () => {
     await lead(base, encodeLease(record));
     const asked = failure(contextOf(base, { zookeeperServers, timeout: 2500 }));
     // The clocks differ: the lease is being watched by now, and the reading after that never ends.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await pass(1000);
     proxy.blackHole();
     const { error, took } = await asked;
     expect(error).toBeInstanceOf(UnavailableError);

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useFolder } from '../support/hooks.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -13,16 +13,14 @@ function run(command: string, args: readonly string[], cwd: string): string {
 }
 
 /** The tarball of `npm pack`, unpacked where no `node_modules` folder is near. */
-let folder: string;
+const folder = useFolder('package');
 let unpacked: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ballot-package-'));
   const tarball = run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], root).trim();
   unpacked = join(folder, 'package');
   mkdirSync(unpacked);
   run('tar', ['-xzf', join(folder, tarball), '-C', folder], folder);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const manifest = (): { dependencies: Record<string, string>; scripts: Record<string, string> } =>
   JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));

@@ -1,28 +1,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { isPopulated, killAll, membersOf } from '../../src/command/cgroup.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, electionAt, isAlive, startedIn } from '../support/candidate.ts';
+import { ballotPath, isAlive, startedIn } from '../support/candidate.ts';
 import { findCgroupHome, TestCgroup } from '../support/cgroups.ts';
 import { poll } from '../support/poll.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
 const home = findCgroupHome();
 const debug = { 'log-level': 'debug' };
 
@@ -34,7 +21,7 @@ const hidden = (job = 'exec sleep 600'): string =>
   `(setsid env -i PATH="$PATH" bash -c 'echo $$ >"$1.hidden"; ${job}' sh "$journal" &)`;
 
 /** Waits for the process id that a hidden process has written. */
-function hiddenOf(stage: Arena): Promise<number> {
+function hiddenOf(stage: Stage): Promise<number> {
   const path = `${stage.journal.path}.hidden`;
   return poll(() => existsSync(path) && Number(readFileSync(path, 'utf8')), { what: 'the hidden process' });
 }
@@ -42,7 +29,7 @@ function hiddenOf(stage: Arena): Promise<number> {
 it.each(home === undefined ? [debug] : [])(
   'without a cgroup of its own to divide, ballot says so and does without',
   async (flags) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ flags });
     expect((await leader.says('runs get no cgroup of their own'))['why']).toMatch(/\w/);
     await stage.journal.started();
@@ -55,7 +42,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
   describe('a process that neither session nor environment shows', () => {
     it('ends with a stop by SIGTERM, before ballot resigns; no cgroup is left', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = stage.start({ cgroup: cgroup.path, script: `${MOVED}; ${hidden()}; stay` });
       const job = await hiddenOf(stage);
       const next = await stage.stand();
@@ -68,7 +55,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('ends by the will of a supervisor that was killed, before anybody else starts', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = stage.start({ cgroup: cgroup.path, script: `${MOVED}; ${hidden()}; stay` });
       const job = await hiddenOf(stage);
       const next = await stage.stand();
@@ -79,7 +66,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('is named when the command leaves it behind, and stopped', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const script = `${MOVED}; ${hidden()}; until [ -e "$journal.hidden" ]; do stay 0.02; done; exit 5`;
       const leader = stage.start({ cgroup: cgroup.path, script, flags: { 'on-child-error': 'exit' } });
       const job = await hiddenOf(stage);
@@ -92,7 +79,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('is named by the keeper', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = stage.start({
         cgroup: cgroup.path,
         script: `${MOVED}; ${hidden(`trap "" TERM; exec sleep 600`)}; stay`,
@@ -110,7 +97,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('gets SIGKILL in a cgroup of its own below that of the run too, which is removed with it', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const deaf = `trap "" TERM; while :; do sleep 0.1; done`;
       const below = `mkdir "$2/below" && echo $$ >"$2/below/cgroup.procs" && echo $$ >"$1.hidden"; ${deaf}`;
       const start = `setsid env -i PATH="$PATH" bash -c '${below}' sh "$journal" ${cgroup.path}/run-*/`;
@@ -125,7 +112,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('belongs to the run too if a child of the command has started it that is older than the cgroup', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const late = `until [ -e "$journal.go" ]; do sleep 0.02; done; ${hidden()}`;
       const command = ['bash', '-c', `journal=$1; (${late}) & exec sleep 600`, 'bash', stage.journal.path];
       const leader = stage.start({ cgroup: cgroup.path, command, flags: debug });
@@ -148,7 +135,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
   describe('a ballot inside the command', () => {
     /** Starts it as the command itself (`exec`), or as a child of it. */
-    const inner = (stage: Arena, exec: string, flag: string, command: string): string => {
+    const inner = (stage: Stage, exec: string, flag: string, command: string): string => {
       const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
       return `${MOVED}; ${exec} ${ballot} run once --zookeeper-base-path=${stage.basePath}/inner ${flag} -- ${command}`;
     };
@@ -156,11 +143,11 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
     const onTerm = 'echo TERM >>$0.signals; (sleep 0.3; kill -9 $$) & while :; do sleep 1; done';
     const worker = `bash -c 'trap "${onTerm}" TERM; echo $$ >"$0.hidden"; while :; do sleep 0.1; done' "$journal"`;
     const keep = '--on-child-error=reelect';
-    const signals = (stage: Arena): string => readFileSync(`${stage.journal.path}.signals`, 'utf8');
+    const signals = (stage: Stage): string => readFileSync(`${stage.journal.path}.signals`, 'utf8');
 
     it.each(['exec', ''])('stops its own command by itself, and resigns (%s)', async (how) => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = stage.start({
         cgroup: cgroup.path,
         script: inner(stage, how, keep, worker),
@@ -172,7 +159,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
       expect(signals(stage)).toBe('TERM\n');
       expect(leader.wrote().filter((line) => line.includes('resigned'))).toHaveLength(1);
       expect(isAlive(job)).toBe(false);
-      expect(await electionAt(observer, `${stage.basePath}/inner`)).toEqual({
+      expect(await stage.election(`${stage.basePath}/inner`)).toEqual({
         lease: { kind: 'vacant' },
         proposals: [],
       });
@@ -181,7 +168,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('that is killed holds the run up until its keeper has executed its will, and no longer', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const leader = stage.start({
         cgroup: cgroup.path,
         script: inner(stage, 'exec', keep, worker),
@@ -193,7 +180,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
       expect(isAlive(job)).toBe(false);
       expect(await leader.end()).toBe(137);
       expect(leader.said('SIGKILL')).toEqual([]);
-      expect(await electionAt(observer, `${stage.basePath}/inner`)).toEqual({
+      expect(await stage.election(`${stage.basePath}/inner`)).toEqual({
         lease: { kind: 'vacant' },
         proposals: [],
       });
@@ -201,7 +188,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('that ends by itself leaves nothing behind', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const script = inner(stage, 'exec', '--on-child-success=ignore', 'true');
       const flags = { 'on-child-success': 'ignore' };
       const leader = stage.start({ cgroup: cgroup.path, script, flags });
@@ -213,7 +200,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
   describe('ballot does without a cgroup for its runs, and says why,', () => {
     it('where others are in its own', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const [file, ...args] = startedIn(cgroup.path, ['sleep', '600']);
       const other = spawn(file, args, { stdio: 'ignore' });
       await poll(() => readFileSync(join(cgroup.path, 'cgroup.procs'), 'utf8').includes(`${other.pid}`));
@@ -226,7 +213,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
     it('where a process cannot be moved', async () => {
       await using cgroup = new TestCgroup(parent);
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       // Beside a threaded cgroup the kernel takes no process.
       mkdirSync(join(cgroup.path, 'threads'));
       writeFileSync(join(cgroup.path, 'threads', 'cgroup.type'), 'threaded');
@@ -253,7 +240,7 @@ describe.each(home === undefined ? [] : [home])('below %s', (parent) => {
 
   it('a cgroup that a dead ballot has left is removed, one of a living process is not', async () => {
     await using cgroup = new TestCgroup(parent);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const living = `run-${process.pid}-1`;
     // Process numbers end below this one.
     for (const name of ['run-4194305-1', living]) mkdirSync(join(cgroup.path, name));

@@ -1,31 +1,16 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, electionAt, type Candidate, type InfoReport } from '../support/candidate.ts';
-import { poll } from '../support/poll.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { describe, expect, it } from 'vitest';
+import { ballotPath, type Candidate } from '../support/candidate.ts';
+import { poll, pass } from '../support/poll.ts';
+import { EXIT, useZooKeeper, type InfoReport } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
+const zookeeper = useZooKeeper();
 
 describe('the environment of the command', () => {
   it('is ballot’s own, and tells it about its election, term and run', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const env = { ORDINARY: 'kept as it is', BALLOT_FENCING_TOKEN: '17' };
     const candidate = stage.start({
       id: 'the-candidate',
@@ -65,7 +50,7 @@ describe('what the command inherits', () => {
   }
 
   it.each(['true', 'false'])('is stdin, stdout and stderr and no other file (wrap-child-logs=%s)', async (wrap) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { 'wrap-child-logs': wrap }, command: ['sleep', '60'] });
     const pid = await running(candidate);
     const files = filesOf(pid);
@@ -82,7 +67,7 @@ describe('what the command inherits', () => {
   });
 
   it('is a process group and a session of its own', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ command: ['sleep', '60'] });
     const pid = await running(candidate);
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -92,7 +77,7 @@ describe('what the command inherits', () => {
 
 describe('output', () => {
   it('is logged line by line, stdout as info and stderr as errors', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = String.raw`printf 'one\r\ntwo\n\n\033[31m"red"\nbad \377 byte\nno newline'; printf 'oh\ndear' >&2`;
     const candidate = stage.start({ flags: EXIT, script });
     expect(await candidate.end()).toBe(0);
@@ -109,7 +94,7 @@ describe('output', () => {
   });
 
   it('names its run, as the lines about that run do, which have what happened as fields', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: EXIT, script: 'echo one; echo two >&2; exit 3' });
     expect(await candidate.end()).toBe(3);
     const [runs] = candidate.said('the command runs');
@@ -123,7 +108,7 @@ describe('output', () => {
   });
 
   it('names its run for people where that is asked for', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...EXIT, 'log-format': 'human', 'log-run-id': 'true' };
     const candidate = stage.start({ flags, script: 'echo one' });
     expect(await candidate.end()).toBe(0);
@@ -131,7 +116,7 @@ describe('output', () => {
   });
 
   it('is left alone with wrap-child-logs=false', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...EXIT, 'wrap-child-logs': 'false' };
     const candidate = stage.start({ flags, script: String.raw`printf 'one\r\ntwo'; printf 'three' >&2` });
     expect(await candidate.end()).toBe(0);
@@ -141,7 +126,7 @@ describe('output', () => {
   });
 
   it('of 400 KB in one line is split, and nothing of it is lost', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = "head -c 400000 /dev/zero | tr '\\0' x; echo; echo after";
     const candidate = stage.start({ flags: EXIT, script });
     expect(await candidate.end()).toBe(0);
@@ -154,11 +139,11 @@ describe('output', () => {
   });
 
   it('may be closed by a command that lives on', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ script: 'exec 1>&- 2>&-; note closed; stay' });
     await stage.journal.noted('closed');
-    const held = await electionAt(observer, stage.basePath);
-    await poll(async () => JSON.stringify(await electionAt(observer, stage.basePath)) !== JSON.stringify(held), {
+    const held = await stage.election();
+    await poll(async () => JSON.stringify(await stage.election()) !== JSON.stringify(held), {
       what: 'a renewal of the lease',
     });
     expect(candidate.said('the run is over')).toEqual([]);
@@ -167,19 +152,19 @@ describe('output', () => {
   });
 
   it('of a million lines waits for a slow reader: nothing is lost, memory stays, and so does the lease', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...EXIT, 'zookeeper-session-timeout': '2s' };
     const candidate = stage.start({ flags, unread: true, script: 'seq 1 1000000' });
     const { token } = await stage.journal.started();
     const leads = async (): Promise<void> => {
-      const election = await electionAt(observer, stage.basePath);
+      const election = await stage.election();
       expect(election?.lease).toMatchObject({ kind: 'held', record: { fencingToken: Number(token) } });
     };
     const rss = (): number =>
       Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${candidate.pid}/status`, 'utf8'))?.[1]);
     // Longer than the lease lasts.
     const stalledUntil = performance.now() + 3500;
-    while (performance.now() < stalledUntil) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (performance.now() < stalledUntil) await pass(100);
     await leads();
     const before = rss();
     let [next, rest, most, chunks] = [1, '', 0, 0];
@@ -204,7 +189,7 @@ describe('output', () => {
   });
 
   it('that nobody reads any more ends neither the command nor ballot', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = 'for i in 1 2 3 4 5; do echo $i; done; note wrote; stay';
     const candidate = stage.start({ flags: EXIT, unread: true, traps: "trap 'exit 11' TERM", script });
     await stage.journal.started();
@@ -212,13 +197,13 @@ describe('output', () => {
     await stage.journal.noted('wrote');
     candidate.signal('SIGTERM');
     expect(await candidate.end()).toBe(11);
-    expect(await electionAt(observer, stage.basePath)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
+    expect(await stage.election()).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
   });
 });
 
 describe('the end of the command under exit is the end of ballot', () => {
   it.each([0, 1, 2, 42, 255])('exit code %i', async (code) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     expect(await stage.start({ flags: EXIT, command: ['sh', '-c', `exit ${code}`] }).end()).toBe(code);
   });
 
@@ -229,22 +214,22 @@ describe('the end of the command under exit is the end of ballot', () => {
     ['SEGV', 11],
     ['TERM', 15],
   ] as const)('SIG%s', async (signal, number) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: EXIT, command: ['sh', '-c', `ulimit -c 0; kill -${signal} $$`] });
     expect(await candidate.end()).toBe(128 + number);
     expect(candidate.said('the run is over')[0]?.['outcome']).toBe(`ended by SIG${signal}`);
   });
 
   it('not found: 127, with what was looked for and where', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: EXIT, command: ['no-such-command-anywhere'] });
     expect(await candidate.end()).toBe(127);
     expect(candidate.said('the run is over')[0]?.['outcome']).toMatch(/"no-such-command-anywhere".*PATH.*ENOENT/);
-    expect(await electionAt(observer, stage.basePath)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
+    expect(await stage.election()).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
   });
 
   it('not executable: 126', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const path = join(stage.journal.folder, 'plain');
     writeFileSync(path, 'no program\n', { mode: 0o644 });
     const candidate = stage.start({ flags: EXIT, command: [path] });
@@ -253,7 +238,7 @@ describe('the end of the command under exit is the end of ballot', () => {
   });
 
   it('not found under rerun is an error as any other: backoff, same term', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { 'on-child-error': 'rerun' }, command: ['/no/such/command'] });
     await candidate.says('the run is over', { count: 4 });
     const [first, , , fourth] = candidate.said('the run is over').map(({ time }) => Date.parse(String(time)));
@@ -264,7 +249,7 @@ describe('the end of the command under exit is the end of ballot', () => {
 
 describe('processes that the command leaves behind', () => {
   it('in its group are stopped, and killed if need be, before anybody else starts', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leaves =
       '(trap \'note deaf\' TERM; note child; stay; stay; stay) & until [ -e "$journal.open" ]; do stay 0.02; done; exit 0';
     const first = await stage.stand({ id: 'first', flags: { 'kill-after': '600ms' }, script: leaves });
@@ -279,7 +264,7 @@ describe('processes that the command leaves behind', () => {
   });
 
   it('in a session of their own, with a cleared environment, keep stdout open and hold nothing up', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({
       flags: EXIT,
       script: 'setsid env -i TEST_CANDIDATE="$TEST_CANDIDATE" sleep 60 8>&- 9>&- & stay 0.2; echo last; exit 5',
@@ -294,7 +279,7 @@ describe('ballot inside the command', () => {
   const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
 
   it('does not stand in the election of the command: it would wait for itself', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: EXIT, script: `${ballot} run once -- true; exit $?` });
     expect(await candidate.end()).toBe(78);
     expect(candidate.wrote('stderr').join('\n')).toContain(stage.basePath);
@@ -302,7 +287,7 @@ describe('ballot inside the command', () => {
   });
 
   it('stands in another election', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const other = `${ballot} run once --zookeeper-base-path=${stage.basePath}/other/election --on-child-error=exit`;
     const script = `${other} -- sh -c 'echo "inner $BALLOT_ZOOKEEPER_BASE_PATH $BALLOT_FENCING_TOKEN"; exit 9'; exit $?`;
     const candidate = stage.start({ flags: EXIT, script });
@@ -317,7 +302,7 @@ describe('ballot inside the command', () => {
   });
 
   it('asked for info speaks of the election of the command', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ id: 'asking', flags: EXIT, script: `${ballot} info -o json` });
     expect(await candidate.end()).toBe(0);
     const report = JSON.parse(candidate.wrote().join('\n')) as InfoReport;

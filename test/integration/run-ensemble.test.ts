@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate } from '../support/candidate.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
-import { startZooKeeper, type Ensemble, type Member } from '../support/zookeeper.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
+import type { Member } from '../support/zookeeper.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false, members: 3 });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper({ members: 3 });
-});
-afterAll(() => zookeeper?.close());
-beforeEach(async () => {
-  for (const member of zookeeper.members) if (member.pid === undefined) await member.restart();
-  await Promise.all(zookeeper.members.map((member) => member.ready()));
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
+beforeEach(() => zookeeper.restartStopped());
 
 /** The server that the candidate's session is attached to, by its own log. */
 function serverOf(candidate: Candidate): Member {
@@ -27,9 +19,9 @@ function serverOf(candidate: Candidate): Member {
 }
 
 /** A candidate that leads through a server of the given kind: some start until one happens to. */
-async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candidate, Member]> {
+async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Stage, Candidate, Member]> {
   for (;;) {
-    const stage = arena();
+    const stage = zookeeper.stage();
     const leader = await stage.stand({ flags: { 'zookeeper-session-timeout': '4s', 'log-level': 'debug' } });
     await stage.journal.started();
     const member = serverOf(leader);
@@ -38,7 +30,7 @@ async function leaderThrough(mode: 'leader' | 'follower'): Promise<[Arena, Candi
   }
 }
 
-async function expectUndisturbed(stage: Arena, leader: Candidate): Promise<void> {
+async function expectUndisturbed(stage: Stage, leader: Candidate): Promise<void> {
   const [start] = stage.journal.starts();
   const seen = async (): Promise<string | undefined> => (await stage.info()).leader.lastSeenTime;
   const before = await poll(seen, { what: 'a leader' });
@@ -86,8 +78,8 @@ describe('three servers', () => {
   });
 
   it('one of them is down from the start: candidates lead and follow all the same', async () => {
-    await zookeeper.member(0).stop();
-    await using stage = arena();
+    await zookeeper.server.stop();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand();
     const standby = await stage.stand();
     await stage.journal.started();

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate, type Entry } from '../support/candidate.ts';
-import { poll } from '../support/poll.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { isAlive, type Candidate, type Entry } from '../support/candidate.ts';
+import { poll, pass } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 /** After an outage the leader has as long as this to come back before the standby. */
@@ -11,22 +11,14 @@ const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
 /** The server keeps a session for up to two ticks longer than it lasts. */
 const LONGER_THAN_SESSION = SESSION + 1500;
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper?.close());
-beforeEach(async () => {
-  if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
-});
+beforeEach(() => zookeeper.restartStopped());
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const pass = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
 const seconds = (): number => Date.now() / 1000;
 
 /** A leader and a standby. */
-async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[Candidate, Candidate, Entry]> {
+async function two(stage: Stage, flags: Record<string, string> = {}): Promise<[Candidate, Candidate, Entry]> {
   const leader = await stage.stand({ id: 'leader', flags: { ...FLAGS, ...flags } });
   const standby = await stage.stand({ id: 'standby', flags: { ...FLAGS, ...flags } });
   return [leader, standby, await stage.journal.started()];
@@ -36,7 +28,7 @@ async function two(stage: Arena, flags: Record<string, string> = {}): Promise<[C
  * The same run goes on in the same term, renewed; then the leader leaves, and the standby follows: nobody's place was
  * lost for good.
  */
-async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
+async function expectUndisturbed(stage: Stage, [leader, standby, start]: [Candidate, Candidate, Entry]): Promise<void> {
   const { lease, candidates } = await poll(
     async () => {
       const report = await stage.info();
@@ -57,14 +49,14 @@ async function expectUndisturbed(stage: Arena, [leader, standby, start]: [Candid
 
 describe('under on-lease-loss=keep, a leader and a standby', () => {
   it('do not mind a server that is killed and back', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const both = await two(stage);
     await zookeeper.server.restart();
     await expectUndisturbed(stage, both);
   });
 
   it('do not mind a server that is away for longer than their sessions last', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const both = await two(stage);
     await zookeeper.server.stop();
     await both[0].says('staying in role');
@@ -74,7 +66,7 @@ describe('under on-lease-loss=keep, a leader and a standby', () => {
   });
 
   it('do not mind a server that is frozen for longer than their sessions last', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const both = await two(stage);
     zookeeper.server.pause();
     try {
@@ -87,7 +79,7 @@ describe('under on-lease-loss=keep, a leader and a standby', () => {
   });
 
   it('do not mind a server that is frozen for a moment', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const both = await two(stage);
     zookeeper.server.pause();
     await pass(800);
@@ -99,7 +91,7 @@ describe('under on-lease-loss=keep, a leader and a standby', () => {
 describe('under on-lease-loss=keep, a leader that alone is cut off', () => {
   it('learns when it is back that another one leads: it stops its command and stands at the end', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const cutOff = await stage.stand({ id: 'cut-off', servers: proxy.address, flags: FLAGS });
     const start = await stage.journal.started();
@@ -124,8 +116,8 @@ describe('under on-lease-loss=stop', () => {
   const STOP = { ...FLAGS, 'on-lease-loss': 'stop', 'kill-after': '300ms' };
 
   it('a command is gone before the lease runs out, whether it listens or not, and runs again when the server is back', async () => {
-    await using listening = arena();
-    await using deaf = arena();
+    await using listening = zookeeper.stage();
+    await using deaf = zookeeper.stage();
     // The margin before the lease's end is 5 % of it: enough for a busy machine too.
     const flags = { ...STOP, 'zookeeper-session-timeout': '5s', 'kill-after': '1500ms' };
     const cases = await Promise.all([
@@ -153,7 +145,7 @@ describe('under on-lease-loss=stop', () => {
 
   it('a short outage is not noticed by the command', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...STOP, 'zookeeper-session-timeout': '8s' };
     const candidate = await stage.stand({ flags, servers: proxy.address });
     const start = await stage.journal.started();
@@ -167,7 +159,7 @@ describe('under on-lease-loss=stop', () => {
 
   it('a leader that alone is cut off has stopped before the standby starts', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const traps = "trap 'stay 30' TERM";
     await stage.stand({ id: 'cut-off', servers: proxy.address, flags: STOP, traps });
     await stage.journal.started();
@@ -179,7 +171,7 @@ describe('under on-lease-loss=stop', () => {
 
   it('a lease shorter than the session: the standby takes over from a cut-off leader within it, and never overlaps', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { ...STOP, 'zookeeper-session-timeout': '10s', 'lease-duration': '1500ms' };
     await stage.stand({ id: 'cut-off', servers: proxy.address, flags });
     await stage.journal.started();
@@ -203,10 +195,10 @@ describe('a stop while the server is away', () => {
   ];
 
   it(`${cases.map(({ what }) => what).join(', ')}, and leaves nothing behind`, async () => {
-    const stages = cases.map(() => arena());
+    const stages = cases.map(() => zookeeper.stage());
     try {
       const leaders = await Promise.all(
-        cases.map(({ traps }, index) => (stages[index] as Arena).stand({ flags: FLAGS, traps })),
+        cases.map(({ traps }, index) => (stages[index] as Stage).stand({ flags: FLAGS, traps })),
       );
       const starts = await Promise.all(stages.map(({ journal }) => journal.started()));
       await zookeeper.server.stop();
@@ -224,7 +216,7 @@ describe('a stop while the server is away', () => {
   });
 
   it('ends within three seconds of the command, however long the lease lasts, and says that it runs out by itself', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const [leader, standby] = await two(stage, { 'zookeeper-session-timeout': '10s' });
     await zookeeper.server.stop();
     await Promise.all([leader, standby].map((candidate) => candidate.says('lost contact')));
@@ -241,7 +233,7 @@ describe('a stop while the server is away', () => {
   });
 
   it('ends a standby with 0', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const [, standby] = await two(stage);
     await zookeeper.server.stop();
     await standby.says('lost contact');
@@ -254,7 +246,7 @@ describe('a keeper', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     'that gets %s is replaced: the term goes on, with the same command',
     async (signal) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const both = await two(stage);
       const [keeper] = both[0].keepers();
       process.kill(keeper as number, signal);
@@ -266,7 +258,7 @@ describe('a keeper', () => {
   );
 
   it('of a standby that is killed is replaced: it keeps its place', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const both = await two(stage);
     const [keeper] = both[1].keepers();
     process.kill(keeper as number, 'SIGKILL');
@@ -277,7 +269,7 @@ describe('a keeper', () => {
 
 describe('a server that comes back with nothing', () => {
   it('ends the term: the candidates open new sessions, and one of them leads', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     // The lease is lost with the data: whoever is back first claims a vacant one, and the former leader learns of it
     // when it is back itself.
     stage.overlapsAllowed = true;
@@ -301,7 +293,7 @@ describe('a server that comes back with nothing', () => {
   });
 
   it('ends a standby’s wait just so', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const [leader, standby] = await two(stage);
     leader.signal('SIGKILL');
     await leader.ended;

@@ -1,37 +1,23 @@
 /** Candidates of one election that ought to be alike and are not: what their logs and `ballot info` say. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../support/candidate.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { describe, expect, it } from 'vitest';
+import { within } from '../support/sessions.ts';
+import { useZooKeeper, type Stage } from '../support/stage.ts';
 
-const within = { timeout: 120_000 };
-
-let zookeeper: Ensemble;
-let observer: Session;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
+const zookeeper = useZooKeeper();
 
 /** The data of every proposal, in the order of the queue. */
-async function written(basePath: string): Promise<string[]> {
-  const { proposals } = (await electionAt(observer, basePath)) ?? { proposals: [] };
-  const nodes = await Promise.all(proposals.map((name) => observer.get(`${basePath}/${name}`, within)));
+async function written(stage: Stage): Promise<string[]> {
+  const { proposals } = (await stage.election()) ?? { proposals: [] };
+  const nodes = await Promise.all(proposals.map((name) => stage.observer.get(`${stage.basePath}/${name}`, within)));
   return nodes.map(({ data }) => String(data));
 }
 
 describe.concurrent('candidates that differ', () => {
   it('in on-lease-loss or lease duration are warned of, whoever stands before them, and noted by info', async () => {
-    await using arena = new Arena(zookeeper.connectString);
-    await arena.stand({ id: 'a' });
-    const next = await arena.stand({ id: 'b', flags: { 'on-lease-loss': 'stop' } });
-    const last = await arena.stand({ id: 'c', flags: { 'on-lease-loss': 'stop', 'lease-duration': '9s' } });
+    await using stage = zookeeper.stage();
+    await stage.stand({ id: 'a' });
+    const next = await stage.stand({ id: 'b', flags: { 'on-lease-loss': 'stop' } });
+    const last = await stage.stand({ id: 'c', flags: { 'on-lease-loss': 'stop', 'lease-duration': '9s' } });
     expect(await next.says('has another on-lease-loss')).toMatchObject({
       level: 'warn',
       candidate: 'a',
@@ -40,7 +26,7 @@ describe.concurrent('candidates that differ', () => {
     });
     expect(await last.says('has another lease duration')).toMatchObject({ here: '9s', there: '4s' });
     expect(last.said('has another on-lease-loss')).toHaveLength(1);
-    const { candidates } = await arena.info();
+    const { candidates } = await stage.info();
     expect(candidates[2]?.notes.slice(-2)).toEqual([
       expect.stringMatching(/^on-lease-loss differs from that of a on .*: keep$/),
       expect.stringMatching(/^lease-duration differs from that of a on .*: 4s$/),
@@ -48,23 +34,23 @@ describe.concurrent('candidates that differ', () => {
   });
 
   it('in nothing but their id are not', async () => {
-    await using arena = new Arena(zookeeper.connectString);
-    await arena.stand({ id: 'a' });
-    const next = await arena.stand({ id: 'b' });
-    const last = await arena.stand({ id: 'c' });
+    await using stage = zookeeper.stage();
+    await stage.stand({ id: 'a' });
+    const next = await stage.stand({ id: 'b' });
+    const last = await stage.stand({ id: 'c' });
     for (const candidate of [next, last]) expect(candidate.said('of this election')).toEqual([]);
-    expect(await written(arena.basePath)).toHaveLength(3);
-    expect((await written(arena.basePath)).join()).not.toContain('commandDigest');
+    expect(await written(stage)).toHaveLength(3);
+    expect((await written(stage)).join()).not.toContain('commandDigest');
   });
 
   it('in the command, on the default base path, are warned of; neither command is written down', async () => {
-    await using arena = new Arena(zookeeper.connectString, '/ballot/election');
-    await arena.stand({ id: 'a', script: 'sleep 1000 # backup' });
-    const other = await arena.stand({ id: 'b', script: 'sleep 1000 # report' });
+    await using stage = zookeeper.stage('/ballot/election');
+    await stage.stand({ id: 'a', script: 'sleep 1000 # backup' });
+    const other = await stage.stand({ id: 'b', script: 'sleep 1000 # report' });
     expect(await other.says('runs another command')).toMatchObject({ level: 'warn', candidate: 'a' });
-    const { candidates } = await arena.info();
+    const { candidates } = await stage.info();
     expect(candidates[1]?.notes.at(-1)).toMatch(/^command differs from that of a on .*: two jobs stand/);
-    const records = await written(arena.basePath);
+    const records = await written(stage);
     expect(records).toHaveLength(2);
     for (const record of records) {
       expect(record).toMatch(/"commandDigest":"[0-9a-f]{8}"/);
@@ -73,13 +59,13 @@ describe.concurrent('candidates that differ', () => {
   });
 
   it('in their process and not in their id are warned of', async () => {
-    await using arena = new Arena(zookeeper.connectString);
-    const first = await arena.stand({ id: 'a' });
-    const second = await arena.stand({ id: 'a' });
+    await using stage = zookeeper.stage();
+    const first = await stage.stand({ id: 'a' });
+    const second = await stage.stand({ id: 'a' });
     expect(await second.says('has the same candidate id')).toMatchObject({
       pid: String(first.pid),
     });
-    const { candidates } = await arena.info();
+    const { candidates } = await stage.info();
     for (const { notes } of candidates)
       expect(notes.at(-1)).toMatch(/^candidate id is also that of proposal-\d{10} on /);
   });

@@ -1,55 +1,38 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
+import { rmSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { isAlive, type Candidate, type Entry, type Journal } from '../support/candidate.ts';
 import { ledgerAt } from '../support/cron.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { pass } from '../support/poll.ts';
+import { UNTIL_OPEN, abandoned, useZooKeeper, type Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-/** Nobody's command goes on before the gate is open. */
-const untilOpen = 'until [ -e "$journal.open" ]; do stay 0.02; done';
-const open = ({ journal }: Arena): void => writeFileSync(`${journal.path}.open`, '');
-const shut = ({ journal }: Arena): void => rmSync(`${journal.path}.open`);
-/** Nobody leads and nobody stands, at this very moment. */
-const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
+const shut = ({ journal }: Stage): void => rmSync(`${journal.path}.open`);
 
 describe.each([
   { after: 'on-child-success', script: 'exit 0', code: 0 },
   { after: 'on-child-error', script: 'exit 42', code: 42 },
 ] as const)('$after', ({ after, script, code }) => {
   it('exit: ends with the command’s exit code, the lease empty and the queue too', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { [after]: 'exit' }, script });
     expect(await candidate.end()).toBe(code);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
     expect(stage.journal.entries().map(({ event }) => event)).toEqual(['start', 'end']);
     expect(candidate.stderr).toBe('');
   });
 
   it('ignore: ends with 0, the lease empty and the queue too', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { [after]: 'ignore' }, script });
     expect(await candidate.end()).toBe(0);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
     expect(stage.journal.starts()).toHaveLength(1);
   });
 
   it('rerun: runs again in the same term, while another candidate stands by', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const first = await stage.stand({ id: 'first', flags: { [after]: 'rerun' }, script: `stay 0.1; ${script}` });
     await stage.stand({ id: 'second' });
     const before = stage.journal.starts().length;
@@ -62,12 +45,12 @@ describe.each([
   });
 
   it('reelect: resigns, the next in line is elected at once, and this one stands at the end of the queue', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { [after]: 'reelect' };
-    const wait = `${untilOpen}; stay 0.1; ${script}`;
+    const wait = `${UNTIL_OPEN}; stay 0.1; ${script}`;
     const first = await stage.stand({ id: 'first', flags, script: wait });
     for (const id of ['second', 'third']) await stage.stand({ id, flags, script: wait });
-    open(stage);
+    stage.openGate();
     await stage.journal.started(7);
     const starts = stage.journal.starts();
     expect(first.said('elected leader')[0]).toMatchObject({ why: 'nobody has led before' });
@@ -98,7 +81,7 @@ describe('a command that ends at once', () => {
   };
 
   it('and fails is run again after 100 ms, and after twice as long each time', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.start({ flags: { 'on-child-error': 'rerun' }, script: 'exit 1' });
     await stage.journal.started(5);
     atLeast([100, 200, 400, 800], pauses(stage.journal));
@@ -106,7 +89,7 @@ describe('a command that ends at once', () => {
   });
 
   it('and fails is run again after restart-delay, up to restart-max-delay', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     // A run that lasts as long as the longest pause is no fast failure: it begins the count anew. This one is far from
     // that.
     const flags = { 'on-child-error': 'rerun', 'restart-delay': '250ms', 'restart-max-delay': '1s' };
@@ -119,7 +102,7 @@ describe('a command that ends at once', () => {
   });
 
   it('and fails is run again as the same candidate’s next term only after the delay', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.start({ flags: { 'on-child-error': 'reelect' }, script: 'exit 1' });
     await stage.journal.started(4);
     atLeast([100, 200, 400], pauses(stage.journal));
@@ -127,7 +110,7 @@ describe('a command that ends at once', () => {
   });
 
   it('and succeeds is started once in restart-delay at most', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.start({ flags: { 'on-child-success': 'rerun', 'restart-delay': '250ms' }, script: 'exit 0' });
     await stage.journal.started(5);
     const [first, last] = [stage.journal.starts()[0] as Entry, stage.journal.starts()[4] as Entry];
@@ -138,16 +121,16 @@ describe('a command that ends at once', () => {
 
 describe('run-timeout', () => {
   it('ends a run with exit code 124 under exit, whatever the command says', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'run-timeout': '400ms', 'on-child-error': 'exit', 'on-child-success': 'ignore' };
     const candidate = stage.start({ flags, traps: "trap 'exit 0' TERM" });
     expect(await candidate.end()).toBe(124);
     expect(stage.journal.entries().map(({ event }) => event)).toEqual(['start', 'end']);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('is followed by the policy for errors, after SIGKILL for a command that does not listen', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = {
       'run-timeout': '300ms',
       'kill-after': '200ms',
@@ -167,13 +150,13 @@ describe('run-timeout', () => {
 
 describe('election-timeout', () => {
   it('ends a candidate that is not elected with exit code 75, and leaves no proposal', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand();
     const start = await stage.journal.started();
     const late = stage.start({ flags: { 'election-timeout': '700ms' } });
     expect(await late.end()).toBe(75);
     expect(late.said('not elected within')[0]?.['why']).toMatch(new RegExp(`^${leader.id} leads, on host `));
-    const election = await electionAt(observer, stage.basePath);
+    const election = await stage.election();
     expect(election?.proposals).toHaveLength(1);
     expect(election?.lease).toMatchObject({ kind: 'held', record: { candidateId: leader.id } });
     expect(isAlive(start.pid)).toBe(true);
@@ -183,17 +166,17 @@ describe('election-timeout', () => {
 
 describe('the last runs', () => {
   it('are written down with their ends, over a handover, and when the command ends at once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const first = await stage.stand({
       id: 'first',
-      script: `${untilOpen}; exit 3`,
+      script: `${UNTIL_OPEN}; exit 3`,
       flags: { 'on-child-error': 'exit' },
     });
     await stage.journal.started();
     const second = await stage.stand({ id: 'second', script: 'exit 0', flags: { 'on-child-success': 'exit' } });
-    open(stage);
+    stage.openGate();
     expect([await first.end(), await second.end()]).toEqual([3, 0]);
-    const ledger = await ledgerAt(observer, stage);
+    const ledger = await ledgerAt(stage);
     const runOf = (candidate: Candidate): object => {
       const [line] = candidate.said('the command runs');
       return { runId: line?.['runId'], fencingToken: line?.['term'] };
@@ -209,28 +192,28 @@ describe('the last runs', () => {
 
 describe('five candidates', () => {
   it('serve in turn, one at a time, and a standby that is killed is missed by nobody', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const ids = ['a', 'b', 'c', 'd', 'e'];
     const candidates = [];
-    for (const id of ids) candidates.push(await stage.stand({ id, script: `${untilOpen}; stay 0.1` }));
-    open(stage);
+    for (const id of ids) candidates.push(await stage.stand({ id, script: `${UNTIL_OPEN}; stay 0.1` }));
+    stage.openGate();
     await stage.journal.started(12);
     const order = stage.journal.starts().map(({ candidate }) => candidate);
     expect(order.slice(0, 12)).toEqual([...ids, ...ids, 'a', 'b']);
 
     shut(stage);
     // Whoever passed the gate just before it was shut ends its turn; the next one stops at it.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await pass(1000);
     const before = stage.journal.starts();
     const leader = before.at(-1) as Entry;
     const at = ids.indexOf(leader.candidate);
     const killed = candidates[(at + 2) % 5];
     killed?.signal('SIGKILL');
     await killed?.ended;
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pass(300);
     expect(isAlive(leader.pid)).toBe(true);
 
-    open(stage);
+    stage.openGate();
     await stage.journal.started(before.length + 8);
     const rest = [1, 3, 4, 0].map((place) => ids[(at + place) % 5]);
     const served = stage.journal.starts().slice(before.length, before.length + 8);

@@ -1,24 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, electionAt, isAlive, type Candidate } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import { ballotPath, isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const zookeeper = useZooKeeper();
 
 function nameOf(pid: number): string {
   try {
@@ -39,7 +25,7 @@ describe.each([
   ['in a session of its own', 'setsid sleep 600 & wait'],
 ])('a job of the command %s', (_, script) => {
   it('ends with a stop by SIGTERM, before ballot resigns', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ script });
     await jobOf(leader);
     const next = await stage.stand();
@@ -50,7 +36,7 @@ describe.each([
   });
 
   it('ends by the will of a supervisor that was killed, before anybody else starts', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ script });
     await jobOf(leader);
     const next = await stage.stand();
@@ -61,7 +47,7 @@ describe.each([
 });
 
 it('a command that is stopped (SIGSTOP) is continued, so that it gets its grace', async () => {
-  await using stage = arena();
+  await using stage = zookeeper.stage();
   const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
   process.kill((await stage.journal.started()).pid, 'SIGSTOP');
   leader.signal('SIGTERM');
@@ -70,7 +56,7 @@ it('a command that is stopped (SIGSTOP) is continued, so that it gets its grace'
 });
 
 it('a stopped command is continued by the will too', async () => {
-  await using stage = arena();
+  await using stage = zookeeper.stage();
   const leader = stage.start({ traps: "trap 'note graceful; exit 7' TERM" });
   process.kill((await stage.journal.started()).pid, 'SIGSTOP');
   leader.signal('SIGKILL');
@@ -78,7 +64,7 @@ it('a stopped command is continued by the will too', async () => {
 });
 
 it('a ballot inside the command belongs to the run; its keeper does not, and its own command it stops itself', async () => {
-  await using stage = arena();
+  await using stage = zookeeper.stage();
   const inner = `${stage.basePath}/inner`;
   const ballot = `${JSON.stringify(process.execPath)} ${JSON.stringify(ballotPath)}`;
   const script = `exec ${ballot} run once --zookeeper-base-path=${inner} -- sleep 600`;
@@ -88,14 +74,14 @@ it('a ballot inside the command belongs to the run; its keeper does not, and its
   expect(await leader.end()).toBe(143);
   expect(leader.wrote().filter((line) => line.includes('resigned'))).toHaveLength(1);
   expect(leader.descendants()).toEqual([]);
-  expect(await electionAt(observer, inner)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
+  expect(await stage.election(inner)).toEqual({ lease: { kind: 'vacant' }, proposals: [] });
 });
 
 describe('what the command leaves behind', () => {
   const leaves = 'setsid sleep 600 8>&- & until [ -e "$journal.open" ]; do stay 0.02; done; exit 5';
 
   it('is named, by pid and name, and what is likely meant is said once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const daemon = { script: 'setsid sleep 600 & exit 0', flags: { 'on-child-success': 'rerun' } };
     const leader = stage.start(daemon);
     const { processes } = await leader.says('left processes behind');
@@ -105,7 +91,7 @@ describe('what the command leaves behind', () => {
   });
 
   it('is named by the keeper', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ script: `trap '' TERM; ${leaves}`, flags: { 'kill-after': '60s' } });
     const job = await jobOf(leader);
     const command = (await stage.journal.started()).pid;
@@ -120,7 +106,7 @@ describe('what the command leaves behind', () => {
 
 describe('a supervisor that was killed', () => {
   it('has a line by its keeper, on its own stderr: what it has stopped, and that the lease is released', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand();
     const { runId } = await leader.says('the command runs');
     leader.signal('SIGKILL');

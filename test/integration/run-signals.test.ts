@@ -1,27 +1,13 @@
 import { spawn } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, ballotPath, childrenOf, electionAt, isAlive } from '../support/candidate.ts';
-import { poll } from '../support/poll.ts';
+import { describe, expect, it } from 'vitest';
+import { ballotPath, childrenOf, isAlive } from '../support/candidate.ts';
+import { poll, pass } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
-import { serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { Stage, abandoned, useZooKeeper } from '../support/stage.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
-const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 /** Does it ten times a second, until it is `done`. */
 function repeatedly(what: () => void): { done(): void } {
   const timer = setInterval(what, 100);
@@ -43,7 +29,7 @@ const withGrandchild = (signal: string): string =>
 
 describe.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)('%s to the leader', (signal) => {
   it('stops the whole process group, then ballot resigns and ends with 128 + n', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ script: withGrandchild(signal) });
     await stage.journal.noted('grandchild');
     const next = await stage.stand();
@@ -57,28 +43,28 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)('%s to the le
   });
 
   it('that the command answers with an exit code of its own ends ballot with that', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ traps: `trap 'exit 7' ${signal.slice(3)}` });
     await stage.journal.started();
     leader.signal(signal);
     expect(await leader.end()).toBe(7);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
     expect(leader.said('resigned')).toHaveLength(1);
   });
 });
 
 describe('a stop', () => {
   it('of a command that ends orderly on SIGTERM ends ballot with 0', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ traps: "trap 'exit 0' TERM" });
     await stage.journal.started();
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(0);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it('waits for kill-after, and then kills what does not listen; only then another one leads', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ flags: { 'kill-after': '700ms' }, traps: "trap '' TERM" });
     const { pid } = await stage.journal.started();
     const next = await stage.stand();
@@ -92,7 +78,7 @@ describe('a stop', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('is cut short by a second signal (%s): SIGKILL at once', async (second) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({
       flags: { 'kill-after': '1h' },
       traps: "trap 'note asked' TERM",
@@ -107,7 +93,7 @@ describe('a stop', () => {
     done();
     expect(await leader.end()).toBe(137);
     expect(leader.said('a second signal')).toHaveLength(1);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 
   it.each([
@@ -116,7 +102,7 @@ describe('a stop', () => {
     ['SIGINT', 'SIGINT'],
     ['SIGHUP', 'SIGTERM'],
   ] as const)('by %s and %s at once leaves the command its grace', async (first, second) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const traps = "trap 'note asked; stay 0.3; note tidied; exit 4' TERM INT HUP";
     const leader = stage.start({ flags: { 'kill-after': '1h' }, traps, script: 'note ready; stay; stay; stay' });
     await stage.journal.noted('ready');
@@ -128,7 +114,7 @@ describe('a stop', () => {
   });
 
   it('is never cut short by SIGHUP', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const traps = "trap 'note asked' TERM; trap 'exit 5' USR1; trap '' HUP";
     const leader = stage.start({
       flags: { 'kill-after': '1h', 'log-level': 'debug' },
@@ -147,7 +133,7 @@ describe('a stop', () => {
   });
 
   it('begins with stop-signal', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({
       flags: { 'stop-signal': 'SIGUSR2' },
       traps: "trap 'exit 9' USR2; trap '' TERM",
@@ -158,33 +144,33 @@ describe('a stop', () => {
   });
 
   it('of a standby ends it with 0, and its proposal is gone at once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand();
     const { pid } = await stage.journal.started();
     const standby = await stage.stand();
-    expect((await electionAt(observer, stage.basePath))?.proposals).toHaveLength(2);
+    expect((await stage.election())?.proposals).toHaveLength(2);
     standby.signal('SIGTERM');
     expect(await standby.end()).toBe(0);
-    expect((await electionAt(observer, stage.basePath))?.proposals).toHaveLength(1);
+    expect((await stage.election())?.proposals).toHaveLength(1);
     expect(standby.descendants()).toEqual([]);
     expect(isAlive(pid)).toBe(true);
     expect(stage.journal.starts().map(({ candidate }) => candidate)).toEqual([leader.id]);
   });
 
   it('between two runs of a command that keeps failing ends ballot at once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'on-child-error': 'rerun', 'restart-delay': '1h', 'restart-max-delay': '1h' };
     const leader = stage.start({ flags, script: 'exit 3' });
     await leader.says('the run is over');
     leader.signal('SIGTERM');
     expect(await leader.end(5000)).toBe(0);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 });
 
 describe('signals for the command', () => {
   it.each(['SIGUSR1', 'SIGUSR2'] as const)('%s is passed on, and ballot goes on', async (signal) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = `trap 'note got-${signal}' ${signal.slice(3)}; note ready; while :; do stay; done`;
     const leader = stage.start({ script });
     await stage.journal.noted('ready');
@@ -197,7 +183,7 @@ describe('signals for the command', () => {
   });
 
   it('do not include SIGWINCH when the command writes to the log, whatever it may mean to it', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = "trap 'note winch' WINCH; trap 'note usr2' USR2; note ready; while :; do stay; done";
     const leader = stage.start({ script });
     await stage.journal.noted('ready');
@@ -208,7 +194,7 @@ describe('signals for the command', () => {
   });
 
   it('include SIGWINCH when the command writes to a terminal of ballot’s', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = "trap 'note winch' WINCH; note ready; while :; do stay; done";
     const flags = { 'wrap-child-logs': 'false', 'zookeeper-servers': zookeeper.connectString };
     const all = Object.entries({ ...flags, 'zookeeper-base-path': stage.basePath }).map(
@@ -231,7 +217,7 @@ describe('signals for the command', () => {
   });
 
   it('find no command on a standby, and do not end it', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     await stage.stand();
     const standby = await stage.stand();
     for (const signal of ['SIGUSR2', 'SIGWINCH', 'SIGUSR1'] as const) standby.signal(signal);
@@ -244,7 +230,7 @@ describe('signals for the command', () => {
 
 describe('SIGHUP under on-hangup=ignore', () => {
   it('changes nothing for a leader, and SIGTERM stops it as usual', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = stage.start({ flags: { 'on-hangup': 'ignore' } });
     await stage.journal.started();
     leader.signal('SIGHUP');
@@ -264,10 +250,10 @@ describe('SIGTERM during start-up', () => {
     '%i ms after the first line, with nothing at the address: 0 at once, and nothing is left',
     async (after) => {
       const [port] = await freePorts(1);
-      await using stage = new Arena(`127.0.0.1:${port}`);
+      await using stage = new Stage(`127.0.0.1:${port}`);
       const candidate = stage.start();
       await candidate.says('standing for election');
-      await new Promise((resolve) => setTimeout(resolve, after));
+      await pass(after);
       const keepers = candidate.keepers();
       candidate.signal('SIGTERM');
       expect(await candidate.end(4000)).toBe(0);
@@ -282,10 +268,10 @@ describe('SIGTERM during start-up', () => {
     async (after) => {
       await using proxy = await Proxy.start(zookeeper.server.port);
       proxy.blackHole();
-      await using stage = new Arena(proxy.address);
+      await using stage = new Stage(proxy.address);
       const candidate = stage.start();
       await candidate.says('standing for election');
-      await new Promise((resolve) => setTimeout(resolve, after));
+      await pass(after);
       const keepers = candidate.keepers();
       candidate.signal('SIGTERM');
       expect(await candidate.end(6000)).toBe(0);
@@ -297,14 +283,14 @@ describe('SIGTERM during start-up', () => {
   it.each([0, 10, 30, 60, 100, 200])(
     '%i ms after the first line, with a server: a stop, the command is not left running, nobody holds the lease',
     async (after) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const candidate = stage.start();
       await candidate.says('standing for election');
-      await new Promise((resolve) => setTimeout(resolve, after));
+      await pass(after);
       candidate.signal('SIGTERM');
       expect([0, 143]).toContain(await candidate.end());
       expect(candidate.descendants()).toEqual([]);
-      expect((await electionAt(observer, stage.basePath)) ?? abandoned).toEqual(abandoned);
+      expect((await stage.election()) ?? abandoned).toEqual(abandoned);
     },
   );
 });

@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena } from '../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
 import { Proxy } from '../support/proxy.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper } from '../support/stage.ts';
 
 const SESSION = 3000;
 const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
 
-let zookeeper: Ensemble;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper?.close());
+const zookeeper = useZooKeeper({ observer: false });
 
 describe('a standby whose supervisor stands still', () => {
   it('gives up its place, so that those behind it are not held up; awake again, it stands at the end', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = zookeeper.stage();
     const leader = await stage.stand({ id: 'leader', flags: FLAGS });
     await stage.journal.started();
     const next = await stage.stand({ id: 'next', flags: FLAGS });
@@ -35,7 +29,7 @@ describe('an ensemble that comes back without its data while the leader alone is
   it('is not claimed by who stood in it before, until the lost lease would have run out', async () => {
     const stop = { ...FLAGS, 'on-lease-loss': 'stop' };
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = zookeeper.stage();
     const leader = await stage.stand({ id: 'leader', servers: proxy.address, flags: stop });
     await stage.journal.started();
     const standby = await stage.stand({ id: 'standby', flags: stop });

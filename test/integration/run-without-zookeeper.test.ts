@@ -1,26 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive } from '../support/candidate.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { Stage, useZooKeeper } from '../support/stage.ts';
 
 /** How long a candidate does without ZooKeeper before it says so is the session timeout: a short one. */
 const SHORT = { 'zookeeper-session-timeout': '1s' };
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper?.close());
 // Away, but its address is known and free.
 beforeEach(() => zookeeper.server.stop());
 afterEach(() => zookeeper.server.stop());
 
-const arena = (): Arena => new Arena(zookeeper.connectString);
-
 describe('without ZooKeeper, on-election-failure=exit', () => {
   it('ends with 69, and names the address and what it answered', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { ...SHORT, 'on-election-failure': 'exit' } });
     expect(await candidate.end()).toBe(69);
     const [failure] = candidate.said('the election failed');
@@ -30,14 +24,14 @@ describe('without ZooKeeper, on-election-failure=exit', () => {
   });
 
   it('and a host name that does not exist: 69 as well, with that name', async () => {
-    await using stage = new Arena('no-such-host.invalid:2181');
+    await using stage = new Stage('no-such-host.invalid:2181');
     const candidate = stage.start({ flags: { ...SHORT, 'on-election-failure': 'exit' } });
     expect(await candidate.end()).toBe(69);
     expect(candidate.said('the election failed')[0]?.['why']).toContain('no-such-host.invalid:2181');
   });
 
   it('and a later leader that loses ZooKeeper stays in role all the same', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     await zookeeper.server.restart();
     const candidate = stage.start({ flags: { ...SHORT, 'on-election-failure': 'exit' } });
     const { pid } = await stage.journal.started();
@@ -53,7 +47,7 @@ describe('without ZooKeeper, on-election-failure=exit', () => {
 
 describe('without ZooKeeper, on-election-failure=retry', () => {
   it('runs nothing, and leads within seconds of the server’s start', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidates = [stage.start({ flags: SHORT }), stage.start({ flags: SHORT })];
     await Promise.all(candidates.map((candidate) => candidate.says('the election failed', { count: 2 })));
     expect(stage.journal.entries()).toEqual([]);
@@ -64,7 +58,7 @@ describe('without ZooKeeper, on-election-failure=retry', () => {
   });
 
   it('gives up after election-timeout with 75', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { ...SHORT, 'election-timeout': '1500ms' } });
     expect(await candidate.end()).toBe(75);
     expect(candidate.said('not elected within')[0]?.['why']).toMatch(/ZooKeeper/);
@@ -76,7 +70,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
   const ANYWAY = { ...SHORT, 'on-election-failure': 'run-anyway' };
 
   it('runs the command without a fencing token; with the server back it is the leader’s, not started again', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: ANYWAY, env: { BALLOT_FENCING_TOKEN: '99' } });
     const start = await stage.journal.started();
     expect(start.token).toBe('-');
@@ -102,7 +96,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
   });
 
   it('two that ran anyway: one becomes leader, the other runs on beside it, as was asked for', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     stage.overlapsAllowed = true;
     const both = [stage.start({ flags: ANYWAY }), stage.start({ flags: ANYWAY })];
     await stage.journal.started(2);
@@ -114,7 +108,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
   });
 
   it('SIGTERM stops the command and ends, without a server to tell', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: ANYWAY });
     await stage.journal.started();
     candidate.signal('SIGTERM');
@@ -123,7 +117,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
   });
 
   it('SIGKILL of ballot leaves no command behind, between two campaigns too', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: ANYWAY });
     const { pid } = await stage.journal.started();
     // The pause that follows has grown to more than a second.
@@ -143,7 +137,7 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
       { ...run, policy: 'ignore', expected: 0 },
     ]),
   )('$after $policy ends ballot with $expected', async ({ after, script, policy, expected }) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { ...ANYWAY, [after]: policy }, script });
     expect(await candidate.end()).toBe(expected);
     expect(stage.journal.starts().map(({ token }) => token)).toEqual(['-']);
@@ -152,7 +146,11 @@ describe('without ZooKeeper, on-election-failure=run-anyway', () => {
 
   it('rerun and reelect run again, after each kind of end, and once more as leader when there is a server', async () => {
     const cases = runs.flatMap(({ after, script }) =>
-      ['rerun', 'reelect'].map((policy) => ({ stage: arena(), flags: { ...ANYWAY, [after]: policy }, script })),
+      ['rerun', 'reelect'].map((policy) => ({
+        stage: zookeeper.stage(),
+        flags: { ...ANYWAY, [after]: policy },
+        script,
+      })),
     );
     try {
       const candidates = cases.map(({ stage, ...options }) => stage.start(options));

@@ -1,8 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { useFolder } from '../support/hooks.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
 
@@ -12,11 +12,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ballot-schedule-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = useFolder('schedule');
 
 function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const options = {

@@ -1,22 +1,20 @@
 /** Servers that grant a session and then cut it: a grant is not contact. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
-import { Arena, isAlive } from '../support/candidate.ts';
-import { poll } from '../support/poll.ts';
+import { isAlive } from '../support/candidate.ts';
+import { useCleanUp } from '../support/hooks.ts';
+import { poll, pass } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { contact, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+import { contact, serversOf, sessionsAt } from '../support/sessions.ts';
+import { Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
+import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
-});
+const afterwards = useCleanUp();
 
 async function ensemble(options: ZooKeeperOptions): Promise<Ensemble> {
   const started = await startZooKeeper(options);
-  cleanUp.push(() => started.close());
+  afterwards(() => started.close());
   return started;
 }
 
@@ -35,7 +33,7 @@ describe('a server that wants clients to authenticate', () => {
 
   it('ends ballot with 77, whatever on-election-failure says', async () => {
     const zookeeper = await ensemble(ENFORCED);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const candidates = ['retry', 'exit', 'run-anyway'].map((policy) =>
       stage.start({ flags: { 'on-election-failure': policy } }),
     );
@@ -52,7 +50,7 @@ describe('a server that cuts a session at each request of some size', () => {
   it('on-election-failure=exit: 69 once the patience has passed, with few attempts and lines', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(proxy.address);
+    await using stage = new Stage(proxy.address);
     const candidate = stage.start({ flags: { 'on-election-failure': 'exit', 'zookeeper-session-timeout': '3s' } });
     expect(await candidate.end()).toBe(69);
     expect(candidate.said('the election failed')[0]?.['why']).toContain('no contact to ZooKeeper for');
@@ -64,7 +62,7 @@ describe('a server that cuts a session at each request of some size', () => {
 
   it('on-election-failure=run-anyway: the command runs', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = new Stage(zookeeper.connectString);
     const flags = { 'on-election-failure': 'run-anyway', 'zookeeper-session-timeout': '3s' };
     const candidate = stage.start({ flags });
     const { pid, token } = await stage.journal.started(1);
@@ -77,10 +75,10 @@ describe('a server that cuts a session at each request of some size', () => {
   it('on-election-failure=retry: the attempts become rare', async () => {
     const zookeeper = await ensemble(TINY_REQUESTS);
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = new Arena(proxy.address);
+    await using stage = new Stage(proxy.address);
     const candidate = stage.start({ flags: { 'zookeeper-session-timeout': '10s' } });
     await candidate.says('cuts each connection soon after it has granted it');
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await pass(5000);
     expect(proxy.accepted).toBeLessThan(24);
     expect(candidate.log.length).toBeLessThan(10);
   });
@@ -92,7 +90,7 @@ describe('a server that works', () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     proxy.cut();
     await contact(zk, false);
     const start = performance.now();
@@ -106,7 +104,7 @@ describe('a server that works', () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
     const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     for (let cut = 1; cut <= 3; cut++) {
       const accepted = proxy.accepted;
       proxy.cut();

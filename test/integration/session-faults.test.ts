@@ -1,24 +1,29 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { poll } from '../support/poll.ts';
+import { useCleanUp } from '../support/hooks.ts';
+import { poll, pass } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { contact, endOf, keepers, serversOf, sessionsAt, theKeeper, type LogLine } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
+import {
+  contact,
+  endOf,
+  keepers,
+  serversOf,
+  sessionsAt,
+  theKeeper,
+  type LogLine,
+  within,
+} from '../support/sessions.ts';
 import { expectWithin } from '../support/yardstick.ts';
+import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
-const within = { timeout: 120_000 };
 const nothing = Buffer.from('');
 
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
-});
+const afterwards = useCleanUp();
 
 async function ensemble(options: ZooKeeperOptions = {}): Promise<Ensemble> {
   const started = await startZooKeeper(options);
-  cleanUp.push(() => started.close());
+  afterwards(() => started.close());
   return started;
 }
 
@@ -28,7 +33,7 @@ async function sessionAt(
 ): Promise<{ zk: Session; lines: LogLine[] }> {
   const { opener, lines } = sessionsAt(servers, { sessionTimeout });
   const zk = await opener.open({ timeout: 120_000 });
-  cleanUp.push(() => zk.close(500));
+  afterwards(() => zk.close(500));
   return { zk, lines };
 }
 
@@ -61,7 +66,7 @@ describe('a server that is gone while the client is busy', () => {
       const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 3000);
       // Some are answered by then, some are not.
       const asked = Promise.allSettled([1, 2, 3].map(() => zk.getWatched('/', within)));
-      await new Promise((resolve) => setTimeout(resolve, round));
+      await pass(round);
       await proxy.vanish();
       await poll(() => !zk.contact.up, { what: 'the loss of contact' });
       await asked;
@@ -74,7 +79,7 @@ describe('a session that is taken over', () => {
   it('is synced before anything is asked: another server may be behind what the session has seen', async () => {
     const { server } = await ensemble();
     const proxy = await Proxy.start(server.port);
-    cleanUp.push(() => proxy.close());
+    afterwards(() => proxy.close());
     // A look whether the server accepts connections says nothing.
     const conversation = async (): Promise<ReturnType<typeof readConversation>> =>
       readConversation(await poll(() => proxy.said().find((said) => said.length > 0), { what: 'a connection' }));
@@ -171,7 +176,7 @@ describe('a server that fails', () => {
     );
     expect(keepers()).toHaveLength(1); // it waits for an address: no new one at every attempt
     const keeper = theKeeper();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await pass(1500);
     expect(theKeeper()).toBe(keeper);
     await zookeeper.server.restart();
     await Promise.all(waiting);
@@ -186,7 +191,7 @@ describe('a server that fails', () => {
     zookeeper.server.pause();
     await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
     zk.reattach('a heartbeat was not acknowledged');
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await pass(2000);
     expect(zk.contact).toMatchObject({ up: false });
     zookeeper.server.resume();
     const start = performance.now();
@@ -231,7 +236,7 @@ describe('a network that fails', () => {
   it('ends the session when the ensemble says that it has expired meanwhile', async () => {
     const zookeeper = await ensemble();
     const proxy = await Proxy.start(zookeeper.server.port);
-    cleanUp.push(() => proxy.close());
+    afterwards(() => proxy.close());
     const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 1000);
     const watcher = await sessionAt(serversOf(zookeeper));
     const path = await own(zk);
@@ -249,7 +254,7 @@ describe('a network that fails', () => {
   it('keeps the session through a reset connection', async () => {
     const zookeeper = await ensemble();
     const proxy = await Proxy.start(zookeeper.server.port);
-    cleanUp.push(() => proxy.close());
+    afterwards(() => proxy.close());
     const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }]);
     const path = await own(zk);
     proxy.cut();
@@ -261,7 +266,7 @@ describe('a network that fails', () => {
   it('notices a silent connection without any request, in less than the session lasts', async () => {
     const zookeeper = await ensemble();
     const proxy = await Proxy.start(zookeeper.server.port);
-    cleanUp.push(() => proxy.close());
+    afterwards(() => proxy.close());
     const servers = [proxy.port, zookeeper.server.port].map((port) => ({ host: '127.0.0.1', port }));
     const { zk } = await sessionAt(servers);
     if (zk.contact.up && zk.contact.address !== proxy.address) zk.reattach('the test wants the other address');

@@ -5,31 +5,24 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { ClientMissingError } from '../../src/zookeeper/session/errors.ts';
 import { SessionEndedError } from '../../src/election/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
-import { poll } from '../support/poll.ts';
+import { useCleanUp } from '../support/hooks.ts';
+import { poll, pass } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
-import { endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { endOf, keeperPath, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
+import { startZooKeeper } from '../support/zookeeper.ts';
 
-let zookeeper: Ensemble;
-const cleanUp: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper.close());
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
-});
+const zookeeper = useZooKeeper({ observer: false });
+const afterwards = useCleanUp();
 
 const local = (port: number): { host: string; port: number } => ({ host: '127.0.0.1', port });
 
@@ -54,7 +47,7 @@ describe('opening a session', () => {
     const addresses = [...closed.map(local), ...serversOf(zookeeper)];
     const { opener } = sessionsAt(addresses);
     const zk = await opener.open({ timeout: 5000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
     zk.reattach('the test wants to see the rotation');
     await zk.exists('/', { timeout: 60_000 });
@@ -69,7 +62,7 @@ describe('opening a session', () => {
       clock: { ...systemClock, at: soon },
     });
     const zk = await opener.open({ timeout: 5000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     const warnings = (): unknown[] => lines.filter(({ message }) => message.includes('does not serve, others do'));
     await poll(() => warnings().length > 0, { what: 'a warning of the server that never answers' });
     expect(warnings()).toMatchObject([{ level: 'warn', fields: { address: `127.0.0.1:${closed}` } }]);
@@ -78,7 +71,7 @@ describe('opening a session', () => {
   it('takes a host name with more than one address', async () => {
     const { opener } = sessionsAt([{ host: 'localhost', port: zookeeper.server.port }]);
     const zk = await opener.open({ timeout: 5000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     expect(zk.contact).toMatchObject({ address: `localhost:${zookeeper.server.port} (127.0.0.1)` });
   });
 
@@ -97,13 +90,13 @@ describe('opening a session', () => {
   it('says that a server accepts connections and is silent, and one that drops them', async () => {
     const sockets = new Set<Socket>();
     const silent = createServer((socket) => void sockets.add(socket)).listen(0, '127.0.0.1');
-    cleanUp.push(() => {
+    afterwards(() => {
       sockets.forEach((socket) => socket.destroy());
       silent.close();
     });
     const rude = createServer((socket) => void socket.on('error', () => undefined).on('data', () => socket.destroy()));
     rude.listen(0, '127.0.0.1');
-    cleanUp.push(() => rude.close());
+    afterwards(() => rude.close());
     await poll(() => silent.listening && rude.listening);
     const [one, two] = [silent, rude].map((server) => (server.address() as { port: number }).port) as [number, number];
     const said = [`${one}: accepts connections, but does not answer within \\d+ ms`, `${two}: drops the handshake`];
@@ -115,7 +108,7 @@ describe('opening a session', () => {
 
   it('knows a member that has no quorum without spending a keeper on it', async () => {
     const ensemble = await startZooKeeper({ members: 3 });
-    cleanUp.push(() => ensemble.close());
+    afterwards(() => ensemble.close());
     await ensemble.member(0).stop();
     await ensemble.member(1).stop();
     await poll(async () => (await ensemble.member(2).mode()) === undefined);
@@ -128,10 +121,8 @@ describe('opening a session', () => {
     const http = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1');
     const tls = createTlsServer(() => undefined).listen(0, '127.0.0.1');
     tls.on('tlsClientError', () => undefined);
-    cleanUp.push(
-      () => http.close(),
-      () => tls.close(),
-    );
+    afterwards(() => http.close());
+    afterwards(() => tls.close());
     await poll(() => http.listening && tls.listening);
     const ports = [http, tls].map((server) => (server.address() as AddressInfo).port);
     const texts = [
@@ -151,7 +142,7 @@ describe('opening a session', () => {
       });
     });
     server.listen(0, '127.0.0.1');
-    cleanUp.push(() => server.close());
+    afterwards(() => server.close());
     await poll(() => server.listening);
     const sessions = (): SessionOpener => sessionsAt([local((server.address() as AddressInfo).port)]).opener;
     const error = await failureWith(sessions, 3000, [/speaks HTTP/]);
@@ -160,9 +151,9 @@ describe('opening a session', () => {
 
   it('hints at maxClientCnxns where a server closes connections without a word', async () => {
     const crowded = await startZooKeeper({ config: { maxClientCnxns: 1 } });
-    cleanUp.push(() => crowded.close());
+    afterwards(() => crowded.close());
     const only = await sessionsAt(serversOf(crowded)).opener.open({ timeout: 5000 });
-    cleanUp.push(() => only.close(1000));
+    afterwards(() => only.close(1000));
     const error = await failure(sessionsAt(serversOf(crowded)).opener, 6000);
     expect(error.message).toMatch(/drops the handshake and closes connections without a word \(its maxClientCnxns may/);
     expect(crowded.server.log()).toContain('Too many connections from');
@@ -183,7 +174,7 @@ describe('opening a session', () => {
     expect(theKeeper()).toBe(firstKeeper.pid);
     await zk.close(3000);
     const again = await opener.open({ timeout: 5000 });
-    cleanUp.push(() => again.close(1000));
+    afterwards(() => again.close(1000));
     expect(theKeeper()).not.toBe(firstKeeper.pid);
     expect(again.id).not.toBe(zk.id);
   });
@@ -198,7 +189,7 @@ describe('opening a session', () => {
 
   it('says how to mend an installation without the native module', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ballot-without-native-'));
-    cleanUp.push(() => rmSync(folder, { recursive: true }));
+    afterwards(() => rmSync(folder, { recursive: true }));
     const source = join(import.meta.dirname, '../../node_modules');
     await mkdir(join(folder, 'node_modules/zookeeper'), { recursive: true });
     for (const name of ['node-gyp-build', 'async']) symlinkSync(join(source, name), join(folder, 'node_modules', name));
@@ -220,9 +211,9 @@ describe('opening a session', () => {
 describe('a session that the servers will not take back', () => {
   it('is given up once its timeout has passed, where a new one would be granted', async () => {
     const picky = createPicky(zookeeper.server.port);
-    cleanUp.push(() => picky.close());
+    afterwards(() => picky.close());
     const zk = await sessionsAt([local(await picky.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
-    cleanUp.push(() => zk.close(500));
+    afterwards(() => zk.close(500));
     const start = performance.now();
     zk.reattach('the test');
     const reason = await endOf(zk);
@@ -233,12 +224,12 @@ describe('a session that the servers will not take back', () => {
 
   it('is not given up while nobody grants new ones either', async () => {
     const proxy = await Proxy.start(zookeeper.server.port);
-    cleanUp.push(() => proxy.close());
+    afterwards(() => proxy.close());
     const zk = await sessionsAt([local(proxy.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
-    cleanUp.push(() => zk.close(500));
+    afterwards(() => zk.close(500));
     proxy.blackHole();
     zk.reattach('the test');
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await pass(4000);
     expect(zk.ended.aborted).toBe(false);
     proxy.forward();
     expect(String(await endOf(zk))).toContain('expired');

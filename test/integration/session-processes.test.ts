@@ -1,15 +1,15 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { poll } from '../support/poll.ts';
+import { beforeAll, expect, it, vi } from 'vitest';
+import { useCleanUp, useFolder } from '../support/hooks.ts';
+import { poll, pass } from '../support/poll.ts';
 import { contact, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 interface Held {
@@ -20,28 +20,19 @@ interface Held {
 
 type Holder = ChildProcessByStdio<null, Readable, Readable>;
 
-let zookeeper: Ensemble;
-const folder = mkdtempSync(join(tmpdir(), 'ballot-holder-'));
+const zookeeper = useZooKeeper({ observer: false });
+const folder = useFolder('holder');
 const program = join(folder, 'session-holder.mjs');
-const cleanUp: (() => unknown)[] = [];
+const afterwards = useCleanUp();
 
 beforeAll(async () => {
   const entryPoints = [join(import.meta.dirname, '../support/session-holder.ts')];
   await build({ entryPoints, outfile: program, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' });
-  zookeeper = await startZooKeeper();
-});
-afterAll(async () => {
-  await zookeeper.close();
-  rmSync(folder, { recursive: true });
-});
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
 });
 
 function holder(port: number): Holder {
   const child = spawn(process.execPath, [program, String(port), keeperPath], { stdio: ['ignore', 'pipe', 'pipe'] });
-  cleanUp.push(() => child.kill('SIGKILL'));
+  afterwards(() => child.kill('SIGKILL'));
   return child;
 }
 
@@ -71,7 +62,7 @@ it('a session keeps the process that holds it alive, and lets it end when it is 
   const child = holder(zookeeper.server.port);
   const ended = exit(child);
   const held = JSON.parse(await lineOf(child)) as Held;
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pass(300);
   expect(runs(held.keeper)).toBe(true);
   expect(child.exitCode).toBeNull();
   child.kill('SIGTERM');
@@ -114,9 +105,9 @@ it('a session is left to expire when supervisor and keeper are killed together',
 it('a keeper has nothing of its supervisor’s environment but what it may need to start', async () => {
   vi.stubEnv('SOME_PASSWORD', 'secret');
   vi.stubEnv('LD_LIBRARY_PATH', '/somewhere');
-  cleanUp.push(() => vi.unstubAllEnvs());
+  afterwards(() => vi.unstubAllEnvs());
   const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  cleanUp.push(() => zk.close(1000));
+  afterwards(() => zk.close(1000));
   const environment = readFileSync(`/proc/${theKeeper()}/environ`, 'utf8').split('\0').filter(Boolean);
   const names = environment.map((entry) => entry.replace(/=.*$/s, '')).sort();
   const channel = names.filter((name) => name.startsWith('NODE_CHANNEL_'));
@@ -129,9 +120,9 @@ it('a keeper has nothing of its supervisor’s environment but what it may need 
 
 it('pipes of the supervisor stay intact while keepers come and go', async () => {
   const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  cleanUp.push(() => zk.close(1000));
+  afterwards(() => zk.close(1000));
   const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
-  cleanUp.push(() => cat.kill('SIGKILL'));
+  afterwards(() => cat.kill('SIGKILL'));
   const [sent, received] = [createHash('sha256'), createHash('sha256')];
   const arrived = new Promise((resolve) => cat.stdout.on('end', resolve));
   cat.stdout.on('data', (data: Buffer) => received.update(data));

@@ -1,27 +1,18 @@
 /** A keeper that executes its will while its supervisor is awake: it is left to it, and its session with it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { SessionEndedError } from '../../src/election/errors.ts';
 import { forkKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
 import type { Will } from '../../src/keeper/will.ts';
+import { useCleanUp } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';
-import { contact, endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { contact, endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper, within } from '../support/sessions.ts';
+import { useZooKeeper } from '../support/stage.ts';
 
-const within = { timeout: 120_000 };
-const cleanUp: (() => unknown)[] = [];
-let zookeeper: Ensemble;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper.close());
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-  await poll(() => keepers().length === 0, { what: 'no keeper left' });
-});
+const afterwards = useCleanUp();
+const zookeeper = useZooKeeper({ observer: false });
 
 /** A command that does not listen to SIGTERM. */
 async function deaf(): Promise<ChildProcess> {
@@ -29,7 +20,7 @@ async function deaf(): Promise<ChildProcess> {
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  cleanUp.push(() => {
+  afterwards(() => {
     if (lives(child)) process.kill(-(child.pid as number), 'SIGKILL');
   });
   await once(child.stdout, 'data');
@@ -122,10 +113,10 @@ describe('a keeper that executes its will', () => {
   it('keeps the session until it has stopped the command and cleared the lease', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper));
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(500));
+    afterwards(() => zk.close(500));
     const keeper = theKeeper();
     const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    cleanUp.push(() => other.close(1000));
+    afterwards(() => other.close(1000));
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     const own = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', within);
     const command = await deaf();
@@ -151,7 +142,7 @@ describe('a keeper that executes its will', () => {
   it('a supervisor that is awake lets the release finish: lease cleared, session closed', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(500));
+    afterwards(() => zk.close(500));
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     // The release has to wait for the ensemble, for longer than the news of an exit takes.
     const now = systemClock.now();
@@ -167,7 +158,7 @@ describe('a keeper that executes its will', () => {
     zookeeper.server.resume();
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
     const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    cleanUp.push(() => other.close(1000));
+    afterwards(() => other.close(1000));
     expect((await other.get('/lease', within)).data.toString()).toBe('');
     await other.delete('/lease', -1, within);
   });
@@ -177,7 +168,7 @@ describe('a will that is a moment older than the lease', () => {
   it('clears it all the same: the keeper knows of the write that was acknowledged last', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(500));
+    afterwards(() => zk.close(500));
     await zk.create('/lease', Buffer.from('claimed'), 'persistent', within);
     const { version } = await zk.set('/lease', Buffer.from('renewed'), 0, within);
     expect(version).toBe(1);
@@ -193,7 +184,7 @@ describe('a will that is a moment older than the lease', () => {
     opener.bequeath({ election: 'one', commands: [] });
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
     const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    cleanUp.push(() => other.close(1000));
+    afterwards(() => other.close(1000));
     expect((await other.get('/lease', within)).data.toString()).toBe('');
     await other.delete('/lease', -1, within);
   });
@@ -203,7 +194,7 @@ describe('a keeper that hangs', () => {
   it('and has no will to execute is killed, as ever', async () => {
     const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 2000 });
     const zk = await opener.open({ timeout: 120_000 });
-    cleanUp.push(() => zk.close(1000));
+    afterwards(() => zk.close(1000));
     const hung = theKeeper();
     process.kill(hung, 'SIGSTOP');
     await contact(zk, false);

@@ -1,31 +1,22 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../../src/election/errors.ts';
 import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
+import { useCleanUp } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';
-import { endOf, keepers, serversOf, sessionsAt } from '../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../support/zookeeper.ts';
+import { endOf, keepers, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
-const within = { timeout: 120_000 };
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-let zookeeper: Ensemble;
-let open: Session[] = [];
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper.close());
-afterEach(async () => {
-  await Promise.all(open.map((one) => one.close(3000)));
-  open = [];
-});
+const zookeeper = useZooKeeper({ observer: false });
+const afterwards = useCleanUp();
 
 async function session(): Promise<Session> {
   const opened = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  open.push(opened);
+  afterwards(() => opened.close(3000));
   return opened;
 }
 
@@ -190,7 +181,7 @@ describe('the end', () => {
   it('logs the timeout that the ensemble grants when it is another', async () => {
     const { opener, lines } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 60_000 });
     const zk = await opener.open({ timeout: 5000 });
-    open.push(zk);
+    afterwards(() => zk.close(3000));
     expect(zk.timeout).toBe(10_000);
     const [line, ...more] = lines.filter(({ level }) => level === 'info');
     expect(line?.fields).toEqual({ askedMs: 60_000, grantedMs: 10_000 });

@@ -2,18 +2,18 @@
  * Real candidates: the built `ballot run once` or `ballot run cron`, its keeper and its command, each within reach of
  * the test.
  */
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { sortProposals } from '../../src/zookeeper/election/queue.ts';
 import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
+import { within } from './sessions.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
 const commandPath = join(import.meta.dirname, 'journalled.sh');
@@ -384,118 +384,6 @@ function processes(): number[] {
     .map(Number)
     .filter((pid) => pid > 0);
 }
-
-/**
- * An election of its own, its journal and its candidates. Dispose of it: that throws when the journal shows two
- * commands at once.
- */
-export class Arena implements AsyncDisposable {
-  readonly basePath: string;
-  readonly journal = new Journal();
-  /** Two commands at once are in order: `run-anyway`. */
-  overlapsAllowed = false;
-  readonly #servers: string;
-  readonly #candidates: Candidate[] = [];
-
-  /** Everybody who was started here. */
-  get candidates(): readonly Candidate[] {
-    return this.#candidates;
-  }
-
-  constructor(servers: string, basePath = `/arena-${randomUUID()}`) {
-    this.#servers = servers;
-    this.basePath = basePath;
-  }
-
-  /**
-   * Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise.
-   */
-  start({
-    script,
-    traps,
-    flags = {},
-    ...options
-  }: Partial<CandidateOptions> & { readonly script?: string; readonly traps?: string } = {}): Candidate {
-    const candidate = new Candidate({
-      servers: this.#servers,
-      basePath: this.basePath,
-      command: this.journal.command(script, traps),
-      flags: { 'zookeeper-session-timeout': '4s', ...flags },
-      ...options,
-    });
-    this.#candidates.push(candidate);
-    return candidate;
-  }
-
-  /**
-   * Starts a candidate and waits until it stands by (or leads), so that the order of the queue is that of the calls.
-   */
-  async stand(options: Parameters<Arena['start']>[0] = {}): Promise<Candidate> {
-    const candidate = this.start(options);
-    await candidate.until(
-      () => candidate.said('standing by').length > 0 || candidate.said('elected leader').length > 0,
-      'to stand',
-    );
-    return candidate;
-  }
-
-  /** `ballot info -o json`. */
-  async info(): Promise<InfoReport> {
-    return (await this.#ask('info')) as InfoReport;
-  }
-
-  /** `ballot history -o json`. */
-  history(): Promise<unknown> {
-    return this.#ask('history');
-  }
-
-  async #ask(question: 'info' | 'history'): Promise<unknown> {
-    const args = [
-      question,
-      '-o',
-      'json',
-      `--zookeeper-servers=${this.#servers}`,
-      `--zookeeper-base-path=${this.basePath}`,
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, [ballotPath, ...args], {
-      cwd: this.journal.folder,
-      env: { PATH: process.env['PATH'], HOME: this.journal.folder },
-    });
-    return JSON.parse(stdout);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    using journal = this.journal;
-    await Promise.all(this.#candidates.map((candidate) => candidate[Symbol.asyncDispose]()));
-    if (journal.overlaps().length > 0 && !this.overlapsAllowed)
-      throw new Error(`two commands at once:\n${readFileSync(journal.path, 'utf8')}`);
-  }
-}
-
-/** What `ballot info -o json` prints, as far as these tests look at it. */
-export interface InfoReport {
-  readonly leader: {
-    readonly candidateId?: string;
-    readonly lastSeenTime?: string;
-    readonly notes?: readonly string[];
-  };
-  readonly candidates: readonly {
-    readonly candidateId: string;
-    readonly proposalNode: string;
-    readonly notes: readonly string[];
-  }[];
-  readonly lease?: {
-    readonly state: string;
-    /** A duration; not there once it has run out. */
-    readonly expiresIn?: string;
-    readonly holder?: string;
-    readonly fencingToken?: number;
-    readonly runId?: string;
-    readonly notes: readonly string[];
-  };
-}
-
-const within = { timeout: 120_000 };
 
 /** Lease and queue of an election, read from the ensemble. `undefined`: there is no base znode. */
 export async function electionAt(

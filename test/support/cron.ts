@@ -2,25 +2,25 @@
 import { expect } from 'vitest';
 import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
-import type { Session } from '../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate, type Entry, type Journal } from './candidate.ts';
+import type { Candidate, Entry, Journal } from './candidate.ts';
 import { poll } from './poll.ts';
+import type { Observed, SharedZooKeeper, Stage } from './stage.ts';
 
-/** A candidate of `ballot run cron` in this arena. */
-type Start = Omit<Parameters<Arena['start']>[0] & object, 'mode'> & { readonly schedule: string };
+/** A candidate of `ballot run cron` on this stage. */
+type Start = Omit<Parameters<Stage['start']>[0] & object, 'mode'> & { readonly schedule: string };
 
-const withSchedule = ({ schedule, flags, ...options }: Start): Parameters<Arena['start']>[0] => ({
+const withSchedule = ({ schedule, flags, ...options }: Start): Parameters<Stage['start']>[0] => ({
   ...options,
   mode: 'cron',
   flags: { schedule, ...flags },
 });
 
-export function startCron(stage: Arena, options: Start): Candidate {
+export function startCron(stage: Stage, options: Start): Candidate {
   return stage.start(withSchedule(options));
 }
 
 /** Resolves when it stands by, or leads: the order of calls is that of the queue. */
-export function standCron(stage: Arena, options: Start): Promise<Candidate> {
+export function standCron(stage: Stage, options: Start): Promise<Candidate> {
   return stage.stand(withSchedule(options));
 }
 
@@ -50,7 +50,7 @@ export function expectEachTickOnce(journal: Journal): void {
  * Every tick of `@every` was started, from the first that was to the last; but for those during which the run of one
  * before them still lasted, by ballot's own log: a busy machine may take longer than the script.
  */
-export function expectEveryTick({ journal, candidates }: Arena, every: number): void {
+export function expectEveryTick({ journal, candidates }: Stage, every: number): void {
   const ticks = ticksOf(journal);
   const busy = candidates.flatMap((candidate) =>
     candidate.said('the run is over').map(({ tick, time }) => ({
@@ -92,9 +92,9 @@ export async function beforeTick(every: number, before: number): Promise<number>
 }
 
 /** The ledger of an election. `undefined`: none has been written yet. Throws when it cannot be read. */
-export async function ledgerAt(session: Session, { basePath }: Pick<Arena, 'basePath'>): Promise<Ledger | undefined> {
+export async function ledgerAt({ basePath, observer }: Observed): Promise<Ledger | undefined> {
   try {
-    const { data } = await session.get(`${basePath}/runs`, { timeout: 5000 });
+    const { data } = await observer.get(`${basePath}/runs`, { timeout: 5000 });
     const parsed = parseLedger(data);
     if (parsed.kind === 'unreadable') throw new Error(`the ledger cannot be read: ${parsed.why}: ${parsed.excerpt}`);
     return parsed.kind === 'ledger' ? parsed.ledger : undefined;
@@ -106,41 +106,38 @@ export async function ledgerAt(session: Session, { basePath }: Pick<Arena, 'base
 
 /** Waits until the ledger is such that `look` finds what it wants in it. */
 export function ledgerWith<T>(
-  session: Session,
-  stage: Arena,
+  stage: Observed,
   what: string,
   look: (ledger: Ledger) => T | undefined | false,
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   return poll(
     async () => {
-      const ledger = await ledgerAt(session, stage);
+      const ledger = await ledgerAt(stage);
       return ledger && look(ledger);
     },
     { what: `a ledger with ${what}` },
   ).catch(async (error: unknown) => {
-    throw new Error(`${String(error)}\n${JSON.stringify(await ledgerAt(session, stage), undefined, 1)}`, {
+    throw new Error(`${String(error)}\n${JSON.stringify(await ledgerAt(stage), undefined, 1)}`, {
       cause: error,
     });
   });
 }
 
 /** Waits until the record of that tick has an outcome. */
-export function recordOf(session: Session, stage: Arena, tick: number): Promise<RunRecord> {
+export function recordOf(stage: Observed, tick: number): Promise<RunRecord> {
   const what = `an outcome of ${new Date(tick).toISOString()}`;
-  return ledgerWith(session, stage, what, ({ runs }) =>
-    runs.find((run) => run.tick === tick && run.outcome !== undefined),
-  );
+  return ledgerWith(stage, what, ({ runs }) => runs.find((run) => run.tick === tick && run.outcome !== undefined));
 }
 
 /** Waits until the leader with that token has opened the ledger: from then on ticks are its to serve. */
-export function opened(session: Session, stage: Arena, token: number): Promise<Ledger> {
-  return ledgerWith(session, stage, `the token ${token}`, (ledger) => ledger.fencingToken === token && ledger);
+export function opened(stage: Observed, token: number): Promise<Ledger> {
+  return ledgerWith(stage, `the token ${token}`, (ledger) => ledger.fencingToken === token && ledger);
 }
 
 /** Waits until that candidate leads and has opened the ledger. */
-export async function serves(session: Session, stage: Arena, candidate: Candidate): Promise<void> {
+export async function serves(stage: Observed, candidate: Candidate): Promise<void> {
   const { term } = await candidate.says('elected leader');
-  await opened(session, stage, term as number);
+  await opened(stage, term as number);
 }
 
 /** Between two ticks of a pair, ms: longer than a take-over takes. */
@@ -151,7 +148,7 @@ const PAIR_EVERY = 10_000;
  * have been served, for a machine may be busy.
  */
 export interface Pair extends AsyncDisposable {
-  readonly stage: Arena;
+  readonly stage: Stage;
   readonly leader: Candidate;
   readonly next: Candidate;
   readonly tick: number;
@@ -163,16 +160,15 @@ export interface Pair extends AsyncDisposable {
  * The tick is in `ahead` ms, and no command runs. The leader stays leader. `leaderServers`: its own way to the servers.
  */
 export async function pairBefore(
-  observer: Session,
-  servers: string,
+  zookeeper: SharedZooKeeper,
   {
     ahead = 1500,
     flags = {},
     script = 'stay 0.2; exit 0',
-    leaderServers = servers,
+    leaderServers = zookeeper.connectString,
   }: { ahead?: number; flags?: Record<string, string>; script?: string; leaderServers?: string },
 ): Promise<Pair> {
-  const stage = new Arena(servers);
+  const stage = zookeeper.stage();
   try {
     const first = secondAfter(ahead + 3000);
     const seconds = Array.from({ length: 6 }, (_, index) => new Date(first + index * PAIR_EVERY).getUTCSeconds());
@@ -180,7 +176,7 @@ export async function pairBefore(
     const options = { schedule, flags: { 'on-child-success': 'rerun', ...flags }, script };
     const leader = await standCron(stage, { id: 'leader', servers: leaderServers, ...options });
     const next = await standCron(stage, { id: 'next', ...options });
-    await serves(observer, stage, leader);
+    await serves(stage, leader);
     await next.says('next in line');
     const passed = Math.max(0, Math.ceil((Date.now() + ahead - first) / PAIR_EVERY));
     const tick = first + passed * PAIR_EVERY;
@@ -200,6 +196,6 @@ export async function startedFor({ starts, tick }: Pick<Pair, 'starts' | 'tick'>
 }
 
 /** The record of that tick; `undefined`: there is none. */
-export async function recordAt(session: Session, { stage, tick }: Pair): Promise<RunRecord | undefined> {
-  return (await ledgerAt(session, stage))?.runs.find((run) => run.tick === tick);
+export async function recordAt({ stage, tick }: Pair): Promise<RunRecord | undefined> {
+  return (await ledgerAt(stage))?.runs.find((run) => run.tick === tick);
 }

@@ -44,3 +44,6 @@ export async function poll<T>(
     await sleep(interval);
   }
 }
+
+/** Lets `ms` pass: for what must not happen meanwhile. What has to happen is waited for with `poll`. */
+export const pass = (ms: number): Promise<void> => sleep(ms);

@@ -10,6 +10,9 @@ import type { Ensemble } from './zookeeper.ts';
 
 export const keeperPath = join(import.meta.dirname, '../../dist/keeper.js');
 
+/** For requests that are to be answered: a busy machine takes its time. */
+export const within = { timeout: 120_000 };
+
 export interface LogLine {
   readonly level: string;
   readonly message: string;
@@ -24,7 +27,7 @@ export function recorder(): { readonly lines: LogLine[]; readonly logger: Logger
   return { lines, logger: { ...logger, error: at('error'), fatal: at('fatal') } };
 }
 
-export function serversOf(ensemble: Ensemble): ServerAddress[] {
+export function serversOf(ensemble: Pick<Ensemble, 'members'>): ServerAddress[] {
   return ensemble.members.map(({ port }) => ({ host: '127.0.0.1', port }));
 }
 

@@ -1,11 +1,12 @@
 /**
- * Wall clocks of a candidate's own, which a test sets while it runs. Monotonic clocks are left alone. Linux, and a C
+ * Wall clocks of a process's own, which a test sets while it runs. Monotonic clocks are left alone. Linux, and a C
  * compiler.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
 const source = join(import.meta.dirname, '../integration/faults/wall-clock.c');
 
@@ -27,6 +28,13 @@ export class WallClocks implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Wall clocks for the tests of a file. What they take is removed after the last of them. */
+export function useWallClocks(): WallClocks {
+  const clocks = new WallClocks();
+  afterAll(() => clocks[Symbol.dispose]());
+  return clocks;
 }
 
 export class WallClock {

@@ -37,6 +37,8 @@ export interface ZooKeeperOptions {
   readonly members?: 1 | 3;
   /** More lines for `zoo.cfg`. */
   readonly config?: Readonly<Record<string, string | number>>;
+  /** More of the environment of the servers. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Java system properties: what `zoo.cfg` cannot say, such as `jute.maxbuffer`. */
   readonly properties?: Readonly<Record<string, string | number>>;
 }
@@ -59,6 +61,12 @@ function isStopped(pid: number): boolean {
   }
 }
 
+/** What its process is started with: flags of Java, and more of the environment. */
+interface ServerProcess {
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** One server of an ensemble. */
 export class Member {
   readonly port: number;
@@ -66,10 +74,12 @@ export class Member {
   readonly #folder: string;
   readonly #myid: number;
   readonly #flags: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
 
-  constructor(folder: string, myid: number, port: number, config: string, flags: readonly string[]) {
+  constructor(folder: string, myid: number, port: number, config: string, { flags, env }: ServerProcess) {
     this.#flags = flags;
+    this.#env = { ...process.env, ...env };
     this.port = port;
     this.address = `127.0.0.1:${port}`;
     this.#folder = folder;
@@ -94,7 +104,7 @@ export class Member {
     if (this.#process !== undefined) throw new Error(`the ZooKeeper server on port ${this.port} runs already`);
     const log = openSync(join(this.#folder, 'log'), 'a');
     const [file, args] = javaCommand(join(this.#folder, 'zoo.cfg'), this.#flags);
-    const child = spawn(file, args, { stdio: ['ignore', log, log], cwd: this.#folder });
+    const child = spawn(file, args, { stdio: ['ignore', log, log], cwd: this.#folder, env: this.#env });
     closeSync(log);
     this.#process = child;
     const forget = (): void => {
@@ -307,6 +317,7 @@ async function prepare({
   members = 1,
   config = {},
   properties = {},
+  env = {},
 }: ZooKeeperOptions): Promise<Ensemble> {
   const ports = await freePorts(members * 3);
   const portOf = (index: number, use: 0 | 1 | 2): number => ports[index * 3 + use] as number;
@@ -333,7 +344,7 @@ async function prepare({
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     const flags = Object.entries(properties).map(([key, value]) => `-D${key}=${value}`);
-    return new Member(folder, index + 1, portOf(index, 0), lines.join(''), flags);
+    return new Member(folder, index + 1, portOf(index, 0), lines.join(''), { flags, env });
   };
   return new Ensemble(root, numbers.map(build));
 }

@@ -2,64 +2,30 @@
  * Defect 8: the server's wall clock is not that of the candidates. Go's ballot compares them: too late a take-over, or
  * none of the waiting that keeps two from leading.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena } from '../../support/candidate.ts';
-import { serversOf, sessionsAt } from '../../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { within } from './measures.ts';
+import { describe, expect, it } from 'vitest';
+import { within } from '../../support/sessions.ts';
+import { useZooKeeper } from '../../support/stage.ts';
+import { useWallClocks } from '../../support/wall-clock.ts';
 import { expectWithin } from '../../support/yardstick.ts';
 
 const SESSION_MS = 2000;
 const FLAGS = { 'zookeeper-session-timeout': '2s' };
-const folder = mkdtempSync(join(tmpdir(), 'ballot-clock-'));
-const shim = join(folder, 'wall-clock.so');
-
-beforeAll(() => {
-  const source = join(import.meta.dirname, '../faults/wall-clock.c');
-  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', shim, source], { stdio: 'inherit' });
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A server with a wall clock of its own: it gets the environment that this process has at its start. */
-async function serverWithClock(offset: number): Promise<Ensemble> {
-  Object.assign(process.env, { LD_PRELOAD: shim, WALL_CLOCK_OFFSET: String(offset) });
-  try {
-    return await startZooKeeper();
-  } finally {
-    delete process.env['LD_PRELOAD'];
-    delete process.env['WALL_CLOCK_OFFSET'];
-  }
-}
+const clocks = useWallClocks();
 
 describe.each([
   ['30 s behind', -30],
   ['30 s ahead', 30],
 ] as const)('a server whose clock is %s (defect 8)', (_, offset) => {
-  let zookeeper: Ensemble;
-  let observer: Session;
-
-  beforeAll(async () => {
-    zookeeper = await serverWithClock(offset);
-    observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
-  });
-  afterAll(async () => {
-    await observer?.close(3000);
-    await zookeeper?.close();
-  });
+  const zookeeper = useZooKeeper({ env: clocks.clock(offset * 1000).env });
 
   it('has that clock indeed', async () => {
-    const path = await observer.create('/clock', Buffer.alloc(0), 'persistent', within);
-    const stat = await observer.exists(path, within);
+    const path = await zookeeper.observer.create('/clock', Buffer.alloc(0), 'persistent', within);
+    const stat = await zookeeper.observer.exists(path, within);
     expect(Math.abs((stat?.ctime ?? NaN) - Date.now() - offset * 1000)).toBeLessThan(5000);
   });
 
   it('does not delay the take-over from a host that is gone', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = zookeeper.stage();
     const leader = await stage.stand({ flags: FLAGS });
     await stage.journal.started();
     const next = await stage.stand({ flags: FLAGS });
@@ -72,7 +38,7 @@ describe.each([
   });
 
   it('does not let anybody lead before a fresh lease has run out', async () => {
-    await using stage = new Arena(zookeeper.connectString);
+    await using stage = zookeeper.stage();
     // Its holder has no proposal: nothing but the lease keeps others from leading.
     const lease = {
       ...{ candidateId: 'away', hostname: 'h', pid: '1', proposalTime: '2026-11-21 03:06:35.479168679 +0000 UTC' },
@@ -80,7 +46,7 @@ describe.each([
       lastSeenTime: '2026-11-21 03:06:35.479168679 +0000 UTC m=+1.952092386',
     };
     const at = Date.now();
-    await observer.create(stage.basePath, Buffer.from(JSON.stringify(lease)), 'persistent', within);
+    await zookeeper.observer.create(stage.basePath, Buffer.from(JSON.stringify(lease)), 'persistent', within);
     stage.start({ flags: FLAGS });
     const start = await stage.journal.started();
     expect(start.time * 1000 - at).toBeGreaterThan(2998);

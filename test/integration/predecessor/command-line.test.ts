@@ -4,20 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { Arena, ballotPath, type Candidate } from '../../support/candidate.ts';
+import { ballotPath, type Candidate } from '../../support/candidate.ts';
 import { freePorts } from '../../support/ports.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { EXIT } from './measures.ts';
+import { EXIT, useZooKeeper, type Stage } from '../../support/stage.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 let folder: string;
 let dead: string;
 
 beforeAll(async () => {
-  zookeeper = await startZooKeeper();
   dead = `127.0.0.1:${(await freePorts(1))[0]}`;
 });
-afterAll(() => zookeeper?.close());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ballot-command-line-'));
 });
@@ -86,10 +83,10 @@ describe('ballot run once', () => {
 });
 
 describe('ballot info', () => {
-  let stage: Arena;
+  let stage: Stage;
   let leader: Candidate;
   beforeAll(async () => {
-    stage = new Arena(zookeeper.connectString);
+    stage = zookeeper.stage();
     leader = await stage.stand({ id: 'leader', flags: EXIT });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());

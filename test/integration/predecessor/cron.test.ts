@@ -1,7 +1,6 @@
 /** Go's own policy cases with `run cron`, its defects there, and its candidates in one election with ours. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, type Candidate } from '../../support/candidate.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Candidate } from '../../support/candidate.ts';
 import {
   dailyAt,
   expectEveryTick,
@@ -12,46 +11,37 @@ import {
   startCron,
   ticksOf,
 } from '../../support/cron.ts';
+import { poll, pass } from '../../support/poll.ts';
 import { freePorts } from '../../support/ports.ts';
-import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { restrictedZNode } from '../../support/restrict.ts';
-import { serversOf, sessionsAt } from '../../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
+import { within } from '../../support/sessions.ts';
+import { Stage, abandoned, useZooKeeper } from '../../support/stage.ts';
 import { GoCandidate } from '../faults/go-candidate.ts';
-import { abandoned, within } from './measures.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 let dead: string;
 /** The one that is entering: each is told from the others by the process that it has started. */
 let entering: Promise<unknown> = Promise.resolve();
 
 beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
   dead = `127.0.0.1:${(await freePorts(1))[0]}`;
 });
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
 
-const arena = (basePath?: string): Arena => new Arena(zookeeper.connectString, basePath);
 const schedule = '@every 1s';
 const SHORT = { 'zookeeper-session-timeout': '1s' };
 const POLICIES = ['run-anyway', 'exit', 'retry'] as const;
 
 describe.concurrent('an election that fails', () => {
   it('on-election-failure=exit: 69, and nothing was run', async () => {
-    await using stage = new Arena(dead);
+    await using stage = new Stage(dead);
     const candidate = startCron(stage, { schedule, flags: { ...SHORT, 'on-election-failure': 'exit' } });
     expect(await candidate.end()).toBe(69);
     expect(stage.journal.entries()).toEqual([]);
   });
 
   it('on-election-failure=retry: tries again, and runs nothing meanwhile', async () => {
-    await using stage = new Arena(dead);
+    await using stage = new Stage(dead);
     const candidate = startCron(stage, { schedule, flags: SHORT });
     await candidate.says('the election failed', { count: 3 });
     expect(stage.journal.entries()).toEqual([]);
@@ -60,7 +50,7 @@ describe.concurrent('an election that fails', () => {
   });
 
   it('on-election-failure=run-anyway: serves the ticks without leadership', async () => {
-    await using stage = arena('/cron-closed-to-run-anyway');
+    await using stage = zookeeper.stage('/cron-closed-to-run-anyway');
     await restrictedZNode(zookeeper.connectString, stage.basePath);
     const candidate = startCron(stage, {
       schedule,
@@ -74,7 +64,7 @@ describe.concurrent('an election that fails', () => {
   });
 
   it.each(['exit', 'retry'] as const)('by an ACL, on-election-failure=%s: 77', async (policy) => {
-    await using stage = arena(`/cron-closed-to-${policy}`);
+    await using stage = zookeeper.stage(`/cron-closed-to-${policy}`);
     await restrictedZNode(zookeeper.connectString, stage.basePath);
     const candidate = startCron(stage, { schedule, flags: { 'on-election-failure': policy } });
     expect(await candidate.end()).toBe(77);
@@ -84,13 +74,13 @@ describe.concurrent('an election that fails', () => {
 
 describe.concurrent.each(POLICIES)('an election that succeeds, on-election-failure=%s', (policy) => {
   it.each([0, 3])('serves as leader, and ends with the command’s %i under exit', async (code) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'on-election-failure': policy, 'on-child-success': 'exit', 'on-child-error': 'exit' };
     const candidate = startCron(stage, { schedule, flags, script: `exit ${code}` });
     expect(await candidate.end()).toBe(code);
     const tokens = stage.journal.starts().map(({ token }) => token);
     expect(tokens).toEqual([String(candidate.said('elected leader')[0]?.['term'])]);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 });
 
@@ -99,7 +89,7 @@ describe.concurrent.each([
   ['fails', 'on-child-error', 3],
 ] as const)('a command that %s', (_, after, code) => {
   it('reelect: resigns, and is elected anew', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = startCron(stage, { schedule, flags: { [after]: 'reelect' }, script: `exit ${code}` });
     await stage.journal.started(3);
     expectEveryTick(stage, 1000);
@@ -109,7 +99,7 @@ describe.concurrent.each([
   });
 
   it.each(['rerun', 'ignore'])('%s: stays leader, in the same term', async (policy) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = startCron(stage, { schedule, flags: { [after]: policy }, script: `exit ${code}` });
     await stage.journal.started(3);
     expectEveryTick(stage, 1000);
@@ -120,7 +110,7 @@ describe.concurrent.each([
   // Under `keep` the leader stays in role while ZooKeeper is away: it does not resign, so that cannot fail.
   it('reelect, and resigning fails: ends with an error under on-election-failure=exit', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     // The lease outlives the end of the run: otherwise there is nothing to release.
     const flags = { [after]: 'reelect', 'on-election-failure': 'exit', 'on-lease-loss': 'stop' };
     const traps = `trap 'exit ${code}' USR1`;
@@ -136,7 +126,7 @@ describe.concurrent.each([
 
 describe.concurrent('defect 28', () => {
   it('a command that takes nearly as long as its interval is not served at every other tick only', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const script = 'stay 1.6; exit 0';
     for (const id of ['a', 'b']) await standCron(stage, { id, schedule: '@every 2s', script });
     await stage.journal.started(5);
@@ -154,12 +144,12 @@ describe.concurrent('defect 29: a schedule that is none', () => {
   it.each(['TZ=UTC', 'CRON_TZ=UTC', 'TZ=UTC ', '', '* * *', '0 0 30 2 *'])(
     '“%s” is refused at start: 78',
     async (text) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const candidate = startCron(stage, { schedule: text });
       expect(await candidate.end()).toBe(78);
       expect(candidate.stderr).toContain('schedule');
       expect(stage.journal.entries()).toEqual([]);
-      expect(await electionAt(observer, stage.basePath)).toBeUndefined();
+      expect(await stage.election()).toBeUndefined();
     },
   );
 });
@@ -168,26 +158,26 @@ describe.concurrent("candidates of Go's in the same election (mixed-fleet)", () 
   const MIXED = { 'mixed-fleet': 'true' };
 
   /** It plays a leader whose command runs for as long as it leads: what it does with ticks is its own business. */
-  function go(stage: Arena): Promise<GoCandidate> {
+  function go(stage: Stage): Promise<GoCandidate> {
     const command = stage.journal.command() as [string, ...string[]];
-    const entered = entering.then(() => GoCandidate.enter(zookeeper, stage.basePath, 'go', command));
+    const entered = entering.then(() => GoCandidate.enter(zookeeper.ensemble, stage.basePath, 'go', command));
     entering = entered.catch(() => undefined);
     return entered;
   }
 
-  async function ours(stage: Arena, flags: Record<string, string> = {}): Promise<Candidate> {
-    const before = (await electionAt(observer, stage.basePath))?.proposals.length ?? 0;
+  async function ours(stage: Stage, flags: Record<string, string> = {}): Promise<Candidate> {
+    const before = (await stage.election())?.proposals.length ?? 0;
     const candidate = startCron(stage, { id: 'ours', schedule, flags: { ...MIXED, ...flags }, script: 'stay 0.1' });
-    await poll(async () => ((await electionAt(observer, stage.basePath))?.proposals.length ?? 0) > before);
+    await poll(async () => ((await stage.election())?.proposals.length ?? 0) > before);
     return candidate;
   }
 
   it('the ledger beside the proposals holds nobody up: Go follows our leader, and ours follows Go', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await ours(stage, { 'on-child-success': 'rerun' });
     await stage.journal.started(2, { candidate: 'ours' });
     const follower = await go(stage);
-    expect(await observer.children(stage.basePath, within)).toContain('runs');
+    expect(await zookeeper.observer.children(stage.basePath, within)).toContain('runs');
     leader.signal('SIGTERM');
     await leader.end();
     await stage.journal.started(1, { candidate: 'go' });
@@ -202,22 +192,22 @@ describe.concurrent("candidates of Go's in the same election (mixed-fleet)", () 
   });
 
   it('a handover tells nothing of what Go’s leaders ran: no tick is served that passed before the election', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const tick = secondAfter(4000);
     const first = startCron(stage, { schedule: dailyAt(tick), flags: MIXED });
-    await serves(observer, stage, first);
+    await serves(stage, first);
     first.signal('SIGTERM');
     await first.end();
     await poll(() => Date.now() > tick + 300);
     const second = startCron(stage, { schedule: dailyAt(tick), flags: MIXED });
-    await serves(observer, stage, second);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await serves(stage, second);
+    await pass(700);
     expect(stage.journal.entries()).toEqual([]);
-    expect((await ledgerAt(observer, stage))?.through).toBeGreaterThanOrEqual(tick);
+    expect((await ledgerAt(stage))?.through).toBeGreaterThanOrEqual(tick);
   });
 
   it('catch-up=once is refused: nobody knows what Go has run', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = startCron(stage, { schedule, flags: { ...MIXED, 'catch-up': 'once' } });
     expect(await candidate.end()).toBe(78);
     expect(candidate.stderr).toMatch(/catch-up[^]*mixed-fleet|mixed-fleet[^]*catch-up/);

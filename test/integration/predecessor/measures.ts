@@ -1,20 +1,12 @@
 /** What a server tells of its clients, read from outside: nothing here is a candidate's own word. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sortProposals } from '../../../src/zookeeper/election/queue.ts';
-import type { Session } from '../../../src/zookeeper/session/port.ts';
 import type { Stat } from '../../../src/keeper/protocol.ts';
 import { poll } from '../../support/poll.ts';
+import { within } from '../../support/sessions.ts';
+import type { Observed } from '../../support/stage.ts';
 import type { Member } from '../../support/zookeeper.ts';
-
-export const within = { timeout: 120_000 };
-
-/** For who stands alone and ends with its command. */
-export const EXIT = { 'on-child-success': 'exit', 'on-child-error': 'exit' };
-
-/** Nobody leads and nobody stands. */
-export const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 
 /**
  * Number of the last request of each session that the server has served, by the session's id. A client numbers its
@@ -36,14 +28,14 @@ export async function figure(server: Member, name: string): Promise<number> {
 }
 
 /** Sessions of those who stand, in the order of the queue. */
-export async function sessionsInLine(observer: Session, basePath: string): Promise<bigint[]> {
+export async function sessionsInLine({ observer, basePath }: Observed): Promise<bigint[]> {
   const queue = sortProposals(await observer.children(basePath, within));
   const stats = await Promise.all(queue.map((name) => observer.exists(`${basePath}/${name}`, within)));
   return stats.map((stat) => BigInt(`0x${(stat as Stat).ephemeralOwner}`));
 }
 
 /** Waits until the lease has been written `times` more. Returns its znode's stat. */
-export async function renewals(observer: Session, basePath: string, times: number, timeout = 15_000): Promise<Stat> {
+export async function renewals({ observer, basePath }: Observed, times: number, timeout = 15_000): Promise<Stat> {
   const at = async (): Promise<Stat> => (await observer.get(basePath, within)).stat;
   const { version } = await at();
   return poll(async () => ((await at()).version >= version + times ? await at() : undefined), {
@@ -51,8 +43,6 @@ export async function renewals(observer: Session, basePath: string, times: numbe
     what: `${times} renewals of the lease in ${basePath}`,
   });
 }
-
-export const pass = (ms: number): Promise<void> => sleep(ms);
 
 /**
  * Bytes that live objects of a process take, after a collection of its garbage. It needs `heapSnapshots(folder)` in its

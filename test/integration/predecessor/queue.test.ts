@@ -1,39 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, type Candidate } from '../../support/candidate.ts';
-import { serversOf, sessionsAt } from '../../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { figure, heapSnapshots, liveHeap, renewals, requestNumbers, sessionsInLine, within } from './measures.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Candidate } from '../../support/candidate.ts';
+import { within } from '../../support/sessions.ts';
+import { useZooKeeper } from '../../support/stage.ts';
+import { figure, heapSnapshots, liveHeap, renewals, requestNumbers, sessionsInLine } from './measures.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
-
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
+const zookeeper = useZooKeeper();
 
 describe('a change in the queue wakes one candidate (defect 10)', () => {
   it('the one behind who leaves; nobody else asks the server for anything', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidates: Candidate[] = [];
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) candidates.push(await stage.stand({ id }));
     await candidates[1]?.says('standing by, next in line');
-    await renewals(observer, stage.basePath, 1);
-    const line = await sessionsInLine(observer, stage.basePath);
+    await renewals(stage, 1);
+    const line = await sessionsInLine(stage);
     expect(new Set(line).size).toBe(6);
     /** Requests of each, in the order of `line`, while `change` happens and for two heartbeats after. */
     const requestsDuring = async (change: () => Promise<void>): Promise<number[]> => {
       const before = await requestNumbers(zookeeper.server);
       await change();
-      await renewals(observer, stage.basePath, 2);
+      await renewals(stage, 2);
       const after = await requestNumbers(zookeeper.server);
       return line.map((session) => (after.get(session) ?? NaN) - (before.get(session) ?? NaN));
     };
@@ -73,25 +60,28 @@ describe('many changes (defect 11)', () => {
   };
 
   it('leave no watch and no memory behind', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const rubbish = Buffer.from('held by nobody who says who');
-    await observer.create(stage.basePath, rubbish, 'persistent', within);
+    await zookeeper.observer.create(stage.basePath, rubbish, 'persistent', within);
     const candidate = stage.start({
       flags: { 'zookeeper-session-timeout': '10s' },
       env: { NODE_OPTIONS: heapSnapshots(stage.journal.folder) },
     });
     await candidate.says('the lease cannot be read');
-    const [session] = await sessionsInLine(observer, stage.basePath);
+    const [session] = await sessionsInLine(stage);
     const asked = async (): Promise<number> =>
       (await requestNumbers(zookeeper.server)).get(session as bigint) as number;
     /** Writes the lease until the candidate, woken by its watch each time, has sent so many requests. */
     const changes = async (requests: number): Promise<void> => {
       const end = (await asked()) + requests;
       while ((await asked()) < end)
-        for (let i = 0; i < 50; i++) await observer.set(stage.basePath, rubbish, -1, within);
+        for (let i = 0; i < 50; i++) await zookeeper.observer.set(stage.basePath, rubbish, -1, within);
     };
     // Nobody may take the lease for abandoned while a heap is written down.
-    const beat = setInterval(() => void observer.set(stage.basePath, rubbish, -1, within).catch(() => undefined), 500);
+    const beat = setInterval(
+      () => void zookeeper.observer.set(stage.basePath, rubbish, -1, within).catch(() => undefined),
+      500,
+    );
     onTestFinished(() => clearInterval(beat));
     const measure = async (): Promise<{ grown: number; kept: number }> => {
       const [keeper] = candidate.keepers() as [number];

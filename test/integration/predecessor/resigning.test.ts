@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Arena, isAlive, type Candidate } from '../../support/candidate.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { EXIT, pass } from './measures.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { isAlive, type Candidate } from '../../support/candidate.ts';
+import { pass } from '../../support/poll.ts';
+import { EXIT, useZooKeeper, type Stage } from '../../support/stage.ts';
 
-let zookeeper: Ensemble;
+const zookeeper = useZooKeeper({ observer: false });
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-});
-afterAll(() => zookeeper?.close());
 // Tests stop and start the server.
-beforeEach(async () => {
-  if (zookeeper.server.pid === undefined) await zookeeper.server.restart();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
+beforeEach(() => zookeeper.restartStopped());
 
 describe('resigning fails, since ZooKeeper is gone', () => {
   /** A leader whose command ends while the server is away. */
-  async function bereft(stage: Arena, flags: Record<string, string>, code: number): Promise<Candidate> {
+  async function bereft(stage: Stage, flags: Record<string, string>, code: number): Promise<Candidate> {
     const candidate = await stage.stand({
       flags: { 'zookeeper-session-timeout': '4s', ...flags },
       traps: `trap 'exit ${code}' USR1`,
@@ -38,7 +30,7 @@ describe('resigning fails, since ZooKeeper is gone', () => {
       { flags: IGNORE, code: 3, ends: 69 },
       { flags: { ...REELECT, 'on-election-failure': 'retry' }, code: 0, ends: undefined },
       { flags: { ...REELECT, 'on-election-failure': 'run-anyway' }, code: 0, ends: undefined },
-    ].map((each) => ({ ...each, stage: arena() }));
+    ].map((each) => ({ ...each, stage: zookeeper.stage() }));
     try {
       const candidates = await Promise.all(cases.map(({ stage, flags, code }) => bereft(stage, flags, code)));
       const firsts = await Promise.all(cases.map(({ stage }) => stage.journal.started()));
@@ -74,7 +66,7 @@ describe('resigning fails, since ZooKeeper is gone', () => {
   });
 
   it('only for a moment: it is done when ZooKeeper is back in time', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = await stage.stand({
       flags: { 'zookeeper-session-timeout': '8s', ...EXIT },
       traps: "trap 'exit 0' USR1",

@@ -1,27 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseLease } from '../../../src/zookeeper/election/record.ts';
-import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt } from '../../support/candidate.ts';
-import { poll } from '../../support/poll.ts';
+import { poll, pass } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
-import { serversOf, sessionsAt } from '../../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { abandoned, EXIT, pass, renewals, within } from './measures.ts';
+import { within } from '../../support/sessions.ts';
+import { EXIT, abandoned, useZooKeeper } from '../../support/stage.ts';
 import { expectWithin } from '../../support/yardstick.ts';
+import { renewals } from './measures.ts';
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
 const FLAGS = { 'zookeeper-session-timeout': '4s' };
 const timeOf = (line: { readonly [field: string]: unknown } | undefined): number => Date.parse(String(line?.['time']));
 
@@ -29,7 +16,7 @@ describe('the start', () => {
   it('has no wait in it, neither random nor fixed (defect 1)', async () => {
     const took: { readonly loading: number; readonly electing: number }[] = [];
     for (let time = 0; time < 8; time++) {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const at = Date.now();
       const candidate = stage.start({ flags: EXIT, command: ['true'] });
       expect(await candidate.end()).toBe(0);
@@ -50,7 +37,7 @@ describe.concurrent('a planned handover', () => {
   it.each(['a command that ended', 'SIGTERM'] as const)(
     'after %s takes a fraction of the session timeout (defect 2)',
     async (cause) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       // The longest that this server grants: whoever waited for the old lease would wait that long.
       const flags = { 'zookeeper-session-timeout': '10s' };
       const script = cause === 'SIGTERM' ? 'stay' : 'until [ -e "$journal.open" ]; do stay 0.02; done';
@@ -72,28 +59,28 @@ describe.concurrent('a planned handover', () => {
     ['ignore', { 'on-child-error': 'ignore' }],
     ['reelect', { 'on-child-error': 'reelect', 'restart-delay': '1h', 'restart-max-delay': '1h' }],
   ])('by %s empties the lease, after many heartbeats too (defects 3, 7)', async (how, policy) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = stage.start({ flags: { 'zookeeper-session-timeout': '1s', ...policy } });
     const { pid } = await stage.journal.started();
-    const { version } = await renewals(observer, stage.basePath, 6);
+    const { version } = await renewals(stage, 6);
     expect(version).toBeGreaterThan(6);
     if (how === 'a stop') candidate.signal('SIGTERM');
     else process.kill(pid, 'SIGKILL');
     if (how === 'reelect') await candidate.says('resigned');
     else expect(await candidate.end()).toBe(how === 'a stop' ? 143 : how === 'exit' ? 137 : 0);
     // At this very moment: a lease that runs out would still be full.
-    const { data, stat } = await observer.get(stage.basePath, within);
+    const { data, stat } = await zookeeper.observer.get(stage.basePath, within);
     expect(data).toHaveLength(0);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
     // The heartbeat has stopped with the term.
     await pass(700);
-    expect((await observer.get(stage.basePath, within)).stat.version).toBe(stat.version);
+    expect((await zookeeper.observer.get(stage.basePath, within)).stat.version).toBe(stat.version);
   });
 });
 
 describe('a heartbeat that fails', () => {
   it('because the server stood still is followed by heartbeats that succeed, in the same term (defect 4)', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand({ flags: FLAGS });
     const start = await stage.journal.started();
     await stage.stand({ id: 'standby', flags: FLAGS });
@@ -105,8 +92,8 @@ describe('a heartbeat that fails', () => {
     }
     await leader.says('the lease is renewed again');
     // For longer than the lease lasts, so that nothing but renewals keeps the standby away.
-    await renewals(observer, stage.basePath, 4);
-    expect((await electionAt(observer, stage.basePath))?.lease).toMatchObject({
+    await renewals(stage, 4);
+    expect((await stage.election())?.lease).toMatchObject({
       record: { candidateId: leader.id, fencingToken: Number(start.token) },
     });
     expect(stage.journal.entries()).toEqual([start]);
@@ -116,21 +103,21 @@ describe('a heartbeat that fails', () => {
 describe.concurrent('a heartbeat that fails', () => {
   it('although it was applied, because its answer was lost, is followed by heartbeats that succeed (defect 4)', async () => {
     await using proxy = await Proxy.start(zookeeper.server.port);
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await stage.stand({ servers: proxy.address, flags: FLAGS });
     const start = await stage.journal.started();
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     proxy.blackHole('toClient');
     // Applied, and nobody told the leader: the version that it remembers is an old one from here on.
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     await leader.says('the lease cannot be renewed');
     proxy.forward();
     await leader.says('the lease is renewed again');
-    await renewals(observer, stage.basePath, 4);
+    await renewals(stage, 4);
     expect(stage.journal.entries()).toEqual([start]);
     leader.signal('SIGTERM');
     expect(await leader.end()).toBe(143);
-    expect(await electionAt(observer, stage.basePath)).toEqual(abandoned);
+    expect(await stage.election()).toEqual(abandoned);
   });
 });
 
@@ -140,36 +127,35 @@ describe.concurrent('a session timeout that the server does not grant (defect 23
     ['longer', '60s', '10s', 10_000],
     ['shorter', '600ms', '1s', 1000],
   ])('since it is %s: the granted one is logged, and is what lease and proposal say', async (_, asked, granted, ms) => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const candidate = await stage.stand({ flags: { 'zookeeper-session-timeout': asked } });
     await stage.journal.started();
     expect(await candidate.says('ZooKeeper grants another session timeout than asked for')).toMatchObject({
       grantedMs: ms,
     });
-    const { stat, data } = await poll(() => observer.get(stage.basePath, within));
+    const { stat, data } = await poll(() => zookeeper.observer.get(stage.basePath, within));
     expect(parseLease(data)).toMatchObject({
       kind: 'held',
       duration: ms,
       record: { sessionTimeout: granted, leaseDuration: granted },
     });
     expect(stat.version).toBeGreaterThan(0);
-    const [proposal] = (await electionAt(observer, stage.basePath))?.proposals ?? [];
-    const record = JSON.parse((await observer.get(`${stage.basePath}/${proposal}`, within)).data.toString()) as Record<
-      string,
-      string
-    >;
+    const [proposal] = (await stage.election())?.proposals ?? [];
+    const record = JSON.parse(
+      (await zookeeper.observer.get(`${stage.basePath}/${proposal}`, within)).data.toString(),
+    ) as Record<string, string>;
     expect(record['sessionTimeout']).toBe(granted);
   });
 
   it('since it is shorter: whoever takes over waits for the granted one', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const flags = { 'zookeeper-session-timeout': '600ms' };
     const leader = await stage.stand({ flags });
     await stage.journal.started();
     await stage.stand({ id: 'next', flags });
     // The whole host is gone: nobody gives the lease up.
     leader.kill();
-    const { stat } = await observer.get(stage.basePath, within);
+    const { stat } = await zookeeper.observer.get(stage.basePath, within);
     const next = await stage.journal.started(1, { candidate: 'next' });
     // The server's stamp and the journal's, of one clock, cut to milliseconds.
     expect(next.time * 1000 - stat.mtime).toBeGreaterThan(998);

@@ -2,58 +2,49 @@
  * Candidates of Go's ballot and ours in one election, by what is on the wire. Go's is played: same records, same order,
  * same waits, a journalled command.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Session, ZNode } from '../../../src/zookeeper/session/port.ts';
-import { Arena, electionAt, type Candidate, type Journal } from '../../support/candidate.ts';
+import { describe, expect, it } from 'vitest';
+import type { ZNode } from '../../../src/zookeeper/session/port.ts';
+import type { Candidate, Journal } from '../../support/candidate.ts';
 import { readAsGo } from '../../support/go-reader.ts';
 import { poll } from '../../support/poll.ts';
-import { serversOf, sessionsAt } from '../../support/sessions.ts';
-import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
-import { GoCandidate } from '../faults/go-candidate.ts';
-import { renewals, within } from './measures.ts';
+import { within } from '../../support/sessions.ts';
+import { useZooKeeper, type Stage } from '../../support/stage.ts';
 import { expectWithin } from '../../support/yardstick.ts';
+import { GoCandidate } from '../faults/go-candidate.ts';
+import { renewals } from './measures.ts';
 
 /** Session timeout of both kinds: as long does Go's lease last, and it is renewed every half of it. */
 const SESSION_MS = 4000;
 
-let zookeeper: Ensemble;
-let observer: Session;
+const zookeeper = useZooKeeper();
 /** The one that is entering: each is told from the others by the process that it has started. */
 let entering: Promise<unknown> = Promise.resolve();
 
-beforeAll(async () => {
-  zookeeper = await startZooKeeper();
-  observer = await sessionsAt(serversOf(zookeeper)).opener.open(within);
-});
-afterAll(async () => {
-  await observer?.close(3000);
-  await zookeeper?.close();
-});
-
-const arena = (): Arena => new Arena(zookeeper.connectString);
 const commandOf = (journal: Journal): [string, ...string[]] => journal.command() as [string, ...string[]];
 
-function go(stage: Arena, id = 'go'): Promise<GoCandidate> {
-  const entered = entering.then(() => GoCandidate.enter(zookeeper, stage.basePath, id, commandOf(stage.journal)));
+function go(stage: Stage, id = 'go'): Promise<GoCandidate> {
+  const entered = entering.then(() =>
+    GoCandidate.enter(zookeeper.ensemble, stage.basePath, id, commandOf(stage.journal)),
+  );
   entering = entered.catch(() => undefined);
   return entered;
 }
 
 /** One of ours, in the queue. */
-async function ours(stage: Arena, id = 'ours', mixed = true): Promise<Candidate> {
-  const before = (await electionAt(observer, stage.basePath))?.proposals.length ?? 0;
+async function ours(stage: Stage, id = 'ours', mixed = true): Promise<Candidate> {
+  const before = (await stage.election())?.proposals.length ?? 0;
   const candidate = stage.start({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
-  await poll(async () => ((await electionAt(observer, stage.basePath))?.proposals.length ?? 0) > before, {
+  await poll(async () => ((await stage.election())?.proposals.length ?? 0) > before, {
     what: `a place for ${id}`,
   });
   return candidate;
 }
 
-const lease = (stage: Arena): Promise<ZNode> => observer.get(stage.basePath, within);
+const lease = (stage: Stage): Promise<ZNode> => zookeeper.observer.get(stage.basePath, within);
 
-async function proposalOf(stage: Arena, id: string): Promise<ZNode> {
-  for (const name of (await electionAt(observer, stage.basePath))?.proposals ?? []) {
-    const node = await observer.get(`${stage.basePath}/${name}`, within);
+async function proposalOf(stage: Stage, id: string): Promise<ZNode> {
+  for (const name of (await stage.election())?.proposals ?? []) {
+    const node = await zookeeper.observer.get(`${stage.basePath}/${name}`, within);
     if (readAsGo(node.data)['candidateId'] === id) return node;
   }
   throw new Error(`no proposal of ${id}`);
@@ -61,23 +52,23 @@ async function proposalOf(stage: Arena, id: string): Promise<ZNode> {
 
 describe.concurrent("ours behind a leader of Go's", () => {
   it('stands by for as long as that renews every half of its session timeout', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await go(stage);
     await stage.journal.started(1, { candidate: 'go' });
     const standby = await ours(stage);
     expect(await standby.says('standing by, next in line')).toMatchObject({ leader: 'go', host: 'go-host' });
-    await renewals(observer, stage.basePath, 3);
+    await renewals(stage, 3);
     expect(stage.journal.starts('ours')).toEqual([]);
     expect(leader.failure).toBeUndefined();
     await leader.resign();
   });
 
   it('takes over after its crash when the lease was silent for its session timeout, and not before', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await go(stage);
     await stage.journal.started(1, { candidate: 'go' });
     await ours(stage);
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     await leader.crash();
     const last = await lease(stage);
     const start = await stage.journal.started(1, { candidate: 'ours' });
@@ -88,11 +79,11 @@ describe.concurrent("ours behind a leader of Go's", () => {
   });
 
   it('takes over after its resignation in the usual way (the record stays in the lease) not before that has run out', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await go(stage);
     await stage.journal.started(1, { candidate: 'go' });
     await ours(stage);
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     await leader.resign();
     const last = await lease(stage);
     expect(last.data.length).toBeGreaterThan(0);
@@ -102,27 +93,27 @@ describe.concurrent("ours behind a leader of Go's", () => {
   });
 
   it('takes over at once when its resignation has emptied the lease', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await go(stage);
     await stage.journal.started(1, { candidate: 'go' });
     await ours(stage);
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     await leader.resign();
     const at = Date.now();
-    await observer.set(stage.basePath, Buffer.alloc(0), -1, within);
+    await zookeeper.observer.set(stage.basePath, Buffer.alloc(0), -1, within);
     expectWithin((await stage.journal.started(1, { candidate: 'ours' })).time * 1000 - at, SESSION_MS / 2);
   });
 });
 
 describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", () => {
   it('renews the lease in words that Go reads, never rewrites its proposal, and is followed at once', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await ours(stage);
     await stage.journal.started(1, { candidate: 'ours' });
     const follower = await go(stage);
     const proposal = await proposalOf(stage, 'ours');
     for (let beat = 0; beat < 4; beat++) {
-      await renewals(observer, stage.basePath, 1);
+      await renewals(stage, 1);
       const record = readAsGo((await lease(stage)).data);
       expect(Object.keys(record)).toEqual([
         ...['candidateId', 'hostname', 'pid', 'proposalTime', 'proposalNode', 'sessionTimeout', 'lastSeenTime'],
@@ -145,16 +136,16 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
   it.each(['crash', 'resign'] as const)(
     'after having stood by and taken over from a %s: Go behind it was never driven out of the queue',
     async (how) => {
-      await using stage = arena();
+      await using stage = zookeeper.stage();
       const first = await go(stage, 'go1');
       await stage.journal.started(1, { candidate: 'go1' });
       await ours(stage);
       const last = await go(stage, 'go2');
       const proposal = await proposalOf(stage, 'ours');
-      await renewals(observer, stage.basePath, 1);
+      await renewals(stage, 1);
       await first[how]();
       await stage.journal.started(1, { candidate: 'ours' });
-      await renewals(observer, stage.basePath, 2);
+      await renewals(stage, 2);
       expect((await proposalOf(stage, 'ours')).stat).toEqual(proposal.stat);
       expect(last).toMatchObject({ driven: 0, leads: false, failure: undefined });
       await last.resign();
@@ -162,7 +153,7 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
   );
 
   it('is what mixed-fleet is for: without it Go takes a heartbeat for a failed election', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     await ours(stage, 'ours', false);
     await stage.journal.started(1, { candidate: 'ours' });
     const follower = await go(stage);
@@ -171,11 +162,11 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
   });
 
   it('crashes with its host: Go leads when the lease has run out by its reckoning', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await ours(stage);
     await stage.journal.started(1, { candidate: 'ours' });
     const follower = await go(stage);
-    await renewals(observer, stage.basePath, 1);
+    await renewals(stage, 1);
     leader.kill();
     const last = await lease(stage);
     const start = await stage.journal.started(1, { candidate: 'go' });
@@ -186,7 +177,7 @@ describe.concurrent("ours leads before a candidate of Go's, with mixed-fleet", (
 
 describe.concurrent('ballot info in a mixed fleet', () => {
   it('shows both kinds, in the order of the queue', async () => {
-    await using stage = arena();
+    await using stage = zookeeper.stage();
     const leader = await go(stage);
     await stage.journal.started(1, { candidate: 'go' });
     await ours(stage);
