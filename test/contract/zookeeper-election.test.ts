@@ -8,7 +8,8 @@ import { OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
 import type { Stat } from '../../src/keeper/protocol.ts';
 import { sessionsWith } from '../simulation/mutations.ts';
-import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { ensembles, rejection, type EnsembleWorld } from './ensembles.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const BASE = '/deep/down/election';
@@ -25,8 +26,8 @@ interface Standing {
   abort(): void;
 }
 
-describe.each(coordinators)('an election on %s', (_name, start) => {
-  let world: Coordinator;
+describe.each(ensembles)('an election on %s', (_name, start) => {
+  let world: EnsembleWorld;
   let admin: Session;
   const open: (() => Promise<void>)[] = [];
   const campaigns: AbortController[] = [];

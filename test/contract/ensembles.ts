@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import type { Logger } from '../../src/log/logger.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
 import { FakeSessions } from '../simulation/sessions.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 /** One ensemble with its own time, real or simulated: what the contract is tested on, one test after the other. */
-export interface Coordinator {
+export interface EnsembleWorld {
   /** To be called after each test: everybody serves, and whatever lies under `/` is gone. */
   reset(): Promise<void>;
   /** The granted timeouts lie between twice and twenty times this, ms. */
@@ -29,21 +29,12 @@ export interface Coordinator {
   close(): Promise<void>;
 }
 
-export const silentLogger: Logger = {
-  trace: () => undefined,
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  fatal: () => undefined,
-};
-
 const TICK_MS = 100;
 
 const O = { timeout: 5000 };
 
 /** Deletes whatever has no owner or a dead one. A session that is just being closed may take its znodes itself. */
-async function clear({ host, settle }: Pick<Coordinator, 'host' | 'settle'>): Promise<void> {
+async function clear({ host, settle }: Pick<EnsembleWorld, 'host' | 'settle'>): Promise<void> {
   const session = await settle(host('cleaner', 1000).sessions.open(O));
   const remove = async (path: string): Promise<void> => {
     for (const name of await settle(session.children(path, O)))
@@ -62,14 +53,14 @@ async function clear({ host, settle }: Pick<Coordinator, 'host' | 'settle'>): Pr
   await settle(session.close(500));
 }
 
-function simulated(): Coordinator {
+function simulated(): EnsembleWorld {
   const clock = new VirtualClock(7);
   const ensemble = new Ensemble(clock, { tickTime: TICK_MS });
-  const coordinator: Coordinator = {
+  const world: EnsembleWorld = {
     async reset() {
-      coordinator.silence(false);
-      if (!ensemble.up) await coordinator.comeBack();
-      await clear(coordinator);
+      world.silence(false);
+      if (!ensemble.up) await world.comeBack();
+      await clear(world);
     },
     tickTime: TICK_MS,
     host(name, sessionTimeout) {
@@ -91,17 +82,17 @@ function simulated(): Coordinator {
     },
     close: () => Promise.resolve(),
   };
-  return coordinator;
+  return world;
 }
 
-async function real(): Promise<Coordinator> {
+async function real(): Promise<EnsembleWorld> {
   const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
   let silenced = false;
-  const coordinator: Coordinator = {
+  const world: EnsembleWorld = {
     async reset() {
-      coordinator.silence(false);
-      if (zookeeper.server.pid === undefined) await coordinator.comeBack();
-      await clear(coordinator);
+      world.silence(false);
+      if (zookeeper.server.pid === undefined) await world.comeBack();
+      await clear(world);
     },
     tickTime: TICK_MS,
     host(_name, sessionTimeout) {
@@ -127,11 +118,11 @@ async function real(): Promise<Coordinator> {
     },
     close: () => zookeeper.close(),
   };
-  return coordinator;
+  return world;
 }
 
 /** What every contract is run on. */
-export const coordinators: readonly (readonly [name: string, start: () => Promise<Coordinator>])[] = [
+export const ensembles: readonly (readonly [name: string, start: () => Promise<EnsembleWorld>])[] = [
   ['the simulated ensemble', () => Promise.resolve(simulated())],
   ['ZooKeeper', real],
 ];

@@ -4,7 +4,8 @@ import type { Election, Term } from '../../src/election/election.ts';
 import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Register } from '../../src/election/register.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { ensembles, rejection, type EnsembleWorld } from './ensembles.ts';
 
 const BASE = '/deep/down/election';
 const PATH = `${BASE}/runs`;
@@ -12,8 +13,8 @@ const O = { timeout: 5000 };
 const TIMEOUT_MS = 1200;
 const never = new AbortController().signal;
 
-describe.each(coordinators)('a register on %s', (_name, start) => {
-  let world: Coordinator;
+describe.each(ensembles)('a register on %s', (_name, start) => {
+  let world: EnsembleWorld;
   let admin: Session;
   const open: (() => Promise<void>)[] = [];
   const campaigns: AbortController[] = [];
