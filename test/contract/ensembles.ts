@@ -4,23 +4,32 @@ import { NoNodeError } from '../../src/election/errors.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
-import { FakeSessions } from '../simulation/sessions.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
+import { realHost, simulatedHost, type FragileHost, type Host } from './hosts.ts';
 
 /** One ensemble with its own time, real or simulated: what the contract is tested on, one test after the other. */
 export interface EnsembleWorld {
+  /** Everybody serves. */
+  restore(): Promise<void>;
   /** To be called after each test: everybody serves, and whatever lies under `/` is gone. */
   reset(): Promise<void>;
   /** The granted timeouts lie between twice and twenty times this, ms. */
   readonly tickTime: number;
-  /** A host of its own: its clock, and what opens its sessions. */
-  host(name: string, sessionTimeout: number): { readonly sessions: SessionOpener; readonly clock: Clock };
+  host(name: string, sessionTimeout: number): Host;
+  fragileHost(name: string, sessionTimeout: number): Promise<FragileHost>;
   /** Lets time pass until the promise has settled, and settles like it. */
   settle<T>(promise: Promise<T>): Promise<T>;
+  /** Time is virtual: no machine is slow. */
+  readonly isVirtual: boolean;
   /** Lets `ms` pass. */
   pass(ms: number): Promise<void>;
+  /**
+   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
+   * arrival at a process is one, and each is met twice; where it is real, each is five times as far away as the last.
+   */
+  moment(index: number): Promise<void>;
   /** All servers are gone: connections break. */
   goDown(): Promise<void>;
   comeBack(options?: { readonly wiped?: boolean }): Promise<void>;
@@ -57,18 +66,24 @@ function simulated(): EnsembleWorld {
   const clock = new VirtualClock(7);
   const ensemble = new Ensemble(clock, { tickTime: TICK_MS });
   const world: EnsembleWorld = {
-    async reset() {
+    async restore() {
       world.silence(false);
       if (!ensemble.up) await world.comeBack();
+    },
+    async reset() {
+      await world.restore();
       await clear(world);
     },
     tickTime: TICK_MS,
-    host(name, sessionTimeout) {
-      const process = clock.process();
-      return { clock: process, sessions: new FakeSessions(ensemble, name, process, sessionTimeout) };
-    },
+    isVirtual: true,
+    host: (name, sessionTimeout) => simulatedHost(clock, ensemble, name, sessionTimeout),
+    fragileHost: (name, sessionTimeout) => Promise.resolve(simulatedHost(clock, ensemble, name, sessionTimeout)),
     settle: (promise) => clock.wait(promise),
     pass: async (ms) => void (await clock.run(clock.time + ms)),
+    async moment(index) {
+      let left = Math.floor(index / 2);
+      if (left > 0) await clock.run(clock.time + 60_000, () => (left -= 1) <= 0);
+    },
     async goDown() {
       ensemble.goDown();
       await clock.run(clock.time + 5);
@@ -85,29 +100,40 @@ function simulated(): EnsembleWorld {
   return world;
 }
 
+function sessionsOn(port: number, sessionTimeout: number, clock: Clock): SessionOpener {
+  return zookeeperSessions({
+    servers: [{ host: '127.0.0.1', port }],
+    sessionTimeout,
+    keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
+    clock,
+    logger: silentLogger,
+    debug: false,
+  });
+}
+
 async function real(): Promise<EnsembleWorld> {
   const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
   let silenced = false;
   const world: EnsembleWorld = {
-    async reset() {
+    async restore() {
       world.silence(false);
       if (zookeeper.server.pid === undefined) await world.comeBack();
+    },
+    async reset() {
+      await world.restore();
       await clear(world);
     },
     tickTime: TICK_MS,
-    host(_name, sessionTimeout) {
-      const sessions = zookeeperSessions({
-        servers: [{ host: '127.0.0.1', port: zookeeper.server.port }],
-        sessionTimeout,
-        keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
-        clock: systemClock,
-        logger: silentLogger,
-        debug: false,
-      });
-      return { clock: systemClock, sessions };
-    },
+    isVirtual: false,
+    host: (_name, sessionTimeout) => ({
+      clock: systemClock,
+      sessions: sessionsOn(zookeeper.server.port, sessionTimeout, systemClock),
+    }),
+    fragileHost: (_name, sessionTimeout) =>
+      realHost(zookeeper.server.port, (port, clock) => sessionsOn(port, sessionTimeout, clock)),
     settle: (promise) => promise,
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    moment: (index) => world.pass(5 ** index - 1),
     goDown: () => zookeeper.server.stop(),
     comeBack: (options = {}) => zookeeper.server.restart({ wipe: options.wiped ?? false }),
     silence(silent) {
@@ -126,13 +152,3 @@ export const ensembles: readonly (readonly [name: string, start: () => Promise<E
   ['the simulated ensemble', () => Promise.resolve(simulated())],
   ['ZooKeeper', real],
 ];
-
-/** The error that a promise rejects with. Fails when it does not. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
-}

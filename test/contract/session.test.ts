@@ -9,7 +9,8 @@ import {
 } from '../../src/election/errors.ts';
 import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
-import { ensembles, rejection, type EnsembleWorld } from './ensembles.ts';
+import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { rejection } from './stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const EMPTY = Buffer.alloc(0);
