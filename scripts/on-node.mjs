@@ -63,7 +63,7 @@ export const CORE = [
     timeout: CORE_MS,
     filter: ['--exclude=test/unit/supervisor/sweep.test.ts', '--exclude=test/unit/zookeeper/session/keepers.test.ts'],
   },
-  some('contract', ['session', 'register']),
+  some('contract', ['session', 'zookeeper-register']),
   some('integration', [
     'command-group',
     'command-output',

@@ -1,147 +1,188 @@
-import { join } from 'node:path';
-import { systemClock, type Clock } from '../../src/clock.ts';
-import type { Logger } from '../../src/log/logger.ts';
-import { NoNodeError } from '../../src/election/errors.ts';
-import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
-import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
-import { Ensemble } from '../simulation/ensemble.ts';
-import { FakeSessions } from '../simulation/sessions.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
-import { startZooKeeper } from '../support/zookeeper.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { Election } from '../../src/election/election.ts';
+import type { Standings } from '../../src/election/standings.ts';
+import { createElection } from '../../src/zookeeper/election/election.ts';
+import { inspect } from '../../src/zookeeper/report/inspection.ts';
+import { electionReport } from '../../src/zookeeper/report/report.ts';
+import type { Session } from '../../src/zookeeper/session/port.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import type { FragileHost } from './hosts.ts';
 
-/** One ensemble with its own time, real or simulated: what the contract is tested on, one test after the other. */
+export interface CandidateOptions {
+  /** Ms; the coordinator's own unless told otherwise. */
+  readonly leaseDuration?: number;
+  /** `keep` unless told otherwise. */
+  readonly onLeaseLoss?: 'keep' | 'stop';
+}
+
+/** One who may stand in the election, on a host of its own. */
+export interface Candidate {
+  readonly id: string;
+  readonly election: Election;
+  /** The clock of its host. */
+  readonly clock: Clock;
+  readonly onLeaseLoss: 'keep' | 'stop';
+}
+
+/** A coordinator with one election and its own time, in the words of the port alone. */
 export interface Coordinator {
-  /** To be called after each test: everybody serves, and whatever lies under `/` is gone. */
-  reset(): Promise<void>;
-  /** The granted timeouts lie between twice and twenty times this, ms. */
-  readonly tickTime: number;
-  /** A host of its own: its clock, and what opens its sessions. */
-  host(name: string, sessionTimeout: number): { readonly sessions: SessionOpener; readonly clock: Clock };
+  candidate(id: string, options?: CandidateOptions): Promise<Candidate>;
+  /** The candidate and its host are gone, without a goodbye and for good. */
+  kill(candidate: Candidate): void;
+  /** The lease's duration where a candidate asks for none, ms. */
+  readonly leaseDuration: number;
+  /** What is seen by one who does not stand. */
+  standings(): Promise<Standings>;
   /** Lets time pass until the promise has settled, and settles like it. */
   settle<T>(promise: Promise<T>): Promise<T>;
+  /** Time is virtual: no machine is slow. */
+  readonly isVirtual: boolean;
   /** Lets `ms` pass. */
   pass(ms: number): Promise<void>;
-  /** All servers are gone: connections break. */
-  goDown(): Promise<void>;
-  comeBack(options?: { readonly wiped?: boolean }): Promise<void>;
-  /** All servers stand still: connections stay, nobody answers. */
-  silence(silent: boolean): void;
+  /**
+   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
+   * thing that happens is one, and each is met twice; where it is real, each is five times as far away as the last.
+   */
+  moment(index: number): Promise<void>;
+  /** To be called after each test: nobody stands, nobody leads, nobody has ever led. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
-export const silentLogger: Logger = {
-  trace: () => undefined,
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  fatal: () => undefined,
-};
+/** A coordinator that is elsewhere: candidate and coordinator may lose each other. */
+export interface DistantCoordinator extends Coordinator {
+  /** The candidate stands still: its clock goes on, it does nothing. To the others it is gone. */
+  freeze(candidate: Candidate): void;
+  thaw(candidate: Candidate): void;
+  /** Nothing passes between the candidate and the coordinator, and neither is told. */
+  cutOff(candidate: Candidate): void;
+  /** What was held up on the way arrives now. */
+  reconnect(candidate: Candidate): void;
+  /** The coordinator answers nobody. It forgets nothing. */
+  goAway(): Promise<void>;
+  comeBack(): Promise<void>;
+}
 
-const TICK_MS = 100;
-
+const BASE_PATH = '/deep/down/election';
+const SESSION_TIMEOUT_MS = 1200;
 const O = { timeout: 5000 };
 
-/** Deletes whatever has no owner or a dead one. A session that is just being closed may take its znodes itself. */
-async function clear({ host, settle }: Pick<Coordinator, 'host' | 'settle'>): Promise<void> {
-  const session = await settle(host('cleaner', 1000).sessions.open(O));
-  const remove = async (path: string): Promise<void> => {
-    for (const name of await settle(session.children(path, O)))
-      if (`${path}${name}` !== '/zookeeper') await remove(path === '/' ? `/${name}` : `${path}/${name}`);
-    if (path !== '/') await settle(session.delete(path, -1, O));
-  };
-  const isGone = (error: unknown): boolean => error instanceof NoNodeError;
-  for (let done = false; !done;)
-    done = await remove('/').then(
-      () => true,
-      (error: unknown) => {
-        if (isGone(error)) return false;
-        throw error;
-      },
-    );
-  await settle(session.close(500));
-}
+/** ZooKeeper, real or simulated, as a coordinator. */
+class ZooKeeperCoordinator implements DistantCoordinator {
+  readonly leaseDuration = SESSION_TIMEOUT_MS;
+  readonly isVirtual: boolean;
+  readonly #world: EnsembleWorld;
+  readonly #hosts = new Map<Candidate, FragileHost>();
+  #observer: { readonly session: Session; readonly clock: Clock } | undefined;
 
-function simulated(): Coordinator {
-  const clock = new VirtualClock(7);
-  const ensemble = new Ensemble(clock, { tickTime: TICK_MS });
-  const coordinator: Coordinator = {
-    async reset() {
-      coordinator.silence(false);
-      if (!ensemble.up) await coordinator.comeBack();
-      await clear(coordinator);
-    },
-    tickTime: TICK_MS,
-    host(name, sessionTimeout) {
-      const process = clock.process();
-      return { clock: process, sessions: new FakeSessions(ensemble, name, process, sessionTimeout) };
-    },
-    settle: (promise) => clock.wait(promise),
-    pass: async (ms) => void (await clock.run(clock.time + ms)),
-    async goDown() {
-      ensemble.goDown();
-      await clock.run(clock.time + 5);
-    },
-    async comeBack(options) {
-      ensemble.comeBack(options);
-      await clock.run(clock.time + 5);
-    },
-    silence(silent) {
-      for (const server of ensemble.servers) ensemble.stall(server, silent);
-    },
-    close: () => Promise.resolve(),
-  };
-  return coordinator;
-}
-
-async function real(): Promise<Coordinator> {
-  const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
-  let silenced = false;
-  const coordinator: Coordinator = {
-    async reset() {
-      coordinator.silence(false);
-      if (zookeeper.server.pid === undefined) await coordinator.comeBack();
-      await clear(coordinator);
-    },
-    tickTime: TICK_MS,
-    host(_name, sessionTimeout) {
-      const sessions = zookeeperSessions({
-        servers: [{ host: '127.0.0.1', port: zookeeper.server.port }],
-        sessionTimeout,
-        keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
-        clock: systemClock,
-        logger: silentLogger,
-        debug: false,
-      });
-      return { clock: systemClock, sessions };
-    },
-    settle: (promise) => promise,
-    pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    goDown: () => zookeeper.server.stop(),
-    comeBack: (options = {}) => zookeeper.server.restart({ wipe: options.wiped ?? false }),
-    silence(silent) {
-      if (silent === silenced) return;
-      silenced = silent;
-      if (silent) zookeeper.server.pause();
-      else zookeeper.server.resume();
-    },
-    close: () => zookeeper.close(),
-  };
-  return coordinator;
-}
-
-/** What every contract is run on. */
-export const coordinators: readonly (readonly [name: string, start: () => Promise<Coordinator>])[] = [
-  ['the simulated ensemble', () => Promise.resolve(simulated())],
-  ['ZooKeeper', real],
-];
-
-/** The error that a promise rejects with. Fails when it does not. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
+  constructor(world: EnsembleWorld) {
+    this.#world = world;
+    this.isVirtual = world.isVirtual;
   }
-  throw new Error('it did not fail');
+
+  async candidate(id: string, { leaseDuration, onLeaseLoss = 'keep' }: CandidateOptions = {}): Promise<Candidate> {
+    const host = await this.#world.fragileHost(id, SESSION_TIMEOUT_MS);
+    const { sessions, clock } = host;
+    const election = createElection({
+      sessions,
+      clock,
+      logger: silentLogger,
+      basePath: BASE_PATH,
+      candidate: { candidateId: id, hostname: `${id}.example`, pid: '1' },
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      leaseDuration,
+      stop: { onLeaseLoss, stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
+      mixedFleet: false,
+    });
+    const candidate = { id, election, clock, onLeaseLoss };
+    this.#hosts.set(candidate, host);
+    return candidate;
+  }
+
+  kill(candidate: Candidate): void {
+    this.#host(candidate).kill();
+  }
+
+  freeze(candidate: Candidate): void {
+    this.#host(candidate).freeze();
+  }
+
+  thaw(candidate: Candidate): void {
+    this.#host(candidate).thaw();
+  }
+
+  cutOff(candidate: Candidate): void {
+    this.#host(candidate).cutOff();
+  }
+
+  reconnect(candidate: Candidate): void {
+    this.#host(candidate).reconnect();
+  }
+
+  goAway(): Promise<void> {
+    return this.#world.goDown();
+  }
+
+  comeBack(): Promise<void> {
+    return this.#world.comeBack();
+  }
+
+  async standings(): Promise<Standings> {
+    const { session, clock } = (this.#observer ??= await this.#observe());
+    const { signal } = new AbortController();
+    const look = inspect({ session, clock, basePath: BASE_PATH, signal, watchUntil: clock.now() });
+    return electionReport(await this.settle(look));
+  }
+
+  async #observe(): Promise<{ session: Session; clock: Clock }> {
+    const { sessions, clock } = this.#world.host('observer', SESSION_TIMEOUT_MS);
+    return { session: await this.settle(sessions.open(O)), clock };
+  }
+
+  settle<T>(promise: Promise<T>): Promise<T> {
+    return this.#world.settle(promise);
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.#world.pass(ms);
+  }
+
+  moment(index: number): Promise<void> {
+    return this.#world.moment(index);
+  }
+
+  async reset(): Promise<void> {
+    await this.#world.restore();
+    const ends = [...this.#hosts].map(async ([{ election }, host]) => {
+      if (host.revive()) await election.close(500);
+      await host.release();
+    });
+    this.#hosts.clear();
+    await this.settle(Promise.all(ends));
+    await this.settle(this.#observer?.session.close(500) ?? Promise.resolve());
+    this.#observer = undefined;
+    await this.#world.reset();
+  }
+
+  close(): Promise<void> {
+    return this.#world.close();
+  }
+
+  #host(candidate: Candidate): FragileHost {
+    const host = this.#hosts.get(candidate);
+    if (host === undefined) throw new Error(`${candidate.id} is not of this coordinator, or of an earlier test`);
+    return host;
+  }
 }
+
+type Named<T> = readonly (readonly [name: string, start: () => Promise<T>])[];
+
+/** What the contract of the port is run on, where candidates may be far from their coordinator. */
+export const distantCoordinators: Named<DistantCoordinator> = ensembles.map(([name, start]) => [
+  name,
+  async () => new ZooKeeperCoordinator(await start()),
+]);
+
+/** What the contract of the port is run on. A coordinator on one host has its place here alone. */
+export const coordinators: Named<Coordinator> = [...distantCoordinators];

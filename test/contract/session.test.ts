@@ -9,14 +9,15 @@ import {
 } from '../../src/election/errors.ts';
 import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
-import { coordinators, rejection, type Coordinator } from './coordinator.ts';
+import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { rejection } from './stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 2000 };
 
-describe.each(coordinators)('a session on %s', (_name, start) => {
-  let world: Coordinator;
+describe.each(ensembles)('a session on %s', (_name, start) => {
+  let world: EnsembleWorld;
   const opened: Session[] = [];
 
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** Faults of the election's protocol. */
 import { contract, told, unit, type Mutant } from './mutant.ts';
 
-const election = (named: string) => contract('election', named);
+const election = (named: string) => contract('zookeeper-election', named);
 
 const lease = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
 const histories = { mode: 'once', first: 1, histories: 60 } as const;

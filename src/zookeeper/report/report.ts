@@ -3,12 +3,13 @@
  * words of Go's ballot wherever it has a note for the case.
  */
 import { formatDuration } from '../../duration.ts';
+import type { Participant, Standings } from '../../election/standings.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';
 import { areNamesakes, differences, isOfGo, type Difference } from '../election/differences.ts';
 import type { Candidate, Lease, ProposalRecord } from '../election/record.ts';
 
 /** One candidate as its proposal names it; an empty text was not there to be read. */
-export interface CandidateReport {
+export interface CandidateReport extends Participant {
   /** The proposal's name where the record could not be read. */
   readonly candidateId: string;
   readonly hostname: string;
@@ -51,12 +52,10 @@ export interface LeaseReport {
   readonly notes: readonly string[];
 }
 
-export interface ElectionReport {
-  /** `undefined` when the lease names nobody. */
+/** The election's standings, and what else its znodes tell. */
+export interface ElectionReport extends Standings {
   readonly leader: LeaderReport | undefined;
-  /** In the order of the queue. */
   readonly candidates: readonly CandidateReport[];
-  /** `undefined` when there is nothing to say: nobody leads and nobody stands. */
   readonly lease: LeaseReport | undefined;
   /** Notes on the election as a whole. */
   readonly notes?: readonly string[];

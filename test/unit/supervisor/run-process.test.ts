@@ -4,7 +4,7 @@ import type { ProcessName } from '../../../src/command/proc.ts';
 import type { RunLedger } from '../../../src/ledger/ledger.ts';
 import { RunProcess, type RunParts, type TermOfRun } from '../../../src/supervisor/run-process.ts';
 import type { Event } from '../../../src/supervisor/state.ts';
-import { silentLogger } from '../../contract/coordinator.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 type Verdict = Awaited<ReturnType<RunLedger['enter']>>;

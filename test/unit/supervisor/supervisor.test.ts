@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Election } from '../../../src/election/election.ts';
 import { Supervisor, type Change } from '../../../src/supervisor/supervisor.ts';
-import { silentLogger } from '../../contract/coordinator.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
 import { DEFAULT_PLAN } from '../../support/transitions.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ElectionOptions } from '../../../../src/zookeeper/election/options.ts';
 import type { LeaseRecord, ProposalRecord } from '../../../../src/zookeeper/election/record.ts';
 import { Sightings } from '../../../../src/zookeeper/election/others.ts';
-import { silentLogger } from '../../../contract/coordinator.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 const own: ProposalRecord = {

@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../../src/clock.ts';
 import { ServerSurvey } from '../../../../src/zookeeper/session/survey.ts';
-import { silentLogger } from '../../../contract/coordinator.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
 import { freePorts } from '../../../support/ports.ts';
 
 const listening: Server[] = [];

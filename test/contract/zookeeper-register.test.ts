@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term } from '../../src/election/election.ts';
-import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
+import { NoNodeError, NotSentError } from '../../src/election/errors.ts';
 import type { Register } from '../../src/election/register.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { rejection } from './stage.ts';
 
 const BASE = '/deep/down/election';
 const PATH = `${BASE}/runs`;
@@ -12,8 +14,8 @@ const O = { timeout: 5000 };
 const TIMEOUT_MS = 1200;
 const never = new AbortController().signal;
 
-describe.each(coordinators)('a register on %s', (_name, start) => {
-  let world: Coordinator;
+describe.each(ensembles)('a register on %s', (_name, start) => {
+  let world: EnsembleWorld;
   let admin: Session;
   const open: (() => Promise<void>)[] = [];
   const campaigns: AbortController[] = [];
@@ -77,39 +79,15 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     expect((await read(register)).version).toBe(0);
   });
 
-  it('takes any bytes, and says under which version to go on', async () => {
+  it('counts the writes, and names the transaction of the last', async () => {
     const { register } = await leading();
     const { version, mzxid } = await read(register);
-    const bytes = Buffer.from([0, 255, 10, 0xc3, 0xa9]);
-    const next = await world.settle(register.write(bytes, version, O));
+    const next = await write(register, 'first', version);
     const after = await read(register);
-    expect(after).toMatchObject({ data: bytes, version: next });
+    expect(after.version).toBe(next);
     expect(after.mzxid).toBeGreaterThan(mzxid);
     expect(await write(register, 'second', next)).toBe(next + 1);
     expect(await stored()).toBe('second');
-  });
-
-  it('refuses a write under another version, and leaves the data alone', async () => {
-    const { register } = await leading();
-    const { version } = await read(register);
-    await world.settle(admin.set(PATH, Buffer.from('theirs'), -1, O));
-    expect(await failure(register.write(Buffer.from('mine'), version, O))).toBeInstanceOf(BadVersionError);
-    expect(await stored()).toBe('theirs');
-    expect(await read(register)).toMatchObject({ data: Buffer.from('theirs'), version: version + 1 });
-  });
-
-  it('of two that write under the same version, one is refused', async () => {
-    const { register } = await leading();
-    const other = candidate('b');
-    void campaign(other);
-    const { version } = await read(register);
-    const theirs = other.register('runs');
-    expect((await read(theirs)).version).toBe(version);
-    const outcomes = await world.settle(
-      Promise.allSettled([register.write(Buffer.from('a'), version, O), theirs.write(Buffer.from('b'), version, O)]),
-    );
-    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(await stored()).toBe(outcomes[0].status === 'fulfilled' ? 'a' : 'b');
   });
 
   it('says that it is gone, and is made again by the next reader', async () => {
@@ -136,71 +114,8 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     expect(await write(register, 'after', 0)).toBe(1);
   });
 
-  it('waits for the end of an outage to read, and does not send what could not be sent in time', async () => {
-    const { register } = await leading();
-    const { version } = await read(register);
-    await world.goDown();
-    await world.pass(300);
-    expect(await failure(register.write(Buffer.from('mine'), version, { timeout: 200 }))).toBeInstanceOf(NotSentError);
-    const waiting = register.read(never);
-    await world.pass(200);
-    await world.comeBack();
-    expect(await world.settle(waiting)).toMatchObject({ data: Buffer.alloc(0), version });
-  });
-
-  it('does not know what became of a write whose reply is lost; under the version then read only one can count', async () => {
-    const { register } = await leading();
-    const { version } = await read(register);
-    world.silence(true);
-    expect(await failure(register.write(Buffer.from('doubtful'), version, { timeout: 150 }))).toBeInstanceOf(
-      OutcomeUnknownError,
-    );
-    world.silence(false);
-    for (;;) {
-      const now = await read(register);
-      expect([version, version + 1]).toContain(now.version);
-      expect(String(now.data)).toBe(now.version === version ? '' : 'doubtful');
-      const error = await world.settle(
-        register.write(Buffer.from('certain'), now.version, O).then(
-          () => undefined,
-          (reason: unknown) => reason,
-        ),
-      );
-      if (error === undefined) break;
-      expect(error instanceof BadVersionError || error instanceof OutcomeUnknownError).toBe(true);
-      if (error instanceof OutcomeUnknownError) await world.pass(50);
-      if (String((await read(register)).data) === 'certain') break;
-    }
-    await world.pass(TIMEOUT_MS);
-    expect(await stored()).toBe('certain');
-  });
-
-  it('ends with the reason of its signal, with and without a session', async () => {
-    const election = candidate('a');
-    const register = election.register('runs');
+  it('is not written before there is a session', async () => {
+    const register = candidate('a').register('runs');
     expect(await failure(register.write(Buffer.alloc(0), 0, O))).toBeInstanceOf(NotSentError);
-    const controller = new AbortController();
-    const waiting = rejection(register.read(controller.signal));
-    await world.pass(150);
-    controller.abort(new Error('enough'));
-    expect(await world.settle(waiting)).toBe(controller.signal.reason);
-    expect(await failure(register.read(controller.signal))).toBe(controller.signal.reason);
-    await world.settle(campaign(election));
-    world.silence(true);
-    const second = new AbortController();
-    const silent = rejection(register.read(second.signal));
-    await world.pass(50);
-    second.abort(new Error('enough'));
-    expect(await world.settle(silent)).toBe(second.signal.reason);
-  });
-
-  it('is passed over by those who stand: it is nobody’s place in the queue', async () => {
-    const { register, term } = await leading();
-    await read(register);
-    const other = candidate('b');
-    const next = campaign(other);
-    await world.pass(200);
-    await world.settle(term.resign());
-    expect((await world.settle(next)).fencingToken).toBeGreaterThan(term.fencingToken);
   });
 });

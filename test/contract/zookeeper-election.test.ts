@@ -3,12 +3,13 @@ import type { Clock } from '../../src/clock.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term, TermEvent } from '../../src/election/election.ts';
 import { parseLease, parseProposal, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
-import { UnavailableError } from '../../src/errors.ts';
 import { OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
 import type { Stat } from '../../src/keeper/protocol.ts';
 import { sessionsWith } from '../simulation/mutations.ts';
-import { coordinators, rejection, silentLogger, type Coordinator } from './coordinator.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { rejection } from './stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const BASE = '/deep/down/election';
@@ -25,8 +26,8 @@ interface Standing {
   abort(): void;
 }
 
-describe.each(coordinators)('an election on %s', (_name, start) => {
-  let world: Coordinator;
+describe.each(ensembles)('an election on %s', (_name, start) => {
+  let world: EnsembleWorld;
   let admin: Session;
   const open: (() => Promise<void>)[] = [];
   const campaigns: AbortController[] = [];
@@ -142,78 +143,6 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(parseProposal(data)).toMatchObject({ record: { candidateId: 'a', proposalTime: record?.proposalTime } });
   });
 
-  it('hands over to the next in line within a fraction of the lease when the leader resigns', async () => {
-    const a = stand('a');
-    const term = await elected(a);
-    const b = stand('b');
-    await queueOf(2);
-    await world.pass(200);
-    expect(await isElected(b)).toBe(false);
-    const before = b.clock.now();
-    const resigned = term.resign();
-    const next = await elected(b);
-    expectWithin(b.clock.now() - before, TIMEOUT_MS / 4);
-    await world.settle(resigned);
-    expect(next.fencingToken).toBeGreaterThan(term.fencingToken);
-    expect(next.succession).toEqual({ why: 'resigned', from: 'a' });
-  });
-
-  it('elects in the order of the queue; who stands again stands at its end', async () => {
-    const a = stand('a');
-    let term = await elected(a);
-    const b = stand('b');
-    await queueOf(2);
-    const c = stand('c');
-    await queueOf(3);
-    await world.settle(term.resign());
-    const again = campaign(a.election, a.clock);
-    await queueOf(3);
-    const order: string[] = [];
-    for (const [id, standing] of [
-      ['b', b],
-      ['c', c],
-      ['a', again],
-    ] as const) {
-      term = await elected(standing);
-      order.push((await lease())?.candidateId ?? 'nobody');
-      await world.settle(term.resign());
-      expect(order.at(-1)).toBe(id);
-    }
-  });
-
-  it('renews the lease: events, deadline and the record move on, nobody else is elected', async () => {
-    const a = stand('a');
-    const term = await elected(a);
-    const b = stand('b');
-    const events = eventsOf(term);
-    const { deadline } = term;
-    expect(deadline).toBeGreaterThan(a.clock.now());
-    const since = (await lease())?.leaderSince;
-    expect(since).toMatch(/^\d{4}-/);
-    await world.pass(2.5 * TIMEOUT_MS);
-    expect(events.filter((event) => event.kind === 'renewed').length).toBeGreaterThanOrEqual(6);
-    expect(events.map((event) => event.kind)).not.toContain('lost');
-    const deadlines = events.flatMap((event) => (event.kind === 'renewed' ? [event.deadline] : []));
-    expect(deadlines).toEqual([...deadlines].sort((x, y) => x - y));
-    expect(term.deadline).toBeGreaterThan(deadline + 1.5 * TIMEOUT_MS);
-    expect(term.deadline).toBeLessThanOrEqual(a.clock.now() + TIMEOUT_MS);
-    expect(await isElected(b)).toBe(false);
-    expect(await lease()).toMatchObject({ candidateId: 'a', leaderSince: since });
-  });
-
-  it('tells every listener, and the others when one of them leaves', async () => {
-    const term = await elected(stand('a'));
-    const first = eventsOf(term);
-    const second: TermEvent[] = [];
-    const leave = term.subscribe((event) => second.push(event));
-    await until(() => second.length > 0);
-    expect(second).toEqual(first);
-    leave();
-    const known = second.length;
-    await until(() => first.length > known);
-    expect(second).toHaveLength(known);
-  });
-
   it('names the run in the lease with the next renewal', async () => {
     const a = stand('a');
     await elected(a);
@@ -292,34 +221,6 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expect(await proposals()).toHaveLength(1);
     await world.settle(term.resign());
     expect(await proposals()).toEqual([]);
-  });
-
-  it('goes on without a candidate that was in the middle of the queue', async () => {
-    const term = await elected(stand('a'));
-    const b = stand('b');
-    await queueOf(2);
-    const c = stand('c');
-    await queueOf(3);
-    b.abort();
-    await world.settle(b.election.close(3000));
-    await world.settle(term.resign());
-    await elected(c);
-    expect((await lease())?.candidateId).toBe('c');
-  });
-
-  it('does not start a campaign whose signal is aborted already', async () => {
-    const { election } = candidate('a');
-    const reason = new Error('never mind');
-    const failed = rejection(
-      election.campaign({
-        signal: AbortSignal.abort(reason),
-        patience: { opening: PATIENCE_MS, standing: PATIENCE_MS },
-      }),
-    );
-    expect(await world.settle(failed)).toBe(reason);
-    await world.settle(election.close(1000));
-    await world.settle(election.close(1000));
-    await world.settle(election.close(1000));
   });
 
   it.each([
@@ -548,23 +449,6 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     expectWithin(b.clock.now() - before, TIMEOUT_MS + 700);
   });
 
-  it('keeps everybody in role over an outage of the whole ensemble', async () => {
-    const a = stand('a');
-    const term = await elected(a);
-    const b = stand('b');
-    await queueOf(2);
-    const events = eventsOf(term);
-    await world.goDown();
-    await world.pass(2 * TIMEOUT_MS);
-    expect(events.at(-1)?.kind).toBe('unconfirmed');
-    await world.comeBack();
-    await until(() => events.at(-1)?.kind === 'renewed');
-    await world.pass(1.5 * TIMEOUT_MS);
-    expect(events.some((event) => event.kind === 'lost')).toBe(false);
-    expect(await isElected(b)).toBe(false);
-    expect((await lease())?.fencingToken).toBe(term.fencingToken);
-  });
-
   it('elects anew when the ensemble comes back without its data', async () => {
     const a = stand('a');
     const term = await elected(a);
@@ -575,32 +459,5 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
     await until(() => events.at(-1)?.kind === 'lost', 20_000);
     expect(events.at(-1)).toEqual({ kind: 'lost', cause: { kind: 'wiped' } });
     await elected(campaign(a.election, a.clock));
-  });
-
-  it('gives a campaign up when there was no contact for as long as its patience', async () => {
-    await world.goDown();
-    const { election, clock } = candidate('a');
-    const never = campaign(election, clock, 800);
-    const before = clock.now();
-    const error = await world.settle(rejection(never.term));
-    expect(error).toBeInstanceOf(UnavailableError);
-    expect(clock.now() - before).toBeGreaterThan(700);
-    expectWithin(clock.now() - before, 2000);
-    await world.comeBack();
-    await elected(campaign(election, clock));
-  });
-
-  it('gives a campaign up that lost contact while standing by, and keeps its place for the next', async () => {
-    await elected(stand('a'));
-    const { election, clock } = candidate('b');
-    const standing = campaign(election, clock, 800);
-    const queue = await queueOf(2);
-    await world.goDown();
-    const before = clock.now();
-    expect(await world.settle(rejection(standing.term))).toBeInstanceOf(UnavailableError);
-    expectWithin(clock.now() - before, 2500);
-    await world.comeBack();
-    campaign(election, clock);
-    expect(await queueOf(2)).toEqual(queue);
   });
 });
