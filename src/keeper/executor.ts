@@ -102,7 +102,7 @@ export class Executor {
 
   /** Replaces the will of its election; one that is being executed is replaced once that is done. */
   accept(will: Will): void {
-    if (this.#executing) return;
+    if (this.#executing || this.#handedOver) return;
     const entry = this.#entries.get(will.election);
     if (entry?.execution !== undefined) return void (entry.next = will);
     entry?.disarm?.();

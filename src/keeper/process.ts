@@ -88,8 +88,8 @@ class ForkedKeeper implements KeeperProcess {
   readonly #wills = new Map<string, Will>();
   /** Elections of whose wills an instant has passed while it had them. */
   readonly #due = new Set<string>();
-  /** Elections whose will it has said to execute alone. */
-  readonly #executed = new Set<string>();
+  /** Elections whose will it executes alone, by its own word. */
+  readonly #executesAlone = new Set<string>();
   #outbox: Command[] = [];
   #handedOver = false;
   #becomeFree: () => void = () => undefined;
@@ -155,12 +155,12 @@ class ForkedKeeper implements KeeperProcess {
   }
 
   #executingOne(election: string): void {
-    this.#executed.add(election);
+    this.#executesAlone.add(election);
     if (this.#killing) this.#handOver();
   }
 
   #hasExecuted(election: string): void {
-    this.#executed.delete(election);
+    this.#executesAlone.delete(election);
     this.#due.delete(election);
   }
 
@@ -203,7 +203,7 @@ class ForkedKeeper implements KeeperProcess {
 
   kill(): void {
     if (this.executes || this.#handedOver) return;
-    if (this.#executed.size > 0) return this.#handOver();
+    if (this.#executesAlone.size > 0) return this.#handOver();
     // This process may have stood still, and not have read yet that the keeper has closed the channel.
     if (!this.#isDue()) return this.destroy();
     this.#killing = true;

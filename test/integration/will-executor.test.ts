@@ -236,7 +236,10 @@ describe('a keeper that has the wills of several elections', () => {
     executes.accept({ election: 'two', commands: [of(other)], instants: at(600, LONG_MS) });
     executes.accept({ election: 'one', commands: [of(mine)], instants: at(0, 400) });
     await poll(() => steps.includes('begun one'), { timeout: SOON_MS, what: 'its execution' });
-    await executes.handOver();
+    const over = executes.handOver();
+    // Every keeper is told of the wills, this one too.
+    executes.accept({ election: 'two', commands: [of(other)], instants: at(0, 0) });
+    await over;
     expect(isAlive(mine)).toBe(false);
     void executes.execute('gone');
     await new Promise((resolve) => setTimeout(resolve, 800));

@@ -103,6 +103,20 @@ describe('while a command lives, a keeper obeys that knows of it', () => {
     expect(made).toHaveLength(6);
   });
 
+  it('of any election; once none has a command, none is kept', () => {
+    const { keepers, obeying } = guarded();
+    const first = keepers.next();
+    keepers.bequeath(RUNNING);
+    keepers.bequeath({ ...RUNNING, election: 'two' });
+    keepers.bequeath(IDLE);
+    first.kill();
+    expect(obeying()).toBe(1);
+    keepers.revoke('two');
+    const last = keepers.next();
+    keepers.giveBack(last);
+    expect(last.isLeaving).toBe(true);
+  });
+
   it('when a search for a session is called off; once no command lives, none is kept', () => {
     const { keepers, made, obeying } = guarded();
     keepers.bequeath(RUNNING);
