@@ -27,6 +27,9 @@ export interface StageOptions {
   readonly observer?: Session;
 }
 
+/** As long as servers grant it, and no shorter: a busy machine may stand still for seconds. */
+const OBSERVER_SESSION_MS = 60_000;
+
 /** Stages that nobody has disposed of yet. */
 const open = new Set<Stage>();
 
@@ -225,7 +228,9 @@ export class SharedZooKeeper {
   /** @internal */
   async start({ observer = true, ...options }: SharedOptions): Promise<void> {
     this.#ensemble = await startZooKeeper(options);
-    if (observer) this.#observer = await sessionsAt(serversOf(this.#ensemble)).opener.open(within);
+    if (!observer) return;
+    const { opener } = sessionsAt(serversOf(this.#ensemble), { sessionTimeout: OBSERVER_SESSION_MS });
+    this.#observer = await opener.open(within);
   }
 
   /** @internal */
