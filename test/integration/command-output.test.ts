@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { OutputBlock, OutputSink } from '../../src/command/output.ts';
 import { Lines, alive, shell, start } from '../support/command.ts';
-import { poll } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { expectWithin } from '../support/yardstick.ts';
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('the output of a command', () => {
   it('arrives whole: 400 kB without a newline, cut and marked', async () => {
@@ -72,9 +70,9 @@ describe('the output of a command', () => {
     };
     const run = start(['seq', '1', '1000000'], sink);
     await poll(() => bytes > 0);
-    await pause(300);
+    await pass(300);
     const blocked = bytes;
-    await pause(100);
+    await pass(100);
     expect(bytes).toBe(blocked);
     expect(blocked).toBeLessThan(200_000);
     expect(alive(run.pid!)).toBe(true);

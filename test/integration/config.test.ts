@@ -3,15 +3,12 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runBallot, type Ended } from '../support/ballot.ts';
+import { ballotPath } from '../support/candidate.ts';
 
 const root = join(import.meta.dirname, '../..');
-const main = join(root, 'dist/main.js');
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+type Told = Omit<Ended, 'took'>;
 
 let folder: string;
 
@@ -24,18 +21,10 @@ afterEach(async () => {
 });
 
 /** The built `ballot`, in the test's folder, with this environment and no other. */
-function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: number): Promise<Ended> {
-  const options = {
-    cwd: folder,
-    env: { HOME: join(folder, 'home'), ...env },
-    timeout: 120_000,
-    ...(uid === undefined ? {} : { uid }),
-  };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
-    });
-  });
+async function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: number): Promise<Told> {
+  const all = { HOME: join(folder, 'home'), ...env };
+  const { code, stdout, stderr } = await runBallot(args, { cwd: folder, env: all, uid });
+  return { code, stdout, stderr };
 }
 
 type Report = Record<string, { value: unknown; source: string }>;
@@ -591,7 +580,7 @@ describe('the process', () => {
   });
 
   it('is not upset by a reader that goes away', async () => {
-    const shell = `"${process.execPath}" "${main}" config 2>err | true; echo "\${PIPESTATUS[0]}"`;
+    const shell = `"${process.execPath}" "${ballotPath}" config 2>err | true; echo "\${PIPESTATUS[0]}"`;
     const status = await new Promise<string>((resolve) => {
       execFile('bash', ['-c', shell], { cwd: folder }, (_, stdout) => resolve(stdout.trim()));
     });
@@ -610,7 +599,7 @@ describe('ballot config', () => {
 });
 
 describe('ballot run cron', () => {
-  const cron = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> =>
+  const cron = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Told> =>
     ballot(['run', 'cron', ...args, '--', 'true'], env);
   const hint =
     'ballot: hint: ballot config shows the configuration and what set each key; ballot config --help lists the keys\n';

@@ -1,7 +1,7 @@
 /** Wall clocks that are set or differ, and processes that stand still over ticks. */
 import { describe, expect, it } from 'vitest';
 import { beforeTick, expectEachTickOnce, standCron, startCron, ticksOf } from '../support/cron.ts';
-import { poll, pass } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { RERUN, useZooKeeper } from '../support/stage.ts';
 import { useWallClocks } from '../support/wall-clock.ts';
 

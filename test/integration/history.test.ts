@@ -1,51 +1,27 @@
-import { execFile } from 'node:child_process';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { systemClock } from '../../src/clock.ts';
-import { createElection } from '../../src/zookeeper/election/election.ts';
-import type { Election, Term } from '../../src/election/election.ts';
+import type { Term } from '../../src/election/election.ts';
 import { encodeLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import { RunLedger } from '../../src/ledger/ledger.ts';
+import { runBallot, type Ended } from '../support/ballot.ts';
+import { useElections } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { recorder, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { recorder, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
-const main = join(import.meta.dirname, '../../dist/main.js');
 const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 
 const zookeeper = useZooKeeper();
-const elections: Election[] = [];
+const elect = useElections(zookeeper);
 let bases = 0;
 
-afterEach(async () => {
-  await Promise.all(elections.splice(0).map((election) => election.close(3000)));
-});
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly took: number;
-}
-
-function ballot(...args: string[]): Promise<Ended> {
-  const start = performance.now();
-  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [main, ...args],
-      { env, timeout: 120_000, cwd: '/' },
-      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
-    );
-  });
-}
+const ballot = (...args: string[]): Promise<Ended> => runBallot(args);
 
 const at = (base: string): string[] => ['--zookeeper-servers', zookeeper.connectString, '--zookeeper-base-path', base];
 const historyOf = async (base: string): Promise<Record<string, unknown>[]> => {
@@ -70,24 +46,15 @@ interface Leader {
 
 /** A candidate of its own that is elected and has opened the ledger. */
 async function lead(base: string, candidateId: string): Promise<Leader> {
-  const { logger } = recorder();
-  const election = createElection({
-    sessions: sessionsAt(serversOf(zookeeper)).opener,
-    clock: systemClock,
-    logger,
-    basePath: base,
-    candidate: { candidateId, hostname: hostname(), pid: String(process.pid) },
-    sessionTimeout: 4000,
-    leaseDuration: undefined,
-    mixedFleet: false,
-    stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
-  });
-  elections.push(election);
-  const signal = AbortSignal.timeout(10_000);
-  const term = await election.campaign({ signal, patience: { opening: 5000, standing: 5000 } });
+  const { election, term } = await elect(base, candidateId);
   const service = { schedule: '* * * * *', timezone: 'UTC', candidateId, hostname: hostname() };
-  const ledger = new RunLedger({ register: election.register('runs'), clock: systemClock, logger, service });
-  await ledger.open(term.fencingToken, ({ through = NOON }) => through, signal);
+  const ledger = new RunLedger({
+    register: election.register('runs'),
+    clock: systemClock,
+    logger: recorder().logger,
+    service,
+  });
+  await ledger.open(term.fencingToken, ({ through = NOON }) => through, AbortSignal.timeout(10_000));
   const enter = async (n: number): Promise<RunRecord> => {
     const { fencingToken } = term;
     const tick = NOON + n * MINUTE;

@@ -1,15 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { runBallot, type Ended } from '../support/ballot.ts';
+import { ballotPath } from '../support/candidate.ts';
 import { pass } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { restrictedZNode } from '../support/restrict.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
-
-const main = join(import.meta.dirname, '../../dist/main.js');
 
 const zookeeper = useZooKeeper();
 
@@ -23,25 +22,7 @@ beforeAll(async () => {
   }
 });
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-  took: number;
-}
-
-function ballot(...args: string[]): Promise<Ended> {
-  const start = performance.now();
-  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [main, 'info', ...args],
-      { env, timeout: 120_000, cwd: '/' },
-      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr, took: performance.now() - start }),
-    );
-  });
-}
+const info = (...args: string[]): Promise<Ended> => runBallot(['info', ...args]);
 
 const at = (base: string): string[] => ['--zookeeper-servers', zookeeper.connectString, '--zookeeper-base-path', base];
 
@@ -51,14 +32,14 @@ describe('ballot info', () => {
       'there is no znode /rubish: no election was ever held there, or somebody has deleted it',
       'the nearest path that exists is /rubbish',
     ];
-    const yaml = await ballot(...at('/rubish'));
+    const yaml = await info(...at('/rubish'));
     expect(yaml).toMatchObject({ code: 0, stdout: '{}\n' });
     for (const note of notes) expect(yaml.stderr).toContain(note);
-    expect(await ballot(...at('/rubish'), '-o', 'json')).toMatchObject({
+    expect(await info(...at('/rubish'), '-o', 'json')).toMatchObject({
       code: 0,
       stdout: '{\n    "leader": {},\n    "candidates": []\n}\n',
     });
-    expect(await ballot(...at('/rubish'), '-o', 'table')).toMatchObject({
+    expect(await info(...at('/rubish'), '-o', 'table')).toMatchObject({
       code: 0,
       stdout: ['nobody leads, nobody stands', ...notes, ''].join('\n'),
     });
@@ -67,19 +48,19 @@ describe('ballot info', () => {
   it('notes one of several servers that does not serve', async () => {
     const [closed] = (await freePorts(1)) as [number];
     const servers = `127.0.0.1:${closed},${zookeeper.connectString}`;
-    const { stdout } = await ballot('--zookeeper-servers', servers, '--zookeeper-base-path', '/rubbish', '-o', 'table');
+    const { stdout } = await info('--zookeeper-servers', servers, '--zookeeper-base-path', '/rubbish', '-o', 'table');
     expect(stdout).toContain(`ZooKeeper server 127.0.0.1:${closed} does not serve: connection refused`);
   });
 
   it('keeps stdout for the report: the most talkative log goes to stderr', async () => {
-    const { code, stdout, stderr } = await ballot(...at('/rubbish'), '--debug', '--log-level', 'trace');
+    const { code, stdout, stderr } = await info(...at('/rubbish'), '--debug', '--log-level', 'trace');
     expect(code).toBe(0);
     expect(parse(stdout)).toMatchObject({ lease: { state: 'unreadable', why: 'pid is not a string' } });
     expect(stderr).toMatch(/session/);
   });
 
   it('gives a slow reader all of a long report', async () => {
-    const args = [main, 'info', ...at('/many'), '-o', 'json'];
+    const args = [ballotPath, 'info', ...at('/many'), '-o', 'json'];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const pieces: Buffer[] = [];
     await pass(1000);
@@ -92,7 +73,7 @@ describe('ballot info', () => {
   });
 
   it('does not mind a reader that goes away', async () => {
-    const child = spawn(process.execPath, [main, 'info', ...at('/many')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [ballotPath, 'info', ...at('/many')], { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.destroy();
     let stderr = '';
     child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
@@ -102,7 +83,7 @@ describe('ballot info', () => {
 
   it('exits with 69 in time when nobody answers, and names the addresses', async () => {
     const [port] = await freePorts(1);
-    const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', `127.0.0.1:${port}`, '--timeout', '1s');
+    const { code, stdout, stderr, took } = await info('--zookeeper-servers', `127.0.0.1:${port}`, '--timeout', '1s');
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr).toContain(`127.0.0.1:${port}: connection refused`);
     expectWithin(took, 2500);
@@ -112,7 +93,7 @@ describe('ballot info', () => {
     const frozen = await startZooKeeper();
     frozen.server.pause();
     try {
-      const { code, stdout, stderr, took } = await ballot('--zookeeper-servers', frozen.connectString);
+      const { code, stdout, stderr, took } = await info('--zookeeper-servers', frozen.connectString);
       expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
       expect(stderr).toContain(`${frozen.server.address}: `);
       expectWithin(took, 6000);
@@ -123,13 +104,13 @@ describe('ballot info', () => {
 
   it('exits with 77 when an ACL forbids the look', async () => {
     await restrictedZNode(zookeeper.connectString, '/secret');
-    const { code, stdout, stderr } = await ballot(...at('/secret'));
+    const { code, stdout, stderr } = await info(...at('/secret'));
     expect({ code, stdout }).toEqual({ code: 77, stdout: '' });
     expect(stderr).toContain('/secret');
   });
 
   it('exits with 64 for a format or a time that it does not know', async () => {
-    expect(await ballot(...at('/nobody'), '-o', 'xml')).toMatchObject({ code: 64, stdout: '' });
-    expect(await ballot(...at('/nobody'), '--timeout', '5')).toMatchObject({ code: 64, stdout: '' });
+    expect(await info(...at('/nobody'), '-o', 'xml')).toMatchObject({ code: 64, stdout: '' });
+    expect(await info(...at('/nobody'), '--timeout', '5')).toMatchObject({ code: 64, stdout: '' });
   });
 });

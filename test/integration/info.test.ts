@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { infoText } from '../../src/cli/commands/info.ts';
 import type { ReportContext } from '../../src/cli/command-context.ts';
-import { systemClock } from '../../src/clock.ts';
 import type { GlobalConfig } from '../../src/config/config.ts';
-import { createElection } from '../../src/zookeeper/election/election.ts';
-import type { Election } from '../../src/election/election.ts';
 import { encodeLease, encodeProposal, formatGoTime, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
 import { describe as messagesOf, RefusedError, UnavailableError } from '../../src/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
-import { poll, pass } from '../support/poll.ts';
+import { useElections } from '../support/hooks.ts';
+import { pass, poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { keeperPath, keepers, recorder, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { keeperPath, keepers, recorder, serversOf, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -24,12 +22,7 @@ import { startZooKeeper } from '../support/zookeeper.ts';
 const RECENT = /^last heartbeat (\d+ms|[12][\d.]*s) ago$/;
 
 const zookeeper = useZooKeeper();
-let elections: Election[] = [];
-
-afterEach(async () => {
-  await Promise.all(elections.map((election) => election.close(3000)));
-  elections = [];
-});
+const elect = useElections(zookeeper);
 
 interface Candidate {
   candidateId: string;
@@ -76,9 +69,9 @@ function contextOf(
 const look = async (basePath: string): Promise<Report> =>
   JSON.parse(await infoText(contextOf(basePath), recorder().logger)) as Report;
 
-let elections_ = 0;
+let bases = 0;
 /** A base path that no other test uses, not yet made. */
-const fresh = (): string => `/info-${++elections_}`;
+const fresh = (): string => `/info-${++bases}`;
 
 /** Makes the base znode with this data. */
 async function electionWith(data: Buffer | string = ''): Promise<string> {
@@ -156,22 +149,7 @@ describe('an election', () => {
   it('held by a real candidate of ours is understood, and not disturbed', async () => {
     const base = fresh();
     const candidate = { candidateId: 'ours', hostname: hostname(), pid: String(process.pid) };
-    const election = createElection({
-      sessions: sessionsAt(serversOf(zookeeper)).opener,
-      clock: systemClock,
-      logger: recorder().logger,
-      basePath: base,
-      candidate,
-      sessionTimeout: 4000,
-      leaseDuration: undefined,
-      mixedFleet: false,
-      stop: { onLeaseLoss: 'keep', stopSignal: 'SIGTERM', killAfter: 10_000, mark: () => [] },
-    });
-    elections.push(election);
-    const term = await election.campaign({
-      signal: AbortSignal.timeout(10_000),
-      patience: { opening: 5000, standing: 5000 },
-    });
+    const { term } = await elect(base, candidate.candidateId);
     const report = await poll(async () => {
       const seen = await look(base);
       return seen.lease?.['fencingToken'] === undefined ? undefined : seen;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ballotPath, type Candidate } from '../support/candidate.ts';
-import { poll, pass } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { EXIT, useZooKeeper, type InfoReport } from '../support/stage.ts';
 
 const zookeeper = useZooKeeper();

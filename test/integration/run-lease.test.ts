@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { poll, pass } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { serversOf, sessionsAt, within } from '../support/sessions.ts';
 import { useZooKeeper, type Stage } from '../support/stage.ts';
 

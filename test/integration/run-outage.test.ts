@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { isAlive, type Candidate, type Entry } from '../support/candidate.ts';
-import { poll, pass } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
 import { useZooKeeper, type Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';

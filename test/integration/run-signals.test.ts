@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { ballotPath, childrenOf, isAlive } from '../support/candidate.ts';
-import { poll, pass } from '../support/poll.ts';
+import { pass, poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
 import { Stage, abandoned, useZooKeeper } from '../support/stage.ts';

@@ -1,30 +1,15 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { runBallot, type Ended } from '../support/ballot.ts';
+import { ballotPath } from '../support/candidate.ts';
 import { useFolder } from '../support/hooks.ts';
-
-const main = join(import.meta.dirname, '../../dist/main.js');
-
-interface Ended {
-  readonly code: number | string | null | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 const folder = useFolder('schedule');
 
 function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const options = {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, TZ: 'Asia/Tokyo', ...env },
-    timeout: 120_000,
-  };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
-    );
-  });
+  return runBallot(args, { cwd: folder, env: { HOME: folder, TZ: 'Asia/Tokyo', ...env } });
 }
 
 interface Report {
@@ -223,7 +208,7 @@ describe('ballot schedule', () => {
   });
 
   it.skipIf(spawnSync('strace', ['-V']).error !== undefined)('asks no server and forks no keeper', () => {
-    const args = ['-f', '-qq', '-e', 'trace=connect,execve', process.execPath, main, 'schedule', '@daily'];
+    const args = ['-f', '-qq', '-e', 'trace=connect,execve', process.execPath, ballotPath, 'schedule', '@daily'];
     const { status, stderr } = spawnSync('strace', args, { encoding: 'utf8', timeout: 120_000 });
     expect(status).toBe(0);
     expect(stderr.match(/execve\(/g)).toHaveLength(1);

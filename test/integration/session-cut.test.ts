@@ -2,21 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
 import { isAlive } from '../support/candidate.ts';
-import { useCleanUp } from '../support/hooks.ts';
-import { poll, pass } from '../support/poll.ts';
+import { useOpenings } from '../support/hooks.ts';
+import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import { contact, serversOf, sessionsAt } from '../support/sessions.ts';
+import { contact, serversOf, sessionsAt, within } from '../support/sessions.ts';
 import { Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
-import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
-const afterwards = useCleanUp();
-
-async function ensemble(options: ZooKeeperOptions): Promise<Ensemble> {
-  const started = await startZooKeeper(options);
-  afterwards(() => started.close());
-  return started;
-}
+const { ensemble, open } = useOpenings();
 
 const ENFORCED = { config: { 'enforce.auth.enabled': 'true', 'enforce.auth.schemes': 'digest' } };
 /** A handshake and small requests fit; a proposal does not. */
@@ -86,11 +79,9 @@ describe('a server that cuts a session at each request of some size', () => {
 
 describe('a server that works', () => {
   it('is believed at once when it has cut a connection once, just after it was granted', async () => {
-    const zookeeper = await ensemble({});
+    const zookeeper = await ensemble();
     await using proxy = await Proxy.start(zookeeper.server.port);
-    const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(1000));
+    const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 10_000 });
     proxy.cut();
     await contact(zk, false);
     const start = performance.now();
@@ -100,19 +91,17 @@ describe('a server that works', () => {
   });
 
   it('is believed again at the first answered write when it has cut several', async () => {
-    const zookeeper = await ensemble({});
+    const zookeeper = await ensemble();
     await using proxy = await Proxy.start(zookeeper.server.port);
-    const { opener } = sessionsAt([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(1000));
+    const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 20_000 });
     for (let cut = 1; cut <= 3; cut++) {
       const accepted = proxy.accepted;
       proxy.cut();
       await poll(() => proxy.accepted >= accepted + 2, { what: 'another try' });
-      await zk.exists('/', { timeout: 120_000 });
+      await zk.exists('/', within);
     }
     expect(zk.contact.up).toBe(false);
-    const path = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', { timeout: 120_000 });
+    const path = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', within);
     expect(path).toMatch(/^\/own-/);
     expect(zk.contact.up).toBe(true);
   });

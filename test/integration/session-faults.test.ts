@@ -1,41 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { useCleanUp } from '../support/hooks.ts';
-import { poll, pass } from '../support/poll.ts';
+import { useOpenings } from '../support/hooks.ts';
+import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
-import {
-  contact,
-  endOf,
-  keepers,
-  serversOf,
-  sessionsAt,
-  theKeeper,
-  type LogLine,
-  within,
-} from '../support/sessions.ts';
+import { contact, endOf, keepers, serversOf, theKeeper, within } from '../support/sessions.ts';
 import { expectWithin } from '../support/yardstick.ts';
-import { startZooKeeper, type Ensemble, type ZooKeeperOptions } from '../support/zookeeper.ts';
 
 const nothing = Buffer.from('');
 
-const afterwards = useCleanUp();
-
-async function ensemble(options: ZooKeeperOptions = {}): Promise<Ensemble> {
-  const started = await startZooKeeper(options);
-  afterwards(() => started.close());
-  return started;
-}
-
-async function sessionAt(
-  servers: Parameters<typeof sessionsAt>[0],
-  sessionTimeout = 4000,
-): Promise<{ zk: Session; lines: LogLine[] }> {
-  const { opener, lines } = sessionsAt(servers, { sessionTimeout });
-  const zk = await opener.open({ timeout: 120_000 });
-  afterwards(() => zk.close(500));
-  return { zk, lines };
-}
+const { afterwards, ensemble, open } = useOpenings();
 
 /** An ephemeral znode of the session's. */
 const own = (zk: Session): Promise<string> => zk.create('/own-', nothing, 'ephemeral-sequential', within);
@@ -63,7 +37,7 @@ describe('a server that is gone while the client is busy', () => {
     const { server } = await ensemble();
     for (let round = 0; round < 16; round += 1) {
       await using proxy = await Proxy.start(server.port);
-      const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 3000);
+      const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 3000 });
       // Some are answered by then, some are not.
       const asked = Promise.allSettled([1, 2, 3].map(() => zk.getWatched('/', within)));
       await pass(round);
@@ -83,7 +57,7 @@ describe('a session that is taken over', () => {
     // A look whether the server accepts connections says nothing.
     const conversation = async (): Promise<ReturnType<typeof readConversation>> =>
       readConversation(await poll(() => proxy.said().find((said) => said.length > 0), { what: 'a connection' }));
-    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }]);
+    const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }]);
     const first = await conversation();
     expect(first.session).toBe(0n);
     expect(first.requests.slice(0, 1)).toEqual(['exists']);
@@ -99,7 +73,7 @@ describe('a session that is taken over', () => {
 
 describe('a keeper that fails', () => {
   it('is replaced when it is killed: same session, ephemeral znodes intact, watches interrupted, one line each in the log', async () => {
-    const { zk, lines } = await sessionAt(serversOf(await ensemble()));
+    const { zk, lines } = await open(serversOf(await ensemble()));
     const path = await own(zk);
     const { watch } = await zk.getWatched(path, within);
     const first = theKeeper();
@@ -124,7 +98,7 @@ describe('a keeper that fails', () => {
   });
 
   it('leaves a request without an answer when it is stopped; reattach replaces it', async () => {
-    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const { zk } = await open(serversOf(await ensemble()));
     const path = await own(zk);
     const first = theKeeper();
     process.kill(first, 'SIGSTOP');
@@ -140,7 +114,7 @@ describe('a keeper that fails', () => {
   });
 
   it('does not mind the signals of a service manager', async () => {
-    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const { zk } = await open(serversOf(await ensemble()));
     const keeper = theKeeper();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) {
       process.kill(keeper, signal);
@@ -151,7 +125,7 @@ describe('a keeper that fails', () => {
   });
 
   it('is replaced as often as it fails', async () => {
-    const { zk } = await sessionAt(serversOf(await ensemble()));
+    const { zk } = await open(serversOf(await ensemble()));
     const path = await own(zk);
     for (let i = 0; i < 5; i++) {
       process.kill(theKeeper(), 'SIGKILL');
@@ -165,15 +139,13 @@ describe('a keeper that fails', () => {
 describe('a server that fails', () => {
   it('is waited for when it is killed: same session when it is back; requests meanwhile are not sent, or sent then', async () => {
     const zookeeper = await ensemble();
-    const { zk } = await sessionAt(serversOf(zookeeper));
+    const { zk } = await open(serversOf(zookeeper));
     const path = await own(zk);
     await zookeeper.server.stop();
     await contact(zk, false);
     await expect(zk.set(path, nothing, -1, { timeout: 300 })).rejects.toThrow(NotSentError);
     const order: number[] = [];
-    const waiting = [0, 1, 2].map((version) =>
-      zk.set(path, nothing, version, { timeout: 120_000 }).then(() => order.push(version)),
-    );
+    const waiting = [0, 1, 2].map((version) => zk.set(path, nothing, version, within).then(() => order.push(version)));
     expect(keepers()).toHaveLength(1); // it waits for an address: no new one at every attempt
     const keeper = theKeeper();
     await pass(1500);
@@ -186,7 +158,7 @@ describe('a server that fails', () => {
 
   it('is attached to again when it was stopped for less than the session lasts', async () => {
     const zookeeper = await ensemble();
-    const { zk } = await sessionAt(serversOf(zookeeper), 6000);
+    const { zk } = await open(serversOf(zookeeper), { sessionTimeout: 6000 });
     const path = await own(zk);
     zookeeper.server.pause();
     await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
@@ -205,7 +177,7 @@ describe('a server that fails', () => {
     const leader = await zookeeper.leader();
     const followers = zookeeper.members.filter((member) => member !== leader);
     const servers = followers.map(({ port }) => ({ host: '127.0.0.1', port }));
-    const { zk } = await sessionAt(servers);
+    const { zk } = await open(servers);
     const path = await own(zk);
     const before = zk.contact;
     const connected = followers.find(({ address }) => before.up && before.address === address);
@@ -223,11 +195,11 @@ describe('a server that fails', () => {
 
   it('ends the session when it has lost its data', async () => {
     const zookeeper = await ensemble();
-    const { zk } = await sessionAt(serversOf(zookeeper));
+    const { zk } = await open(serversOf(zookeeper));
     for (let i = 0; i < 20; i++) await zk.create(`/znode-${i}`, nothing, 'persistent', within);
     await zookeeper.server.restart({ wipe: true });
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
-    const again = await sessionAt(serversOf(zookeeper));
+    const again = await open(serversOf(zookeeper));
     await again.zk.create('/znode-0', nothing, 'persistent', within);
   });
 });
@@ -237,15 +209,15 @@ describe('a network that fails', () => {
     const zookeeper = await ensemble();
     const proxy = await Proxy.start(zookeeper.server.port);
     afterwards(() => proxy.close());
-    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }], 1000);
-    const watcher = await sessionAt(serversOf(zookeeper));
+    const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }], { sessionTimeout: 1000 });
+    const watcher = await open(serversOf(zookeeper));
     const path = await own(zk);
     const { watch } = await watcher.zk.getWatched(path, within);
     proxy.refuse();
     await contact(zk, false);
     expect(await watch.fired).toBe('deleted');
     expect(zk.ended.aborted).toBe(false);
-    const waiting = zk.get('/', { timeout: 120_000 });
+    const waiting = zk.get('/', within);
     proxy.forward();
     await expect(waiting).rejects.toThrow(SessionEndedError);
     expect(String(await endOf(zk))).toContain('expired');
@@ -255,7 +227,7 @@ describe('a network that fails', () => {
     const zookeeper = await ensemble();
     const proxy = await Proxy.start(zookeeper.server.port);
     afterwards(() => proxy.close());
-    const { zk } = await sessionAt([{ host: '127.0.0.1', port: proxy.port }]);
+    const { zk } = await open([{ host: '127.0.0.1', port: proxy.port }]);
     const path = await own(zk);
     proxy.cut();
     await contact(zk, false);
@@ -268,7 +240,7 @@ describe('a network that fails', () => {
     const proxy = await Proxy.start(zookeeper.server.port);
     afterwards(() => proxy.close());
     const servers = [proxy.port, zookeeper.server.port].map((port) => ({ host: '127.0.0.1', port }));
-    const { zk } = await sessionAt(servers);
+    const { zk } = await open(servers);
     if (zk.contact.up && zk.contact.address !== proxy.address) zk.reattach('the test wants the other address');
     await contact(zk, true);
     expect(zk.contact).toMatchObject({ address: proxy.address });

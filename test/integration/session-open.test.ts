@@ -12,8 +12,8 @@ import { ClientMissingError } from '../../src/zookeeper/session/errors.ts';
 import { SessionEndedError } from '../../src/election/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
-import { useCleanUp } from '../support/hooks.ts';
-import { poll, pass } from '../support/poll.ts';
+import { useOpenings } from '../support/hooks.ts';
+import { pass, poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
 import { endOf, keeperPath, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
@@ -22,7 +22,7 @@ import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 const zookeeper = useZooKeeper({ observer: false });
-const afterwards = useCleanUp();
+const { afterwards } = useOpenings();
 
 const local = (port: number): { host: string; port: number } => ({ host: '127.0.0.1', port });
 

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { build } from 'esbuild';
 import { beforeAll, expect, it, vi } from 'vitest';
-import { useCleanUp, useFolder } from '../support/hooks.ts';
-import { poll, pass } from '../support/poll.ts';
+import { useOpenings, useFolder } from '../support/hooks.ts';
+import { pass, poll } from '../support/poll.ts';
 import { contact, keeperPath, keepers, serversOf, sessionsAt, theKeeper } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
@@ -23,7 +23,7 @@ type Holder = ChildProcessByStdio<null, Readable, Readable>;
 const zookeeper = useZooKeeper({ observer: false });
 const folder = useFolder('holder');
 const program = join(folder, 'session-holder.mjs');
-const afterwards = useCleanUp();
+const { afterwards, open } = useOpenings();
 
 beforeAll(async () => {
   const entryPoints = [join(import.meta.dirname, '../support/session-holder.ts')];
@@ -106,8 +106,7 @@ it('a keeper has nothing of its supervisor’s environment but what it may need 
   vi.stubEnv('SOME_PASSWORD', 'secret');
   vi.stubEnv('LD_LIBRARY_PATH', '/somewhere');
   afterwards(() => vi.unstubAllEnvs());
-  const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  afterwards(() => zk.close(1000));
+  await open(serversOf(zookeeper));
   const environment = readFileSync(`/proc/${theKeeper()}/environ`, 'utf8').split('\0').filter(Boolean);
   const names = environment.map((entry) => entry.replace(/=.*$/s, '')).sort();
   const channel = names.filter((name) => name.startsWith('NODE_CHANNEL_'));
@@ -119,8 +118,7 @@ it('a keeper has nothing of its supervisor’s environment but what it may need 
 });
 
 it('pipes of the supervisor stay intact while keepers come and go', async () => {
-  const zk = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  afterwards(() => zk.close(1000));
+  const { zk } = await open(serversOf(zookeeper));
   const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
   afterwards(() => cat.kill('SIGKILL'));
   const [sent, received] = [createHash('sha256'), createHash('sha256')];

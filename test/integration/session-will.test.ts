@@ -6,12 +6,12 @@ import { systemClock } from '../../src/clock.ts';
 import { SessionEndedError } from '../../src/election/errors.ts';
 import { forkKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
 import type { Will } from '../../src/keeper/will.ts';
-import { useCleanUp } from '../support/hooks.ts';
+import { useOpenings } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';
-import { contact, endOf, keeperPath, keepers, serversOf, sessionsAt, theKeeper, within } from '../support/sessions.ts';
+import { contact, endOf, keeperPath, keepers, serversOf, theKeeper, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 
-const afterwards = useCleanUp();
+const { afterwards, open } = useOpenings();
 const zookeeper = useZooKeeper({ observer: false });
 
 /** A command that does not listen to SIGTERM. */
@@ -63,6 +63,14 @@ function overdue(child: ChildProcess, killAfter: number, lease?: Will['lease']):
   };
 }
 
+/** What the lease holds; it is deleted. Through another session. */
+async function takeLease(): Promise<string> {
+  const { zk: other } = await open(serversOf(zookeeper));
+  const { data } = await other.get('/lease', within);
+  await other.delete('/lease', -1, within);
+  return data.toString();
+}
+
 describe('a keeper that executes its will', () => {
   it('cannot be killed by its supervisor before it has ended what it began', async () => {
     const command = await deaf();
@@ -111,12 +119,9 @@ describe('a keeper that executes its will', () => {
   });
 
   it('keeps the session until it has stopped the command and cleared the lease', async () => {
-    const { opener } = sessionsAt(serversOf(zookeeper));
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(500));
+    const { zk, opener } = await open(serversOf(zookeeper));
     const keeper = theKeeper();
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    afterwards(() => other.close(1000));
+    const { zk: other } = await open(serversOf(zookeeper));
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     const own = await zk.create('/own-', Buffer.from(''), 'ephemeral-sequential', within);
     const command = await deaf();
@@ -140,9 +145,7 @@ describe('a keeper that executes its will', () => {
   });
 
   it('a supervisor that is awake lets the release finish: lease cleared, session closed', async () => {
-    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(500));
+    const { zk, opener } = await open(serversOf(zookeeper), { sessionTimeout: 10_000 });
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     // The release has to wait for the ensemble, for longer than the news of an exit takes.
     const now = systemClock.now();
@@ -157,18 +160,13 @@ describe('a keeper that executes its will', () => {
     opener.bequeath({ election: 'one', commands: [] });
     zookeeper.server.resume();
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    afterwards(() => other.close(1000));
-    expect((await other.get('/lease', within)).data.toString()).toBe('');
-    await other.delete('/lease', -1, within);
+    expect(await takeLease()).toBe('');
   });
 });
 
 describe('a will that is a moment older than the lease', () => {
   it('clears it all the same: the keeper knows of the write that was acknowledged last', async () => {
-    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 10_000 });
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(500));
+    const { zk, opener } = await open(serversOf(zookeeper), { sessionTimeout: 10_000 });
     await zk.create('/lease', Buffer.from('claimed'), 'persistent', within);
     const { version } = await zk.set('/lease', Buffer.from('renewed'), 0, within);
     expect(version).toBe(1);
@@ -183,18 +181,13 @@ describe('a will that is a moment older than the lease', () => {
     // Keepers to come have nothing to do.
     opener.bequeath({ election: 'one', commands: [] });
     expect(await endOf(zk)).toBeInstanceOf(SessionEndedError);
-    const other = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    afterwards(() => other.close(1000));
-    expect((await other.get('/lease', within)).data.toString()).toBe('');
-    await other.delete('/lease', -1, within);
+    expect(await takeLease()).toBe('');
   });
 });
 
 describe('a keeper that hangs', () => {
   it('and has no will to execute is killed, as ever', async () => {
-    const { opener } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 2000 });
-    const zk = await opener.open({ timeout: 120_000 });
-    afterwards(() => zk.close(1000));
+    const { zk } = await open(serversOf(zookeeper), { sessionTimeout: 2000 });
     const hung = theKeeper();
     process.kill(hung, 'SIGSTOP');
     await contact(zk, false);

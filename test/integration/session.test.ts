@@ -3,22 +3,17 @@ import { RefusedError } from '../../src/errors.ts';
 import { BadVersionError, NoNodeError, SessionEndedError } from '../../src/election/errors.ts';
 import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { useCleanUp } from '../support/hooks.ts';
+import { useOpenings } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';
-import { endOf, keepers, serversOf, sessionsAt, within } from '../support/sessions.ts';
+import { endOf, keepers, serversOf, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
 const zookeeper = useZooKeeper({ observer: false });
-const afterwards = useCleanUp();
-
-async function session(): Promise<Session> {
-  const opened = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 5000 });
-  afterwards(() => opened.close(3000));
-  return opened;
-}
+const { open } = useOpenings();
+const session = async (): Promise<Session> => (await open(serversOf(zookeeper))).zk;
 
 let paths = 0;
 /** A path that no other test uses. */
@@ -179,9 +174,7 @@ describe('the end', () => {
   });
 
   it('logs the timeout that the ensemble grants when it is another', async () => {
-    const { opener, lines } = sessionsAt(serversOf(zookeeper), { sessionTimeout: 60_000 });
-    const zk = await opener.open({ timeout: 5000 });
-    afterwards(() => zk.close(3000));
+    const { zk, lines } = await open(serversOf(zookeeper), { sessionTimeout: 60_000 });
     expect(zk.timeout).toBe(10_000);
     const [line, ...more] = lines.filter(({ level }) => level === 'info');
     expect(line?.fields).toEqual({ askedMs: 60_000, grantedMs: 10_000 });

@@ -47,7 +47,7 @@ export class Journal implements Disposable {
    * A command that journals its start and end around a piece of bash; `stay [seconds]` waits there. `traps` is bash
    * that runs before the start.
    */
-  command(script = 'stay', traps = ''): string[] {
+  command(script = 'stay', traps = ''): [string, ...string[]] {
     return ['bash', commandPath, this.path, script, traps];
   }
 

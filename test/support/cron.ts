@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
 import { NoNodeError } from '../../src/election/errors.ts';
 import type { Candidate, Entry, Journal } from './candidate.ts';
-import { poll } from './poll.ts';
+import { pass, poll } from './poll.ts';
 import type { Observed, SharedZooKeeper, Stage } from './stage.ts';
 
 /** A candidate of `ballot run cron` on this stage. */
@@ -80,8 +80,7 @@ export function dailyAt(tick: number): string {
 
 /** Waits until the wall clock shows `at`, ms since the Unix epoch. */
 export async function until(at: number): Promise<void> {
-  for (let left = at - Date.now(); left > 0; left = at - Date.now())
-    await new Promise((resolve) => setTimeout(resolve, left));
+  for (let left = at - Date.now(); left > 0; left = at - Date.now()) await pass(left);
 }
 
 /** Waits until `before` ms before a tick of `@every`, and returns that tick. */

@@ -30,6 +30,9 @@ export interface StageOptions {
   readonly observer?: Session;
 }
 
+/** As long as servers grant it, and no shorter: a busy machine may stand still for seconds. */
+const OBSERVER_SESSION_MS = 60_000;
+
 /** Stages that nobody has disposed of yet. */
 const open = new Set<Stage>();
 

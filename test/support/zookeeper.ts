@@ -118,8 +118,7 @@ export class Member {
   }
 
   /**
-   * Resolves when the server answers requests. Throws when it does not within 30 s, or has ended, with the end of its
-   * log.
+   * Resolves when the server answers requests. Throws when it does not in time, or has ended, with the end of its log.
    */
   async ready(): Promise<void> {
     const end = performance.now() + START_TIMEOUT_MS;
@@ -262,7 +261,7 @@ export class Ensemble implements AsyncDisposable {
   }
 
   /**
-   * The member that leads the ensemble at present (a single server leads itself). Waits for up to 30 s until one does.
+   * The member that leads the ensemble at present (a single server leads itself). Waits until one does.
    */
   leader(): Promise<Member> {
     const find = async (): Promise<Member | undefined> => {

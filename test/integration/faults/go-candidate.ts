@@ -6,13 +6,26 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
-import { serversOf, sessionsAt, keepers } from '../../support/sessions.ts';
+import { keepers, serversOf, sessionsAt, within } from '../../support/sessions.ts';
 import type { Ensemble } from '../../support/zookeeper.ts';
 import { monotonic } from './round.ts';
 
 const TIMEOUT_MS = 4000;
 const SESSION_TIMEOUT = '4s';
-const within = { timeout: 120_000 };
+
+/** The one that is being opened. */
+let opening: Promise<unknown> = Promise.resolve();
+
+/** Opens one session after the other: the keeper of each is the process that has come meanwhile. */
+function openSession(zookeeper: Pick<Ensemble, 'members'>): Promise<Pick<Place, 'session' | 'keeper'>> {
+  const opened = opening.then(async () => {
+    const before = keepers();
+    const session = await sessionsAt(serversOf(zookeeper)).opener.open(within);
+    return { session, keeper: keepers().find((pid) => !before.includes(pid)) as number };
+  });
+  opening = opened.catch(() => undefined);
+  return opened;
+}
 
 export class GoCandidate {
   readonly candidateId: string;
@@ -45,14 +58,12 @@ export class GoCandidate {
 
   /** Resolves when it stands in the queue. */
   static async enter(
-    zookeeper: Ensemble,
+    zookeeper: Pick<Ensemble, 'members'>,
     basePath: string,
     id: string,
     command: readonly [string, ...string[]],
   ): Promise<GoCandidate> {
-    const before = keepers();
-    const session = await sessionsAt(serversOf(zookeeper)).opener.open({ timeout: 120_000 });
-    const keeper = keepers().find((pid) => !before.includes(pid)) as number;
+    const { session, keeper } = await openSession(zookeeper);
     const known = { candidateId: id, hostname: 'go-host', pid: '4711' };
     const record = { ...known, proposalTime: goTime(), sessionTimeout: SESSION_TIMEOUT };
     const data = Buffer.from(JSON.stringify(record));

@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { ballotPath, type Candidate } from '../../support/candidate.ts';
+import { runBallot, type Ended } from '../../support/ballot.ts';
+import type { Candidate } from '../../support/candidate.ts';
 import { freePorts } from '../../support/ports.ts';
 import { EXIT, useZooKeeper, type Stage } from '../../support/stage.ts';
 
@@ -20,20 +20,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Ballot in an empty folder, with nothing but `env` in its environment. */
 function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const options = { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, timeout: 120_000 };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [ballotPath, ...args], options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode, stdout, stderr }),
-    );
-  });
+  return runBallot(args, { cwd: folder, env: { HOME: folder, ...env } });
 }
 
 const once = (flags: readonly string[], script: string, env?: NodeJS.ProcessEnv): Promise<Ended> => {

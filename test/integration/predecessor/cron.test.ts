@@ -11,7 +11,7 @@ import {
   startCron,
   ticksOf,
 } from '../../support/cron.ts';
-import { poll, pass } from '../../support/poll.ts';
+import { pass, poll } from '../../support/poll.ts';
 import { freePorts } from '../../support/ports.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { restrictedZNode } from '../../support/restrict.ts';
@@ -21,8 +21,6 @@ import { GoCandidate } from '../faults/go-candidate.ts';
 
 const zookeeper = useZooKeeper();
 let dead: string;
-/** The one that is entering: each is told from the others by the process that it has started. */
-let entering: Promise<unknown> = Promise.resolve();
 
 beforeAll(async () => {
   dead = `127.0.0.1:${(await freePorts(1))[0]}`;
@@ -158,19 +156,11 @@ describe.concurrent("candidates of Go's in the same election (mixed-fleet)", () 
   const MIXED = { 'mixed-fleet': 'true' };
 
   /** It plays a leader whose command runs for as long as it leads: what it does with ticks is its own business. */
-  function go(stage: Stage): Promise<GoCandidate> {
-    const command = stage.journal.command() as [string, ...string[]];
-    const entered = entering.then(() => GoCandidate.enter(zookeeper.ensemble, stage.basePath, 'go', command));
-    entering = entered.catch(() => undefined);
-    return entered;
-  }
+  const go = (stage: Stage): Promise<GoCandidate> =>
+    GoCandidate.enter(zookeeper, stage.basePath, 'go', stage.journal.command());
 
-  async function ours(stage: Stage, flags: Record<string, string> = {}): Promise<Candidate> {
-    const before = (await stage.election())?.proposals.length ?? 0;
-    const candidate = startCron(stage, { id: 'ours', schedule, flags: { ...MIXED, ...flags }, script: 'stay 0.1' });
-    await poll(async () => ((await stage.election())?.proposals.length ?? 0) > before);
-    return candidate;
-  }
+  const ours = (stage: Stage, flags: Record<string, string> = {}): Promise<Candidate> =>
+    standCron(stage, { id: 'ours', schedule, flags: { ...MIXED, ...flags }, script: 'stay 0.1' });
 
   it('the ledger beside the proposals holds nobody up: Go follows our leader, and ours follows Go', async () => {
     await using stage = zookeeper.stage();

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/zookeeper/session/port.ts';
 import type { Candidate } from '../../support/candidate.ts';
-import { poll, pass } from '../../support/poll.ts';
+import { pass, poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { restrictedZNode } from '../../support/restrict.ts';
 import { serversOf, sessionsAt, within } from '../../support/sessions.ts';

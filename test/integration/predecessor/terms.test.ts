@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseLease } from '../../../src/zookeeper/election/record.ts';
-import { poll, pass } from '../../support/poll.ts';
+import { pass, poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 import { within } from '../../support/sessions.ts';
 import { EXIT, abandoned, useZooKeeper } from '../../support/stage.ts';

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { ZNode } from '../../../src/zookeeper/session/port.ts';
-import type { Candidate, Journal } from '../../support/candidate.ts';
+import type { Candidate } from '../../support/candidate.ts';
 import { readAsGo } from '../../support/go-reader.ts';
 import { poll } from '../../support/poll.ts';
 import { within } from '../../support/sessions.ts';
@@ -17,28 +17,13 @@ import { renewals } from './measures.ts';
 const SESSION_MS = 4000;
 
 const zookeeper = useZooKeeper();
-/** The one that is entering: each is told from the others by the process that it has started. */
-let entering: Promise<unknown> = Promise.resolve();
 
-const commandOf = (journal: Journal): [string, ...string[]] => journal.command() as [string, ...string[]];
-
-function go(stage: Stage, id = 'go'): Promise<GoCandidate> {
-  const entered = entering.then(() =>
-    GoCandidate.enter(zookeeper.ensemble, stage.basePath, id, commandOf(stage.journal)),
-  );
-  entering = entered.catch(() => undefined);
-  return entered;
-}
+const go = (stage: Stage, id = 'go'): Promise<GoCandidate> =>
+  GoCandidate.enter(zookeeper, stage.basePath, id, stage.journal.command());
 
 /** One of ours, in the queue. */
-async function ours(stage: Stage, id = 'ours', mixed = true): Promise<Candidate> {
-  const before = (await stage.election())?.proposals.length ?? 0;
-  const candidate = stage.start({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
-  await poll(async () => ((await stage.election())?.proposals.length ?? 0) > before, {
-    what: `a place for ${id}`,
-  });
-  return candidate;
-}
+const ours = (stage: Stage, id = 'ours', mixed = true): Promise<Candidate> =>
+  stage.stand({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
 
 const lease = (stage: Stage): Promise<ZNode> => zookeeper.observer.get(stage.basePath, within);
 

@@ -1,7 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { poll } from '../../support/poll.ts';
+import { pass, poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
 
 let echo: Server;
@@ -53,7 +52,7 @@ describe('Proxy', () => {
       await poll(() => heard() === 'x');
       proxy.blackHole(direction);
       socket.write('lost');
-      await sleep(100);
+      await pass(100);
       expect(received.slice(1).join('')).toBe(atServer);
       expect(heard().slice(1)).toBe(atClient);
       expect(closed()).toBe(false);
@@ -66,9 +65,9 @@ describe('Proxy', () => {
     const { socket, heard } = dial();
     proxy.stall('toServer');
     socket.write('one ');
-    await sleep(50);
+    await pass(50);
     socket.write('two');
-    await sleep(50);
+    await pass(50);
     expect(received).toEqual([]);
     proxy.forward();
     await poll(() => heard() === 'one two');

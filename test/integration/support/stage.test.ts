@@ -7,7 +7,7 @@ import { disposeOfForgotten, Stage } from '../../support/stage.ts';
 async function overlapped(): Promise<Stage> {
   const stage = new Stage('127.0.0.1:1');
   const run = (): (() => Promise<unknown>) => {
-    const [file = '', ...args] = stage.journal.command();
+    const [file, ...args] = stage.journal.command();
     const child = spawn(file, args, { stdio: 'ignore' });
     const exit = new Promise((resolve) => child.once('exit', resolve));
     return () => {
