@@ -18,9 +18,6 @@ export const RERUN = { 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
 /** What `election` says when nobody leads and nobody stands. */
 export const abandoned = { lease: { kind: 'vacant' }, proposals: [] };
 
-/** The longest that these servers grant: a test is not to fail because a busy machine forgets who looks on. */
-const OBSERVER_SESSION_MS = 10_000;
-
 /** Bash for a command: it goes on until `openGate`. */
 export const UNTIL_OPEN = 'until [ -e "$journal.open" ]; do stay 0.02; done';
 
