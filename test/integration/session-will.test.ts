@@ -63,6 +63,13 @@ function overdue(child: ChildProcess, killAfter: number, lease?: Will['lease']):
   };
 }
 
+/** The same, of a leader without a command: the lease is to be cleared at once. */
+function overdueRelease(): Will {
+  const now = systemClock.now();
+  const instants = { termAt: now - 100, killAt: now - 50 };
+  return { election: 'one', commands: [], instants, lease: { path: '/lease', version: 0 } };
+}
+
 /** What the lease holds; it is deleted. Through another session. */
 async function takeLease(): Promise<string> {
   const { zk: other } = await open(serversOf(zookeeper));
@@ -148,14 +155,8 @@ describe('a keeper that executes its will', () => {
     const { zk, opener } = await open(serversOf(zookeeper), { sessionTimeout: 10_000 });
     await zk.create('/lease', Buffer.from('held'), 'persistent', within);
     // The release has to wait for the ensemble, for longer than the news of an exit takes.
-    const now = systemClock.now();
     zookeeper.server.pause();
-    opener.bequeath({
-      election: 'one',
-      commands: [],
-      instants: { termAt: now - 100, killAt: now - 50 },
-      lease: { path: '/lease', version: 0 },
-    });
+    opener.bequeath(overdueRelease());
     await contact(zk, false);
     opener.bequeath({ election: 'one', commands: [] });
     zookeeper.server.resume();
@@ -170,13 +171,7 @@ describe('a will that is a moment older than the lease', () => {
     await zk.create('/lease', Buffer.from('claimed'), 'persistent', within);
     const { version } = await zk.set('/lease', Buffer.from('renewed'), 0, within);
     expect(version).toBe(1);
-    const now = systemClock.now();
-    opener.bequeath({
-      election: 'one',
-      commands: [],
-      instants: { termAt: now - 100, killAt: now - 50 },
-      lease: { path: '/lease', version: 0 },
-    });
+    opener.bequeath(overdueRelease());
     await contact(zk, false);
     // Keepers to come have nothing to do.
     opener.bequeath({ election: 'one', commands: [] });

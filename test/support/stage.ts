@@ -1,11 +1,10 @@
 /** What the tests of a file share: a server, an observer of it, and for each test a stage of its own. */
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll } from 'vitest';
 import type { Session } from '../../src/zookeeper/session/port.ts';
-import { ballotPath, Candidate, electionAt, Journal, type CandidateOptions } from './candidate.ts';
+import { runBallot } from './ballot.ts';
+import { Candidate, electionAt, Journal, type CandidateOptions } from './candidate.ts';
 import { serversOf, sessionsAt, within } from './sessions.ts';
 import { startZooKeeper, type Ensemble, type Member, type ZooKeeperOptions } from './zookeeper.ts';
 
@@ -127,18 +126,11 @@ export class Stage implements AsyncDisposable {
   }
 
   async #ask(question: 'info' | 'history'): Promise<unknown> {
-    const args = [
-      question,
-      '-o',
-      'json',
-      `--zookeeper-servers=${this.#servers}`,
-      `--zookeeper-base-path=${this.basePath}`,
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, [ballotPath, ...args], {
-      cwd: this.journal.folder,
-      env: { PATH: process.env['PATH'], HOME: this.journal.folder },
-    });
-    return JSON.parse(stdout);
+    const where = [`--zookeeper-servers=${this.#servers}`, `--zookeeper-base-path=${this.basePath}`];
+    const { folder } = this.journal;
+    const told = await runBallot([question, '-o', 'json', ...where], { cwd: folder, env: { HOME: folder } });
+    if (told.code !== 0) throw new Error(`ballot ${question} ended with ${told.code}: ${told.stderr}`);
+    return JSON.parse(told.stdout);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

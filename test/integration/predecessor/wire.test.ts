@@ -25,6 +25,15 @@ const go = (stage: Stage, id = 'go'): Promise<GoCandidate> =>
 const ours = (stage: Stage, id = 'ours', mixed = true): Promise<Candidate> =>
   stage.stand({ id, flags: mixed ? { 'mixed-fleet': 'true' } : {} });
 
+/** A leader of Go's that has renewed its lease since ours came to stand behind it. */
+async function goBeforeOurs(stage: Stage): Promise<GoCandidate> {
+  const leader = await go(stage);
+  await stage.journal.started(1, { candidate: 'go' });
+  await ours(stage);
+  await renewals(stage, 1);
+  return leader;
+}
+
 const lease = (stage: Stage): Promise<ZNode> => zookeeper.observer.get(stage.basePath, within);
 
 async function proposalOf(stage: Stage, id: string): Promise<ZNode> {
@@ -50,10 +59,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
 
   it('takes over after its crash when the lease was silent for its session timeout, and not before', async () => {
     await using stage = zookeeper.stage();
-    const leader = await go(stage);
-    await stage.journal.started(1, { candidate: 'go' });
-    await ours(stage);
-    await renewals(stage, 1);
+    const leader = await goBeforeOurs(stage);
     await leader.crash();
     const last = await lease(stage);
     const start = await stage.journal.started(1, { candidate: 'ours' });
@@ -65,10 +71,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
 
   it('takes over after its resignation in the usual way (the record stays in the lease) not before that has run out', async () => {
     await using stage = zookeeper.stage();
-    const leader = await go(stage);
-    await stage.journal.started(1, { candidate: 'go' });
-    await ours(stage);
-    await renewals(stage, 1);
+    const leader = await goBeforeOurs(stage);
     await leader.resign();
     const last = await lease(stage);
     expect(last.data.length).toBeGreaterThan(0);
@@ -79,10 +82,7 @@ describe.concurrent("ours behind a leader of Go's", () => {
 
   it('takes over at once when its resignation has emptied the lease', async () => {
     await using stage = zookeeper.stage();
-    const leader = await go(stage);
-    await stage.journal.started(1, { candidate: 'go' });
-    await ours(stage);
-    await renewals(stage, 1);
+    const leader = await goBeforeOurs(stage);
     await leader.resign();
     const at = Date.now();
     await zookeeper.observer.set(stage.basePath, Buffer.alloc(0), -1, within);
