@@ -126,7 +126,7 @@ describe.each(distantCoordinators)('a candidate far from its coordinator, %s,', 
     expect((await world.standings()).lease?.fencingToken).toBe(term.fencingToken);
   });
 
-  it('says that it could not resign while the coordinator is away; the lease runs out by itself', async () => {
+  it('says that it could not resign while the coordinator is away; the lease runs out, and it stands at the end', async () => {
     const { candidate, term } = await stage.lead('a');
     const b = await stage.stand('b');
     await world.goAway();
@@ -137,6 +137,8 @@ describe.each(distantCoordinators)('a candidate far from its coordinator, %s,', 
     expectWithin(world, candidate.clock.now() - before, 300 + world.leaseDuration / 2);
     await world.comeBack();
     const back = b.candidate.clock.now();
+    await stage.standAgain(candidate);
+    expect(await stage.queueOf(2)).toEqual(['b', 'a']);
     await stage.elected(b);
     expectWithin(world, b.candidate.clock.now() - back, 2 * world.leaseDuration + SLACK_MS);
   });
