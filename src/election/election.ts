@@ -1,6 +1,6 @@
 /**
- * The port of an election: what a supervisor, or a user of the library, sees. It says nothing of ZooKeeper; a
- * coordinator of another kind implements the same two interfaces and passes the same contract tests.
+ * The port of an election: what a supervisor, or a user of the library, sees. It says nothing of ZooKeeper. Each
+ * coordinator implements Election, Term, Register and Standings, and passes the same contract tests.
  */
 
 import type { GroupIdentity } from '../command/run-processes.ts';
@@ -43,14 +43,14 @@ export interface Term {
   readonly succession: Succession;
   /** How long others wait after the last renewal, ms. */
   readonly leaseDuration: number;
-  /** From one renewal to the next, ms: it follows the session timeout that was granted, and the lease's duration. */
+  /** From one renewal to the next, ms: a third of the lease's duration at most. */
   readonly heartbeat: number;
   /** Monotonic ms until which nobody else may claim the lease. Moves with each acknowledged renewal. */
   readonly deadline: number;
   /**
    * Monotonic ms until which this process may act as leader without asking. After that its keeper may have given the
    * lease up, because this process stood still. Once the keeper may have acted, the instant stays in the past. Under
-   * `keep` it moves on while ZooKeeper is away.
+   * `keep` it moves on while the coordinator is away.
    */
   readonly safeUntil: number;
   /**
@@ -138,10 +138,7 @@ export interface Election {
    * leader that runs nothing yet calls it too.
    */
   setRuns(runs: readonly LiveRun[]): void;
-  /**
-   * A znode of the election, `<base>/<name>`, in which a leader leaves data for the next one. It is bound neither to a
-   * term nor to a session.
-   */
+  /** Where a leader leaves data for the next one, by name. It is bound neither to a term nor to a candidate. */
   register(name: string): Register;
   /**
    * Leaves the queue, and ends everything that the election holds open; to be called after an aborted campaign, or a

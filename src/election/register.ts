@@ -6,26 +6,28 @@ export interface RequestOptions {
 
 export interface RegisterState {
   readonly data: Buffer;
+  /** To write under. */
   readonly version: number;
-  readonly mzxid: number;
+  /** When it was written, on the scale of the fencing tokens: greater than that of each term that had begun before. */
+  readonly stamp: number;
+  /** Another for a register that was lost or deleted and made anew: versions, stamps and tokens may begin anew too. */
   readonly birth: string;
 }
 
-/** One persistent znode. Every write names the version that was read. Its user knows neither sessions nor the path. */
+/** Data that outlives terms and candidates. Every write names the version that was read. */
 export interface Register {
   /**
-   * Data, and the version to write under. Makes the znode (without data) when there is none. `mzxid`: the transaction
-   * of the last change of the data, as `Stat.mzxid`. `birth` differs for each znode that had this path, also when an
-   * ensemble that lost its data numbers its transactions anew. The answer may be an older state, from a server that
-   * lags behind; a write under its version is refused then. Waits while there is no living session, and tries until
-   * answered. Throws the signal's reason, SessionEndedError when the session ends meanwhile (a later call waits for the
-   * next one), RefusedError, ZooKeeperError.
+   * Makes the register, without data, when there is none. The answer may be an older state; a write under its version
+   * is refused then. Waits for the coordinator, and tries until answered. Throws the signal's reason, SessionEndedError
+   * when the coordinator gave the candidate up meanwhile (a later call waits until it is back), RefusedError, and what
+   * else the coordinator answers.
    */
   read(signal: AbortSignal): Promise<RegisterState>;
   /**
-   * One try. Resolves with the new version. Throws BadVersionError or NoNodeError, RefusedError, ZooKeeperError
-   * (nothing was written), OutcomeUnknownError or SessionEndedError (it may have been, or may yet be), NotSentError
-   * (also while there is no living session, and when the last read was with another), the signal's reason (as unknown).
+   * One try. Resolves with the new version. Nothing was written: BadVersionError, NoNodeError (the register is gone),
+   * RefusedError, NotSentError (also when the candidate has not read the register since the coordinator gave it up),
+   * and what else the coordinator answers. It may have been written, or may yet be: OutcomeUnknownError,
+   * SessionEndedError, the signal's reason.
    */
   write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
 }

@@ -111,7 +111,7 @@ export class RunLedger {
   }
 
   /** The ledger that the opening starts from. */
-  #base({ data, mzxid, birth }: RegisterState, token: number): Ledger {
+  #base({ data, stamp, birth }: RegisterState, token: number): Ledger {
     const { logger } = this.#parts;
     const parsed = parseLedger(data);
     const former = this.#term?.state === 'fenced' ? undefined : this.#term;
@@ -119,9 +119,9 @@ export class RunLedger {
       const { fencingToken } = parsed.ledger;
       if (former !== undefined && former.wrote(fencingToken, birth)) return former.ledger;
       if (fencingToken > token) {
-        // A token is a transaction, and older than every write that names it. Otherwise it comes from an ensemble that
-        // has lost its data since.
-        if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);
+        // A token is older than every write that names it. Otherwise it comes from an ensemble that has lost its data
+        // since.
+        if (fencingToken <= stamp) throw new FencedError(token, fencingToken);
         logger.warn('the ledger of runs is from before the ensemble lost its data; it is taken over', {
           token,
           found: fencingToken,

@@ -27,7 +27,7 @@ export interface EnsembleWorld {
   pass(ms: number): Promise<void>;
   /**
    * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
-   * arrival at a process is one, and each is met twice; where it is real, each is five times as far away as the last.
+   * arrival at a process is one, and each is met twice; where it is real, each is eight times as far away as the last.
    */
   moment(index: number): Promise<void>;
   /** All servers are gone: connections break. */
@@ -133,7 +133,7 @@ async function real(): Promise<EnsembleWorld> {
       realHost(zookeeper.server.port, (port, clock) => sessionsOn(port, sessionTimeout, clock)),
     settle: (promise) => promise,
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    moment: (index) => world.pass(5 ** index - 1),
+    moment: (index) => world.pass(8 ** index - 1),
     goDown: () => zookeeper.server.stop(),
     comeBack: (options = {}) => zookeeper.server.restart({ wipe: options.wiped ?? false }),
     silence(silent) {

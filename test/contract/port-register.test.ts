@@ -67,18 +67,23 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     expect(String((await use.read(register)).data)).toBe('second');
   });
 
-  it('keeps for the next leader what the one before has written, also when that has left', async () => {
+  it('keeps for the next leader what the one before has written, stamped by term, also when that has left', async () => {
     const { register, candidate, term } = await use.leading();
     await use.write(register, 'from a', (await use.read(register)).version);
+    const { stamp, birth } = await use.read(register);
+    expect(stamp).toBeGreaterThan(term.fencingToken);
     const b = await stage.stand('b');
     await world.settle(stage.resign(term));
     await world.settle(stage.close(candidate));
-    await stage.elected(b);
+    const next = await stage.elected(b);
+    expect(next.fencingToken).toBeGreaterThan(stamp);
     const theirs = b.candidate.election.register('runs');
     const found = await use.read(theirs);
-    expect(String(found.data)).toBe('from a');
+    expect(found).toMatchObject({ data: Buffer.from('from a'), stamp, birth });
     await use.write(theirs, 'from b', found.version);
-    expect(String((await use.read(theirs)).data)).toBe('from b');
+    const after = await use.read(theirs);
+    expect(after).toMatchObject({ data: Buffer.from('from b'), birth });
+    expect(after.stamp).toBeGreaterThan(next.fencingToken);
   });
 
   it('is another than the one of another name', async () => {

@@ -92,11 +92,12 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
   const proposals = async () => (await children()).filter((name) => name.startsWith('proposal-')).sort();
   /** Waits for as many proposals. */
   const queueOf = async (count: number): Promise<string[]> => {
-    for (;;) {
+    for (let waited = 0; waited <= 20_000; waited += 10) {
       const queue = await proposals().catch(() => []);
       if (queue.length === count) return queue;
       await world.pass(10);
     }
+    throw new Error(`in vain for a queue of ${count}`);
   };
   const lease = async (): Promise<LeaseRecord | undefined> => {
     const parsed = parseLease((await world.settle(admin.get(BASE, O))).data);
@@ -160,7 +161,7 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
     await world.settle(Promise.all([term.resign(), term.resign()]));
     await world.settle(term.resign());
     expect((await world.settle(admin.get(BASE, O))).data).toEqual(EMPTY);
-    expect(await proposals()).toEqual([]);
+    expect(await queueOf(0)).toEqual([]);
   });
 
   it('says that the lease was claimed by somebody else, and by whom', async () => {
@@ -220,7 +221,7 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
     await world.settle(b.election.close(3000));
     expect(await proposals()).toHaveLength(1);
     await world.settle(term.resign());
-    expect(await proposals()).toEqual([]);
+    expect(await queueOf(0)).toEqual([]);
   });
 
   it.each([

@@ -72,20 +72,20 @@ describe.each(ensembles)('a register on %s', (_name, start) => {
   it('is made, without data, by whoever reads it first, and belongs to no session', async () => {
     const { register, term } = await leading();
     expect(await world.settle(admin.exists(PATH, O))).toBeUndefined();
-    const { data, version, mzxid } = await read(register);
+    const { data, version, stamp } = await read(register);
     expect({ data, version }).toEqual({ data: Buffer.alloc(0), version: 0 });
-    expect(mzxid).toBeGreaterThan(term.fencingToken);
-    expect(await world.settle(admin.exists(PATH, O))).toMatchObject({ ephemeralOwner: '0', mzxid });
+    expect(stamp).toBeGreaterThan(term.fencingToken);
+    expect(await world.settle(admin.exists(PATH, O))).toMatchObject({ ephemeralOwner: '0', mzxid: stamp });
     expect((await read(register)).version).toBe(0);
   });
 
   it('counts the writes, and names the transaction of the last', async () => {
     const { register } = await leading();
-    const { version, mzxid } = await read(register);
+    const { version, stamp } = await read(register);
     const next = await write(register, 'first', version);
     const after = await read(register);
     expect(after.version).toBe(next);
-    expect(after.mzxid).toBeGreaterThan(mzxid);
+    expect(after.stamp).toBeGreaterThan(stamp);
     expect(await write(register, 'second', next)).toBe(next + 1);
     expect(await stored()).toBe('second');
   });

@@ -2,9 +2,10 @@
 import { contract, told, unit, type Mutant } from './mutant.ts';
 
 const election = (named: string) => contract('zookeeper-election', named);
+const port = (named: string) => contract('port', named);
+const distance = (named: string) => contract('port-distance', named);
 
 const lease = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
-const histories = { mode: 'once', first: 1, histories: 60 } as const;
 const standstill = told('told', 'standstill of the whole ensemble');
 
 export const electionMutants: readonly Mutant[] = [
@@ -202,6 +203,83 @@ export const electionMutants: readonly Mutant[] = [
     file: 'zookeeper/election/election.ts',
     find: 'if (!signal.aborted) return term;',
     put: 'if (signal !== undefined) return term;',
-    noticedBy: histories,
+    noticedBy: contract('port-abort', 'where nobody led before'),
+  },
+  {
+    what: 'a campaign that is begun again takes a new place in the queue',
+    file: 'zookeeper/election/election.ts',
+    find: '...(standing.proposal === undefined ? [standing.propose(signal)] : []),',
+    put: 'standing.propose(signal),',
+    noticedBy: port('the place in the queue is kept'),
+  },
+  {
+    what: 'a listener that leaves takes the others along',
+    file: 'zookeeper/election/term.ts',
+    find: 'return () => void this.#listeners.delete(listener);',
+    put: 'return () => this.#listeners.clear();',
+    noticedBy: port('tells every listener'),
+  },
+  {
+    what: 'who listens late is not told that the term was lost',
+    file: 'zookeeper/election/term.ts',
+    find: "if (this.#lost !== undefined) this.#tell(listener, { kind: 'lost', cause: this.#lost });",
+    put: '',
+    noticedBy: distance('is told that it leads no more'),
+  },
+  {
+    what: 'a leader that cannot know whether it leads says that it may act',
+    file: 'zookeeper/election/term.ts',
+    find: 'return this.#lost === undefined ? this.host.testament.safeUntil : -Infinity;',
+    put: 'return Infinity;',
+    noticedBy: distance('may not act any more'),
+  },
+  {
+    what: 'the deadline is reckoned from now, not from the last renewal that was acknowledged',
+    file: 'zookeeper/election/term.ts',
+    find: 'return this.#sentAt + this.timings.leaseDuration;',
+    put: 'return this.options.clock.now() + this.timings.leaseDuration;',
+    noticedBy: distance('is followed when it is cut off'),
+  },
+  {
+    what: 'a renewal that is asked for waits for the next heartbeat',
+    file: 'zookeeper/election/term.ts',
+    find: 'this.#hurry.abort(ENDED);',
+    put: '',
+    noticedBy: port('is renewed at once'),
+  },
+  {
+    what: 'a leader resigns although what had to be done first has failed, and it was to stay then',
+    file: 'zookeeper/election/term.ts',
+    find: "if (isDone === false && this.#lost === undefined && this.#resigned === undefined) return 'stayed';",
+    put: '',
+    noticedBy: port('may be put off'),
+  },
+  {
+    what: 'a leader resigns before it has done what has to be done first',
+    file: 'zookeeper/election/term.ts',
+    find: '.then(isDone === undefined ? first : undefined)',
+    put: '',
+    noticedBy: port('waits for what has to be done first'),
+  },
+  {
+    what: 'the coordinator is asked for longer than a resignation may take',
+    file: 'zookeeper/election/resign.ts',
+    find: 'const giveUpAt = clock.now() + within;',
+    put: 'const giveUpAt = clock.now() + 10 * within;',
+    noticedBy: distance('could not resign'),
+  },
+  {
+    what: 'a register is written whatever version it has by then',
+    file: 'zookeeper/election/register.ts',
+    find: 'session.set(this.#path, data, version, options)',
+    put: 'session.set(this.#path, data, -1, options)',
+    noticedBy: contract('port-register', 'refuses a write'),
+  },
+  {
+    what: 'those who stand are shown in another order than they are elected in',
+    file: 'zookeeper/report/inspection.ts',
+    find: 'const names = sortProposals(children ?? []);',
+    put: 'const names = sortProposals(children ?? []).reverse();',
+    noticedBy: port('in the order of the queue'),
   },
 ];

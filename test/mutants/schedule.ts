@@ -108,7 +108,7 @@ export const scheduleMutants: readonly Mutant[] = [
   {
     what: 'a ledger of a later term is opened by an earlier one',
     file: 'ledger/ledger.ts',
-    find: 'if (fencingToken <= mzxid) throw new FencedError(token, fencingToken);',
+    find: 'if (fencingToken <= stamp) throw new FencedError(token, fencingToken);',
     put: '',
     noticedBy: runLedger,
   },

@@ -11,7 +11,7 @@ import type { VirtualProcess } from './virtual-clock.ts';
 export interface State {
   readonly data: Buffer;
   readonly version: number;
-  readonly mzxid: number;
+  readonly stamp: number;
   readonly birth: string;
 }
 
@@ -20,7 +20,7 @@ export class FakeZnode {
   readonly states: State[] = [];
   /** Every write that was applied, in order. */
   readonly applied: { readonly by: string; readonly data: Buffer }[] = [];
-  #mzxid = 1_000;
+  #stamp = 1_000;
   /** How often the ensemble has lost its data: no session outlives that. */
   life = 0;
   #exists = false;
@@ -36,14 +36,14 @@ export class FakeZnode {
 
   /** The next transaction of the ensemble: also the number of a claim. */
   nextTransaction(): number {
-    return (this.#mzxid += 1);
+    return (this.#stamp += 1);
   }
 
   make(): State {
     if (this.state !== undefined) return this.state;
     this.#exists = true;
     this.#births += 1;
-    const made = { data: Buffer.alloc(0), version: 0, mzxid: this.nextTransaction(), birth: String(this.#births) };
+    const made = { data: Buffer.alloc(0), version: 0, stamp: this.nextTransaction(), birth: String(this.#births) };
     this.states.push(made);
     return made;
   }
@@ -57,7 +57,7 @@ export class FakeZnode {
     this.remove();
     this.life += 1;
     this.states.length = 0;
-    this.#mzxid = 0;
+    this.#stamp = 0;
   }
 
   set(by: string, data: Buffer, version: number): number {
@@ -65,7 +65,7 @@ export class FakeZnode {
     if (state === undefined) throw new NoNodeError('/e/runs');
     if (version !== -1 && version !== state.version) throw new BadVersionError('/e/runs');
     this.applied.push({ by, data });
-    this.states.push({ ...state, data, version: state.version + 1, mzxid: this.nextTransaction() });
+    this.states.push({ ...state, data, version: state.version + 1, stamp: this.nextTransaction() });
     return state.version + 1;
   }
 }

@@ -44,7 +44,7 @@ export class ElectionRegister implements Register {
         this.#reader = place.session;
         const { version, mzxid } = node.stat;
         this.#birth = birthOf(node.stat);
-        return { data: node.data, version, mzxid, birth: this.#birth };
+        return { data: node.data, version, stamp: mzxid, birth: this.#birth };
       }
       // The znode exists now. A server that lags behind may still say that there is none.
       await sleep(clock, RETRY_PAUSE_MS, signal);
