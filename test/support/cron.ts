@@ -63,7 +63,11 @@ export function expectEveryTick({ journal, candidates }: Stage, every: number): 
   const missing = due.filter(
     (tick) => !ticks.includes(tick) && !busy.some(({ from, to }) => from < tick && tick <= to),
   );
-  expect(missing.map((tick) => new Date(tick).toISOString())).toEqual([]);
+  const logs = candidates.map(({ id, log }) => [id, ...log.map((line) => JSON.stringify(line))].join('\n'));
+  expect(
+    missing.map((tick) => new Date(tick).toISOString()),
+    logs.join('\n'),
+  ).toEqual([]);
   expect(ticks).toEqual(due.filter((tick) => ticks.includes(tick)));
 }
 
