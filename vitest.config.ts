@@ -5,7 +5,15 @@ import { BaseSequencer } from 'vitest/node';
 const real = { globalSetup: ['test/support/built.ts'], hookTimeout: 300_000 };
 
 /** Files that take long by themselves, whatever the machine: begun last, they would be waited for alone. */
-const SLOW = ['faults/faults', 'run-outage', 'run-ensemble', 'predecessor/queue', 'run-standstill', 'supervisor/sweep'];
+const SLOW = [
+  'faults/faults',
+  'run-outage',
+  'zookeeper-election',
+  'run-ensemble',
+  'predecessor/queue',
+  'run-standstill',
+  'supervisor/sweep',
+];
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: Parameters<BaseSequencer['sort']>[0]): ReturnType<BaseSequencer['sort']> {
@@ -44,7 +52,7 @@ export default defineConfig({
           name: 'contract',
           sequence: { groupOrder: 2 },
           include: ['test/contract/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: 4,
           testTimeout: 300_000,
           ...real,
         },

@@ -275,6 +275,15 @@ describe.each(coordinators)('an election on %s', (_name, start) => {
       expect(await stage.queueOf(0)).toEqual([]);
     });
 
+    it('ends a campaign that nobody has called off', async () => {
+      const { term } = await stage.lead('a');
+      const b = await stage.stand('b');
+      await world.settle(stage.close(b.candidate));
+      expect(await stage.failure(b.term)).toBeInstanceOf(Error);
+      await world.settle(stage.resign(term));
+      expect(await stage.queueOf(0)).toEqual([]);
+    });
+
     it('leaves the lease of a leader to run out', async () => {
       const a = await stage.lead('a');
       const b = await stage.stand('b');

@@ -93,7 +93,8 @@ class ZooKeeperElection implements Election, TermHost {
     return contact.up ? (this.#campaign?.outlook ?? NO_PLACE) : `no contact with ZooKeeper: ${contact.why}`;
   }
 
-  async #run({ signal, patience, onPlace }: CampaignOptions): Promise<Term> {
+  async #run({ signal: calledOff, patience, onPlace }: CampaignOptions): Promise<Term> {
+    const signal = AbortSignal.any([calledOff, this.#closing.signal]);
     for (;;) {
       signal.throwIfAborted();
       const place = await this.#open(signal, patience.opening);
