@@ -101,7 +101,7 @@ describe.concurrent('an orderly handover', () => {
     await using stage = zookeeper.stage();
     const flags = { concurrency: 'queue', 'on-child-success': 'rerun', 'on-child-error': 'rerun' };
     // Two seconds of one minute.
-    const ahead = secondAfter(6000);
+    const ahead = secondAfter(15_000);
     const tick = new Date(ahead).getUTCSeconds() === 59 ? ahead + 1000 : ahead;
     const second = tick + 1000;
     const schedule = dailyAt(tick).replace(/=UTC (\d+)/, `=UTC $1,${new Date(second).getUTCSeconds()}`);

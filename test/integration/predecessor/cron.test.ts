@@ -183,7 +183,7 @@ describe.concurrent("candidates of Go's in the same election (mixed-fleet)", () 
 
   it('a handover tells nothing of what Go’s leaders ran: no tick is served that passed before the election', async () => {
     await using stage = zookeeper.stage();
-    const tick = secondAfter(4000);
+    const tick = secondAfter(15_000);
     const first = startCron(stage, { schedule: dailyAt(tick), flags: MIXED });
     await serves(stage, first);
     first.signal('SIGTERM');
