@@ -46,7 +46,10 @@ export interface Session {
    */
   readonly ended: AbortSignal;
   readonly contact: Contact;
-  /** Called at each change of `contact`. Returns its removal. */
+  /**
+   * Called at each change of `contact`, and when a connection is lost on which no contact was counted yet: requests were
+   * answered on it all the same. Returns its removal.
+   */
   onContact(listener: (contact: Contact) => void): () => void;
 
   /** Returns the path with its sequence number. Throws NodeExists, NoNode (parent), Refused. */
