@@ -1,6 +1,6 @@
 /**
- * A ZooKeeper session as the election sees it. The keeper process stands behind the real one (`session.ts`);
- * the simulation puts a fake ensemble behind it.
+ * A ZooKeeper session as the election sees it. A keeper process stands behind it (`session.ts`); in the simulation that
+ * process and the ensemble are fakes.
  *
  * Every request has a deadline of its own and ends in exactly one of three ways: a result, an error that says the
  * request was refused (nothing was applied), or `OutcomeUnknownError`: it may have been applied, or may yet be.
