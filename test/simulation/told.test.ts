@@ -374,6 +374,8 @@ describe('a leader that learns of its loss before its run is over', () => {
 });
 
 describe('in run cron', () => {
+  const BRIEF = { ...QUIET_SETTING.habits, lasts: [300, 300] } as const;
+
   it('a tick that waits is handed over by a leader that is asked to stop', async () => {
     for (let moment = 0; moment < 1_000; moment += 100) {
       const world = tell({
@@ -403,12 +405,9 @@ describe('in run cron', () => {
   });
 
   it('a candidate that runs anyway without leadership does so no more beside the next leader', async () => {
-    const plan = { onLeaseLoss: 'keep', onElectionFailure: 'run-anyway' } as const;
+    const plan = { onLeaseLoss: 'keep', onElectionFailure: 'run-anyway', onChildSuccess: 'ignore' } as const;
     for (let seed = 1; seed <= 5; seed += 1) {
-      const world = tell(
-        { theme: 'keep', ...cron({}, plan), habits: { ...QUIET_SETTING.habits, lasts: [300, 300] } },
-        seed,
-      );
+      const world = tell({ theme: 'keep', ...cron({}, plan), habits: BRIEF }, seed);
       const { clock, hosts, ensemble, commands, problems } = world;
       ensemble.goDown();
       for (const host of hosts) host.start();
@@ -425,4 +424,30 @@ describe('in run cron', () => {
       expect(problems).toEqual([]);
     }
   });
+
+  it.each([500, 3_000, 9_000])(
+    'an ensemble that loses its data in %i ms, and counts anew, is served again',
+    async (lasts) => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = tell(
+          { theme: 'keep', ...cron({ catchUp: 'once' }, { onLeaseLoss: 'keep' }), habits: BRIEF },
+          seed,
+        );
+        const { clock, hosts, ensemble, commands, problems } = world;
+        for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+        await clock.run(8_000);
+        const from = clock.time;
+        ensemble.goDown();
+        await clock.run(from + lasts);
+        ensemble.comeBack({ wiped: true });
+        const wiped = { host: 'everybody', kind: 'wiped', from, to: clock.time } as const;
+        await clock.run(clock.time + 10_000);
+        const launched = commands.launches.length;
+        await clock.run(clock.time + 10_000);
+        expect(commands.launches.length - launched).toBeGreaterThanOrEqual(9);
+        await end(world, problems, false);
+        expect([...problems, ...judge(world, [wiped])]).toEqual([]);
+      }
+    },
+  );
 });
