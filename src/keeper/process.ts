@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
-import { systemClock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import type { Will } from './will.ts';
 import type { Command, Report } from './protocol.ts';
 import { actsAt } from './will-instants.ts';
@@ -45,6 +45,29 @@ export interface KeeperListener {
   end(how: string): void;
 }
 
+/** The process itself and the channel to it, as this process has noticed so far. */
+export interface KeeperChannel {
+  readonly pid: number | undefined;
+  readonly isOpen: boolean;
+  readonly isAlive: boolean;
+  /** One listener. */
+  listen(listener: ChannelListener): void;
+  send(batch: readonly Command[]): void;
+  /** SIGKILL. */
+  destroy(): void;
+  /** See `KeeperProcess`. */
+  hold(held: boolean): void;
+}
+
+export interface ChannelListener {
+  reports(batch: readonly Report[]): void;
+  /** The channel is closed; the process may live on. */
+  closed(): void;
+  /** Without a `pid` it was never started. */
+  failed(error: Error): void;
+  exited(code: number | null, signal: NodeJS.Signals | null): void;
+}
+
 /**
  * What keeps the keeper small. Most of V8's flags, heap limits among them, would make it reject the compiled code that
  * Node carries and cost more (15 ms of 45 to start) than they save; these two do not. Measured with Node 20.20.
@@ -60,7 +83,7 @@ const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
  */
 export function forkKeeper(path: string): KeeperProcess {
   try {
-    return new ForkedKeeper(start(path));
+    return new OrderedKeeper(channelTo(start(path)), systemClock);
   } catch (error) {
     return neverStarted(`cannot be started: ${describe(error)}`);
   }
@@ -79,12 +102,36 @@ function start(path: string): ChildProcess {
   return child;
 }
 
-class ForkedKeeper implements KeeperProcess {
+function channelTo(child: ChildProcess): KeeperChannel {
+  return {
+    pid: child.pid,
+    get isOpen() {
+      return child.connected;
+    },
+    get isAlive() {
+      return child.exitCode === null && child.signalCode === null;
+    },
+    listen({ reports, closed, failed, exited }) {
+      child.on('message', (batch) => reports(batch as Report[]));
+      child.on('disconnect', closed).on('error', failed).on('exit', exited);
+    },
+    send: (batch) => void child.send([...batch], () => undefined),
+    destroy: () => void child.kill('SIGKILL'),
+    hold(held) {
+      if (held) child.channel?.ref();
+      else child.channel?.unref();
+    },
+  };
+}
+
+/** A keeper behind a channel: what it was told, what it has said, and what follows of both for its end. */
+export class OrderedKeeper implements KeeperProcess {
   readonly gone: Promise<void>;
-  readonly #child: ChildProcess;
+  readonly free: Promise<void>;
+  readonly #channel: KeeperChannel;
+  readonly #clock: Clock;
   #listener: KeeperListener | undefined;
   #end: string | undefined;
-  readonly free: Promise<void>;
   readonly #wills = new Map<string, Will>();
   /** Elections of whose wills an instant has passed while it had them. */
   readonly #due = new Set<string>();
@@ -100,36 +147,37 @@ class ForkedKeeper implements KeeperProcess {
   #isLeaving = false;
   #onLeaving: (() => void) | undefined;
 
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    child.on('message', (batch) => {
-      for (const report of batch as Report[]) {
-        if (report.kind === 'executes') this.#executing();
-        else if (report.kind === 'executesOne') this.#executingOne(report.election);
-        else if (report.kind === 'executed') this.#hasExecuted(report.election);
-        else this.#listener?.report(report);
-      }
-    });
-    // One that has died says how soon after. One whose last word was lost may live on.
-    child.on('disconnect', () => {
-      void this.gone.then(systemClock.at(systemClock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP)));
-    });
-    this.gone = new Promise((resolve) => {
-      child.on('error', (error) => {
-        this.#ended(`cannot be started: ${error.message}`);
-        if (child.pid === undefined) resolve();
-      });
-      child.on('exit', (code, signal) => {
-        this.#ended(howExited(code, signal));
-        resolve();
-      });
-    });
+  constructor(channel: KeeperChannel, clock: Clock) {
+    this.#channel = channel;
+    this.#clock = clock;
     this.free = new Promise((resolve) => (this.#becomeFree = resolve));
+    this.gone = new Promise((resolve) => {
+      channel.listen({
+        reports: (batch) => batch.forEach((report) => this.#onReport(report)),
+        // One that has died says how soon after. One whose last word was lost may live on.
+        closed: () => void this.gone.then(clock.at(clock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP))),
+        failed: ({ message }) => {
+          this.#ended(`cannot be started: ${message}`);
+          if (channel.pid === undefined) resolve();
+        },
+        exited: (code, signal) => {
+          this.#ended(howExited(code, signal));
+          resolve();
+        },
+      });
+    });
     void this.gone.then(this.#becomeFree);
   }
 
+  #onReport(report: Report): void {
+    if (report.kind === 'executes') this.#executing();
+    else if (report.kind === 'executesOne') this.#executingOne(report.election);
+    else if (report.kind === 'executed') this.#hasExecuted(report.election);
+    else this.#listener?.report(report);
+  }
+
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#channel.pid;
   }
 
   get end(): string | undefined {
@@ -145,8 +193,7 @@ class ForkedKeeper implements KeeperProcess {
   }
 
   get executes(): boolean {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return false;
-    return this.#hasConfessed || !this.#child.connected || this.#killing;
+    return this.#channel.isAlive && (this.#hasConfessed || !this.#channel.isOpen || this.#killing);
   }
 
   #executing(): void {
@@ -165,7 +212,7 @@ class ForkedKeeper implements KeeperProcess {
   }
 
   #isDue(): boolean {
-    const now = systemClock.now();
+    const now = this.#clock.now();
     for (const will of this.#wills.values()) if (now >= (actsAt(will) ?? Infinity)) this.#due.add(will.election);
     return this.#due.size > 0;
   }
@@ -194,7 +241,7 @@ class ForkedKeeper implements KeeperProcess {
     if (batch.length === 0) return;
     this.#outbox = [];
     // An undeliverable message means that the process is going: its exit is reported by itself.
-    if (this.#child.connected) this.#child.send(batch, () => undefined);
+    if (this.#channel.isOpen) this.#channel.send(batch);
   }
 
   listen(listener: KeeperListener): void {
@@ -208,19 +255,18 @@ class ForkedKeeper implements KeeperProcess {
     if (!this.#isDue()) return this.destroy();
     this.#killing = true;
     this.#leave();
-    systemClock.at(systemClock.now() + CONFESSION_MS, () => {
-      if (this.#child.connected && this.#killing) this.destroy();
+    this.#clock.at(this.#clock.now() + CONFESSION_MS, () => {
+      if (this.#channel.isOpen && this.#killing) this.destroy();
     });
   }
 
   destroy(): void {
-    this.#child.kill('SIGKILL');
+    this.#channel.destroy();
     this.#leave();
   }
 
   hold(held: boolean): void {
-    if (held) this.#child.channel?.ref();
-    else this.#child.channel?.unref();
+    this.#channel.hold(held);
   }
 
   #ended(how: string): void {

@@ -1,5 +1,5 @@
 /** Faults of the session, and of the keeper that holds it. */
-import { integration, unit, type Mutant } from './mutant.ts';
+import { integration, told, unit, type Mutant } from './mutant.ts';
 
 const executor = (named: string) => integration('will-executor', named);
 
@@ -17,6 +17,20 @@ export const keeperMutants: readonly Mutant[] = [
     find: 'if (this.#asked === 2) return',
     put: 'if (this.#asked === 1) return',
     noticedBy: unit('zookeeper/session/idle-session'),
+  },
+  {
+    what: 'nobody learns of a connection that is lost before contact was counted on it',
+    file: 'zookeeper/session/session.ts',
+    find: 'this.#setContact({ up: false, since: up',
+    put: 'if (up) this.#setContact({ up: false, since: up',
+    noticedBy: told('told', 'ends for a moment again and again'),
+  },
+  {
+    what: 'a search for a server keeps the keeper that it has not used',
+    file: 'zookeeper/session/keepers.ts',
+    find: 'else keeper.kill();',
+    put: '',
+    noticedBy: { mode: 'once', first: 1, histories: 60 },
   },
   {
     what: 'a session that was taken over is not synced',

@@ -240,3 +240,17 @@ export function checkQueue(
   for (const [owner, count] of owners) if (count > 1) problems.push(`session ${owner} has ${count} proposals`);
   return problems;
 }
+
+/**
+ * One keeper at most for a candidate that lives, none for one that has ended: a search for a server gives back the
+ * keeper that it has not used, or ends it.
+ */
+export function checkKeepers(hosts: readonly Host[]): string[] {
+  return hosts.flatMap(({ name, incarnations, current }) =>
+    incarnations.flatMap((incarnation, index) => {
+      const { length } = incarnation.sessions.keepers;
+      const start = `start ${index + 1} of ballot on ${name}`;
+      return length > (incarnation === current ? 1 : 0) ? [`${length} keepers live that ${start} has forked`] : [];
+    }),
+  );
+}

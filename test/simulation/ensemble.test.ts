@@ -88,7 +88,7 @@ describe('the fake ensemble', () => {
     await w.do(session.create('/p-', EMPTY, 'ephemeral-sequential', SOON));
     const { watch } = await w.do(b.childrenWatched('/p-0000000000', SOON));
     const killedAt = w.clock.time;
-    a.sessions.keeper?.kill();
+    a.sessions.keeper?.destroy();
     a.process.kill();
     expect(await w.do(watch.fired)).toBe('deleted');
     expect(w.clock.time - killedAt).toBeGreaterThan(4000 - 4000 / 3);

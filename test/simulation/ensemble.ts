@@ -71,11 +71,15 @@ export class Ensemble {
     this.tickTime = options.tickTime ?? 1000;
     this.#log = options.log ?? (() => undefined);
     this.#onSet = options.onSet;
-    this.servers = Array.from({ length: options.servers ?? 3 }, (_, index) => new Server(this, `zk${index + 1}`));
+    this.servers = Array.from({ length: options.servers ?? 3 }, (_, index) => new Server(this, index + 1));
   }
 
   get up(): boolean {
     return this.#up;
+  }
+
+  serverAt(ip: string): Server {
+    return this.servers.find(({ address }) => address.host === ip) as Server;
   }
 
   /** Milliseconds since the Unix epoch by the leader's clock: the stamp of every write. */

@@ -150,7 +150,7 @@ export class Troubles {
     // Together with a supervisor that stands still it would be two faults at once: nobody is left to stop the command.
     if (keeper === undefined || host.current?.process.state !== 'running') return;
     this.#impair(host.name, 'network', 0);
-    keeper.crash();
+    keeper.destroy();
   }
 
   pause(whole: boolean, host = this.#host()): void {

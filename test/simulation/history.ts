@@ -3,6 +3,7 @@ import { ghostTime, recoveryTime, stopTime } from './bounds.ts';
 import { checkCatchUp } from './catch-up-checks.ts';
 import {
   checkEnds,
+  checkKeepers,
   checkOverlaps,
   checkQueue,
   checkStandstills,
@@ -107,7 +108,7 @@ async function live(world: World, problems: string[]): Promise<void> {
   await (setting.cron === undefined
     ? settleOnce(world, problems)
     : settleCron(world, setting.cron, troubles.impairments, problems));
-  problems.push(...checkQueue(ensemble.proposals(BASE), hosts));
+  problems.push(...checkQueue(ensemble.proposals(BASE), hosts), ...checkKeepers(hosts));
 
   const { chronicle } = world;
   // Whoever lost contact has it again by then, and a campaign that failed has been tried again.
@@ -190,8 +191,10 @@ export async function end(world: World, problems: string[], inTheDark = world.cl
       if (exitCode === 70) problems.push(`ballot on ${host.name} ended with exit code 70: a bug`);
   }
   // The keeper of a ballot that was killed may still grant its run the grace.
-  await clock.run(clock.time + setting.plan.killAfter + 1_000, () => commands.alive.length === 0);
+  const isOver = (): boolean => commands.alive.length === 0 && checkKeepers(hosts).length === 0;
+  if (!isOver()) await clock.run(clock.time + setting.plan.killAfter + 1_000, isOver);
   for (const run of commands.alive) problems.push(`run ${run.runId} on ${run.host} outlived its ballot`);
+  problems.push(...checkKeepers(hosts));
   if (inTheDark) return;
   const left = ensemble.proposals(BASE).map(({ path }) => path);
   if (left.length > 0) problems.push(`after everybody left, ${left.join()} still stood in the queue`);

@@ -54,8 +54,8 @@ class Incarnation {
       wall: wall ?? random.between(-HOURS_MS, HOURS_MS),
       lateness: random.pick([0, 1, 3]),
     });
-    this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout, machine);
     const logger = trace.logger(name);
+    this.sessions = new FakeSessions(world.ensemble, name, this.process, setting.sessionTimeout, { machine, logger });
     const election = createElection({
       sessions: parts.sessions?.(this.sessions) ?? this.sessions,
       clock: this.process,
@@ -197,6 +197,8 @@ export class Host {
     this.incarnations.push(incarnation);
     incarnation.run(clock, () => {
       trace.log(this.name, `ballot ends with ${incarnation.exitCode}`);
+      incarnation.process.kill();
+      incarnation.sessions.orphan();
       this.#endTenures();
       // By a policy: the service manager starts it again.
       if (incarnation.stopRequestedAt === undefined) clock.after(RESTART_MS, () => this.start());
@@ -217,7 +219,7 @@ export class Host {
     if (current === undefined) return;
     this.#world.trace.log(this.name, 'the machine dies');
     for (const { process, sessions } of this.incarnations) {
-      for (const keeper of sessions.keepers) keeper.kill(true);
+      for (const keeper of sessions.keepers) keeper.vanish();
       process.kill();
     }
     for (const command of this.#commands) command.vanish();

@@ -1,3 +1,4 @@
+import type { ServerAddress } from '../../src/config/config.ts';
 import type { Stat } from '../../src/keeper/protocol.ts';
 import { Channel } from './network.ts';
 import type { Ensemble, SessionRecord } from './ensemble.ts';
@@ -40,6 +41,7 @@ export interface ClientEnd {
 /** One member of the ensemble: a replica that lags behind the commits, and its clients' connections. */
 export class Server {
   readonly name: string;
+  readonly address: ServerAddress;
   readonly connections = new Set<Connection>();
   readonly #ensemble: Ensemble;
   tree = new Tree();
@@ -53,9 +55,11 @@ export class Server {
   toLeader: Channel;
   fromLeader: Channel;
 
-  constructor(ensemble: Ensemble, name: string) {
+  /** `ordinal`: from 1. */
+  constructor(ensemble: Ensemble, ordinal: number) {
     this.#ensemble = ensemble;
-    this.name = name;
+    this.name = `zk${ordinal}`;
+    this.address = { host: `10.0.0.${ordinal}`, port: 2181 };
     this.toLeader = this.#link();
     this.fromLeader = this.#link();
   }
@@ -213,7 +217,7 @@ export class Connection {
   #read(read: Read): Reply {
     const { tree } = this.server;
     const node = tree.get(read.path);
-    if (node === undefined) return read.kind === 'exists' ? { ok: true } : { ok: false, code: 'noNode' };
+    if (node === undefined) return { ok: false, code: 'noNode' };
     const stat = tree.stat(read.path, node);
     if (read.kind === 'exists') return { ok: true, stat };
     if (read.watched) this.#watches.add(`${read.kind === 'get' ? 'data' : 'children'} ${read.path}`);

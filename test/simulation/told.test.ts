@@ -229,6 +229,25 @@ describe('a standstill of the whole ensemble', () => {
     }
   });
 
+  it('that ends for a moment again and again is survived in role', async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const world = await atWork(seed);
+      const { clock, ensemble, hosts } = world;
+      const isAttached = (): boolean =>
+        hosts.every(({ current }) => current?.sessions.keeper?.connection !== undefined);
+      // So soon after it was granted, a cut makes a candidate distrust the next grants.
+      for (const outage of [500, 500, 500, 5_000]) {
+        ensemble.goDown();
+        await clock.run(clock.time + outage);
+        ensemble.comeBack();
+        expect(await clock.run(clock.time + 3_000, isAttached)).toBe(true);
+        await clock.run(clock.time + 150);
+      }
+      await clock.run(clock.time + 10_000);
+      await expectInRole(world);
+    }
+  });
+
   it.each([1_000, 1_300, 1_500, 1_700, 2_000, 2_500, 3_000])('of %i ms is survived in role', async (lasts) => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const world = await atWork(seed);
@@ -305,4 +324,130 @@ describe('a host that freezes as a whole, with keeper and command', () => {
     await end(world, problems, false);
     expect(problems).toEqual([]);
   });
+});
+
+describe('a supervisor that stands still while its keeper executes the will', () => {
+  it('wakes up, and does not run the command again under the lease that is given up', async () => {
+    const plan = { ...QUIET_SETTING.plan, onChildSuccess: 'rerun', onChildError: 'rerun', restartDelay: 1 } as const;
+    for (let pause = 900; pause <= 1_500; pause += 20) {
+      const world = tell({ theme: 'pauses', candidates: 2, plan }, pause);
+      const { clock, hosts, commands, trace, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+      expect(await clock.run(10_000, () => commands.runs.length === 1)).toBe(true);
+      await clock.run(clock.time + 2_000);
+      const from = clock.time;
+      const goOn = hosts[0]?.pause(false);
+      await clock.run(from + pause);
+      goOn?.();
+      const paused = { host: 'h1', kind: 'paused', from, to: clock.time } as const;
+      await clock.run(clock.time + 6_000);
+      expect(commands.alive).toHaveLength(1);
+      if (pause === 1_500) expect(trace.toString()).toContain('the keeper has executed the will');
+      await end(world, problems, false);
+      expect([...problems, ...judge(world, [paused])]).toEqual([]);
+    }
+  });
+});
+
+describe('a leader that learns of its loss before its run is over', () => {
+  it('ends a run that is deaf to SIGTERM before the lease would have run out', async () => {
+    const plan = { ...QUIET_SETTING.plan, killAfter: 10_000 };
+    const habits = { ...QUIET_SETTING.habits, stubborn: 1 };
+    for (let away = 0; away <= 900; away += 50) {
+      const world = tell({ candidates: 2, leaseDuration: 3_000, lease: 3_000, plan, habits }, 1 + away);
+      const { clock, hosts, commands, ensemble, trace, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+      expect(await clock.run(10_000, () => commands.runs.length === 1)).toBe(true);
+      await clock.run(clock.time + 2_000 + away);
+      ensemble.cut('h1', ensemble.servers, 'none');
+      await clock.run(clock.time + 1_000 + away);
+      for (const session of ensemble.sessions.values()) if (session.host === 'h1') ensemble.expire(session);
+      ensemble.tamper(BASE, Buffer.alloc(0));
+      ensemble.cut('h1', ensemble.servers, 'open');
+      const tampered = { host: 'everybody', kind: 'tampered', from: clock.time, to: clock.time } as const;
+      await clock.run(clock.time + 6_000);
+      expect(trace.toString()).toContain('the lease is lost');
+      await end(world, problems, false);
+      expect([...problems, ...judge(world, [tampered])]).toEqual([]);
+    }
+  });
+});
+
+describe('in run cron', () => {
+  const BRIEF = { ...QUIET_SETTING.habits, lasts: [300, 300] } as const;
+
+  it('a tick that waits is handed over by a leader that is asked to stop', async () => {
+    for (let moment = 0; moment < 1_000; moment += 100) {
+      const world = tell({
+        candidates: 2,
+        ...cron({
+          concurrency: 'queue',
+          catchUp: 'once',
+          text: '@every 2s',
+          schedule: scheduleOf('@every 2s'),
+          gap: 2_000,
+        }),
+        habits: { ...QUIET_SETTING.habits, lasts: [2_600, 2_600] },
+      });
+      const { clock, hosts, commands, ledger, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+      // The first run still lives at the second tick.
+      expect(await clock.run(10_000, () => commands.runs.length === 1)).toBe(true);
+      const first = commands.runs[0];
+      await clock.run(clock.time + 2_050 + moment / 2);
+      hosts.find(({ name }) => name === first?.host)?.stop('SIGTERM');
+      await clock.run(clock.time + 8_000);
+      await end(world, problems, false);
+      expect([...problems, ...judge(world, [])]).toEqual([]);
+      const ticks = [...ledger.records().values()].map(({ tick }) => tick);
+      expect(ticks).toContain((first?.tick ?? 0) + 2_000);
+    }
+  });
+
+  it('a candidate that runs anyway without leadership does so no more beside the next leader', async () => {
+    const plan = { onLeaseLoss: 'keep', onElectionFailure: 'run-anyway', onChildSuccess: 'ignore' } as const;
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const world = tell({ theme: 'keep', ...cron({}, plan), habits: BRIEF }, seed);
+      const { clock, hosts, ensemble, commands, problems } = world;
+      ensemble.goDown();
+      for (const host of hosts) host.start();
+      const anyway = (): number => commands.launches.filter(({ fencingToken }) => fencingToken === undefined).length;
+      expect(await clock.run(15_000, () => anyway() > 6)).toBe(true);
+      ensemble.comeBack();
+      await clock.run(clock.time + 8_000);
+      const [before, launched] = [anyway(), commands.launches.length];
+      await clock.run(clock.time + 10_000);
+      expect(anyway()).toBe(before);
+      expect(commands.launches.length - launched).toBeGreaterThanOrEqual(9);
+      expect(commands.launches.length - launched).toBeLessThanOrEqual(11);
+      await end(world, problems, false);
+      expect(problems).toEqual([]);
+    }
+  });
+
+  it.each([500, 3_000, 9_000])(
+    'an ensemble that loses its data in %i ms, and counts anew, is served again',
+    async (lasts) => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = tell(
+          { theme: 'keep', ...cron({ catchUp: 'once' }, { onLeaseLoss: 'keep' }), habits: BRIEF },
+          seed,
+        );
+        const { clock, hosts, ensemble, commands, problems } = world;
+        for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+        await clock.run(8_000);
+        const from = clock.time;
+        ensemble.goDown();
+        await clock.run(from + lasts);
+        ensemble.comeBack({ wiped: true });
+        const wiped = { host: 'everybody', kind: 'wiped', from, to: clock.time } as const;
+        await clock.run(clock.time + 10_000);
+        const launched = commands.launches.length;
+        await clock.run(clock.time + 10_000);
+        expect(commands.launches.length - launched).toBeGreaterThanOrEqual(9);
+        await end(world, problems, false);
+        expect([...problems, ...judge(world, [wiped])]).toEqual([]);
+      }
+    },
+  );
 });

@@ -20,7 +20,7 @@ export interface Machine {
 const LOOK_EVERY_MS = 10;
 
 /** Nothing to do but to release. A candidate of the simulation stands in one election. */
-export const NO_WILL: Will = { election: '', commands: [] };
+const NO_WILL: Will = { election: '', commands: [] };
 
 /** Executes a will as the keeper's own executor does, in virtual time. */
 export class WillExecutor {
@@ -45,12 +45,20 @@ export class WillExecutor {
     return this.#executing;
   }
 
+  get hasCommands(): boolean {
+    return this.#will.commands.length > 0;
+  }
+
   accept(will: Will): void {
     if (this.#executing) return;
     this.#will = will;
     this.#disarm?.();
     const at = actsAt(will);
     this.#disarm = at === undefined ? undefined : this.#process.at(at, () => this.execute());
+  }
+
+  revoke(): void {
+    this.accept(NO_WILL);
   }
 
   execute(): void {

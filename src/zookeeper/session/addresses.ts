@@ -89,6 +89,12 @@ export class Addresses {
   }
 }
 
+/** How an address is looked at before a keeper is spent on it. */
+export interface Prober {
+  readonly probe: typeof probe;
+  readonly wantsTls: typeof wantsTls;
+}
+
 /** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
 const STATUS_TIMEOUT_MS = 150;
 

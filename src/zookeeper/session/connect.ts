@@ -2,8 +2,8 @@ import { sleep } from '../../clock.ts';
 import type { Clock } from '../../clock.ts';
 import { RefusedError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { CLOSES, probe, SILENT, TLS, wantsTls } from './addresses.ts';
-import type { Addresses, Endpoint } from './addresses.ts';
+import { CLOSES, SILENT, TLS } from './addresses.ts';
+import type { Addresses, Endpoint, Prober } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Keepers } from './keepers.ts';
@@ -12,7 +12,7 @@ import type { LinkEnd } from './keeper-connection.ts';
 import type { Grant } from '../../keeper/protocol.ts';
 import { AUTHENTICATION_WANTED, EXPIRED } from '../../keeper/result-codes.ts';
 
-export interface AttachContext {
+export interface AttachContext extends Prober {
   readonly addresses: Addresses;
   readonly keepers: Keepers;
   /** What to ask for, ms. */
@@ -110,7 +110,7 @@ class Search {
 
   /** The result; a text when another address is to be tried. */
   async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
-    const { clock } = this.#context;
+    const { clock, probe } = this.#context;
     const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
     const isOpen = found === undefined || found === CLOSES || (found === SILENT && this.#mayTrySilent(endpoint));
     if (!isOpen) return found;
@@ -129,7 +129,8 @@ class Search {
 
   /** What may be wrong with a server that was silent to the probe and let the handshake fail. */
   async #suspect(endpoint: Endpoint, found: string, why: string): Promise<string> {
-    if (await wantsTls(endpoint, this.#context.clock, this.#signal)) return TLS;
+    const { clock, wantsTls } = this.#context;
+    if (await wantsTls(endpoint, clock, this.#signal)) return TLS;
     return found === CLOSES ? `${why}${CLOSES_HINT}` : why;
   }
 

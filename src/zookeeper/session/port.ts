@@ -1,6 +1,6 @@
 /**
- * A ZooKeeper session as the election sees it. The keeper process stands behind the real one (`session.ts`);
- * the simulation puts a fake ensemble behind it.
+ * A ZooKeeper session as the election sees it. A keeper process stands behind it (`session.ts`); in the simulation that
+ * process and the ensemble are fakes.
  *
  * Every request has a deadline of its own and ends in exactly one of three ways: a result, an error that says the
  * request was refused (nothing was applied), or `OutcomeUnknownError`: it may have been applied, or may yet be.
@@ -46,7 +46,10 @@ export interface Session {
    */
   readonly ended: AbortSignal;
   readonly contact: Contact;
-  /** Called at each change of `contact`. Returns its removal. */
+  /**
+   * Called at each change of `contact`, and when a connection is lost on which no contact was counted yet: requests were
+   * answered on it all the same. Returns its removal.
+   */
   onContact(listener: (contact: Contact) => void): () => void;
 
   /** Returns the path with its sequence number. Throws NodeExists, NoNode (parent), Refused. */

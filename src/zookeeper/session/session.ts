@@ -159,10 +159,9 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     this.#link = undefined;
     this.#cancelProbation();
     this.#cuts = end.kind === 'cut' && now - this.#attachedAt < this.timeout / 3 ? this.#cuts + 1 : 0;
-    if (this.#contact.up) {
-      this.#setContact({ up: false, since: now, why: `${address}: ${why}` });
-      logger.warn('lost contact with ZooKeeper', { address, why });
-    } else this.#contact = { ...this.#contact, why: `${address}: ${why}` };
+    const { up, since } = this.#contact;
+    this.#setContact({ up: false, since: up ? now : since, why: `${address}: ${why}` });
+    if (up) logger.warn('lost contact with ZooKeeper', { address, why });
     if (this.#cuts === CUTS_TO_DISTRUST) {
       logger.warn(
         'ZooKeeper cuts each connection soon after it has granted it: contact counts from an answered write',

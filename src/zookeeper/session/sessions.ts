@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { ServerAddress } from '../../config/config.ts';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { Addresses } from './addresses.ts';
+import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
 import { attach } from './connect.ts';
 import type { AttachContext } from './connect.ts';
 import { SessionEndedError } from '../../election/errors.ts';
@@ -30,9 +30,14 @@ export interface SessionsOptions {
   readonly debug: boolean;
 }
 
-/** Sessions on a ZooKeeper ensemble, one at a time, held by a keeper process and shared by all that ask for one. */
-export function zookeeperSessions(options: SessionsOptions): SessionOpener {
-  return new Sessions(options);
+/** The same, and how keepers and servers are reached. */
+export interface SessionsParts extends Omit<SessionsOptions, 'keeperPath'>, Prober {
+  fork(): KeeperProcess;
+}
+
+/** Sessions on a ZooKeeper ensemble, held by keeper processes of this host. */
+export function zookeeperSessions({ keeperPath, ...options }: SessionsOptions): SessionOpener {
+  return new Sessions({ ...options, fork: () => forkKeeper(keeperPath), probe, wantsTls });
 }
 
 /** A search for a server that grants a session, for all that wait for one. */
@@ -44,7 +49,8 @@ interface Search {
   waiting: number;
 }
 
-class Sessions implements SessionOpener {
+/** One session at a time, held by a keeper and shared by all that ask for one. */
+export class Sessions implements SessionOpener {
   readonly #keepers: Keepers;
   readonly #survey: ServerSurvey;
   readonly #context: AttachContext;
@@ -53,10 +59,10 @@ class Sessions implements SessionOpener {
   #session: KeptSession | undefined;
   #search: Search | undefined;
 
-  constructor({ servers, keeperPath, firstKeeper, ...options }: SessionsOptions) {
+  constructor({ servers, fork, firstKeeper, ...options }: SessionsParts) {
     const { clock, logger } = options;
-    this.#keepers = new Keepers(() => forkKeeper(keeperPath), clock, firstKeeper);
-    this.#survey = new ServerSurvey(servers, clock, logger);
+    this.#keepers = new Keepers(fork, clock, firstKeeper);
+    this.#survey = new ServerSurvey(servers, clock, logger, options.probe);
     this.#context = { ...options, addresses: new Addresses(servers, clock), keepers: this.#keepers };
   }
 

@@ -2,7 +2,7 @@ import { sleep, type Clock } from '../../clock.ts';
 import type { ServerAddress } from '../../config/config.ts';
 import { describe } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { Addresses, CLOSES, probe, SILENT } from './addresses.ts';
+import { Addresses, CLOSES, probe, SILENT, type Prober } from './addresses.ts';
 
 /** A configured server none of whose addresses serves, and what the last of them said. */
 export interface DeadServer {
@@ -30,6 +30,7 @@ export async function deadServers(
   clock: Clock,
   timeout: number,
   signal: AbortSignal,
+  ask: Prober['probe'] = probe,
 ): Promise<DeadServer[]> {
   const found = await Promise.all(
     servers.map(async (server) => {
@@ -37,7 +38,7 @@ export async function deadServers(
       const answers: (string | undefined)[] = [];
       do {
         const endpoint = await addresses.next(signal);
-        answers.push('problem' in endpoint ? endpoint.problem : await probe(endpoint, timeout, clock, signal));
+        answers.push('problem' in endpoint ? endpoint.problem : await ask(endpoint, timeout, clock, signal));
       } while (answers.length < addresses.size);
       const why = answers.at(-1);
       const serves = answers.some((answer) => answer === undefined || answer === SILENT || answer === CLOSES);
@@ -55,12 +56,14 @@ export class ServerSurvey {
   readonly #servers: readonly ServerAddress[];
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #ask: Prober['probe'];
   readonly #told = new Set<ServerAddress>();
 
-  constructor(servers: readonly ServerAddress[], clock: Clock, logger: Logger) {
+  constructor(servers: readonly ServerAddress[], clock: Clock, logger: Logger, ask: Prober['probe']) {
     this.#servers = servers;
     this.#clock = clock;
     this.#logger = logger;
+    this.#ask = ask;
   }
 
   /** Resolves when it has looked, or when `signal` is aborted. Never rejects. */
@@ -68,14 +71,18 @@ export class ServerSurvey {
     if (this.#servers.length < 2) return;
     try {
       await sleep(this.#clock, SURVEY_AFTER_MS, signal);
-      const first = await deadServers(this.#servers, this.#clock, PROBE_MS, signal);
+      const first = await this.#dead(signal);
       if (first.length === 0) return;
       await sleep(this.#clock, SURVEY_AGAIN_AFTER_MS, signal);
-      const second = await deadServers(this.#servers, this.#clock, PROBE_MS, signal);
+      const second = await this.#dead(signal);
       this.#tell(second.filter(({ server }) => first.some((other) => other.server === server)));
     } catch (error) {
       if (!signal.aborted) this.#logger.debug('the servers could not be looked at', { error: describe(error) });
     }
+  }
+
+  #dead(signal: AbortSignal): Promise<DeadServer[]> {
+    return deadServers(this.#servers, this.#clock, PROBE_MS, signal, this.#ask);
   }
 
   /** When none serves, the ensemble is away, which is logged elsewhere. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Addresses } from '../../../../src/zookeeper/session/addresses.ts';
+import { Addresses, probe, wantsTls } from '../../../../src/zookeeper/session/addresses.ts';
 import { KeptSession } from '../../../../src/zookeeper/session/session.ts';
 import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
 import { Link } from '../../../../src/zookeeper/session/keeper-connection.ts';
@@ -26,6 +26,8 @@ async function idle() {
     keepers: new Keepers(() => new FakeKeeper(), process, undefined),
     sessionTimeout: TIMEOUT_MS,
     debug: false,
+    probe,
+    wantsTls,
     clock: process,
     logger: recorder().logger,
   };

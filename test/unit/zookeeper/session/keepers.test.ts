@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
-import { Addresses } from '../../../../src/zookeeper/session/addresses.ts';
+import { Addresses, probe, wantsTls } from '../../../../src/zookeeper/session/addresses.ts';
 import { attach } from '../../../../src/zookeeper/session/connect.ts';
 import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
 import type { Will } from '../../../../src/keeper/will.ts';
@@ -37,6 +37,8 @@ describe('the keepers of a process', () => {
       keepers: new Keepers(fork, systemClock, undefined),
       sessionTimeout: 5000,
       debug: false,
+      probe,
+      wantsTls,
       clock: systemClock,
       logger: { trace: nothing, debug: () => failed(), info: nothing, warn: nothing, error: nothing, fatal: nothing },
     };

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../../src/clock.ts';
+import { probe } from '../../../../src/zookeeper/session/addresses.ts';
 import { ServerSurvey } from '../../../../src/zookeeper/session/survey.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { freePorts } from '../../../support/ports.ts';
@@ -41,7 +42,7 @@ async function warned(ports: readonly number[], clock = hurried(), times = 1): P
   const lines: object[] = [];
   const logger = { ...silentLogger, warn: (_: string, fields?: object) => void lines.push(fields ?? {}) };
   const servers = ports.map((port) => ({ host: '127.0.0.1', port }));
-  const survey = new ServerSurvey(servers, clock, logger);
+  const survey = new ServerSurvey(servers, clock, logger, probe);
   for (let time = 0; time < times; time += 1) await survey.look(new AbortController().signal);
   return lines;
 }
@@ -75,7 +76,7 @@ describe('a survey', () => {
   it('ends with its signal, and asks nothing of a single server', async () => {
     const [dead] = (await freePorts(1)) as [number];
     const servers = [1, 2].map(() => ({ host: '127.0.0.1', port: dead }));
-    const survey = new ServerSurvey(servers, systemClock, silentLogger);
+    const survey = new ServerSurvey(servers, systemClock, silentLogger, probe);
     await expect(survey.look(AbortSignal.abort(new Error('the session is over')))).resolves.toBeUndefined();
     expect(await warned([dead])).toEqual([]);
   });
