@@ -43,7 +43,7 @@ export function simulatedHost(
     cutOff: () => ensemble.cut(name, ensemble.servers, 'none'),
     reconnect,
     kill() {
-      for (const keeper of sessions.keepers) keeper.kill(true);
+      for (const keeper of sessions.keepers) keeper.vanish();
       process.kill();
     },
     revive() {

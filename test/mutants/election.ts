@@ -208,8 +208,8 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'a campaign that is begun again takes a new place in the queue',
     file: 'zookeeper/election/election.ts',
-    find: '...(standing.proposal === undefined ? [standing.propose(signal)] : []),',
-    put: 'standing.propose(signal),',
+    find: '...(place.proposal === undefined ? [place.propose(signal)] : []),',
+    put: 'place.propose(signal),',
     noticedBy: port('the place in the queue is kept'),
   },
   {
@@ -229,15 +229,15 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'a leader that cannot know whether it leads says that it may act',
     file: 'zookeeper/election/term.ts',
-    find: 'return this.#lost === undefined ? this.host.testament.safeUntil : -Infinity;',
+    find: 'return this.#lost === undefined ? this.host.will.safeUntil : -Infinity;',
     put: 'return Infinity;',
     noticedBy: distance('may not act any more'),
   },
   {
     what: 'the deadline is reckoned from now, not from the last renewal that was acknowledged',
     file: 'zookeeper/election/term.ts',
-    find: 'return this.#sentAt + this.timings.leaseDuration;',
-    put: 'return this.options.clock.now() + this.timings.leaseDuration;',
+    find: 'return this.lease.deadline;',
+    put: 'return this.options.clock.now() + this.lease.duration;',
     noticedBy: distance('is followed when it is cut off'),
   },
   {
