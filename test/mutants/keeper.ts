@@ -7,7 +7,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a keeper that was stopped is never found out by a session in which nobody asks for anything',
     file: 'zookeeper/session/session.ts',
-    find: 'link.checkKeeper();',
+    find: 'connection.checkKeeper();',
     put: '',
     noticedBy: unit('zookeeper/session/idle-session'),
   },

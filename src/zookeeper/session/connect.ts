@@ -7,12 +7,12 @@ import type { Addresses, Endpoint, Prober } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Keepers } from './keepers.ts';
-import { Link } from './keeper-connection.ts';
-import type { LinkEnd } from './keeper-connection.ts';
+import { KeeperConnection } from './keeper-connection.ts';
+import type { ConnectionEnd } from './keeper-connection.ts';
 import type { Grant } from '../../keeper/protocol.ts';
 import { AUTHENTICATION_WANTED, EXPIRED } from '../../keeper/result-codes.ts';
 
-export interface AttachContext extends Prober {
+export interface SearchContext extends Prober {
   readonly addresses: Addresses;
   readonly keepers: Keepers;
   /** What to ask for, ms. */
@@ -22,9 +22,9 @@ export interface AttachContext extends Prober {
   readonly logger: Logger;
 }
 
-export interface Attached {
-  readonly kind: 'attached';
-  readonly link: Link;
+export interface Found {
+  readonly kind: 'found';
+  readonly connection: KeeperConnection;
   readonly grant: Grant;
 }
 
@@ -51,7 +51,7 @@ const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
 const REFUSALS = 3;
 
 /**
- * Attaches to a session, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap
+ * Takes a session over, or opens a new one: tries one address after the other, for ever, until one grants it. A cheap
  * TCP probe goes first, so that a keeper is only spent on a server that accepts connections; it is started at once,
  * though, and ready by then.
  *
@@ -63,12 +63,12 @@ const REFUSALS = 3;
  * @param answers what each address last said, for an error message
  * @throws ClientMissingError, RefusedError (a new session only)
  */
-export async function attach(
-  context: AttachContext,
+export async function findServer(
+  context: SearchContext,
   session: Grant | undefined,
   signal: AbortSignal,
   answers = new Map<string, string>(),
-): Promise<Attached | Over> {
+): Promise<Found | Over> {
   // The session of a keeper that executes its will is in use: that keeper gives up what the session holds.
   if (session !== undefined) await context.keepers.executed(signal);
   const search = new Search(context, session, signal);
@@ -87,7 +87,7 @@ export async function attach(
 }
 
 class Search {
-  readonly #context: AttachContext;
+  readonly #context: SearchContext;
   readonly #session: Grant | undefined;
   readonly #signal: AbortSignal;
   readonly #since: number;
@@ -100,7 +100,7 @@ class Search {
   /** A session was granted and cut in this round. */
   #cut = false;
 
-  constructor(context: AttachContext, session: Grant | undefined, signal: AbortSignal) {
+  constructor(context: SearchContext, session: Grant | undefined, signal: AbortSignal) {
     this.#context = context;
     this.#session = session;
     this.#signal = signal;
@@ -109,22 +109,22 @@ class Search {
   }
 
   /** The result; a text when another address is to be tried. */
-  async tryAt(endpoint: Endpoint): Promise<Attached | Over | string> {
+  async tryAt(endpoint: Endpoint): Promise<Found | Over | string> {
     const { clock, probe } = this.#context;
     const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
     const isOpen = found === undefined || found === CLOSES || (found === SILENT && this.#mayTrySilent(endpoint));
     if (!isOpen) return found;
     this.#accepting.add(endpoint.name);
-    const { link, outcome } = await this.#handshake(endpoint, this.#session);
-    if ('id' in outcome) return this.#granted(link, outcome);
+    const { connection, outcome } = await this.#handshake(endpoint, this.#session);
+    if ('id' in outcome) return this.#granted(connection, outcome);
     if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
     const wantsMore = outcome.kind === 'ended' && this.#session !== undefined && wantsAuthentication(outcome);
     if (outcome.kind === 'ended' && !wantsMore) return this.#refused(endpoint, outcome.code);
     this.#failedHandshakes++;
-    this.#cut ||= link.granted;
+    this.#cut ||= connection.granted;
     if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
     if (outcome.kind === 'ended') return reasonOf(outcome.code);
-    return link.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
+    return connection.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
   }
 
   /** What may be wrong with a server that was silent to the probe and let the handshake fail. */
@@ -145,9 +145,9 @@ class Search {
   }
 
   /** The server may have recovered just before it was asked for a new session. */
-  async #lastTry(endpoint: Endpoint): Promise<Attached | Over> {
-    const { link, outcome } = await this.#handshake(endpoint, this.#session);
-    if ('id' in outcome) return this.#granted(link, outcome);
+  async #lastTry(endpoint: Endpoint): Promise<Found | Over> {
+    const { connection, outcome } = await this.#handshake(endpoint, this.#session);
+    if ('id' in outcome) return this.#granted(connection, outcome);
     if (outcome.kind === 'ended') return { kind: 'over', why: reasonOf(outcome.code) };
     return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
   }
@@ -166,16 +166,19 @@ class Search {
     this.#spare = undefined;
   }
 
-  async #handshake(endpoint: Endpoint, session: Grant | undefined): Promise<{ link: Link; outcome: Grant | LinkEnd }> {
+  async #handshake(
+    endpoint: Endpoint,
+    session: Grant | undefined,
+  ): Promise<{ connection: KeeperConnection; outcome: Grant | ConnectionEnd }> {
     const { clock, sessionTimeout, debug, keepers } = this.#context;
     const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
     this.#spare = undefined;
-    const link = new Link(process, endpoint, clock);
+    const connection = new KeeperConnection(process, endpoint, clock);
     const granted = session?.timeout ?? sessionTimeout;
     const first = Math.max(HANDSHAKE.least, Math.min(granted / 3, HANDSHAKE.first));
     // The client gives up by itself after two thirds of the session timeout that it asks for, and does not say why.
     const patience = Math.min(this.#grown({ first, longest: HANDSHAKE.longest }), 0.6 * sessionTimeout);
-    const outcome = await link.connect(
+    const outcome = await connection.connect(
       {
         timeout: sessionTimeout,
         debug,
@@ -184,12 +187,12 @@ class Search {
       patience,
       this.#signal,
     );
-    return { link, outcome };
+    return { connection, outcome };
   }
 
-  async #granted(link: Link, grant: Grant): Promise<Attached | Over> {
-    if (this.#session === undefined || grant.id === this.#session.id) return { kind: 'attached', link, grant };
-    await link.close(HANDSHAKE.least);
+  async #granted(connection: KeeperConnection, grant: Grant): Promise<Found | Over> {
+    if (this.#session === undefined || grant.id === this.#session.id) return { kind: 'found', connection, grant };
+    await connection.close(HANDSHAKE.least);
     return { kind: 'over', why: `the ensemble knows 0x${this.#session.id} no more, it granted 0x${grant.id}` };
   }
 
@@ -214,9 +217,9 @@ class Search {
     const without = this.#context.clock.now() - this.#since;
     if (without < this.#session.timeout || this.#failedHandshakes < REFUSALS * this.#accepting.size) return false;
     this.#failedHandshakes = 0;
-    const { link, outcome } = await this.#handshake(endpoint, undefined);
+    const { connection, outcome } = await this.#handshake(endpoint, undefined);
     if (!('id' in outcome)) return wantsAuthentication(outcome);
-    await link.close(HANDSHAKE.least);
+    await connection.close(HANDSHAKE.least);
     return true;
   }
 
@@ -228,7 +231,7 @@ class Search {
 /** Hints, no more: several things look like this from here. */
 const CLOSES_HINT = ` and ${CLOSES} (its maxClientCnxns may be reached: its log says)`;
 
-function wantsAuthentication(end: LinkEnd): boolean {
+function wantsAuthentication(end: ConnectionEnd): boolean {
   return end.kind === 'ended' && AUTHENTICATION_WANTED.includes(end.code);
 }
 

@@ -7,8 +7,8 @@ import type { Answer, ConnectCommand, Grant, Operation, Report, ZNodeEvent } fro
 /** A keeper starts in 60 ms. Only an overloaded host needs longer than this, ms. */
 const START_TIMEOUT_MS = 10_000;
 
-/** Why there is no link (any more). */
-export type LinkEnd =
+/** Why there is no connection (any more). */
+export type ConnectionEnd =
   /** The connection or its keeper is gone; the session may well live on. */
   | { readonly kind: 'broken'; readonly why: string }
   /** The same, and it was the server that closed the connection, or was silent. */
@@ -18,18 +18,18 @@ export type LinkEnd =
   /** No keeper will ever work: its native module cannot be loaded. */
   | { readonly kind: 'moduleMissing'; readonly message: string };
 
-export interface LinkListener {
+export interface ConnectionListener {
   answer(answer: Answer): void;
   event(event: ZNodeEvent, path: string): void;
   /** The last call. The keeper is dead by then, or executes its will. */
-  end(end: LinkEnd): void;
+  end(end: ConnectionEnd): void;
 }
 
 /**
  * One keeper with its one connection to one address. It connects once. Any failure ends it for good, and its keeper
  * with it: the ZooKeeper client reconnects slowly, and with mistakes.
  */
-export class Link {
+export class KeeperConnection {
   readonly endpoint: Endpoint;
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
@@ -38,11 +38,11 @@ export class Link {
    * the last check.
    */
   #asked = -1;
-  #listener: LinkListener | undefined;
+  #listener: ConnectionListener | undefined;
   /** Another step towards a session is done: the next may take the same time. */
   #onStep: ((problem: string) => void) | undefined;
-  #onGrant: ((grant: Grant | LinkEnd) => void) | undefined;
-  #end: LinkEnd | undefined;
+  #onGrant: ((grant: Grant | ConnectionEnd) => void) | undefined;
+  #end: ConnectionEnd | undefined;
   #granted = false;
   #onClosed: (() => void) | undefined;
 
@@ -63,7 +63,7 @@ export class Link {
     command: Omit<ConnectCommand, 'kind' | 'address'>,
     timeout: number,
     signal: AbortSignal,
-  ): Promise<Grant | LinkEnd> {
+  ): Promise<Grant | ConnectionEnd> {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         this.#onGrant = undefined;
@@ -102,7 +102,7 @@ export class Link {
     return this.#granted;
   }
 
-  listen(listener: LinkListener): void {
+  listen(listener: ConnectionListener): void {
     this.#listener = listener;
     if (this.#end !== undefined) listener.end(this.#end);
   }
@@ -185,7 +185,7 @@ export class Link {
     return this.#granted ? 'grants a session, and cuts it at the first request' : 'drops the handshake';
   }
 
-  #finish(end: LinkEnd): void {
+  #finish(end: ConnectionEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#keeper.hold(false);

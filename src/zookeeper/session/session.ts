@@ -1,8 +1,8 @@
 import { sleep } from '../../clock.ts';
-import { attach } from './connect.ts';
-import type { AttachContext, Attached } from './connect.ts';
+import { findServer } from './connect.ts';
+import type { SearchContext, Found } from './connect.ts';
 import { NoNodeError, SessionEndedError } from '../../election/errors.ts';
-import type { Link, LinkEnd } from './keeper-connection.ts';
+import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Stat } from '../../keeper/protocol.ts';
@@ -13,7 +13,7 @@ import { Watches } from './watch-table.ts';
 /** A session that outlives the keepers that hold it. */
 export class KeptSession implements Omit<Session, 'isShared'> {
   readonly id: string;
-  readonly #context: AttachContext;
+  readonly #context: SearchContext;
   readonly #requests: Requests;
   readonly #watches = new Watches();
   readonly #listeners = new Set<(contact: Contact) => void>();
@@ -21,24 +21,24 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   /** Aborted when no connection is needed any more. */
   readonly #given = new AbortController();
   #grant: Grant;
-  #link: Link | undefined;
+  #connection: KeeperConnection | undefined;
   #contact: Contact;
   #restored: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #uncheck: () => void = () => undefined;
-  #attachedAt: number;
+  #connectedAt: number;
   /** Connections in a row that the server cut soon after it had granted them. */
   #cuts = 0;
   #cancelProbation: () => void = () => undefined;
 
-  constructor(context: AttachContext, { link, grant }: Attached) {
+  constructor(context: SearchContext, { connection, grant }: Found) {
     this.#context = context;
     this.#requests = new Requests(context.clock);
     this.#grant = grant;
     this.id = grant.id;
-    this.#attachedAt = context.clock.now();
-    this.#contact = { up: true, since: this.#attachedAt, address: link.endpoint.name };
-    this.#use(link);
+    this.#connectedAt = context.clock.now();
+    this.#contact = { up: true, since: this.#connectedAt, address: connection.endpoint.name };
+    this.#use(connection);
   }
 
   get timeout(): number {
@@ -108,7 +108,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   }
 
   reattach(why: string): void {
-    this.#link?.kill(why);
+    this.#connection?.kill(why);
   }
 
   close(timeout: number): Promise<void> {
@@ -121,44 +121,44 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#requests.ask(request, options, read);
   }
 
-  #use(link: Link): void {
-    this.#link = link;
-    this.#attachedAt = this.#context.clock.now();
-    this.#check(link);
-    this.#requests.resume(link);
-    link.listen({
-      answer: (answer) => this.#answered(link, answer),
+  #use(connection: KeeperConnection): void {
+    this.#connection = connection;
+    this.#connectedAt = this.#context.clock.now();
+    this.#check(connection);
+    this.#requests.resume(connection);
+    connection.listen({
+      answer: (answer) => this.#answered(connection, answer),
       event: (event, path) => this.#watches.fire(event, path),
-      end: (end) => this.#lost(link, end),
+      end: (end) => this.#lost(connection, end),
     });
   }
 
-  #answered(link: Link, answer: Answer): void {
+  #answered(connection: KeeperConnection, answer: Answer): void {
     const operation = this.#requests.answer(answer);
-    if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(link);
+    if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(connection);
   }
 
   /**
    * Checks the keeper twice a session timeout: so a standby whose keeper hangs is back soon after its session has
    * expired.
    */
-  #check(link: Link): void {
+  #check(connection: KeeperConnection): void {
     const { clock } = this.#context;
     this.#uncheck();
     this.#uncheck = clock.at(clock.now() + this.timeout / 2, () => {
-      if (this.#link !== link) return;
-      link.checkKeeper();
-      if (this.#link === link) this.#check(link);
+      if (this.#connection !== connection) return;
+      connection.checkKeeper();
+      if (this.#connection === connection) this.#check(connection);
     });
   }
 
   /** Also when the client says that the session has expired: it may err, the handshake of the next keeper does not. */
-  #lost(link: Link, end: LinkEnd): void {
+  #lost(connection: KeeperConnection, end: ConnectionEnd): void {
     const { clock, logger } = this.#context;
-    const [now, address, why] = [clock.now(), link.endpoint.name, inWords(end)];
-    this.#link = undefined;
+    const [now, address, why] = [clock.now(), connection.endpoint.name, inWords(end)];
+    this.#connection = undefined;
     this.#cancelProbation();
-    this.#cuts = end.kind === 'cut' && now - this.#attachedAt < this.timeout / 3 ? this.#cuts + 1 : 0;
+    this.#cuts = end.kind === 'cut' && now - this.#connectedAt < this.timeout / 3 ? this.#cuts + 1 : 0;
     const { up, since } = this.#contact;
     this.#setContact({ up: false, since: up ? now : since, why: `${address}: ${why}` });
     if (up) logger.warn('lost contact with ZooKeeper', { address, why });
@@ -182,19 +182,19 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     const { signal } = this.#given;
     try {
       if (this.#cuts > 0) await sleep(clock, this.#pauseAfterCut(), signal);
-      const attached = await attach(this.#context, this.#grant, signal);
-      if (attached.kind === 'over') return this.#end(new SessionEndedError(attached.why));
-      if (attached.grant.timeout !== this.timeout) {
+      const found = await findServer(this.#context, this.#grant, signal);
+      if (found.kind === 'over') return this.#end(new SessionEndedError(found.why));
+      if (found.grant.timeout !== this.timeout) {
         logger.info('ZooKeeper grants another session timeout than before: the new one counts', {
           beforeMs: this.timeout,
-          grantedMs: attached.grant.timeout,
+          grantedMs: found.grant.timeout,
         });
       }
-      this.#grant = attached.grant;
-      if (this.#ended.signal.aborted) return void (this.#link = attached.link);
-      if (this.#cuts < CUTS_TO_DISTRUST) this.#regained(attached.link);
-      else this.#beginProbation(attached.link);
-      this.#use(attached.link);
+      this.#grant = found.grant;
+      if (this.#ended.signal.aborted) return void (this.#connection = found.connection);
+      if (this.#cuts < CUTS_TO_DISTRUST) this.#regained(found.connection);
+      else this.#beginProbation(found.connection);
+      this.#use(found.connection);
     } catch (error) {
       if (!signal.aborted) this.#end(new SessionEndedError('it cannot be taken over', { cause: error }));
     }
@@ -207,21 +207,21 @@ export class KeptSession implements Omit<Session, 'isShared'> {
   }
 
   /** Requests are sent meanwhile: an answered write ends it, or a third of the session timeout without a cut. */
-  #beginProbation(link: Link): void {
+  #beginProbation(connection: KeeperConnection): void {
     const { clock } = this.#context;
-    this.#cancelProbation = clock.at(clock.now() + this.timeout / 3, () => this.#trust(link));
+    this.#cancelProbation = clock.at(clock.now() + this.timeout / 3, () => this.#trust(connection));
   }
 
-  #trust(link: Link): void {
-    if (this.#link !== link || this.#ended.signal.aborted) return;
+  #trust(connection: KeeperConnection): void {
+    if (this.#connection !== connection || this.#ended.signal.aborted) return;
     this.#cuts = 0;
     this.#cancelProbation();
-    if (!this.#contact.up) this.#regained(link);
+    if (!this.#contact.up) this.#regained(connection);
   }
 
-  #regained(link: Link): void {
+  #regained(connection: KeeperConnection): void {
     const { clock, logger } = this.#context;
-    const address = link.endpoint.name;
+    const address = connection.endpoint.name;
     logger.info('regained contact with ZooKeeper', { address, afterMs: Math.round(clock.now() - this.#contact.since) });
     this.#setContact({ up: true, since: clock.now(), address });
   }
@@ -255,7 +255,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     const cancel = clock.at(deadline, () => this.#given.abort());
     await this.#restored;
     cancel();
-    const closed = (await this.#link?.close(Math.max(0, deadline - clock.now()))) ?? false;
+    const closed = (await this.#connection?.close(Math.max(0, deadline - clock.now()))) ?? false;
     this.#given.abort();
     if (!closed)
       logger.warn(
@@ -290,7 +290,7 @@ function statOf({ stat }: Answer): Stat {
   return stat;
 }
 
-function inWords(end: LinkEnd): string {
+function inWords(end: ConnectionEnd): string {
   if (end.kind === 'broken' || end.kind === 'cut') return end.why;
   return end.kind === 'ended' ? `the client says that the session is over (${end.code})` : end.message;
 }

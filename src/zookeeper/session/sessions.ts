@@ -3,8 +3,8 @@ import type { ServerAddress } from '../../config/config.ts';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
-import { attach } from './connect.ts';
-import type { AttachContext } from './connect.ts';
+import { findServer } from './connect.ts';
+import type { SearchContext } from './connect.ts';
 import { SessionEndedError } from '../../election/errors.ts';
 import { forkKeeper } from '../../keeper/process.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
@@ -53,7 +53,7 @@ interface Search {
 export class Sessions implements SessionOpener {
   readonly #keepers: Keepers;
   readonly #survey: ServerSurvey;
-  readonly #context: AttachContext;
+  readonly #context: SearchContext;
   readonly #users = new Set<Session>();
   /** The session that they use. */
   #session: KeptSession | undefined;
@@ -115,17 +115,17 @@ export class Sessions implements SessionOpener {
 
   async #find(signal: AbortSignal, answers: Map<string, string>): Promise<KeptSession> {
     const { logger, sessionTimeout } = this.#context;
-    const attached = await attach(this.#context, undefined, signal, answers);
-    if (attached.kind === 'over') throw new SessionEndedError(attached.why);
-    const { grant, link } = attached;
-    logger.debug('ZooKeeper session opened', { session: `0x${grant.id}`, address: link.endpoint.name });
+    const found = await findServer(this.#context, undefined, signal, answers);
+    if (found.kind === 'over') throw new SessionEndedError(found.why);
+    const { grant, connection } = found;
+    logger.debug('ZooKeeper session opened', { session: `0x${grant.id}`, address: connection.endpoint.name });
     if (grant.timeout !== sessionTimeout) {
       logger.info('ZooKeeper grants another session timeout than asked for: the granted one counts', {
         askedMs: sessionTimeout,
         grantedMs: grant.timeout,
       });
     }
-    const session = new KeptSession(this.#context, attached);
+    const session = new KeptSession(this.#context, found);
     this.#session = session;
     // Nobody waits any more, and the search could not be called off in time.
     if (signal.aborted) void session.close(sessionTimeout);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Addresses, probe, wantsTls } from '../../../../src/zookeeper/session/addresses.ts';
 import { KeptSession } from '../../../../src/zookeeper/session/session.ts';
 import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
-import { Link } from '../../../../src/zookeeper/session/keeper-connection.ts';
+import { KeeperConnection } from '../../../../src/zookeeper/session/keeper-connection.ts';
 import { FakeKeeper } from '../../../support/fake-keeper.ts';
 import { recorder } from '../../../support/sessions.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
@@ -31,9 +31,9 @@ async function idle() {
     clock: process,
     logger: recorder().logger,
   };
-  const link = new Link(keeper, endpoint, process);
-  await link.connect({ timeout: TIMEOUT_MS, debug: false }, TIMEOUT_MS, new AbortController().signal);
-  const session = new KeptSession(context, { kind: 'attached', link, grant });
+  const connection = new KeeperConnection(keeper, endpoint, process);
+  await connection.connect({ timeout: TIMEOUT_MS, debug: false }, TIMEOUT_MS, new AbortController().signal);
+  const session = new KeptSession(context, { kind: 'found', connection, grant });
   opened.push({ clock, session });
   const pings = (): number => keeper.received.filter(({ kind }) => kind === 'ping').length;
   return { clock, keeper, session, pings };

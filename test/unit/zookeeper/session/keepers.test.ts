@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/clock.ts';
 import { Addresses, probe, wantsTls } from '../../../../src/zookeeper/session/addresses.ts';
-import { attach } from '../../../../src/zookeeper/session/connect.ts';
+import { findServer } from '../../../../src/zookeeper/session/connect.ts';
 import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
 import type { Will } from '../../../../src/keeper/will.ts';
 import { FakeKeeper } from '../../../support/fake-keeper.ts';
@@ -45,7 +45,7 @@ describe('the keepers of a process', () => {
     const tryOnce = async (): Promise<void> => {
       const search = new AbortController();
       failed = () => search.abort(new Error('one try is enough'));
-      await expect(attach(context, undefined, search.signal)).rejects.toThrow('one try is enough');
+      await expect(findServer(context, undefined, search.signal)).rejects.toThrow('one try is enough');
     };
     try {
       for (let i = 0; i < 3_000; i++) await tryOnce();
