@@ -64,7 +64,7 @@ export interface ChannelListener {
   /** The channel is closed; the process may live on. */
   closed(): void;
   /** Without a `pid` it was never started. */
-  failed(error: Error): void;
+  failed(error: unknown): void;
   exited(code: number | null, signal: NodeJS.Signals | null): void;
 }
 
@@ -82,10 +82,17 @@ const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
  * @param path the built `keeper.js`
  */
 export function forkKeeper(path: string): KeeperProcess {
+  return new SupervisedKeeper(channelTo(path), systemClock);
+}
+
+/** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
+function channelTo(path: string): KeeperChannel {
   try {
-    return new OrderedKeeper(channelTo(start(path)), systemClock);
+    return channelOf(start(path));
   } catch (error) {
-    return neverStarted(`cannot be started: ${describe(error)}`);
+    const nothing = (): void => undefined;
+    const dead = { pid: undefined, isOpen: false, isAlive: false, send: nothing, destroy: nothing, hold: nothing };
+    return { ...dead, listen: ({ failed }) => failed(error) };
   }
 }
 
@@ -102,7 +109,7 @@ function start(path: string): ChildProcess {
   return child;
 }
 
-function channelTo(child: ChildProcess): KeeperChannel {
+function channelOf(child: ChildProcess): KeeperChannel {
   return {
     pid: child.pid,
     get isOpen() {
@@ -115,7 +122,7 @@ function channelTo(child: ChildProcess): KeeperChannel {
       child.on('message', (batch) => reports(batch as Report[]));
       child.on('disconnect', closed).on('error', failed).on('exit', exited);
     },
-    send: (batch) => void child.send([...batch], () => undefined),
+    send: (batch) => void child.send(batch, () => undefined),
     destroy: () => void child.kill('SIGKILL'),
     hold(held) {
       if (held) child.channel?.ref();
@@ -124,8 +131,8 @@ function channelTo(child: ChildProcess): KeeperChannel {
   };
 }
 
-/** A keeper behind a channel: what it was told, what it has said, and what follows of both for its end. */
-export class OrderedKeeper implements KeeperProcess {
+/** A keeper as its supervisor sees it: what it was told, what it has said, and what follows for its end. */
+export class SupervisedKeeper implements KeeperProcess {
   readonly gone: Promise<void>;
   readonly free: Promise<void>;
   readonly #channel: KeeperChannel;
@@ -156,8 +163,8 @@ export class OrderedKeeper implements KeeperProcess {
         reports: (batch) => batch.forEach((report) => this.#onReport(report)),
         // One that has died says how soon after. One whose last word was lost may live on.
         closed: () => void this.gone.then(clock.at(clock.now() + EXIT_FOLLOWS_MS, () => this.#ended(GAVE_UP))),
-        failed: ({ message }) => {
-          this.#ended(`cannot be started: ${message}`);
+        failed: (error) => {
+          this.#ended(`cannot be started: ${describe(error)}`);
           if (channel.pid === undefined) resolve();
         },
         exited: (code, signal) => {
@@ -308,21 +315,6 @@ const EXIT_FOLLOWS_MS = 1_000;
 
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */
 const CONFESSION_MS = 1_000;
-
-/** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
-function neverStarted(end: string): KeeperProcess {
-  const nothing = (): void => undefined;
-  const methods = { send: nothing, listen: nothing, kill: nothing, destroy: nothing, hold: nothing };
-  const process = {
-    pid: undefined,
-    end,
-    executes: false,
-    isLeaving: true,
-    gone: Promise.resolve(),
-    free: Promise.resolve(),
-  };
-  return { ...process, onLeaving: nothing, ...methods };
-}
 
 /** The dynamic linker may need its path to start this very Node. One malloc arena suffices for one thread. */
 function minimalEnvironment(): NodeJS.ProcessEnv {

@@ -1,5 +1,5 @@
 import type { RequestOptions } from '../../src/election/register.ts';
-import { OrderedKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
+import { SupervisedKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
 import type { Will } from '../../src/keeper/will.ts';
 import type { Logger } from '../../src/log/logger.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
@@ -88,6 +88,6 @@ export class FakeSessions implements SessionOpener {
   #fork(): KeeperProcess {
     const keeper = new SimulatedKeeper(this.#candidate);
     this.#keepers = [...this.keepers, keeper];
-    return new OrderedKeeper(keeper, this.#candidate.supervisor);
+    return new SupervisedKeeper(keeper, this.#candidate.supervisor);
   }
 }
