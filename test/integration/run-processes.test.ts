@@ -99,7 +99,10 @@ describe('what the command leaves behind', () => {
     process.kill(command, 'SIGKILL');
     await poll(() => !isAlive(command));
     leader.signal('SIGKILL');
-    await poll(() => leader.stderr.includes(`left processes behind; stopping them (${job} sleep)`));
+    const said = `left processes behind; stopping them (${job} sleep)`;
+    await poll(() => leader.stderr.includes(said)).catch((error: unknown) => {
+      throw new Error(`${String(error)}; stderr: ${leader.stderr}`, { cause: error });
+    });
     await poll(() => !isAlive(job), { what: 'the end of the job' });
   });
 });
