@@ -109,7 +109,7 @@ export async function cronKill(
 }
 
 /** What must never be, besides overlaps. That ticks are missed is in the nature of the fault: but not most of them. */
-export function cronViolations({ overlaps, leftBehind, ticks, wrongTicks, rounds }: CronFindings): string[] {
+export function cronViolations({ overlaps, leftBehind, ticks, wrongTicks }: CronFindings): string[] {
   return [
     ...overlaps.map((overlap) => `two commands at once: ${JSON.stringify(overlap)}`),
     ...wrongTicks,
