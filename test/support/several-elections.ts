@@ -4,7 +4,7 @@
  * one it runs `sleep` in a group of its own. It prints what happens as lines of JSON, and leaves an election when its
  * number is written to its stdin.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../src/clock.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
@@ -31,6 +31,14 @@ const elections = new Map<string, { readonly election: Election; readonly leave:
 const say = (number: string, event: string, facts: object = {}): void =>
   void process.stdout.write(`${JSON.stringify({ number, event, ...facts })}\n`);
 
+/** Resolves when it is gone. */
+function stopped(command: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    command.once('exit', () => resolve());
+    command.kill('SIGKILL');
+  });
+}
+
 async function serve(number: string, lease: string): Promise<void> {
   const leave = new AbortController();
   const election = createElection({
@@ -53,12 +61,14 @@ async function serve(number: string, lease: string): Promise<void> {
     election.setRuns([{ runId: `${number}.${term.fencingToken}`, group, signalled: false }]);
     say(number, 'leads', { command: command.pid, token: term.fencingToken });
     await new Promise<void>((resolve) => {
-      command.once('exit', () => resolve());
       term.subscribe((event) => {
-        if (event.kind === 'lost') say(number, 'lost', { cause: event.cause.kind });
         if (event.kind === 'renewed') say(number, 'renewed');
+        if (event.kind !== 'lost') return;
+        say(number, 'lost', { cause: event.cause.kind });
+        resolve();
       });
     });
+    if (command.exitCode === null && command.signalCode === null) await stopped(command);
     election.setRuns([]);
   }
 }
