@@ -73,7 +73,7 @@ type Read = ({ readonly name: string; readonly value: string } | { readonly prob
   readonly tookNext: boolean;
 };
 
-/** Reads one flag. Where yargs-parser takes more than ballot does, or makes something else of a value, it is refused. */
+/** Reads one flag. Refuses what yargs-parser takes and ballot does not, and a value that the parser would change. */
 function readFlag(token: string, next: string | undefined, known: Known): Read {
   // In other words than the user's, as yargs-parser takes `-1s` for a flag and `TRUE` for no truth.
   const offered = isValue(next) ? [next.toLowerCase().replace(/^-/, '')] : [];

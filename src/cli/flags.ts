@@ -10,7 +10,7 @@ export interface Flag<T = unknown> {
   readonly help: string;
   /** As a user would write it, or in words. */
   readonly default?: string;
-  /** Under which heading help shows it. `undefined`: a flag of the command's own, which is no key of the configuration. */
+  /** Its heading in the help. `undefined`: a flag of the command's own, which is no key of the configuration. */
   readonly group?: string;
 }
 

@@ -122,14 +122,18 @@ export const options: Table = {
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
-    help: 'after the command ended with 0: rerun it as the same leader, reelect (resign, then stand again), exit or ignore (resign, then end ballot with 0)',
+    help:
+      'after the command ended with 0: rerun it as the same leader, reelect (resign, then stand again), exit ' +
+      'or ignore (resign, then end ballot with 0)',
   },
   onChildError: {
     scope: 'run',
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
-    help: "the same after any other end, or when the command cannot be started; exit ends ballot with the command's exit code",
+    help:
+      'the same after any other end, or when the command cannot be started; exit ends ballot with the ' +
+      "command's exit code",
   },
   onElectionFailure: {
     scope: 'run',
@@ -142,7 +146,9 @@ export const options: Table = {
     scope: 'run',
     kind: choice(['keep', 'stop']),
     default: 'keep',
-    help: 'when the lease cannot be renewed: keep the command until the leadership is known to be lost, or stop it before another candidate may start it',
+    help:
+      'when the lease cannot be renewed: keep the command until the leadership is known to be lost, or stop it ' +
+      'before another candidate may start it',
   },
   wrapChildLogs: {
     scope: 'run',
