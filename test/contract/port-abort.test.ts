@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { coordinators, distantCoordinators, type Candidate, type Coordinator } from './coordinator.ts';
-import { expectWithin, Stage, type Campaign } from './stage.ts';
-
-/** What an election may take beyond the lease, ms. */
-const SLACK_MS = 1000;
+import { SLACK_MS, expectWithin, Stage, type Campaign } from './stage.ts';
 
 /** Makes a campaign that is about to be won. */
 type Beginning = (world: Coordinator, stage: Stage) => Promise<Campaign>;

@@ -1,26 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TermEvent } from '../../src/election/election.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { distantCoordinators, type DistantCoordinator } from './coordinator.ts';
-import { eventsOf, expectWithin, Stage } from './stage.ts';
-
-/** What a take-over may take beyond the lease, ms. */
-const SLACK_MS = 1000;
+import { eventsOf, expectWithin, type Stage, SLACK_MS, useStages } from './stage.ts';
 
 describe.each(distantCoordinators)('a candidate far from its coordinator, %s,', (_name, start) => {
   let world: DistantCoordinator;
   let stage: Stage;
 
-  beforeAll(async () => {
-    world = await start();
-  });
-  afterAll(() => world.close());
-  beforeEach(() => {
-    stage = new Stage(world);
-  });
-  afterEach(async () => {
-    stage.end();
-    await world.reset();
+  useStages(start, (given, made) => {
+    [world, stage] = [given, made];
   });
 
   /** A slow machine may be back too late to keep its place over an outage: there the order does not count. */

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BadVersionError, NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
 import type { Register, RegisterState } from '../../src/election/register.ts';
 import { coordinators, distantCoordinators, type Coordinator, type DistantCoordinator } from './coordinator.ts';
-import { rejection, Stage } from './stage.ts';
+import { rejection, type Stage, useStages } from './stage.ts';
 
 const O = { timeout: 5000 };
 const never = new AbortController().signal;
@@ -32,17 +32,9 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
   let stage: Stage;
   let use: ReturnType<typeof registerOf>;
 
-  beforeAll(async () => {
-    world = await start();
-  });
-  afterAll(() => world.close());
-  beforeEach(() => {
-    stage = new Stage(world);
+  useStages(start, (given, made) => {
+    [world, stage] = [given, made];
     use = registerOf(stage, world);
-  });
-  afterEach(async () => {
-    stage.end();
-    await world.reset();
   });
 
   it('is empty for whoever reads it first, and nobody’s place in the queue', async () => {
@@ -129,17 +121,9 @@ describe.each(distantCoordinators)('a register far away, on %s', (_name, start) 
   let stage: Stage;
   let use: ReturnType<typeof registerOf>;
 
-  beforeAll(async () => {
-    world = await start();
-  });
-  afterAll(() => world.close());
-  beforeEach(() => {
-    stage = new Stage(world);
+  useStages(start, (given, made) => {
+    [world, stage] = [given, made];
     use = registerOf(stage, world);
-  });
-  afterEach(async () => {
-    stage.end();
-    await world.reset();
   });
 
   it('is read when the coordinator is back; a write that was not sent in time has not been done', async () => {

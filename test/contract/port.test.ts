@@ -1,25 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TermEvent } from '../../src/election/election.ts';
 import { coordinators, type Coordinator } from './coordinator.ts';
-import { eventsOf, expectWithin, Stage } from './stage.ts';
-
-/** What a take-over may take beyond the lease, ms. */
-const SLACK_MS = 1000;
+import { eventsOf, expectWithin, type Stage, SLACK_MS, useStages } from './stage.ts';
 
 describe.each(coordinators)('an election on %s', (_name, start) => {
   let world: Coordinator;
   let stage: Stage;
 
-  beforeAll(async () => {
-    world = await start();
-  });
-  afterAll(() => world.close());
-  beforeEach(() => {
-    stage = new Stage(world);
-  });
-  afterEach(async () => {
-    stage.end();
-    await world.reset();
+  useStages(start, (given, made) => {
+    [world, stage] = [given, made];
   });
 
   describe('a campaign', () => {

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import type { ResignOptions, Term, TermEvent } from '../../src/election/election.ts';
 import { expectWithin as expectWithinOnMachine } from '../support/yardstick.ts';
 import type { Candidate, CandidateOptions, Coordinator } from './coordinator.ts';
@@ -24,6 +24,30 @@ const PATIENCE_MS = 60_000;
 
 /** How often something is looked at that is waited for, ms. */
 const LOOK_EVERY_MS = 10;
+
+/** What a take-over may take beyond the lease, ms. */
+export const SLACK_MS = 1000;
+
+/** Starts a coordinator for the tests of a block. `begin` gets it before each test, with a stage for that test. */
+export function useStages<W extends Coordinator>(
+  start: () => Promise<W>,
+  begin: (world: W, stage: Stage) => void,
+): void {
+  let world: W;
+  let stage: Stage;
+  beforeAll(async () => {
+    world = await start();
+  });
+  afterAll(() => world.close());
+  beforeEach(() => {
+    stage = new Stage(world);
+    begin(world, stage);
+  });
+  afterEach(async () => {
+    stage.end();
+    await world.reset();
+  });
+}
 
 /**
  * One test's candidates. Whenever one is elected, it checks the promise of the port: whoever led before has given the
