@@ -4,6 +4,7 @@ import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { ReportContext, RunContext } from './command-context.ts';
 import {
+  commonFlags,
   configOutput,
   countFlag,
   fromFlag,
@@ -29,6 +30,7 @@ export interface Asked {
 /** What a command is started with: what it is asked, and what the process around it offers. */
 interface Invocation extends Asked {
   readonly input: LoadInput;
+  readonly version: string;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
@@ -47,6 +49,8 @@ export interface Command {
   readonly takesCommand?: true;
   /** Whether the command may have one argument. Several words count as one, with a space between. */
   readonly takesArgument?: true;
+  /** The values that the argument may have, where they can be listed. */
+  readonly argumentValues?: readonly string[];
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
@@ -182,6 +186,23 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadAll(invocation.input)]);
       return showConfig(loaded, valueOf(configOutput, invocation));
+    },
+  },
+  {
+    path: ['completion'],
+    summary: 'a script for bash or zsh that completes command lines of ballot',
+    usage: '[bash|zsh]',
+    flags: [],
+    takesArgument: true,
+    argumentValues: ['bash', 'zsh'],
+    examples: [
+      ['source <(ballot completion bash)', 'in ~/.bashrc'],
+      ['source <(ballot completion zsh)', 'in ~/.zshrc, after compinit'],
+      ['ballot completion bash > /etc/bash_completion.d/ballot', 'for everybody; again after an upgrade'],
+    ],
+    async perform({ input, argument: shell, version }) {
+      const { completion } = await import('./commands/completion.ts');
+      return completion({ shell, ownShell: input.env['SHELL'], commands, commonFlags, version });
     },
   },
 ];
