@@ -15,10 +15,11 @@ const MAX_LINES = 600;
  */
 const ROOMS = {
   'main.ts': ['cli'],
-  cli: ['config', 'supervisor', 'log'],
+  cli: ['config', 'supervisor', 'log', 'service-manager'],
   config: [],
   supervisor: ['ledger', 'election', 'cron', 'command'],
   log: [],
+  'service-manager': [],
   ledger: ['election', 'cron'],
   'zookeeper/report': ['zookeeper/election', 'zookeeper/session', 'election'],
   'zookeeper/election': ['zookeeper/session', 'election', 'keeper'],
@@ -68,6 +69,7 @@ const DEPTH = {
   config: 2,
   supervisor: 2,
   log: 2,
+  'service-manager': 2,
   ledger: 3,
   'zookeeper/report': 3,
   'zookeeper/election': 4,
