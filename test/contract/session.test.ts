@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import {
   BadVersionError,
   NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
+  NodeExistsError,
   SessionEndedError,
-} from '../../src/election/errors.ts';
-import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
+  ZooKeeperError,
+} from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
 import { ensembles, type EnsembleWorld } from './ensembles.ts';
 import { rejection } from './stage.ts';

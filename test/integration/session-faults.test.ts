@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
+import { SessionEndedError } from '../../src/zookeeper/session/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { useOpenings } from '../support/hooks.ts';
 import { pass, poll } from '../support/poll.ts';

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { SessionEndedError } from '../../src/election/errors.ts';
+import { SessionEndedError } from '../../src/zookeeper/session/errors.ts';
 import { forkKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
 import type { Will } from '../../src/keeper/will.ts';
 import { useOpenings } from '../support/hooks.ts';

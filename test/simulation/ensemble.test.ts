@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import {
   BadVersionError,
   NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
+  NodeExistsError,
   SessionEndedError,
-} from '../../src/election/errors.ts';
-import { NodeExistsError } from '../../src/zookeeper/session/errors.ts';
+} from '../../src/zookeeper/session/errors.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { Ensemble, type EnsembleOptions } from './ensemble.ts';

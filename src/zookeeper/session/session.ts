@@ -1,7 +1,7 @@
 import { sleep } from '../../clock.ts';
 import { findServer } from './connect.ts';
 import type { SearchContext, Found } from './connect.ts';
-import { NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { NoNodeError, SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';

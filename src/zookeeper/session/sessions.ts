@@ -5,7 +5,7 @@ import type { Logger } from '../../log/logger.ts';
 import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
 import { findServer } from './connect.ts';
 import type { SearchContext } from './connect.ts';
-import { SessionEndedError } from '../../election/errors.ts';
+import { SessionEndedError } from './errors.ts';
 import { forkKeeper } from '../../keeper/process.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Will } from '../../keeper/will.ts';

@@ -1,4 +1,4 @@
-import { SessionEndedError } from '../../election/errors.ts';
+import { SessionEndedError } from './errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
