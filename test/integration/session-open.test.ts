@@ -48,7 +48,7 @@ describe('opening a session', () => {
     const zk = await opener.open({ timeout: 5000 });
     afterwards(() => zk.close(1000));
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
-    zk.reattach('the test wants to see the rotation');
+    zk.reconnect('the test wants to see the rotation');
     await zk.exists('/', { timeout: 60_000 });
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
   });
@@ -214,7 +214,7 @@ describe('a session that the servers will not take back', () => {
     const zk = await sessionsAt([local(await picky.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
     afterwards(() => zk.close(500));
     const start = performance.now();
-    zk.reattach('the test');
+    zk.reconnect('the test');
     const reason = await endOf(zk);
     expect(performance.now() - start).toBeGreaterThan(1000);
     expect(reason).toBeInstanceOf(SessionEndedError);
@@ -227,7 +227,7 @@ describe('a session that the servers will not take back', () => {
     const zk = await sessionsAt([local(proxy.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
     afterwards(() => zk.close(500));
     proxy.blackHole();
-    zk.reattach('the test');
+    zk.reconnect('the test');
     await pass(4000);
     expect(zk.ended.aborted).toBe(false);
     proxy.forward();

@@ -135,7 +135,7 @@ describe('a keeper that executes its will', () => {
     opener.bequeath(overdue(command, 2500, { path: '/lease', version: 0 }));
     await contact(zk, false);
     expect(zk.contact).toMatchObject({ why: expect.stringContaining('has given up what this candidate held') });
-    zk.reattach('a heartbeat was not acknowledged');
+    zk.reconnect('a heartbeat was not acknowledged');
     // What the supervisor says from now on is for keepers to come.
     opener.bequeath({ election: 'one', commands: [] });
     expect((await other.get('/lease', within)).data.toString()).toBe('held');

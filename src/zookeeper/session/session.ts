@@ -107,7 +107,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#ask({ op: 'delete', path, version }, options, () => undefined);
   }
 
-  reattach(why: string): void {
+  reconnect(why: string): void {
     this.#connection?.kill(why);
   }
 

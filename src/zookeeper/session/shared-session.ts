@@ -83,8 +83,8 @@ export class SharedSession implements Session {
     return this.#ask((session) => session.delete(path, version, options));
   }
 
-  reattach(why: string): void {
-    if (!this.#ended.signal.aborted) this.#session.reattach(why);
+  reconnect(why: string): void {
+    if (!this.#ended.signal.aborted) this.#session.reconnect(why);
   }
 
   close(timeout: number): Promise<void> {
