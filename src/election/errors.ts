@@ -2,8 +2,7 @@
  * How a request to a coordinator may end without a result: refused, not sent, or not known. A coordinator throws these,
  * or classes of its own that extend them and say it in its own words.
  */
-import type { BallotErrorOptions } from '../errors.ts';
-import { BallotError, ExitCode } from '../errors.ts';
+import { BallotError, ExitCode, type BallotErrorOptions } from '../errors.ts';
 
 /** The coordinator answered: there is no such thing. Nothing was written. */
 export class GoneError extends BallotError {
