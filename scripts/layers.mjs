@@ -89,7 +89,7 @@ const PURE = [
   'zookeeper/election/queue.ts',
   'zookeeper/report/report.ts',
   'ledger/record.ts',
-  'keeper/will-instants.ts',
+  'keeper/will.ts',
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */

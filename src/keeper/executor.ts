@@ -8,8 +8,7 @@ import { environmentHolds, listProcesses, namesOf, readStat } from '../command/p
 import { type GroupIdentity, type Report, RunProcesses } from '../command/run-processes.ts';
 import { sleep, systemClock } from '../clock.ts';
 import { within } from '../waiting.ts';
-import type { Will, WillCommand } from './will.ts';
-import { actsAt } from './will-instants.ts';
+import { actsAt, type Will, type WillCommand } from './will.ts';
 
 /** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;

@@ -1,8 +1,7 @@
 /** What transitions say to the log. Pure. */
 import type { LossCause, Succession } from '../election/election.ts';
 import { formatInstant } from '../ledger/record.ts';
-import type { Plan } from './state.ts';
-import type { Effect, Level, On, State } from './state.ts';
+import type { Plan, Effect, Level, On, State } from './state.ts';
 
 type Facts = Readonly<Record<string, string | number | undefined>>;
 

@@ -2,7 +2,6 @@
 import { stopInstants, type StopInstants } from '../election/timing.ts';
 import { runNote, seconds } from './note.ts';
 import { describeResult, exitCodeOf, outcomeOf, type Result } from './policy.ts';
-import type { Plan } from './state.ts';
 import {
   after,
   stay,
@@ -12,9 +11,10 @@ import {
   type Level,
   type NotEntered,
   type On,
+  type Plan,
   type Role,
-  type RunState,
   type Runs,
+  type RunState,
   type State,
   type Step,
   type StopReason,

@@ -7,9 +7,8 @@ import type { RunLedger } from '../ledger/ledger.ts';
 import type { Schedule } from '../cron/schedule.ts';
 import { start, transition } from './machine.ts';
 import { failureOf } from './policy.ts';
-import type { Plan } from './state.ts';
+import type { Plan, Effect, Event, State, Step } from './state.ts';
 import { RunProcess, type RunParts } from './run-process.ts';
-import type { Effect, Event, State, Step } from './state.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {

@@ -1,9 +1,6 @@
 /** The ways into the states, as far as several states share them. Pure. Each returns the state entered and effects. */
 import { stopInstants } from '../election/timing.ts';
 import { ExitCode } from '../errors.ts';
-import type { Plan } from './state.ts';
-import { ledgerNote, note, seconds } from './note.ts';
-import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 import {
   after,
   counts,
@@ -15,12 +12,15 @@ import {
   type LeaderRole,
   type Leadership,
   type On,
+  type Plan,
   type Role,
-  type RunState,
   type Runs,
+  type RunState,
   type Sequel,
   type Step,
 } from './state.ts';
+import { ledgerNote, note, seconds } from './note.ts';
+import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 
 /**
  * A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the

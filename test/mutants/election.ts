@@ -98,14 +98,15 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'a renewal does not begin the count of an expiring lease anew',
     ...lease,
-    find: 'previous?.mzxid === mzxid ? previous : { mzxid, since: now }',
-    put: 'previous ?? { mzxid, since: now }',
+    find: 'previous?.change === change ? previous : { change, since: now }',
+    put: 'previous ?? { change, since: now }',
   },
   {
     what: 'stamps of two leaders of the ensemble, whose clocks may differ, are compared',
-    ...lease,
+    file: 'zookeeper/election/expiry.ts',
     find: 'if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;',
     put: '',
+    noticedBy: unit('zookeeper/election/expiry'),
   },
   {
     what: 'the queue begins with the smallest number, also where the numbers have wrapped',

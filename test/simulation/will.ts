@@ -1,5 +1,5 @@
 import type { Will } from '../../src/keeper/will.ts';
-import { actsAt } from '../../src/keeper/will-instants.ts';
+import { actsAt } from '../../src/keeper/will.ts';
 import type { VirtualProcess } from '../support/virtual-clock.ts';
 
 /** A process group as another process of the same machine sees it. */

@@ -2,8 +2,7 @@
 import { campaignLater, isOf } from '../leadership.ts';
 import { electedNote, note, seconds } from '../note.ts';
 import { electionRetryDelay } from '../policy.ts';
-import type { Plan } from '../state.ts';
-import { after, stay, type Counts, type In, type On, type Role, type Row, type Step } from '../state.ts';
+import { after, stay, type Counts, type In, type On, type Plan, type Role, type Row, type Step } from '../state.ts';
 import { atOnce, leave, notElected, runAt, serve, stopIdle, waitToStand } from '../transitions.ts';
 
 /** The role is there: run the command, or serve its schedule. */

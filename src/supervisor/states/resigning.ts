@@ -2,8 +2,7 @@
 import { ExitCode } from '../../errors.ts';
 import { doubtful, isOfTerm, isTickOf, renewed } from '../leadership.ts';
 import { lossNote, note, seconds, unconfirmedNote } from '../note.ts';
-import type { Plan } from '../state.ts';
-import { after, counts, stay, type Effect, type In, type On, type Row, type Step } from '../state.ts';
+import { after, counts, stay, type Effect, type In, type On, type Plan, type Row, type Step } from '../state.ts';
 import { atOnce, leave, runAt, standLater, waitForTick } from '../transitions.ts';
 
 /**

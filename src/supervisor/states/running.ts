@@ -3,7 +3,18 @@ import { formatInstant } from '../../ledger/record.ts';
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, ledgerNote, lossNote, note, runNote, seconds, skipNote } from '../note.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
-import type { Plan } from '../state.ts';
+import {
+  after,
+  stay,
+  type In,
+  type LeaderRole,
+  type On,
+  type Plan,
+  type Role,
+  type Row,
+  type RunState,
+  type Step,
+} from '../state.ts';
 import {
   ageOf,
   concluded,
@@ -20,17 +31,6 @@ import {
   stopRun,
   without,
 } from '../run-state.ts';
-import {
-  after,
-  stay,
-  type In,
-  type LeaderRole,
-  type On,
-  type Role,
-  type Row,
-  type RunState,
-  type Step,
-} from '../state.ts';
 import {
   atOnce,
   awaitAll,

@@ -1,8 +1,7 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, lossNote } from '../note.ts';
-import type { Plan } from '../state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
+import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
 import {
   atOnce,
   expiring,

@@ -2,7 +2,17 @@
 import { campaignFailed, electedRole, ofTerm, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, note } from '../note.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
-import type { Plan } from '../state.ts';
+import {
+  after,
+  stay,
+  type In,
+  type LeaderRole,
+  type On,
+  type Plan,
+  type Row,
+  type RunState,
+  type Step,
+} from '../state.ts';
 import {
   concluded,
   each,
@@ -15,7 +25,6 @@ import {
   stopForLoss,
   without,
 } from '../run-state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type RunState, type Step } from '../state.ts';
 import { awaitAll, leave, standAgain } from '../transitions.ts';
 
 /**

@@ -1,9 +1,8 @@
 /** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, skipNote } from '../note.ts';
-import type { Plan } from '../state.ts';
+import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
 import { leaseInstants } from '../run-state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
 import {
   expiring,
   goOnStanding,

@@ -1,7 +1,7 @@
 import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe } from '../../errors.ts';
-import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../session/errors.ts';
 import type { Victory } from './campaign.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
 import type { LossCause, ResignOptions, Succession, Term, TermEvent } from '../../election/election.ts';
