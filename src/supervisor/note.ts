@@ -53,6 +53,11 @@ export function lossNote({ term, cause }: On<'leaseLost'>): Effect {
   return note('error', 'the lease is lost', { term, why: reasonOf(cause) });
 }
 
+/** What a request to step down leads to. */
+export function stepDownNote({ term, by }: On<'stepDownAsked'>, what: string, fields: Facts = {}): Effect {
+  return note('info', `asked to step down: ${what}`, { term, by, ...fields });
+}
+
 function reasonOf(cause: LossCause): string {
   switch (cause.kind) {
     case 'wiped':
