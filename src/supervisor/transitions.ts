@@ -2,7 +2,8 @@
 import { stopInstants } from '../election/timing.ts';
 import { ExitCode } from '../errors.ts';
 import type { Plan } from './state.ts';
-import { ledgerNote, note, seconds } from './note.ts';
+import { ledgerNote, note } from './note.ts';
+import { seconds } from '../election/words.ts';
 import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 import {
   after,
