@@ -15,9 +15,12 @@ const MAX_LINES = 600;
  */
 const ROOMS = {
   'main.ts': ['cli'],
-  cli: ['config', 'supervisor', 'log'],
+  'index.ts': ['library', 'candidate'],
+  library: ['config', 'candidate'],
+  cli: ['config', 'supervisor', 'candidate', 'log'],
   config: [],
   supervisor: ['ledger', 'election', 'cron', 'command'],
+  candidate: ['election'],
   log: [],
   ledger: ['election', 'cron'],
   'zookeeper/report': ['zookeeper/election', 'zookeeper/session', 'election'],
@@ -45,6 +48,9 @@ const COMPOSERS = {
   'cli/command-context.ts': ['zookeeper/session'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
+  'library/elect.ts': ['zookeeper/election'],
+  'library/ensembles.ts': ['zookeeper/session'],
+  'library/participants.ts': ['zookeeper/report', 'election'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': [
     'cron/grammar.ts',
@@ -64,9 +70,12 @@ const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];
 /** Types may be imported from every room further down: higher number, lower room. @type {Record<string, number>} */
 const DEPTH = {
   'main.ts': 0,
+  'index.ts': 0,
   cli: 1,
+  library: 1,
   config: 2,
   supervisor: 2,
+  candidate: 2,
   log: 2,
   ledger: 3,
   'zookeeper/report': 3,
@@ -86,6 +95,7 @@ const PURE = [
   'supervisor/policy.ts',
   'visible.ts',
   'election/timing.ts',
+  'election/words.ts',
   'zookeeper/election/queue.ts',
   'zookeeper/report/report.ts',
   'ledger/record.ts',

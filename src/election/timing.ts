@@ -83,3 +83,21 @@ export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 export function nextProbe(since: number, duration: number, now: number): number | undefined {
   return PROBES.map((share) => since + share * duration).find((at) => at > now);
 }
+
+const ELECTION_RETRY_MS = 100;
+const ELECTION_RETRY_MAX_MS = 5_000;
+
+/**
+ * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
+ * candidates do not return in step. `jitter` in [0, 1).
+ */
+export function electionRetryDelay(failures: number, jitter: number): number {
+  const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
+  return delay / 2 + (delay / 2) * jitter;
+}
+
+/**
+ * Who has just resigned leaves the coordinator to the one that takes over for a moment, ms, before it stands again at
+ * the end of the queue.
+ */
+export const STAND_BACK_MS = 20;

@@ -1,6 +1,6 @@
 /** What news of campaigns and of the lease change about the role in which the command runs. Pure. */
 import { failureNote, unconfirmedNote } from './note.ts';
-import { electionRetryDelay } from './policy.ts';
+import { electionRetryDelay } from '../election/timing.ts';
 import {
   after,
   stay,

@@ -1,6 +1,7 @@
 /** The life of single runs: what is said and written of each, when it is to be stopped, how its stop goes on. Pure. */
 import { stopInstants, type StopInstants } from '../election/timing.ts';
-import { runNote, seconds } from './note.ts';
+import { runNote } from './note.ts';
+import { seconds } from '../election/words.ts';
 import { describeResult, exitCodeOf, outcomeOf, type Result } from './policy.ts';
 import {
   after,

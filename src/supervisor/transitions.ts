@@ -1,6 +1,7 @@
 /** The ways into the states, as far as several states share them. Pure. Each returns the state entered and effects. */
 import { stopInstants } from '../election/timing.ts';
 import { ExitCode } from '../errors.ts';
+import { seconds } from '../election/words.ts';
 import {
   after,
   counts,
@@ -19,7 +20,7 @@ import {
   type Sequel,
   type Step,
 } from './state.ts';
-import { ledgerNote, note, seconds } from './note.ts';
+import { ledgerNote, note } from './note.ts';
 import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 
 /**

@@ -5,7 +5,7 @@ const election = (named: string) => contract('zookeeper-election', named);
 const port = (named: string) => contract('port', named);
 const distance = (named: string) => contract('port-distance', named);
 
-const lease = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
+const timing = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
 const standstill = told('told', 'standstill of the whole ensemble');
 
 export const electionMutants: readonly Mutant[] = [
@@ -90,37 +90,37 @@ export const electionMutants: readonly Mutant[] = [
   },
   {
     what: 'the will acts when the lease has run out, not before: SIGKILL without the margin',
-    ...lease,
+    ...timing,
     find: 'const killAt = deadline - margin(leaseDuration);',
     put: 'const killAt = deadline;',
   },
   {
     what: 'the margin for clocks of different rates is 100 ms, however long the lease',
-    ...lease,
+    ...timing,
     find: 'return Math.max(100, leaseDuration * 0.05);',
     put: 'return 100;',
   },
   {
     what: 'a grace longer than a third of the lease is granted in full, at the cost of the time to renew',
-    ...lease,
+    ...timing,
     find: 'Math.min(killAfter, leaseDuration / 3), killAt)',
     put: 'killAfter, killAt)',
   },
   {
     what: 'under `keep` a lease may be shorter than the session that the ensemble granted',
-    ...lease,
+    ...timing,
     find: "onLeaseLoss === 'keep' ? Math.max(asked, sessionTimeout) : asked",
     put: 'asked',
   },
   {
     what: 'a lease longer than the session is renewed at its own pace: the session may be lost in between',
-    ...lease,
+    ...timing,
     find: 'const heartbeat = Math.min(sessionTimeout, duration) / 3;',
     put: 'const heartbeat = duration / 3;',
   },
   {
     what: 'a renewal does not begin the count of an expiring lease anew',
-    ...lease,
+    ...timing,
     find: 'previous?.change === change ? previous : { change, since: now }',
     put: 'previous ?? { change, since: now }',
   },
@@ -305,5 +305,23 @@ export const electionMutants: readonly Mutant[] = [
     find: 'const names = sortProposals(children ?? []);',
     put: 'const names = sortProposals(children ?? []).reverse();',
     noticedBy: port('in the order of the queue'),
+  },
+  {
+    what: 'an election is tried again without jitter',
+    ...timing,
+    find: 'return delay / 2 + (delay / 2) * jitter;',
+    put: 'return delay;',
+  },
+  {
+    what: 'an election is tried again at an even pace: the pause does not double',
+    ...timing,
+    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
+    put: 'ELECTION_RETRY_MS',
+  },
+  {
+    what: 'the pause after a failed election grows without its limit of 5 s',
+    ...timing,
+    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
+    put: 'ELECTION_RETRY_MS * 2 ** (failures - 1)',
   },
 ];

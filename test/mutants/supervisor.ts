@@ -7,24 +7,6 @@ const concurrency = unit('supervisor/concurrency');
 
 export const supervisorMutants: readonly Mutant[] = [
   {
-    what: 'an election is tried again without jitter',
-    ...policy,
-    find: 'return delay / 2 + (delay / 2) * jitter;',
-    put: 'return delay;',
-  },
-  {
-    what: 'an election is tried again at an even pace: the pause does not double',
-    ...policy,
-    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
-    put: 'ELECTION_RETRY_MS',
-  },
-  {
-    what: 'the pause after a failed election grows without its limit of 5 s',
-    ...policy,
-    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
-    put: 'ELECTION_RETRY_MS * 2 ** (failures - 1)',
-  },
-  {
     what: 'failures are counted on after a long run',
     ...policy,
     find: 'result.ranFor >= plan.restartMaxDelay ? 1 : failures + 1',

@@ -1,7 +1,8 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../../ledger/record.ts';
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
-import { electedNote, ledgerNote, lossNote, note, runNote, seconds, skipNote, stepDownNote } from '../note.ts';
+import { electedNote, ledgerNote, lossNote, note, runNote, skipNote, stepDownNote } from '../note.ts';
+import { seconds } from '../../election/words.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
 import {
   after,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { margin, nextProbe, observe, stopInstants, timings } from '../../../src/election/timing.ts';
+import { electionRetryDelay, margin, nextProbe, observe, stopInstants, timings } from '../../../src/election/timing.ts';
 
 describe('timings', () => {
   it.each([
@@ -63,5 +63,19 @@ describe('nextProbe', () => {
     expect(probes).toEqual([12_000, 13_000, 14_000]);
     // A holder that renews on time is never probed for.
     expect(probes[0]).toBeGreaterThan(10_000 + timings(5000, 5000, 'stop').heartbeat);
+  });
+});
+
+describe('the pause after a failed election', () => {
+  const longest = 1 - Number.EPSILON;
+
+  it('doubles from failure to failure, up to 5 s', () => {
+    const most = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((failures) => Math.round(electionRetryDelay(failures, longest)));
+    expect(most).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+  });
+
+  it('is drawn from the upper half of that', () => {
+    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(1, jitter)))).toEqual([50, 75, 100]);
+    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(50, jitter)))).toEqual([2500, 3750, 5000]);
   });
 });
