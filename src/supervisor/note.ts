@@ -44,6 +44,11 @@ export function lossNote({ term, cause }: On<'leaseLost'>): Effect {
   return note('error', 'the lease is lost', { term, why: whyLost(cause) });
 }
 
+/** What a request to step down leads to. */
+export function stepDownNote({ term, by }: On<'stepDownAsked'>, what: string, fields: Facts = {}): Effect {
+  return note('info', `asked to step down: ${what}`, { term, by, ...fields });
+}
+
 /** No tick can be served in this term. */
 export function ledgerNote({ term, failure }: On<'ledgerFailed'>): Effect {
   return note('error', 'the ledger of runs cannot be used', { term, why: failure.message });

@@ -341,6 +341,8 @@ function termEvent(term: Term, event: TermEvent): Event {
       return { kind: 'leaseRenewed', term: term.fencingToken, deadline: event.deadline };
     case 'unconfirmed':
       return { kind: 'leaseUnconfirmed', term: term.fencingToken, why: event.why };
+    case 'stepDownAsked':
+      return { kind: 'stepDownAsked', term: term.fencingToken, by: event.by };
     case 'lost':
       return { kind: 'leaseLost', term: term.fencingToken, cause: event.cause };
   }

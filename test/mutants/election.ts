@@ -31,6 +31,29 @@ export const electionMutants: readonly Mutant[] = [
     noticedBy: election('takes a lease over at once'),
   },
   {
+    what: 'a leader steps down for a request that names another term',
+    file: 'zookeeper/election/step-down.ts',
+    find: `      const request = parseStepDown(node.data);
+      if (request?.fencingToken === listener.fencingToken) return request;`,
+    put: `      const request = parseStepDown(node.data);
+      if (request !== undefined) return { ...request, fencingToken: listener.fencingToken };`,
+    noticedBy: election('that comes too late is nothing to the next leader'),
+  },
+  {
+    what: 'a leader does not watch for requests to step down',
+    file: 'zookeeper/election/step-down.ts',
+    find: 'await firstOf(listener.clock, [firing(watch)], signal);',
+    put: 'await firstOf(listener.clock, [], signal);',
+    noticedBy: election('is told to the leader whose term it names'),
+  },
+  {
+    what: 'a request to step down is told once: a leader that could not follow it then never does',
+    file: 'zookeeper/election/term.ts',
+    find: 'if (this.#askedBy !== undefined) this.#tellOfRequest(this.#askedBy);',
+    put: '',
+    noticedBy: election('again with each renewal'),
+  },
+  {
     what: 'the former leader’s proposal is left after a take-over',
     file: 'zookeeper/election/campaign.ts',
     find: "if (victory === undefined || mixedFleet || lease.kind !== 'held') return victory;",
