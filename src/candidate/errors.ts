@@ -27,6 +27,19 @@ export class ResignedError extends BallotError {
   }
 }
 
+/** Somebody has asked this leader to step down: its work has to end in order, then another candidate leads. */
+export class SteppedDownError extends BallotError {
+  readonly election: string;
+  /** Who asked, in words. */
+  readonly by: string;
+
+  constructor(election: string, by: string) {
+    super('STEPPED_DOWN', ExitCode.unavailable, `the leader of ${election} was asked to step down by ${by}`);
+    this.election = election;
+    this.by = by;
+  }
+}
+
 /** This program does not stand any more: it called `close`, or its signal was aborted (then that is the cause). */
 export class CandidateClosedError extends BallotError {
   readonly election: string;

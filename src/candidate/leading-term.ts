@@ -6,10 +6,10 @@ import { within } from '../waiting.ts';
 import type { Term, TermEvent } from '../election/election.ts';
 import { margin, stopInstants } from '../election/timing.ts';
 import { whyLost } from '../election/words.ts';
-import { type CandidateClosedError, LeaseLostError, ResignedError } from './errors.ts';
+import { type CandidateClosedError, LeaseLostError, ResignedError, SteppedDownError } from './errors.ts';
 
 /** Why a term is over. */
-export type TermEnd = LeaseLostError | ResignedError | CandidateClosedError;
+export type TermEnd = LeaseLostError | ResignedError | SteppedDownError | CandidateClosedError;
 
 /** What a term needs of its candidate. */
 export interface LeadingTermParts {
@@ -37,11 +37,15 @@ export class LeadingTerm {
   readonly #unsubscribe: () => void;
   #disarm: () => void = () => undefined;
   #released: Promise<void> | undefined;
+  /** Resolves when the program itself resigns. */
+  readonly #saidSo: Promise<void>;
+  #saySo: () => void = () => undefined;
   /** Nobody has to give the lease up any more. */
   #isLost = false;
 
   constructor(parts: LeadingTermParts) {
     this.#parts = parts;
+    this.#saidSo = new Promise((resolve) => (this.#saySo = resolve));
     this.#unsubscribe = parts.term.subscribe((event) => this.#happened(event));
     this.#arm();
   }
@@ -103,6 +107,7 @@ export class LeadingTerm {
    * Idempotent.
    */
   resign(): Promise<void> {
+    this.#saySo();
     this.end(new ResignedError(this.#parts.election));
     return this.#release(undefined);
   }
@@ -124,16 +129,22 @@ export class LeadingTerm {
 
   /**
    * Waits no longer than for `killAfter`, and after a lease that could not be renewed until it runs out. A lost lease
-   * need not be given up, so nobody waits.
+   * need not be given up, so nobody waits. Work that is not known of, which somebody else has told to end, has as much
+   * time as after a lease that could not be renewed, or until the program resigns.
    */
   async #workEnded(): Promise<void> {
-    if (this.#isLost || this.#works.size === 0) return;
+    if (this.#isLost) return;
     const { clock, logger, term, killAfter } = this.#parts;
+    const isKnown = this.#works.size > 0;
+    if (!isKnown && !(this.signal.reason instanceof SteppedDownError)) return;
     const planned = !(this.signal.reason instanceof LeaseLostError);
-    const at = planned ? clock.now() + killAfter : term.deadline - margin(term.leaseDuration);
+    const grace = isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3);
+    const at = planned ? clock.now() + grace : term.deadline - margin(term.leaseDuration);
     const late = new Error('too late');
-    await within(clock, this.workOver(), { at, late: () => late }).catch((error: unknown) => {
+    const over = isKnown ? this.workOver() : this.#saidSo;
+    await within(clock, over, { at, late: () => late }).catch((error: unknown) => {
       if (error !== late) throw error;
+      if (!isKnown) return;
       logger.error('the work of this term has not ended in time: another candidate may lead beside it', {
         term: term.fencingToken,
       });
@@ -183,6 +194,11 @@ export class LeadingTerm {
           term: term.fencingToken,
           why: event.why,
         });
+      case 'stepDownAsked':
+        // Told again with each renewal.
+        if (this.signal.aborted) return;
+        logger.info('asked to step down', { term: term.fencingToken, by: event.by });
+        return this.end(new SteppedDownError(election, event.by));
       case 'lost':
         this.#isLost = true;
         this.end(new LeaseLostError(election, whyLost(event.cause)));

@@ -129,6 +129,54 @@ describe('a term', () => {
   });
 });
 
+describe('a leader that is asked to step down', () => {
+  const asked = { kind: 'stepDownAsked', by: 'ops' } as const;
+
+  it('ends its work first, then resigns and stands again', async () => {
+    const { candidate, pass, lead, election } = stand();
+    let endBody: () => void = () => undefined;
+    void (async () => {
+      for await (const _ of candidate.terms()) await new Promise<void>((resolve) => (endBody = resolve));
+    })();
+    const [won, term] = await lead(60_000);
+    won.emit(asked);
+    won.emit(asked);
+    await pass(5000);
+    expect(String(term.signal.reason)).toBe('SteppedDownError: the leader of /job was asked to step down by ops');
+    expect([candidate.leader, won.resignedAt]).toEqual([false, undefined]);
+    endBody();
+    await pass(50);
+    expect([won.resignedAt !== undefined, election.campaigns.length]).toEqual([true, 2]);
+  });
+
+  it.each([
+    [10_000, 1000],
+    [300, 300],
+    [0, 0],
+  ])('leaves work that is not known of its time: %d ms of kill-after are %d ms', async (killAfter, expected) => {
+    const { pass, lead, process } = stand({ killAfter });
+    const [won] = await lead(3000);
+    const from = process.now();
+    won.emit(asked);
+    for (let ms = 0; ms < 1200; ms += 100) {
+      await pass(100);
+      won.renew();
+    }
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(expected, 0);
+  });
+
+  it('resigns at once when the program says that its work has ended', async () => {
+    const { pass, lead } = stand();
+    const [won, term] = await lead(60_000);
+    won.emit(asked);
+    await pass(100);
+    expect(won.resignedAt).toBeUndefined();
+    void term.resign();
+    await pass(0);
+    expect(won.resignedAt).toBeDefined();
+  });
+});
+
 describe('listeners', () => {
   it('are several, hear of a term that has begun, and leave one by one', async () => {
     const { candidate, pass, lead } = stand();
