@@ -32,7 +32,7 @@ const names = values.fault.flatMap((list) => list.split(','));
 const waiting = names.map((name) => [name, trialOf(name)] as const);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
-if (!values['no-build']) build();
+if (!values['no-build']) await build();
 const shared = await startZooKeeper();
 const version = /version: ([\d.]+)/.exec(await shared.server.ask('srvr'))?.[1] ?? 'unknown';
 const around = surroundings(join(import.meta.dirname, '..'), version);

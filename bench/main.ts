@@ -38,7 +38,7 @@ const { values, positionals } = parseArgs({
 const names = positionals.length > 0 ? positionals : [...Object.keys(benches), OUTPUT];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
-if (!values['no-build']) build();
+if (!values['no-build']) await build();
 for (const name of names) await perform(name);
 
 async function perform(name: string): Promise<void> {

@@ -15,9 +15,12 @@ const MAX_LINES = 600;
  */
 const ROOMS = {
   'main.ts': ['cli'],
-  cli: ['config', 'supervisor', 'log', 'service-manager'],
+  'index.ts': ['library', 'candidate'],
+  library: ['config', 'candidate'],
+  cli: ['config', 'supervisor', 'candidate', 'log', 'service-manager'],
   config: [],
   supervisor: ['ledger', 'election', 'cron', 'command'],
+  candidate: ['election'],
   log: [],
   'service-manager': [],
   ledger: ['election', 'cron'],
@@ -46,6 +49,9 @@ const COMPOSERS = {
   'cli/command-context.ts': ['zookeeper/session'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
+  'library/elect.ts': ['zookeeper/election'],
+  'library/ensembles.ts': ['zookeeper/session'],
+  'library/participants.ts': ['zookeeper/report', 'election'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
   'config/schedule.ts': [
     'cron/grammar.ts',
@@ -65,9 +71,12 @@ const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];
 /** Types may be imported from every room further down: higher number, lower room. @type {Record<string, number>} */
 const DEPTH = {
   'main.ts': 0,
+  'index.ts': 0,
   cli: 1,
+  library: 1,
   config: 2,
   supervisor: 2,
+  candidate: 2,
   log: 2,
   'service-manager': 2,
   ledger: 3,
@@ -88,10 +97,11 @@ const PURE = [
   'supervisor/policy.ts',
   'visible.ts',
   'election/timing.ts',
+  'election/words.ts',
   'zookeeper/election/queue.ts',
   'zookeeper/report/report.ts',
   'ledger/record.ts',
-  'keeper/will-instants.ts',
+  'keeper/will.ts',
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */

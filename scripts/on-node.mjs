@@ -53,15 +53,15 @@ const some = (name, files) => ({
 });
 
 /**
- * What depends on Node most: processes, descriptors, signals, limits, zones of Intl, the native client. The two slowest
- * files of `unit` are left out: half of its time, for the supervisor's table of states and the bookkeeping of keepers.
+ * What depends on Node most: processes, descriptors, signals, limits, zones of Intl, the native client. What computes
+ * alone is left out of `unit`: the supervisor's table of states, the election, the ledger's records.
  * @type {import('./suite.mjs').Project[]}
  */
 export const CORE = [
   {
     name: 'unit',
     timeout: CORE_MS,
-    filter: ['--exclude=test/unit/supervisor/sweep.test.ts', '--exclude=test/unit/zookeeper/session/keepers.test.ts'],
+    filter: ['supervisor', 'election', 'ledger', 'zookeeper'].map((name) => `--exclude=test/unit/${name}/**`),
   },
   some('contract', ['session', 'zookeeper-register']),
   some('integration', [

@@ -1,7 +1,6 @@
 import { readSchedule } from './grammar.ts';
 import { chosenZone } from './host-zone.ts';
-import { CronSchedule, everySchedule, type Schedule } from './schedule.ts';
-import type { ScheduleRecord } from './schedule.ts';
+import { CronSchedule, everySchedule, type Schedule, type ScheduleRecord } from './schedule.ts';
 import { openZone } from './zone.ts';
 
 export type { Schedule } from './schedule.ts';

@@ -23,6 +23,11 @@ export type TermEvent =
    * A renewal was not acknowledged in time. The term goes on until `deadline`, or for as long as nobody else claims.
    */
   | { readonly kind: 'unconfirmed'; readonly deadline: number; readonly why: string }
+  /**
+   * Somebody asks this leader to end its work in order, to resign, and to stand again at the end of the queue. `by`:
+   * who, in words. Told again with each renewal, for as long as the term goes on.
+   */
+  | { readonly kind: 'stepDownAsked'; readonly by: string }
   /** The lease is known to be no longer ours. The last event of a term. */
   | { readonly kind: 'lost'; readonly cause: LossCause };
 

@@ -1,18 +1,20 @@
-/** How a request to a coordinator may end without a result: refused, not sent, or not known. */
-import type { BallotErrorOptions } from '../errors.ts';
-import { BallotError, ExitCode } from '../errors.ts';
+/**
+ * How a request to a coordinator may end without a result: refused, not sent, or not known. A coordinator throws these,
+ * or classes of its own that extend them and say it in its own words.
+ */
+import { BallotError, ExitCode, type BallotErrorOptions } from '../errors.ts';
 
-/** The ensemble answered: no such znode. */
-export class NoNodeError extends BallotError {
-  constructor(path: string) {
-    super('NO_NODE', ExitCode.unavailable, `no znode ${path}`);
+/** The coordinator answered: there is no such thing. Nothing was written. */
+export class GoneError extends BallotError {
+  constructor(message: string) {
+    super('GONE', ExitCode.unavailable, message);
   }
 }
 
-/** The ensemble answered: the znode has another version than the one named. Nothing was written. */
-export class BadVersionError extends BallotError {
-  constructor(path: string) {
-    super('BAD_VERSION', ExitCode.unavailable, `znode ${path} was changed by somebody else`);
+/** The coordinator answered: it has another version than the one named. Nothing was written. */
+export class VersionConflictError extends BallotError {
+  constructor(message: string) {
+    super('VERSION_CONFLICT', ExitCode.unavailable, message);
   }
 }
 
@@ -30,9 +32,9 @@ export class NotSentError extends BallotError {
   }
 }
 
-/** The session is over: expired, refused by the ensemble, or closed. Its ephemeral znodes are gone or will be. */
-export class SessionEndedError extends BallotError {
-  constructor(why: string, options?: BallotErrorOptions) {
-    super('SESSION_ENDED', ExitCode.unavailable, `ZooKeeper session ended: ${why}`, options);
+/** The coordinator has given this candidate up, or was left: what it held for the candidate is gone, or will be. */
+export class GivenUpError extends BallotError {
+  constructor(message: string, options?: BallotErrorOptions) {
+    super('GIVEN_UP', ExitCode.unavailable, message, options);
   }
 }

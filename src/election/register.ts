@@ -18,16 +18,16 @@ export interface RegisterState {
 export interface Register {
   /**
    * Makes the register, without data, when there is none. The answer may be an older state; a write under its version
-   * is refused then. Waits for the coordinator, and tries until answered. Throws the signal's reason, SessionEndedError
+   * is refused then. Waits for the coordinator, and tries until answered. Throws the signal's reason, GivenUpError
    * when the coordinator gave the candidate up meanwhile (a later call waits until it is back), RefusedError, and what
    * else the coordinator answers.
    */
   read(signal: AbortSignal): Promise<RegisterState>;
   /**
-   * One try. Resolves with the new version. Nothing was written: BadVersionError, NoNodeError (the register is gone),
+   * One try. Resolves with the new version. Nothing was written: VersionConflictError, GoneError (there is no register),
    * RefusedError, NotSentError (also when the candidate has not read the register since the coordinator gave it up),
-   * and what else the coordinator answers. It may have been written, or may yet be: OutcomeUnknownError,
-   * SessionEndedError, the signal's reason.
+   * and what else the coordinator answers. It may have been written, or may yet be: OutcomeUnknownError, GivenUpError,
+   * the signal's reason.
    */
   write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
 }

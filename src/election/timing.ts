@@ -3,8 +3,8 @@
  */
 
 /**
- * The heartbeat of the holder of a lease, derived from the session timeout that the ensemble granted and the lease's
- * duration. Milliseconds.
+ * The heartbeat of the holder of a lease, derived from the lease's duration and from how long the coordinator keeps a
+ * silent candidate. Milliseconds.
  */
 export interface Timings {
   readonly leaseDuration: number;
@@ -17,8 +17,8 @@ export interface Timings {
 }
 
 /**
- * `sessionTimeout` is the granted one; `leaseDuration` `undefined` means "as long as the session timeout". Under `keep`
- * the lease is never shorter than the session: all stay in role for as long as a session may be without contact.
+ * `sessionTimeout`: how long the coordinator keeps a silent candidate. `leaseDuration` `undefined` means as long. Under
+ * `keep` the lease is never shorter than that: all stay in role for as long as a candidate may be without contact.
  */
 export function timings(
   sessionTimeout: number,
@@ -55,8 +55,8 @@ export function stopInstants(deadline: number, leaseDuration: number, killAfter:
 
 /** A lease somebody else holds, as one candidate watches it. */
 export interface Observation {
-  /** Transaction of the lease's last change seen. */
-  readonly mzxid: number;
+  /** Names the lease's last change seen: another one for each change. */
+  readonly change: number;
   /** When that change was seen, or when contact was last regained if that was later. */
   readonly since: number;
 }
@@ -65,32 +65,14 @@ export interface Observation {
  * The observation after a read. The count goes on only while nothing changed. `previous` is `undefined` at first and
  * after each break in contact.
  */
-export function observe(previous: Observation | undefined, mzxid: number, now: number): Observation {
-  return previous?.mzxid === mzxid ? previous : { mzxid, since: now };
-}
-
-/** Znode stamps by the ensemble's own clock. */
-interface Stamp {
-  readonly mtime: number;
-  readonly mzxid: number;
-}
-
-/** The upper half of a transaction id: it changes with the ensemble's leader, whose clock stamps every write. */
-const EPOCH = 2 ** 32;
-
-/**
- * Milliseconds for which the lease has been unchanged, by the ensemble's clock alone: the lease's stamp against that of
- * a write made just now. `undefined` when the two were stamped in different epochs, by clocks that may differ.
- */
-export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefined {
-  if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;
-  return justWritten.mtime - lease.mtime;
+export function observe(previous: Observation | undefined, change: number, now: number): Observation {
+  return previous?.change === change ? previous : { change, since: now };
 }
 
 /**
  * Shares of a lease's duration after which a candidate that sees no renewal proves its own contact by a write: the
  * holder renews after a third (Go's ballot after a half), so a healthy holder causes no such write. Without the proof,
- * an ensemble that stands still would look like a holder that is gone.
+ * a coordinator that stands still would look like a holder that is gone.
  */
 export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 
@@ -101,3 +83,21 @@ export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 export function nextProbe(since: number, duration: number, now: number): number | undefined {
   return PROBES.map((share) => since + share * duration).find((at) => at > now);
 }
+
+const ELECTION_RETRY_MS = 100;
+const ELECTION_RETRY_MAX_MS = 5_000;
+
+/**
+ * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
+ * candidates do not return in step. `jitter` in [0, 1).
+ */
+export function electionRetryDelay(failures: number, jitter: number): number {
+  const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
+  return delay / 2 + (delay / 2) * jitter;
+}
+
+/**
+ * Who has just resigned leaves the coordinator to the one that takes over for a moment, ms, before it stands again at
+ * the end of the queue.
+ */
+export const STAND_BACK_MS = 20;

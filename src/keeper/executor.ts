@@ -8,8 +8,7 @@ import { environmentHolds, listProcesses, namesOf, readStat } from '../command/p
 import { type GroupIdentity, type Report, RunProcesses } from '../command/run-processes.ts';
 import { sleep, systemClock } from '../clock.ts';
 import { within } from '../waiting.ts';
-import type { Will, WillCommand } from './will.ts';
-import { actsAt } from './will-instants.ts';
+import { actsAt, type Will, type WillCommand } from './will.ts';
 
 /** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;
@@ -86,13 +85,15 @@ export class Executor {
   /**
    * To be called twice a session timeout. A supervisor that stands still while nothing runs would keep its place in the
    * queue through its keeper, and hold up all candidates behind it. So after two session timeouts without a message the
-   * keeper gives the place up. (A supervisor sends messages more often.) While a command runs, the will's instants
-   * decide.
+   * keeper gives the place up. (A supervisor sends messages more often.) While a command runs, or a lease is held, the
+   * will's instants decide: what works for a term of which the keeper knows no command counts on the whole lease.
    */
   checkSupervisor(): void {
     this.#silentChecks++;
-    const runs = [...this.#entries.values()].some(({ will }) => will.commands.length > 0);
-    if (this.#silentChecks > SILENT_CHECKS && !runs) void this.execute('silent');
+    const acts = [...this.#entries.values()].some(
+      ({ will }) => will.commands.length > 0 || will.instants !== undefined,
+    );
+    if (this.#silentChecks > SILENT_CHECKS && !acts) void this.execute('silent');
   }
 
   /** The supervisor has said something. */

@@ -7,9 +7,8 @@
  */
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent } from './protocol.ts';
+import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent, Stat } from './protocol.ts';
 import { AUTHENTICATION_WANTED } from './result-codes.ts';
-import type { Stat } from './protocol.ts';
 import type { Will } from './will.ts';
 import { Executor } from './executor.ts';
 

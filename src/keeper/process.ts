@@ -1,9 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
 import { systemClock, type Clock } from '../clock.ts';
-import type { Will } from './will.ts';
+import { actsAt, type Will } from './will.ts';
 import type { Command, Report } from './protocol.ts';
-import { actsAt } from './will-instants.ts';
 
 /** A running keeper process, and the only tie to it. */
 export interface KeeperProcess {

@@ -3,9 +3,6 @@ import type { LedgerParts } from './writer.ts';
 import type { RunEnding, RunRecord } from './record.ts';
 import { RunLedger } from './ledger.ts';
 
-/** A run of a term. */
-export type TermRun = RunRecord & { readonly fencingToken: number };
-
 /**
  * Writes down the runs of a command that has no schedule, in the ledger, for people: no decision uses it, and nobody
  * waits for it. A term opens the ledger after the start of its first run, so that a handover waits for no request of
@@ -24,9 +21,11 @@ export class RunDiary {
     this.#ledger = new RunLedger({ ...parts, service: undefined });
   }
 
-  /** Writes a run down that was started. */
-  started(run: TermRun): void {
-    if (this.#term?.token !== run.fencingToken) this.#begin(run.fencingToken);
+  /** Writes a run down that was started. One without leadership is nobody's to write down. */
+  started(run: RunRecord): void {
+    const { fencingToken } = run;
+    if (fencingToken === undefined) return;
+    if (this.#term?.token !== fencingToken) this.#begin(fencingToken);
     this.#write(() => this.#ledger.note(run));
   }
 

@@ -119,8 +119,8 @@ export class RunLedger {
       const { fencingToken } = parsed.ledger;
       if (former !== undefined && former.wrote(fencingToken, birth)) return former.ledger;
       if (fencingToken > token) {
-        // A token is older than every write that names it. Otherwise it comes from an ensemble that has lost its data
-        // since.
+        // A token is older than every write that names it. Otherwise it comes from a coordinator that has lost its
+        // data since.
         if (fencingToken <= stamp) throw new FencedError(token, fencingToken);
         logger.warn('the ledger of runs is from before the ensemble lost its data; it is taken over', {
           token,

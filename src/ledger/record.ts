@@ -81,12 +81,12 @@ export type ParsedLedger =
   /** `excerpt` is printable and at most 80 characters long. */
   | { readonly kind: 'unreadable'; readonly why: string; readonly excerpt: string };
 
-/** Name of its znode, under the base path of the election. */
+/** Name of its register in the election. */
 export const LEDGER = 'runs';
 
 const MOST_RUNS = 50;
 
-/** Half of what ZooKeeper takes in one znode (`jute.maxbuffer`), bytes. */
+/** Half of what ZooKeeper takes in one register (`jute.maxbuffer`), bytes. */
 const MOST_BYTES = 512 * 1024;
 
 /** The ledger of an election that never had one. */
@@ -245,7 +245,7 @@ const RUN_FIELDS: Forms = {
   skipped: whole,
 };
 
-/** Understands the znode's data. Never throws, whatever it is. */
+/** Understands the register's data. Never throws, whatever it is. */
 export function parseLedger(data: Buffer): ParsedLedger {
   if (data.length === 0) return { kind: 'empty' };
   const ledger = data.length > MOST_BYTES ? `${data.length} bytes, more than ${MOST_BYTES}` : readLedger(data);

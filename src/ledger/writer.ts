@@ -2,11 +2,11 @@ import { sleep, type Clock } from '../clock.ts';
 import { BallotError, describe, ExitCode } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import {
-  BadVersionError,
-  NoNodeError,
+  GivenUpError,
+  GoneError,
   NotSentError,
   OutcomeUnknownError,
-  SessionEndedError,
+  VersionConflictError,
 } from '../election/errors.ts';
 import type { Register } from '../election/register.ts';
 import { encodeLedger, limited, parseLedger, type Ledger } from './record.ts';
@@ -34,8 +34,8 @@ const PAUSE_MS = 50;
 /** After an answer that probably stays the same for a while (an ACL, a quota), ms. */
 const REFUSED_PAUSE_MS = 1_000;
 
-/** No answer, or another state of the znode than expected: trying again is enough. */
-const PASSING = [OutcomeUnknownError, NotSentError, SessionEndedError, BadVersionError, NoNodeError];
+/** No answer, or another state of the register than expected: trying again is enough. */
+const PASSING = [OutcomeUnknownError, NotSentError, GivenUpError, VersionConflictError, GoneError];
 
 /** Tries to write the ledger, one after the other: what to log of a failure, and how long to wait after it. */
 export class Tries {
@@ -66,7 +66,7 @@ const ended = (): void => undefined;
 
 export type Answer = 'written' | 'fenced' | 'unanswered';
 
-/** The acknowledged beginning of a term: `ledger` carries `token`, and is what the znode holds under `version`. */
+/** The acknowledged beginning of a term: `ledger` carries `token`, and is what the register holds under `version`. */
 export interface Opening {
   readonly token: number;
   readonly ledger: Ledger;
@@ -80,14 +80,14 @@ interface Waiter {
 }
 
 /**
- * Brings the ledger of one term, from its opening on, to the znode: whatever has changed is written, whole, in one
+ * Brings the ledger of one term, from its opening on, to the register: whatever has changed is written, whole, in one
  * write at a time, until it is acknowledged.
  *
- * From the acknowledged opening on the znode carries the token of this term. Every other term's write names an older
- * version and is refused; an earlier term then reads the higher token and writes no more. So while the znode has this
- * token, it holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger` is right. After any
- * failure the znode is read again: with this term's token, its version is the one to write under, which a write that is
- * still on its way no longer matches; with another token, this term is fenced, for good.
+ * From the acknowledged opening on the register carries the token of this term. Every other term's write names an older
+ * version and is refused; an earlier term then reads the higher token and writes no more. So while the register has
+ * this token, it holds an earlier state of `ledger`, or one whose acknowledgement was lost, and `ledger` is right.
+ * After any failure the register is read again. With this term's token, its version is the one to write under, which a
+ * write that is still on its way no longer matches. With another token, this term is fenced, for good.
  */
 export class LedgerWriter {
   readonly token: number;
@@ -120,7 +120,7 @@ export class LedgerWriter {
   }
 
   /**
-   * Whether a ledger with this token, in a znode of this birth, is this term's: an ensemble that has lost its data
+   * Whether a ledger with this token, in a register of this birth, is this term's: a coordinator that has lost its data
    * gives the same tokens again.
    */
   wrote(token: number, birth: string): boolean {
@@ -260,7 +260,7 @@ export class LedgerWriter {
     if (parsed.kind === 'ledger') {
       const { fencingToken } = parsed.ledger;
       // Lower than ours: of before the opening, from a server that lags behind, and refused if it is written back as it
-      // is; or from an ensemble that has lost its data, which has other leaders now.
+      // is; or from a coordinator that has lost its data, which has other leaders now.
       if (fencingToken < this.token) await register.write(data, version, { timeout: REQUEST_TIMEOUT_MS, signal });
       if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);
     } else if (parsed.kind === 'unreadable') {

@@ -1,7 +1,6 @@
 /** What news of campaigns and of the lease change about the role in which the command runs. Pure. */
 import { failureNote, unconfirmedNote } from './note.ts';
-import { electionRetryDelay } from './policy.ts';
-import type { Plan } from './state.ts';
+import { electionRetryDelay } from '../election/timing.ts';
 import {
   after,
   stay,
@@ -10,6 +9,7 @@ import {
   type In,
   type LeaderRole,
   type On,
+  type Plan,
   type Role,
   type StandbyRole,
   type State,

@@ -3,7 +3,7 @@
  * nothing, throws nothing. The rows are in `states/`; a pair of state and event that is not written down there changes
  * nothing.
  */
-import type { Plan } from './state.ts';
+import { stay, type Event, type Plan, type Row, type State, type Step } from './state.ts';
 import { campaigning } from './states/campaigning.ts';
 import { resigning } from './states/resigning.ts';
 import { running } from './states/running.ts';
@@ -11,7 +11,6 @@ import { scheduled } from './states/scheduled.ts';
 import { stopping } from './states/stopping.ts';
 import { waitingToRun } from './states/waiting-to-run.ts';
 import { waitingToStand } from './states/waiting-to-stand.ts';
-import { stay, type Event, type Row, type State, type Step } from './state.ts';
 import { stand } from './transitions.ts';
 
 const ROWS: { readonly [N in State['name']]: Row<N> } = {

@@ -1,8 +1,7 @@
 /** What transitions say to the log. Pure. */
-import type { LossCause, Succession } from '../election/election.ts';
+import { whyElected, whyLost } from '../election/words.ts';
 import { formatInstant } from '../ledger/record.ts';
-import type { Plan } from './state.ts';
-import type { Effect, Level, On, State } from './state.ts';
+import type { Plan, Effect, Level, On, State } from './state.ts';
 
 type Facts = Readonly<Record<string, string | number | undefined>>;
 
@@ -19,19 +18,9 @@ export function runNote(level: Level, message: string, { run }: { readonly run: 
   return { ...note(level, message, fields), run };
 }
 
-/** A length of time in seconds, for people. */
-export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)}s`;
-
-const WHY_ELECTED: Readonly<Record<Succession['why'], string>> = {
-  first: 'nobody has led before',
-  resigned: 'resigned',
-  expired: 'its lease ran out without a renewal',
-  vacant: 'the lease was vacant',
-};
-
 /** Says from whom the lead was taken over, and why. */
 export function electedNote({ leadership, succession }: On<'elected'>, message: string, fields: Facts = {}): Effect {
-  const why = succession && WHY_ELECTED[succession.why];
+  const why = succession && whyElected(succession);
   return note('info', message, { term: leadership.term, ...fields, from: succession?.from, why });
 }
 
@@ -51,19 +40,12 @@ export function unconfirmedNote(state: State, { term, why }: On<'leaseUnconfirme
 
 /** Somebody else leads, or the keeper has given the lease up. */
 export function lossNote({ term, cause }: On<'leaseLost'>): Effect {
-  return note('error', 'the lease is lost', { term, why: reasonOf(cause) });
+  return note('error', 'the lease is lost', { term, why: whyLost(cause) });
 }
 
-function reasonOf(cause: LossCause): string {
-  switch (cause.kind) {
-    case 'wiped':
-      return 'its znode is gone';
-    case 'stoodStill':
-      return `this process, or its host, stood still for ${seconds(cause.ms)}: its keeper may have given the lease up`;
-    case 'claimed':
-    case 'released':
-      return `${cause.kind} by ${cause.by}`;
-  }
+/** What a request to step down leads to. */
+export function stepDownNote({ term, by }: On<'stepDownAsked'>, what: string, fields: Facts = {}): Effect {
+  return note('info', `asked to step down: ${what}`, { term, by, ...fields });
 }
 
 /** No tick can be served in this term. */

@@ -56,18 +56,6 @@ export function failureOf(error: unknown): Failure {
   return { kind: exitCode === ExitCode.unavailable ? 'unavailable' : 'refused', message, exitCode };
 }
 
-const ELECTION_RETRY_MS = 100;
-const ELECTION_RETRY_MAX_MS = 5_000;
-
-/**
- * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
- * candidates do not return in step. `jitter` in [0, 1).
- */
-export function electionRetryDelay(failures: number, jitter: number): number {
-  const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
-  return delay / 2 + (delay / 2) * jitter;
-}
-
 /** How a run ended, for the ledger. `stopped`: why it was being stopped, if it was. */
 export function outcomeOf(result: Result, stopped: StopReason['kind'] | undefined): RunOutcome {
   if (result.outcome.kind === 'notStarted') return 'not started';

@@ -128,8 +128,7 @@ export class RunProcess {
   /** Writes down that it has started, unless its entry says so. */
   recordStart(): void {
     const { diary, candidateId } = this.#parts;
-    const { fencingToken } = this.run;
-    if (fencingToken !== undefined) diary?.started({ ...this.run, fencingToken, candidateId, start: this.#startedAt });
+    diary?.started({ ...this.run, candidateId, start: this.#startedAt });
   }
 
   /**

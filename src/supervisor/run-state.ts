@@ -1,8 +1,8 @@
 /** The life of single runs: what is said and written of each, when it is to be stopped, how its stop goes on. Pure. */
 import { stopInstants, type StopInstants } from '../election/timing.ts';
-import { runNote, seconds } from './note.ts';
+import { runNote } from './note.ts';
+import { seconds } from '../election/words.ts';
 import { describeResult, exitCodeOf, outcomeOf, type Result } from './policy.ts';
-import type { Plan } from './state.ts';
 import {
   after,
   stay,
@@ -12,9 +12,10 @@ import {
   type Level,
   type NotEntered,
   type On,
+  type Plan,
   type Role,
-  type RunState,
   type Runs,
+  type RunState,
   type State,
   type Step,
   type StopReason,

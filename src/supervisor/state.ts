@@ -87,6 +87,8 @@ export type Ending =
   | { readonly kind: 'leaseLost' }
   /** The lease could not be renewed in time (`on-lease-loss=stop`). */
   | { readonly kind: 'leaseExpiring' }
+  /** Somebody has asked this leader to step down. */
+  | { readonly kind: 'stepDown' }
   /** A bug in ballot, or the policy `exit` after another run. */
   | { readonly kind: 'leaving'; readonly exitCode: number };
 
@@ -186,6 +188,8 @@ export type Event =
   | { readonly kind: 'leaseRenewed'; readonly term: number; readonly deadline: number }
   | { readonly kind: 'leaseUnconfirmed'; readonly term: number; readonly why: string }
   | { readonly kind: 'leaseLost'; readonly term: number; readonly cause: LossCause }
+  /** Somebody asks the leader of this term to step down. Comes again with each renewal. `by`: who, in words. */
+  | { readonly kind: 'stepDownAsked'; readonly term: number; readonly by: string }
   /** The command itself has ended, other processes of its run live on: `left` names them. */
   | { readonly kind: 'commandEnded'; readonly run: number; readonly left: string }
   /** Nothing of the run is left. */

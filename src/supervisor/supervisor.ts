@@ -7,9 +7,8 @@ import type { RunLedger } from '../ledger/ledger.ts';
 import type { Schedule } from '../cron/schedule.ts';
 import { start, transition } from './machine.ts';
 import { failureOf } from './policy.ts';
-import type { Plan } from './state.ts';
+import type { Plan, Effect, Event, State, Step } from './state.ts';
 import { RunProcess, type RunParts } from './run-process.ts';
-import type { Effect, Event, State, Step } from './state.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {
@@ -341,6 +340,8 @@ function termEvent(term: Term, event: TermEvent): Event {
       return { kind: 'leaseRenewed', term: term.fencingToken, deadline: event.deadline };
     case 'unconfirmed':
       return { kind: 'leaseUnconfirmed', term: term.fencingToken, why: event.why };
+    case 'stepDownAsked':
+      return { kind: 'stepDownAsked', term: term.fencingToken, by: event.by };
     case 'lost':
       return { kind: 'leaseLost', term: term.fencingToken, cause: event.cause };
   }

@@ -1,9 +1,7 @@
 /** The ways into the states, as far as several states share them. Pure. Each returns the state entered and effects. */
 import { stopInstants } from '../election/timing.ts';
 import { ExitCode } from '../errors.ts';
-import type { Plan } from './state.ts';
-import { ledgerNote, note, seconds } from './note.ts';
-import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
+import { seconds } from '../election/words.ts';
 import {
   after,
   counts,
@@ -15,12 +13,15 @@ import {
   type LeaderRole,
   type Leadership,
   type On,
+  type Plan,
   type Role,
-  type RunState,
   type Runs,
+  type RunState,
   type Sequel,
   type Step,
 } from './state.ts';
+import { ledgerNote, note } from './note.ts';
+import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 
 /**
  * A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the
@@ -215,14 +216,15 @@ export function resign(
 }
 
 /**
- * Hands the leadership over after the run of a tick, and stands again. Under `keep` not while ZooKeeper does not
+ * Hands the leadership over after the run of a tick, or when asked to, and stands again. `tick`: one that waits, and
+ * that this leader serves should it stay. Under `keep` not while ZooKeeper does not
  * answer: nobody could take over, and what was started and is not entered yet would be started again. The leader serves
  * on, and hands over when its lease is renewed again and the ledger holds all that it has started.
  */
-export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number): Step {
+export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number, tick?: number): Step {
   if (plan.onLeaseLoss === 'stop') return standAgain(base, role, plan, now, 0);
   if (!role.leadership.confirmed) return waitForTick(base, role, plan, true);
-  return resign(base, role.leadership, { kind: 'stand', delay: 0 }, now, { role, tick: undefined });
+  return resign(base, role.leadership, { kind: 'stand', delay: 0 }, now, { role, tick });
 }
 
 /** Gives up the lease, if it is held, and stands again after `delay`. */

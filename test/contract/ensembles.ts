@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import { NoNodeError } from '../../src/election/errors.ts';
+import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { Ensemble } from '../simulation/ensemble.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BadVersionError, NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
+import { VersionConflictError, NotSentError, OutcomeUnknownError, GivenUpError } from '../../src/election/errors.ts';
 import type { Register, RegisterState } from '../../src/election/register.ts';
 import { coordinators, distantCoordinators, type Coordinator, type DistantCoordinator } from './coordinator.ts';
 import { rejection, type Stage, useStages } from './stage.ts';
@@ -19,7 +19,7 @@ function registerOf(stage: Stage, world: Coordinator) {
       for (;;) {
         const outcome = await world.settle(register.read(never).catch((error: unknown) => error));
         if (!(outcome instanceof Error)) return outcome as RegisterState;
-        expect(outcome).toBeInstanceOf(SessionEndedError);
+        expect(outcome).toBeInstanceOf(GivenUpError);
       }
     },
     write: (register: Register, text: string, version: number) =>
@@ -92,7 +92,7 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     const { version } = await use.read(register);
     const theirs = candidate.election.register('runs');
     const next = await use.write(theirs, 'theirs', (await use.read(theirs)).version);
-    expect(await stage.failure(register.write(Buffer.from('mine'), version, O))).toBeInstanceOf(BadVersionError);
+    expect(await stage.failure(register.write(Buffer.from('mine'), version, O))).toBeInstanceOf(VersionConflictError);
     expect(await use.read(register)).toMatchObject({ data: Buffer.from('theirs'), version: next });
   });
 
@@ -137,7 +137,7 @@ describe.each(distantCoordinators)('a register far away, on %s', (_name, start) 
     await world.pass(200);
     await world.comeBack();
     const found = await world.settle(waiting);
-    const state = found instanceof SessionEndedError ? await use.read(register) : found;
+    const state = found instanceof GivenUpError ? await use.read(register) : found;
     expect(state).toMatchObject({ data: Buffer.alloc(0), version });
   });
 
@@ -154,7 +154,7 @@ describe.each(distantCoordinators)('a register far away, on %s', (_name, start) 
       const write = register.write(Buffer.from('certain'), now.version, O).catch((error: unknown) => error);
       const outcome = await world.settle(write);
       if (outcome instanceof Error) {
-        const kinds = [BadVersionError, OutcomeUnknownError, NotSentError, SessionEndedError];
+        const kinds = [VersionConflictError, OutcomeUnknownError, NotSentError, GivenUpError];
         expect(kinds.map(({ name }) => name)).toContain(outcome.name);
         await world.pass(50);
       }

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import {
   BadVersionError,
   NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
+  NodeExistsError,
   SessionEndedError,
-} from '../../src/election/errors.ts';
-import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
+  ZooKeeperError,
+} from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
 import { ensembles, type EnsembleWorld } from './ensembles.ts';
 import { rejection } from './stage.ts';
@@ -193,7 +193,7 @@ describe.each(ensembles)('a session on %s', (_name, start) => {
     expect(String((await world.settle(session.get('/a', O))).data)).toBe('late');
   });
 
-  it('re-attaches to the same session: outcomes are unknown, watches interrupted, contact told', async () => {
+  it('reconnects to the same session: outcomes are unknown, watches interrupted, contact told', async () => {
     const session = await open(2000);
     const { id } = session;
     const path = await own(session, '/p-');
@@ -203,7 +203,7 @@ describe.each(ensembles)('a session on %s', (_name, start) => {
     world.silence(true);
     const pending = rejection(session.exists('/', O));
     await world.pass(20);
-    session.reattach('a test');
+    session.reconnect('a test');
     expect(await world.settle(pending)).toBeInstanceOf(OutcomeUnknownError);
     expect(await world.settle(watch.fired)).toBe('interrupted');
     expect(session.contact.up).toBe(false);
@@ -214,7 +214,7 @@ describe.each(ensembles)('a session on %s', (_name, start) => {
     expect(seen.map((contact) => contact.up)).toEqual([false, true]);
     expect(seen[0]).toMatchObject({ why: expect.stringContaining('a test') as unknown });
     stop();
-    session.reattach('again');
+    session.reconnect('again');
     await world.settle(session.exists('/', { timeout: 5000 }));
     expect(seen).toHaveLength(2);
   });

@@ -3,6 +3,7 @@ import type { Clock } from '../../src/clock.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term, TermEvent } from '../../src/election/election.ts';
 import { parseLease, parseProposal, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
+import { encodeStepDown } from '../../src/zookeeper/election/step-down.ts';
 import { OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
 import type { Stat } from '../../src/keeper/protocol.ts';
@@ -448,6 +449,102 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
     expect((await elected(b)).succession).toEqual({ why: 'expired', from: 'a' });
     expect(b.clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 150);
     expectWithin(b.clock.now() - before, TIMEOUT_MS + 700);
+  });
+
+  describe('a request to step down', () => {
+    const request = (fencingToken: number): Buffer => encodeStepDown({ fencingToken, by: 'ops', time: 'now' });
+    const ask = (fencingToken: number) => world.settle(admin.set(`${BASE}/step-down`, request(fencingToken), -1, O));
+    const isMade = async (): Promise<void> => {
+      for (let waited = 0; !(await children()).includes('step-down'); waited += 10) {
+        if (waited > 10_000) throw new Error('in vain for the znode');
+        await world.pass(10);
+      }
+    };
+    const hears = (events: readonly TermEvent[]): boolean => events.some(({ kind }) => kind === 'stepDownAsked');
+
+    it('is told to the leader whose term it names, again with each renewal', async () => {
+      const term = await elected(stand('a'));
+      const events = eventsOf(term);
+      await isMade();
+      await ask(term.fencingToken);
+      await until(() => hears(events));
+      expect(events.find(({ kind }) => kind === 'stepDownAsked')).toEqual({ kind: 'stepDownAsked', by: 'ops' });
+      events.length = 0;
+      await until(() => hears(events));
+      expect(events.map(({ kind }) => kind).slice(0, 2)).toEqual(['renewed', 'stepDownAsked']);
+    });
+
+    it('is nothing to a leader of another term, and a later one for its own term is heard', async () => {
+      const term = await elected(stand('a'));
+      const events = eventsOf(term);
+      await isMade();
+      for (const other of [term.fencingToken - 1, term.fencingToken + 1]) await ask(other);
+      await world.settle(admin.set(`${BASE}/step-down`, Buffer.from('what is this?'), -1, O));
+      await until(() => events.some(({ kind }) => kind === 'renewed'));
+      expect(hears(events)).toBe(false);
+      await ask(term.fencingToken);
+      await until(() => hears(events));
+    });
+
+    it('that comes too late is nothing to the next leader', async () => {
+      const a = await elected(stand('a'));
+      await isMade();
+      const b = stand('b');
+      await queueOf(2);
+      await world.settle(a.resign());
+      const term = await elected(b);
+      const events = eventsOf(term);
+      await ask(a.fencingToken);
+      await until(() => events.filter(({ kind }) => kind === 'renewed').length === 2);
+      expect(hears(events)).toBe(false);
+    });
+
+    it('that was there before the leader looked is heard', async () => {
+      const a = await elected(stand('a'));
+      await isMade();
+      const b = stand('b');
+      await queueOf(2);
+      await world.settle(a.resign());
+      const term = await elected(b);
+      const events = eventsOf(term);
+      await ask(term.fencingToken);
+      await until(() => hears(events));
+    });
+
+    it('is heard on the connection that follows one that broke, and in an election whose znode was deleted', async () => {
+      const term = await elected(stand('a'));
+      const events = eventsOf(term);
+      await isMade();
+      await world.goDown();
+      await world.comeBack();
+      await until(() => events.at(-1)?.kind === 'renewed');
+      await world.settle(admin.delete(`${BASE}/step-down`, -1, O));
+      await isMade();
+      expect(hears(events)).toBe(false);
+      await ask(term.fencingToken);
+      await until(() => hears(events));
+    });
+
+    it('costs a term one read', async () => {
+      const a = await elected(stand('a'));
+      await isMade();
+      const seen: string[] = [];
+      const { sessions, clock } = world.host('b', TIMEOUT_MS);
+      const counting = sessionsWith((session) => ({
+        getWatched: (path, options) => {
+          if (path.endsWith('/step-down')) seen.push(path);
+          return session.getWatched(path, options);
+        },
+      })).sessions(sessions);
+      const b = campaign(electionOf('b', counting, clock), clock);
+      await queueOf(2);
+      await world.pass(TIMEOUT_MS);
+      expect(seen).toEqual([]);
+      await world.settle(a.resign());
+      const events = eventsOf(await elected(b));
+      await until(() => events.filter(({ kind }) => kind === 'renewed').length === 3);
+      expect(seen).toEqual([`${BASE}/step-down`]);
+    });
   });
 
   it('elects anew when the ensemble comes back without its data', async () => {

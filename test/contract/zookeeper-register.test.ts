@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term } from '../../src/election/election.ts';
-import { NoNodeError, NotSentError } from '../../src/election/errors.ts';
+import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
+import { NotSentError } from '../../src/election/errors.ts';
 import type { Register } from '../../src/election/register.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { silentLogger } from '../support/silent-logger.ts';

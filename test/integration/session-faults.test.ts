@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NotSentError, OutcomeUnknownError, SessionEndedError } from '../../src/election/errors.ts';
+import { SessionEndedError } from '../../src/zookeeper/session/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { useOpenings } from '../support/hooks.ts';
 import { pass, poll } from '../support/poll.ts';
@@ -97,7 +98,7 @@ describe('a keeper that fails', () => {
     expect(why).toMatch(/^the keeper process (was killed by SIGKILL|has given up what this candidate held)/);
   });
 
-  it('leaves a request without an answer when it is stopped; reattach replaces it', async () => {
+  it('leaves a request without an answer when it is stopped; reconnect replaces it', async () => {
     const { zk } = await open(serversOf(await ensemble()));
     const path = await own(zk);
     const first = theKeeper();
@@ -105,7 +106,7 @@ describe('a keeper that fails', () => {
     await expect(zk.set(path, nothing, -1, { timeout: 200 })).rejects.toThrow(OutcomeUnknownError);
     const pending = zk.get(path, within);
     const start = performance.now();
-    zk.reattach('a heartbeat was not acknowledged');
+    zk.reconnect('a heartbeat was not acknowledged');
     await expect(pending).rejects.toThrow(/a heartbeat was not acknowledged/);
     expect(zk.contact.up).toBe(false);
     expect(await owner(zk, path)).toBe(zk.id);
@@ -162,7 +163,7 @@ describe('a server that fails', () => {
     const path = await own(zk);
     zookeeper.server.pause();
     await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
-    zk.reattach('a heartbeat was not acknowledged');
+    zk.reconnect('a heartbeat was not acknowledged');
     await pass(2000);
     expect(zk.contact).toMatchObject({ up: false });
     zookeeper.server.resume();
@@ -184,7 +185,7 @@ describe('a server that fails', () => {
     connected?.pause();
     const start = performance.now();
     await expect(zk.set(path, nothing, -1, { timeout: 500 })).rejects.toThrow(OutcomeUnknownError);
-    zk.reattach('a heartbeat was not acknowledged');
+    zk.reconnect('a heartbeat was not acknowledged');
     await zk.set(path, nothing, -1, within);
     expectWithin(performance.now() - start, 2000);
     expect(zk.contact).toMatchObject({ up: true });
@@ -241,7 +242,7 @@ describe('a network that fails', () => {
     afterwards(() => proxy.close());
     const servers = [proxy.port, zookeeper.server.port].map((port) => ({ host: '127.0.0.1', port }));
     const { zk } = await open(servers);
-    if (zk.contact.up && zk.contact.address !== proxy.address) zk.reattach('the test wants the other address');
+    if (zk.contact.up && zk.contact.address !== proxy.address) zk.reconnect('the test wants the other address');
     await contact(zk, true);
     expect(zk.contact).toMatchObject({ address: proxy.address });
     const path = await own(zk);

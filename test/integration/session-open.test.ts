@@ -8,8 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { UnavailableError } from '../../src/errors.ts';
-import { ClientMissingError } from '../../src/zookeeper/session/errors.ts';
-import { SessionEndedError } from '../../src/election/errors.ts';
+import { ClientMissingError, SessionEndedError } from '../../src/zookeeper/session/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { useOpenings } from '../support/hooks.ts';
@@ -49,7 +48,7 @@ describe('opening a session', () => {
     const zk = await opener.open({ timeout: 5000 });
     afterwards(() => zk.close(1000));
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
-    zk.reattach('the test wants to see the rotation');
+    zk.reconnect('the test wants to see the rotation');
     await zk.exists('/', { timeout: 60_000 });
     expect(zk.contact).toMatchObject({ up: true, address: zookeeper.server.address });
   });
@@ -215,7 +214,7 @@ describe('a session that the servers will not take back', () => {
     const zk = await sessionsAt([local(await picky.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
     afterwards(() => zk.close(500));
     const start = performance.now();
-    zk.reattach('the test');
+    zk.reconnect('the test');
     const reason = await endOf(zk);
     expect(performance.now() - start).toBeGreaterThan(1000);
     expect(reason).toBeInstanceOf(SessionEndedError);
@@ -228,7 +227,7 @@ describe('a session that the servers will not take back', () => {
     const zk = await sessionsAt([local(proxy.port)], { sessionTimeout: 1000 }).opener.open({ timeout: 5000 });
     afterwards(() => zk.close(500));
     proxy.blackHole();
-    zk.reattach('the test');
+    zk.reconnect('the test');
     await pass(4000);
     expect(zk.ended.aborted).toBe(false);
     proxy.forward();

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { SessionEndedError } from '../../src/election/errors.ts';
+import { SessionEndedError } from '../../src/zookeeper/session/errors.ts';
 import { forkKeeper, type KeeperProcess } from '../../src/keeper/process.ts';
 import type { Will } from '../../src/keeper/will.ts';
 import { useOpenings } from '../support/hooks.ts';
@@ -135,7 +135,7 @@ describe('a keeper that executes its will', () => {
     opener.bequeath(overdue(command, 2500, { path: '/lease', version: 0 }));
     await contact(zk, false);
     expect(zk.contact).toMatchObject({ why: expect.stringContaining('has given up what this candidate held') });
-    zk.reattach('a heartbeat was not acknowledged');
+    zk.reconnect('a heartbeat was not acknowledged');
     // What the supervisor says from now on is for keepers to come.
     opener.bequeath({ election: 'one', commands: [] });
     expect((await other.get('/lease', within)).data.toString()).toBe('held');

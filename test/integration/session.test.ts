@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
-import { BadVersionError, NoNodeError, SessionEndedError } from '../../src/election/errors.ts';
-import { NodeExistsError, ZooKeeperError } from '../../src/zookeeper/session/errors.ts';
+import {
+  BadVersionError,
+  NoNodeError,
+  NodeExistsError,
+  SessionEndedError,
+  ZooKeeperError,
+} from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { useOpenings } from '../support/hooks.ts';
 import { poll } from '../support/poll.ts';

@@ -177,6 +177,17 @@ describe('a keeper whose supervisor does not run in time', () => {
   });
 });
 
+describe('a keeper that holds a lease while nothing runs', () => {
+  it('keeps it until the instants of the will, however long the silence is', async () => {
+    const { executes, steps } = executor();
+    executes.accept({ election: 'one', commands: [], lease: LEASE, instants: at(LONG_MS, LONG_MS) });
+    for (let checks = 0; checks < 9; checks += 1) executes.checkSupervisor();
+    await Promise.resolve();
+    expect(steps).toEqual([]);
+    executes.accept({ election: 'one', commands: [] });
+  });
+});
+
 describe('a keeper that has the wills of several elections', () => {
   it('executes the one whose instant has passed, and touches no other', async () => {
     const [mine, other] = [await command(PLAIN), await command(PLAIN)];

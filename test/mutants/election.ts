@@ -5,7 +5,7 @@ const election = (named: string) => contract('zookeeper-election', named);
 const port = (named: string) => contract('port', named);
 const distance = (named: string) => contract('port-distance', named);
 
-const lease = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
+const timing = { file: 'election/timing.ts', noticedBy: unit('election/timing') };
 const standstill = told('told', 'standstill of the whole ensemble');
 
 export const electionMutants: readonly Mutant[] = [
@@ -29,6 +29,29 @@ export const electionMutants: readonly Mutant[] = [
     find: 'byServer ? await this.#serverExpiry(stat, duration) : Infinity',
     put: 'Infinity',
     noticedBy: election('takes a lease over at once'),
+  },
+  {
+    what: 'a leader steps down for a request that names another term',
+    file: 'zookeeper/election/step-down.ts',
+    find: `      const request = parseStepDown(node.data);
+      if (request?.fencingToken === listener.fencingToken) return request;`,
+    put: `      const request = parseStepDown(node.data);
+      if (request !== undefined) return { ...request, fencingToken: listener.fencingToken };`,
+    noticedBy: election('that comes too late is nothing to the next leader'),
+  },
+  {
+    what: 'a leader does not watch for requests to step down',
+    file: 'zookeeper/election/step-down.ts',
+    find: 'await firstOf(listener.clock, [firing(watch)], signal);',
+    put: 'await firstOf(listener.clock, [], signal);',
+    noticedBy: election('is told to the leader whose term it names'),
+  },
+  {
+    what: 'a request to step down is told once: a leader that could not follow it then never does',
+    file: 'zookeeper/election/term.ts',
+    find: 'if (this.#askedBy !== undefined) this.#tellOfRequest(this.#askedBy);',
+    put: '',
+    noticedBy: election('again with each renewal'),
   },
   {
     what: 'the former leader’s proposal is left after a take-over',
@@ -67,45 +90,46 @@ export const electionMutants: readonly Mutant[] = [
   },
   {
     what: 'the will acts when the lease has run out, not before: SIGKILL without the margin',
-    ...lease,
+    ...timing,
     find: 'const killAt = deadline - margin(leaseDuration);',
     put: 'const killAt = deadline;',
   },
   {
     what: 'the margin for clocks of different rates is 100 ms, however long the lease',
-    ...lease,
+    ...timing,
     find: 'return Math.max(100, leaseDuration * 0.05);',
     put: 'return 100;',
   },
   {
     what: 'a grace longer than a third of the lease is granted in full, at the cost of the time to renew',
-    ...lease,
+    ...timing,
     find: 'Math.min(killAfter, leaseDuration / 3), killAt)',
     put: 'killAfter, killAt)',
   },
   {
     what: 'under `keep` a lease may be shorter than the session that the ensemble granted',
-    ...lease,
+    ...timing,
     find: "onLeaseLoss === 'keep' ? Math.max(asked, sessionTimeout) : asked",
     put: 'asked',
   },
   {
     what: 'a lease longer than the session is renewed at its own pace: the session may be lost in between',
-    ...lease,
+    ...timing,
     find: 'const heartbeat = Math.min(sessionTimeout, duration) / 3;',
     put: 'const heartbeat = duration / 3;',
   },
   {
     what: 'a renewal does not begin the count of an expiring lease anew',
-    ...lease,
-    find: 'previous?.mzxid === mzxid ? previous : { mzxid, since: now }',
-    put: 'previous ?? { mzxid, since: now }',
+    ...timing,
+    find: 'previous?.change === change ? previous : { change, since: now }',
+    put: 'previous ?? { change, since: now }',
   },
   {
     what: 'stamps of two leaders of the ensemble, whose clocks may differ, are compared',
-    ...lease,
+    file: 'zookeeper/election/expiry.ts',
     find: 'if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;',
     put: '',
+    noticedBy: unit('zookeeper/election/expiry'),
   },
   {
     what: 'the queue begins with the smallest number, also where the numbers have wrapped',
@@ -281,5 +305,23 @@ export const electionMutants: readonly Mutant[] = [
     find: 'const names = sortProposals(children ?? []);',
     put: 'const names = sortProposals(children ?? []).reverse();',
     noticedBy: port('in the order of the queue'),
+  },
+  {
+    what: 'an election is tried again without jitter',
+    ...timing,
+    find: 'return delay / 2 + (delay / 2) * jitter;',
+    put: 'return delay;',
+  },
+  {
+    what: 'an election is tried again at an even pace: the pause does not double',
+    ...timing,
+    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
+    put: 'ELECTION_RETRY_MS',
+  },
+  {
+    what: 'the pause after a failed election grows without its limit of 5 s',
+    ...timing,
+    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
+    put: 'ELECTION_RETRY_MS * 2 ** (failures - 1)',
   },
 ];

@@ -133,7 +133,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a supervisor that stands still while nothing runs keeps its place in the queue',
     file: 'keeper/executor.ts',
-    find: "if (this.#silentChecks > SILENT_CHECKS && !runs) void this.execute('silent');",
+    find: "if (this.#silentChecks > SILENT_CHECKS && !acts) void this.execute('silent');",
     put: '',
     noticedBy: executor('gives the place in the queue up'),
   },

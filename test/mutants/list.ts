@@ -1,3 +1,4 @@
+import { candidateMutants } from './candidate.ts';
 import { commandMutants } from './command.ts';
 import { electionMutants } from './election.ts';
 import { keeperMutants } from './keeper.ts';
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...keeperMutants,
   ...scheduleMutants,
   ...commandMutants,
+  ...candidateMutants,
 ];

@@ -7,24 +7,6 @@ const concurrency = unit('supervisor/concurrency');
 
 export const supervisorMutants: readonly Mutant[] = [
   {
-    what: 'an election is tried again without jitter',
-    ...policy,
-    find: 'return delay / 2 + (delay / 2) * jitter;',
-    put: 'return delay;',
-  },
-  {
-    what: 'an election is tried again at an even pace: the pause does not double',
-    ...policy,
-    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
-    put: 'ELECTION_RETRY_MS',
-  },
-  {
-    what: 'the pause after a failed election grows without its limit of 5 s',
-    ...policy,
-    find: 'Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS)',
-    put: 'ELECTION_RETRY_MS * 2 ** (failures - 1)',
-  },
-  {
     what: 'failures are counted on after a long run',
     ...policy,
     find: 'result.ranFor >= plan.restartMaxDelay ? 1 : failures + 1',
@@ -57,9 +39,37 @@ export const supervisorMutants: readonly Mutant[] = [
   {
     what: 'a run that timed out while the lease ran out loses its own policy',
     file: 'supervisor/states/stopping.ts',
-    find: "if (!staying || (own !== 'runTimeout' && own !== 'leftovers'))",
-    put: "if (!staying || own !== 'leftovers')",
+    find: "if (!staying.includes(state.ending.kind) || (own !== 'runTimeout' && own !== 'leftovers'))",
+    put: "if (!staying.includes(state.ending.kind) || own !== 'leftovers')",
     noticedBy: ending,
+  },
+  {
+    what: 'a leader that steps down while its command runs ends by the policy of that run',
+    file: 'supervisor/states/running.ts',
+    find: "stopAll(state, { kind: 'stepDown' }, plan, now)",
+    put: "stopAll(state, { kind: 'leaving', exitCode: 0 }, plan, now)",
+    noticedBy: unit('supervisor/step-down'),
+  },
+  {
+    what: 'a leader of a schedule that steps down resigns without a word to its ledger',
+    file: 'supervisor/states/stopping.ts',
+    find: "return role?.kind === 'leader' && plan.cron !== undefined",
+    put: "return role?.kind === 'leader' && plan.cron === undefined",
+    noticedBy: unit('supervisor/step-down'),
+  },
+  {
+    what: 'a leader that steps down stays in a term that its keeper may have given up',
+    file: 'supervisor/states/stopping.ts',
+    find: 'oneLess(termEnds(state), run, 0, plan, now)',
+    put: 'oneLess(state, run, 0, plan, now)',
+    noticedBy: unit('supervisor/step-down', 'does not stay'),
+  },
+  {
+    what: 'a tick that waits is lost when its leader cannot step down',
+    file: 'supervisor/states/waiting-to-run.ts',
+    find: 'handOver(state, role, plan, now, state.tick)',
+    put: 'handOver(state, role, plan, now)',
+    noticedBy: unit('supervisor/step-down', 'serves a tick that waits'),
   },
   {
     what: 'a rerun does not ask for a renewal and waits for the next heartbeat',

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { NotSentError, OutcomeUnknownError } from '../../src/election/errors.ts';
 import {
   BadVersionError,
   NoNodeError,
-  NotSentError,
-  OutcomeUnknownError,
+  NodeExistsError,
   SessionEndedError,
-} from '../../src/election/errors.ts';
-import { NodeExistsError } from '../../src/zookeeper/session/errors.ts';
+} from '../../src/zookeeper/session/errors.ts';
 import { UnavailableError } from '../../src/errors.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { Ensemble, type EnsembleOptions } from './ensemble.ts';
@@ -141,11 +140,11 @@ describe('the fake ensemble', () => {
     const connection = a.sessions.keeper?.connection;
     if (connection) connection.nextWrite = fate;
     expect(await w.do(failure(session.create('/e', EMPTY, 'persistent', SOON)))).toBeInstanceOf(OutcomeUnknownError);
-    if (fate === 'mute') session.reattach('silent');
+    if (fate === 'mute') session.reconnect('silent');
     expect((await w.do(session.exists('/e', SOON))) !== undefined).toBe(applied);
   });
 
-  it('re-attaches to the same session at another address; watches are interrupted, waiting requests wait', async () => {
+  it('reconnects to the same session at another address; watches are interrupted, waiting requests wait', async () => {
     const w = world();
     const session = await w.host('a').open();
     const { id } = session;
@@ -153,7 +152,7 @@ describe('the fake ensemble', () => {
     await w.do(session.create('/p-', EMPTY, 'ephemeral-sequential', SOON));
     const { watch } = await w.do(session.getWatched('/p-0000000000', SOON));
     const startedAt = w.clock.time;
-    session.reattach('a test');
+    session.reconnect('a test');
     expect(session.contact.up).toBe(false);
     expect(await w.do(watch.fired)).toBe('interrupted');
     expect((await w.do(session.exists('/p-0000000000', SOON)))?.ephemeralOwner).toBe(id);
@@ -174,7 +173,7 @@ describe('the fake ensemble', () => {
     w.ensemble.cut('a', [server], 'none');
     const lost = failure(session.set('/e', Buffer.from('old'), -1, SOON));
     await w.clock.run(w.clock.time + 10);
-    session.reattach('a test');
+    session.reconnect('a test');
     expect(await w.do(lost)).toBeInstanceOf(OutcomeUnknownError);
     await w.do(session.set('/e', Buffer.from('new'), -1, SOON));
     w.ensemble.cut('a', [server], 'open');
@@ -228,7 +227,7 @@ describe('the fake ensemble', () => {
     await w.clock.run(w.clock.time + 100);
     const server = a.sessions.keeper?.server;
     if (server === undefined) throw new Error('not attached');
-    other.reattach('to be elsewhere');
+    other.reconnect('to be elsewhere');
     w.ensemble.isolate(server);
     await w.do(other.delete('/e', -1, { timeout: 5000 }));
     expect(await w.do(session.exists('/e', SOON))).toBeDefined();

@@ -246,7 +246,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   #lookAround(): void {
     this.#in(this.#timeout / 2, () => {
       this.#silentChecks += 1;
-      if (this.#silentChecks > SILENT_CHECKS && !this.#executor.hasCommands) this.#executor.execute();
+      if (this.#silentChecks > SILENT_CHECKS && !this.#executor.hasInstants) this.#executor.execute();
       this.#lookAround();
     });
   }

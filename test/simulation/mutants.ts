@@ -46,7 +46,7 @@ const deadlinesWith = (
           safeUntil: Infinity,
           subscribe: (listener: (event: TermEvent) => void) =>
             term.subscribe((event) =>
-              listener(event.kind === 'lost' ? event : { ...event, deadline: moved(event.deadline) }),
+              listener('deadline' in event ? { ...event, deadline: moved(event.deadline) } : event),
             ),
           renew: () => term.renew(),
           resign: (how) => term.resign(how),

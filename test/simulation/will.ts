@@ -1,5 +1,5 @@
 import type { Will } from '../../src/keeper/will.ts';
-import { actsAt } from '../../src/keeper/will-instants.ts';
+import { actsAt } from '../../src/keeper/will.ts';
 import type { VirtualProcess } from '../support/virtual-clock.ts';
 
 /** A process group as another process of the same machine sees it. */
@@ -45,8 +45,9 @@ export class WillExecutor {
     return this.#executing;
   }
 
-  get hasCommands(): boolean {
-    return this.#will.commands.length > 0;
+  /** Its instants decide when it is executed, not the silence of its supervisor. */
+  get hasInstants(): boolean {
+    return this.#will.commands.length > 0 || this.#will.instants !== undefined;
   }
 
   accept(will: Will): void {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sortProposals } from '../../src/zookeeper/election/queue.ts';
 import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
-import { NoNodeError } from '../../src/election/errors.ts';
+import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
 import { within } from './sessions.ts';

@@ -1,7 +1,7 @@
 /** What the tests of `ballot run cron` share: schedules that fit the moment, and the ticks that commands were given. */
 import { expect } from 'vitest';
 import { parseLedger, type Ledger, type RunRecord } from '../../src/ledger/record.ts';
-import { NoNodeError } from '../../src/election/errors.ts';
+import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
 import type { Candidate, Entry, Journal } from './candidate.ts';
 import { pass, poll } from './poll.ts';
 import type { Observed, SharedZooKeeper, Stage } from './stage.ts';

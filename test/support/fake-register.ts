@@ -1,9 +1,9 @@
 import {
-  BadVersionError,
-  NoNodeError,
+  VersionConflictError,
+  GoneError,
   NotSentError,
   OutcomeUnknownError,
-  SessionEndedError,
+  GivenUpError,
 } from '../../src/election/errors.ts';
 import type { Register, RequestOptions } from '../../src/election/register.ts';
 import type { VirtualProcess } from './virtual-clock.ts';
@@ -62,8 +62,9 @@ export class FakeZnode {
 
   set(by: string, data: Buffer, version: number): number {
     const { state } = this;
-    if (state === undefined) throw new NoNodeError('/e/runs');
-    if (version !== -1 && version !== state.version) throw new BadVersionError('/e/runs');
+    if (state === undefined) throw new GoneError('no register /e/runs');
+    if (version !== -1 && version !== state.version)
+      throw new VersionConflictError('/e/runs was changed by somebody else');
     this.applied.push({ by, data });
     this.states.push({ ...state, data, version: state.version + 1, stamp: this.nextTransaction() });
     return state.version + 1;
@@ -139,7 +140,7 @@ export class FakeRegister implements Register {
       });
       if (fate === 'answered') return;
       const error =
-        fate === 'session ended' ? new SessionEndedError('expired') : new OutcomeUnknownError('set', '/e/runs', 'lost');
+        fate === 'session ended' ? new GivenUpError('expired') : new OutcomeUnknownError('set', '/e/runs', 'lost');
       settle(Math.min(timeout, this.weather.latency() * 3), () => reject(error));
     });
   }

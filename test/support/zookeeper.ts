@@ -14,22 +14,12 @@ import {
 import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { findJava, findZooKeeper, onPath } from '../../scripts/zookeeper-home.mjs';
+import { join } from 'node:path';
 import { poll } from './poll.ts';
 import { freePorts } from './ports.ts';
+import { serverCommand } from './server-command.ts';
 
 const START_TIMEOUT_MS = 120_000;
-
-/**
- * Apache's own releases log with Logback, which without a file says everything. (Debian's takes slf4j-simple and a
- * flag.)
- */
-const LOGBACK = `<configuration>
-  <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%d %p %c: %m%n</pattern></encoder></appender>
-  <root level="WARN"><appender-ref ref="OUT" /></root>
-</configuration>
-`;
 
 export interface ZooKeeperOptions {
   /** Milliseconds; sessions last at least two ticks and at most twenty. */
@@ -41,6 +31,8 @@ export interface ZooKeeperOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Java system properties: what `zoo.cfg` cannot say, such as `jute.maxbuffer`. */
   readonly properties?: Readonly<Record<string, string | number>>;
+  /** More flags of Java. */
+  readonly flags?: readonly string[];
 }
 
 export interface RestartOptions {
@@ -86,7 +78,6 @@ export class Member {
     this.#myid = myid;
     this.#prepareData();
     writeFileSync(join(folder, 'zoo.cfg'), config);
-    writeFileSync(join(folder, 'logback.xml'), LOGBACK);
   }
 
   /** Process id of the server; undefined while it is stopped. */
@@ -103,7 +94,7 @@ export class Member {
   launch(): void {
     if (this.#process !== undefined) throw new Error(`the ZooKeeper server on port ${this.port} runs already`);
     const log = openSync(join(this.#folder, 'log'), 'a');
-    const [file, args] = javaCommand(join(this.#folder, 'zoo.cfg'), this.#flags);
+    const [file, args] = serverCommand(join(this.#folder, 'zoo.cfg'), this.#flags);
     const child = spawn(file, args, { stdio: ['ignore', log, log], cwd: this.#folder, env: this.#env });
     closeSync(log);
     this.#process = child;
@@ -316,6 +307,7 @@ async function prepare({
   members = 1,
   config = {},
   properties = {},
+  flags: more = [],
   env = {},
 }: ZooKeeperOptions): Promise<Ensemble> {
   const ports = await freePorts(members * 3);
@@ -342,32 +334,10 @@ async function prepare({
       ...config,
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
-    const flags = Object.entries(properties).map(([key, value]) => `-D${key}=${value}`);
+    const flags = [...Object.entries(properties).map(([key, value]) => `-D${key}=${value}`), ...more];
     return new Member(folder, index + 1, portOf(index, 0), lines.join(''), { flags, env });
   };
   return new Ensemble(root, numbers.map(build));
-}
-
-function javaCommand(configFile: string, more: readonly string[]): [string, string[]] {
-  const java = findJava();
-  const classPath = findZooKeeper();
-  if (java === undefined || classPath === undefined)
-    throw new Error('no ZooKeeper server on this machine: `node scripts/setup.mjs` installs one, or says how');
-  const flags = [
-    '-Xmx64m',
-    '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=1',
-    '-Xshare:auto',
-    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-    ...more,
-  ];
-  const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
-  const command = [java, ...flags, '-cp', [dirname(configFile), classPath].join(delimiter), main, configFile];
-  // The kernel ends the server with us even when we are killed. setpriv turns into Java: the process id is the
-  // server's.
-  const setpriv = process.platform === 'linux' ? onPath('setpriv') : undefined;
-  const [file = java, ...args] = setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
-  return [file, args];
 }
 
 const running = new Set<ChildProcess>();

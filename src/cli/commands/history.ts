@@ -4,10 +4,10 @@ import { inspect, readRegister } from '../../zookeeper/report/inspection.ts';
 import { electionReport } from '../../zookeeper/report/report.ts';
 import { BallotError, ExitCode } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { isOpen, LEDGER, parseLedger } from '../../ledger/record.ts';
+import { isOpen, LEDGER, parseLedger, type RunRecord } from '../../ledger/record.ts';
 import type { ReportContext } from '../command-context.ts';
 import { look, report } from '../look.ts';
-import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../report/runs.ts';
+import { leadingTerm, renderRuns } from '../report/runs.ts';
 
 /**
  * Prints the runs that the ledger holds to stdout, oldest first; everything else goes to stderr. Resolves with exit
@@ -15,10 +15,11 @@ import { leadingTerm, renderRuns, runDocuments, type RunDocument } from '../repo
  * when an ACL forbids the look, BallotError (69) when the ledger cannot be read.
  */
 export function history(context: ReportContext): Promise<number> {
-  return report(context, async (logger) => renderRuns(await runsOf(context, logger), context.output));
+  return report(context, async (logger) => renderRuns(...(await runsOf(context, logger)), context.output));
 }
 
-function runsOf(context: ReportContext, logger: Logger): Promise<RunDocument[]> {
+/** The runs, and which term holds the lease. */
+function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
   const { zookeeperBasePath } = context.config;
   return look(context, logger, systemClock, async (inspection) => {
     const parsed = parseLedger(await readRegister(inspection, LEDGER));
@@ -33,11 +34,10 @@ function runsOf(context: ReportContext, logger: Logger): Promise<RunDocument[]> 
       logger.info('this election has no ledger of runs: no leader has run a command in it yet', {
         election: zookeeperBasePath,
       });
-      return [];
+      return [[], undefined];
     }
     const { runs } = parsed.ledger;
     // Only who leads knows what runs.
-    const leading = runs.some(isOpen) ? leadingTerm(electionReport(await inspect(inspection))) : undefined;
-    return runDocuments(runs, leading);
+    return [runs, runs.some(isOpen) ? leadingTerm(electionReport(await inspect(inspection))) : undefined];
   });
 }

@@ -8,7 +8,6 @@ import type { ReportContext } from '../command-context.ts';
 import { look, notesOnServers, report } from '../look.ts';
 import { isDeserted, wasNeverHeld, notesOnNobody } from '../report/nobody.ts';
 import { render } from '../report/render.ts';
-import { leadingTerm, runDocuments } from '../report/runs.ts';
 import { servedSchedule, withScheduleNotes } from '../report/schedules.ts';
 
 /** How many of the last runs are shown; `ballot history` has them all. */
@@ -44,7 +43,7 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });
   const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
   const election = withTerms(seen, ledger);
-  const runs = runDocuments(ledger?.runs.slice(-LAST_RUNS) ?? [], leadingTerm(election));
+  const runs = ledger?.runs.slice(-LAST_RUNS);
   const looked = { now: systemClock.wall(), seed: context.config.zookeeperBasePath };
   return render(election, context.output, runs, await servedSchedule(election, ledger, looked));
 }

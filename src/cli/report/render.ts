@@ -2,8 +2,9 @@
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../zookeeper/report/report.ts';
+import type { RunRecord } from '../../ledger/record.ts';
 import type { OutputFormat } from '../command-context.ts';
-import { runsLine, type RunDocument } from './runs.ts';
+import { leadingTerm, runDocument, runsLine } from './runs.ts';
 import type { ScheduleDocument } from './schedules.ts';
 import { align, jsonText } from './print.ts';
 
@@ -14,7 +15,7 @@ import { align, jsonText } from './print.ts';
 export async function render(
   report: ElectionReport,
   format: OutputFormat,
-  runs: readonly RunDocument[] = [],
+  runs: readonly RunRecord[] = [],
   schedule?: ScheduleDocument,
 ): Promise<string> {
   switch (format) {
@@ -36,7 +37,7 @@ const YAML_KEYS = { candidates: 'allCandidates', id: 'id', host: 'host' };
 
 function documentOf(
   report: ElectionReport,
-  runs: readonly RunDocument[],
+  runs: readonly RunRecord[],
   schedule: Served,
   keys: typeof JSON_KEYS,
 ): Document {
@@ -45,7 +46,7 @@ function documentOf(
     leader: report.leader && person(report.leader),
     [keys.candidates]: report.candidates.map(person),
     lease: report.lease && leaseDocument(report.lease),
-    runs,
+    runs: runs.map((run) => runDocument(run, leadingTerm(report))),
     schedule,
     notes: report.notes,
   });
@@ -98,9 +99,9 @@ function withoutEmpty(document: Document): Document {
 
 const COLUMNS = ['', 'CANDIDATE', 'HOST', 'PID', 'PROPOSAL', 'NOTES'];
 
-function table(report: ElectionReport, runs: readonly RunDocument[], schedule: Served): string {
+function table(report: ElectionReport, runs: readonly RunRecord[], schedule: Served): string {
   const last = [
-    ...(runs.length === 0 ? [] : [runsLine(runs)]),
+    ...(runs.length === 0 ? [] : [runsLine(runs, leadingTerm(report))]),
     ...(schedule === undefined ? [] : [scheduleLine(schedule)]),
     ...(report.notes ?? []).map(dotted),
   ];

@@ -1,9 +1,9 @@
 /** Transitions of a supervisor that stands for election. Pure. */
 import { campaignLater, isOf } from '../leadership.ts';
-import { electedNote, note, seconds } from '../note.ts';
-import { electionRetryDelay } from '../policy.ts';
-import type { Plan } from '../state.ts';
-import { after, stay, type Counts, type In, type On, type Role, type Row, type Step } from '../state.ts';
+import { electedNote, note } from '../note.ts';
+import { seconds } from '../../election/words.ts';
+import { electionRetryDelay } from '../../election/timing.ts';
+import { after, stay, type Counts, type In, type On, type Plan, type Role, type Row, type Step } from '../state.ts';
 import { atOnce, leave, notElected, runAt, serve, stopIdle, waitToStand } from '../transitions.ts';
 
 /** The role is there: run the command, or serve its schedule. */

@@ -1,16 +1,11 @@
 /** Transitions of a supervisor that gives up its leadership, and with `leaving` its place in the queue. Pure. */
+import { STAND_BACK_MS } from '../../election/timing.ts';
+import { seconds } from '../../election/words.ts';
 import { ExitCode } from '../../errors.ts';
 import { doubtful, isOfTerm, isTickOf, renewed } from '../leadership.ts';
-import { lossNote, note, seconds, unconfirmedNote } from '../note.ts';
-import type { Plan } from '../state.ts';
-import { after, counts, stay, type Effect, type In, type On, type Row, type Step } from '../state.ts';
+import { lossNote, note, unconfirmedNote } from '../note.ts';
+import { after, counts, stay, type Effect, type In, type On, type Plan, type Row, type Step } from '../state.ts';
 import { atOnce, leave, runAt, standLater, waitForTick } from '../transitions.ts';
-
-/**
- * Who has just resigned leaves the ensemble to the one that takes over for a moment, ms, before it stands again at the
- * end of the queue.
- */
-const STAND_BACK_MS = 20;
 
 /** What a reader has to know: the command is over here, and how long nobody may run it elsewhere. */
 function notReleased({ leaseDuration }: In<'resigning'>, why: string): Effect {

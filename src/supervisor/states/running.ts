@@ -1,9 +1,21 @@
 /** Transitions of a supervisor whose command runs. Pure. */
 import { formatInstant } from '../../ledger/record.ts';
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
-import { electedNote, ledgerNote, lossNote, note, runNote, seconds, skipNote } from '../note.ts';
+import { electedNote, ledgerNote, lossNote, note, runNote, skipNote, stepDownNote } from '../note.ts';
+import { seconds } from '../../election/words.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
-import type { Plan } from '../state.ts';
+import {
+  after,
+  stay,
+  type In,
+  type LeaderRole,
+  type On,
+  type Plan,
+  type Role,
+  type Row,
+  type RunState,
+  type Step,
+} from '../state.ts';
 import {
   ageOf,
   concluded,
@@ -20,17 +32,6 @@ import {
   stopRun,
   without,
 } from '../run-state.ts';
-import {
-  after,
-  stay,
-  type In,
-  type LeaderRole,
-  type On,
-  type Role,
-  type Row,
-  type RunState,
-  type Step,
-} from '../state.ts';
 import {
   atOnce,
   awaitAll,
@@ -98,6 +99,19 @@ function stopRequested(state: In<'running'>, event: On<'stopRequested'>, plan: P
   const [oldest] = state.alive;
   const stopping = note('info', 'stopping the command', { signal, ranFor: seconds(ageOf(oldest, now)) });
   return after([stopping], stopAll(state, { kind: 'requested', signal, at: now }, plan, now));
+}
+
+/** Whatever the policy says: the command is stopped in order, then the lease is given up. */
+function stepDownAsked(
+  state: In<'running'>,
+  _role: LeaderRole,
+  event: On<'stepDownAsked'>,
+  plan: Plan,
+  now: number,
+): Step {
+  const [oldest] = state.alive;
+  const stopping = stepDownNote(event, 'stopping the command', { ranFor: seconds(ageOf(oldest, now)) });
+  return after([stopping], stopAll(state, { kind: 'stepDown' }, plan, now));
 }
 
 /** The time of a run that was being entered begins to count. */
@@ -271,6 +285,7 @@ export const running: Row<'running'> = {
   leaseRenewed: ofTerm((state, role, event, plan, now) => keepRunning(state, renewed(role, event), plan, now)),
   leaseUnconfirmed: unconfirmed,
   leaseLost: ofTerm(leaseLost),
+  stepDownAsked: ofTerm(stepDownAsked),
   commandEnded: ofRun(commandEnded),
   runStarted: ofRun(runStarted),
   runEnded: ofRun(runEnded),

@@ -1,8 +1,7 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
-import { electedNote, lossNote } from '../note.ts';
-import type { Plan } from '../state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
+import { electedNote, lossNote, stepDownNote } from '../note.ts';
+import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
 import {
   atOnce,
   expiring,
@@ -50,6 +49,9 @@ export const scheduled: Row<'scheduled'> = {
   leaseRenewed: ofTerm(leaseRenewed),
   leaseUnconfirmed: unconfirmed,
   leaseLost: ofTerm((state, _role, event, plan, now) => after([lossNote(event)], stand(state, plan, now))),
+  stepDownAsked: ofTerm((state, role, event, plan, now) =>
+    after([stepDownNote(event, 'no command is running')], handOver(state, role, plan, now)),
+  ),
   tick: (state, event, plan, now) =>
     isTickOf(state.role, event) ? runAt(state, atOnce(state.role, event.tick, now), plan, now) : stay(state),
   ledgerFailed: ofTerm(withoutLedger),

@@ -2,7 +2,18 @@
 import { campaignFailed, electedRole, ofTerm, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, note } from '../note.ts';
 import { exitCodeOf, failuresAfter, policyAfter, restartDelay, type Result } from '../policy.ts';
-import type { Plan } from '../state.ts';
+import {
+  after,
+  stay,
+  type Ending,
+  type In,
+  type LeaderRole,
+  type On,
+  type Plan,
+  type Row,
+  type RunState,
+  type Step,
+} from '../state.ts';
 import {
   concluded,
   each,
@@ -15,8 +26,7 @@ import {
   stopForLoss,
   without,
 } from '../run-state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type RunState, type Step } from '../state.ts';
-import { awaitAll, leave, standAgain } from '../transitions.ts';
+import { awaitAll, handOver, leave, standAgain } from '../transitions.ts';
 
 /**
  * A stop request that comes this long after the first one repeats it, ms. One decision often sends several signals at
@@ -71,7 +81,8 @@ function overdue(state: In<'stopping'>, plan: Plan, now: number): Step {
 /** Nothing is left of a run. */
 function runEnded(state: In<'stopping'>, run: RunState, event: On<'runEnded'>, plan: Plan, now: number): Step {
   const result = resultOf(run, event, now);
-  const asAsked = run.stop?.reason.kind === 'replaced' || state.ending.kind === 'requested';
+  const { kind } = state.ending;
+  const asAsked = run.stop?.reason.kind === 'replaced' || kind === 'requested' || kind === 'stepDown';
   const follows = oneLess(underItsPolicy(state, run, result, plan), run, result.exitCode, plan, now);
   return concluded(run, result, asAsked, follows, now);
 }
@@ -79,8 +90,8 @@ function runEnded(state: In<'stopping'>, run: RunState, event: On<'runEnded'>, p
 /** A run that was being stopped for itself still has its policy, unless this candidate leaves anyway. */
 function underItsPolicy(state: In<'stopping'>, run: RunState, result: Result, plan: Plan): In<'stopping'> {
   const own = run.stop?.reason.kind;
-  const staying = state.ending.kind === 'leaseLost' || state.ending.kind === 'leaseExpiring';
-  if (!staying || (own !== 'runTimeout' && own !== 'leftovers')) return state;
+  const staying: readonly Ending['kind'][] = ['leaseLost', 'leaseExpiring', 'stepDown'];
+  if (!staying.includes(state.ending.kind) || (own !== 'runTimeout' && own !== 'leftovers')) return state;
   const failedRuns = failuresAfter(state.failedRuns, result, plan);
   const policy = policyAfter(result, plan);
   const leaves = policy === 'exit' || (policy === 'ignore' && plan.cron === undefined);
@@ -103,7 +114,17 @@ function oneLess(state: In<'stopping'>, run: RunState, exitCode: number, plan: P
     case 'leaseLost':
     case 'leaseExpiring':
       return standAgain(state, role, plan, now, delay);
+    case 'stepDown':
+      // The next leader of a schedule has to find in the ledger what was started here.
+      return role?.kind === 'leader' && plan.cron !== undefined
+        ? handOver(state, role, plan, now)
+        : standAgain(state, role, plan, now, delay);
   }
+}
+
+/** A run was not started since its term is over, or is about to be: there is no role to stay in. */
+function termEnds(state: In<'stopping'>): In<'stopping'> {
+  return state.ending.kind === 'stepDown' ? { ...state, ending: { kind: 'leaseExpiring' } } : state;
 }
 
 export const stopping: Row<'stopping'> = {
@@ -120,9 +141,9 @@ export const stopping: Row<'stopping'> = {
   runStarted: ofRun((state, run, event) => ({ state, effects: startEffects(run, event) })),
   runEnded: ofRun(runEnded),
   notEntered: ofRun((state, run, event, plan, now) =>
-    after(notEnteredEffects(run, event), oneLess(state, run, 0, plan, now)),
+    after(notEnteredEffects(run, event), oneLess(event.why === 'fenced' ? termEnds(state) : state, run, 0, plan, now)),
   ),
-  tooLate: ofRun((state, run, _event, plan, now) => oneLess(state, run, 0, plan, now)),
+  tooLate: ofRun((state, run, _event, plan, now) => oneLess(termEnds(state), run, 0, plan, now)),
   deadline: (state, _event, plan, now) => overdue(state, plan, now),
   stopRequested,
 };

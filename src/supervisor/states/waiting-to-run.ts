@@ -1,15 +1,16 @@
 /** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
-import { lossNote, skipNote } from '../note.ts';
-import type { Plan } from '../state.ts';
+import { lossNote, skipNote, stepDownNote } from '../note.ts';
+import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
 import { leaseInstants } from '../run-state.ts';
-import { after, stay, type In, type LeaderRole, type On, type Row, type Step } from '../state.ts';
 import {
   expiring,
   goOnStanding,
+  handOver,
   leave,
   runAt,
   serveNoMore,
+  standAgain,
   standLater,
   stopIdle,
   withoutLedger,
@@ -42,6 +43,26 @@ function leaseLost(
   return after([lossNote(event)], standLater(state, plan, now, delay));
 }
 
+/**
+ * A tick that waits is the next leader's: it stays open in the ledger. While the lease is not confirmed the ledger may
+ * not be reached either; the request comes again with the next renewal.
+ */
+function stepDownAsked(
+  state: In<'waitingToRun'>,
+  role: LeaderRole,
+  event: On<'stepDownAsked'>,
+  plan: Plan,
+  now: number,
+): Step {
+  const said = stepDownNote(event, 'no command is running');
+  if (plan.cron === undefined) {
+    const delay = Math.max(0, state.due - now);
+    return after([said], standAgain(state, role, plan, now, delay));
+  }
+  if (plan.onLeaseLoss === 'keep' && !role.leadership.confirmed) return stay(state);
+  return after([said], handOver(state, role, plan, now, state.tick));
+}
+
 /** The tick that waits was not started: a later one takes its place. */
 function tickComes(state: In<'waitingToRun'>, event: On<'tick'>): Step {
   if (!isTickOf(state.role, event)) return stay(state);
@@ -67,6 +88,7 @@ export const waitingToRun: Row<'waitingToRun'> = {
   ),
   leaseUnconfirmed: unconfirmed,
   leaseLost: ofTerm(leaseLost),
+  stepDownAsked: ofTerm(stepDownAsked),
   tick: tickComes,
   ledgerFailed: ofTerm(withoutLedger),
   deadline: (state, _event, plan, now) => waitOver(state, plan, now),

@@ -1,5 +1,5 @@
 import { describe } from '../../errors.ts';
-import { NoNodeError } from '../../election/errors.ts';
+import { NoNodeError } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { ZNode } from '../session/port.ts';
 import { claimLease, type Claim } from './claim.ts';

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.ts';
 import { describe } from '../../errors.ts';
-import { BadVersionError, NoNodeError } from '../../election/errors.ts';
+import { BadVersionError, NoNodeError } from '../session/errors.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import type { ZNode } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './options.ts';

@@ -2,7 +2,7 @@ import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe, UnavailableError } from '../../errors.ts';
 import { within } from '../../waiting.ts';
-import { NoNodeError } from '../../election/errors.ts';
+import { NoNodeError } from '../session/errors.ts';
 import type { Register } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import { Campaign } from './campaign.ts';

@@ -1,6 +1,6 @@
 import type { Stat } from '../../keeper/protocol.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions } from './options.ts';
-import { ageByServer, nextProbe, observe, type Observation } from '../../election/timing.ts';
+import { nextProbe, observe, type Observation } from '../../election/timing.ts';
 import type { Lease } from './record.ts';
 import type { Place } from './proposal.ts';
 import { firstOf } from './firing.ts';
@@ -97,4 +97,22 @@ export class ExpiryWatch {
     this.forget();
     return false;
   }
+}
+
+/** Znode stamps by the ensemble's own clock. */
+interface Stamp {
+  readonly mtime: number;
+  readonly mzxid: number;
+}
+
+/** The upper half of a transaction id: it changes with the ensemble's leader, whose clock stamps every write. */
+const EPOCH = 2 ** 32;
+
+/**
+ * Milliseconds for which the lease has been unchanged, by the ensemble's clock alone: the lease's stamp against that of
+ * a write made just now. `undefined` when the two were stamped in different epochs, by clocks that may differ.
+ */
+export function ageByServer(lease: Stamp, justWritten: Stamp): number | undefined {
+  if (Math.floor(lease.mzxid / EPOCH) !== Math.floor(justWritten.mzxid / EPOCH)) return undefined;
+  return justWritten.mtime - lease.mtime;
 }

@@ -1,4 +1,4 @@
-import { NoNodeError } from '../../election/errors.ts';
+import { NoNodeError } from '../session/errors.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import type { Claim } from './claim.ts';
 import { isUnanswered } from './options.ts';

@@ -63,5 +63,5 @@ export async function untilAnswered<T>(
 export function suspectIfSilent(clock: Clock, session: Session, error: unknown, sentAt: number, timeout: number): void {
   const { contact } = session;
   if (!(error instanceof OutcomeUnknownError) || !contact.up) return;
-  if (clock.now() - Math.max(sentAt, contact.since) >= timeout) session.reattach(error.message);
+  if (clock.now() - Math.max(sentAt, contact.since) >= timeout) session.reconnect(error.message);
 }

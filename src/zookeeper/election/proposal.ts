@@ -1,6 +1,5 @@
 import { sleep } from '../../clock.ts';
-import { NodeExistsError } from '../session/errors.ts';
-import { NoNodeError } from '../../election/errors.ts';
+import { NoNodeError, NodeExistsError } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Session } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';

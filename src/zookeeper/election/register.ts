@@ -1,6 +1,6 @@
 import { sleep } from '../../clock.ts';
-import { NodeExistsError } from '../session/errors.ts';
-import { NoNodeError, NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
+import { NoNodeError, NodeExistsError } from '../session/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import type { Stat } from '../../keeper/protocol.ts';

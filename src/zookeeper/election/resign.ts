@@ -1,6 +1,6 @@
 import { sleep } from '../../clock.ts';
 import { describe, UnavailableError } from '../../errors.ts';
-import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../session/errors.ts';
 import { isUnanswered, suspectIfSilent, RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
 import type { HeldLease } from './lease.ts';
 import type { Place } from './proposal.ts';

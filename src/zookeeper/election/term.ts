@@ -1,7 +1,7 @@
 import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe } from '../../errors.ts';
-import { BadVersionError, NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { BadVersionError, NoNodeError, SessionEndedError } from '../session/errors.ts';
 import type { Victory } from './campaign.ts';
 import { isUnanswered, suspectIfSilent, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
 import type { LossCause, ResignOptions, Succession, Term, TermEvent } from '../../election/election.ts';
@@ -9,6 +9,7 @@ import { HeldLease } from './lease.ts';
 import { timings, type Timings } from '../../election/timing.ts';
 import { formatGoTime } from './record.ts';
 import { resignLease } from './resign.ts';
+import { stepDownAsked } from './step-down.ts';
 import type { Place } from './proposal.ts';
 import type { ElectionWill } from './will.ts';
 import { firstOf } from './firing.ts';
@@ -56,6 +57,9 @@ export class LeaseTerm implements Term {
   /** When this process last did anything for the term, monotonic ms. */
   #awakeAt: number;
   #proposing: Promise<void> | undefined;
+  #listening: Promise<void> | undefined;
+  /** Who asks this leader to step down, in words. */
+  #askedBy: string | undefined;
   /** Aborted when the next heartbeat is not to be waited for. */
   #hurry = new AbortController();
   #lost: LossCause | undefined;
@@ -136,7 +140,7 @@ export class LeaseTerm implements Term {
   async settle(): Promise<void> {
     this.#stop.abort(ENDED);
     this.#putOff();
-    await Promise.all([this.#beating, this.#proposing]);
+    await Promise.all([this.#beating, this.#proposing, this.#listening]);
   }
 
   /**
@@ -147,6 +151,7 @@ export class LeaseTerm implements Term {
     try {
       await sleep(this.options.clock, FIRST_BEAT_AFTER_MS, signal);
       this.#refreshProposal(formatGoTime(this.options.clock.wall()));
+      this.#listening = this.#listen(signal);
       while (this.#lost === undefined) {
         // A session ends together with its keeper. Another keeper must hold the will at once, not with the next
         // heartbeat.
@@ -162,6 +167,22 @@ export class LeaseTerm implements Term {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /** Hears of a request to step down. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { clock, logger, basePath } = this.options;
+    const { fencingToken, host } = this;
+    try {
+      const request = await stepDownAsked({ clock, logger, basePath, fencingToken, place: () => host.place }, signal);
+      if (request !== undefined && this.#lost === undefined) this.#tellOfRequest((this.#askedBy = request.by));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #tellOfRequest(by: string): void {
+    this.#emit({ kind: 'stepDownAsked', by });
   }
 
   /**
@@ -257,6 +278,7 @@ export class LeaseTerm implements Term {
     this.host.will.renewed(sentAt);
     this.#watchOver(this.#patience);
     this.#emit({ kind: 'renewed', deadline: this.deadline });
+    if (this.#askedBy !== undefined) this.#tellOfRequest(this.#askedBy);
     if (this.host.place.proposal === undefined) this.#takePlace(signal);
   }
 

@@ -1,8 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { SessionOpener } from '../session/port.ts';
 import type { ElectionOptions } from './options.ts';
-import type { Will } from '../../keeper/will.ts';
-import { actsAt } from '../../keeper/will-instants.ts';
+import { actsAt, type Will } from '../../keeper/will.ts';
 import type { LiveRun, StopRules } from '../../election/election.ts';
 import type { StopInstants } from '../../election/timing.ts';
 import type { HeldLease } from './lease.ts';

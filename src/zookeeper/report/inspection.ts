@@ -1,6 +1,6 @@
 /** Reads an election without taking part in it: nothing is written, nothing is created. */
 import type { Clock } from '../../clock.ts';
-import { NoNodeError } from '../../election/errors.ts';
+import { NoNodeError } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import { untilAnswered } from '../election/options.ts';
 import { isProposal, sortProposals } from '../election/queue.ts';

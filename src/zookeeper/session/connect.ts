@@ -1,14 +1,11 @@
-import { sleep } from '../../clock.ts';
-import type { Clock } from '../../clock.ts';
+import { sleep, type Clock } from '../../clock.ts';
 import { RefusedError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { CLOSES, SILENT, TLS } from './addresses.ts';
-import type { Addresses, Endpoint, Prober } from './addresses.ts';
+import { CLOSES, SILENT, TLS, type Addresses, type Endpoint, type Prober } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Keepers } from './keepers.ts';
-import { KeeperConnection } from './keeper-connection.ts';
-import type { ConnectionEnd } from './keeper-connection.ts';
+import { KeeperConnection, type ConnectionEnd } from './keeper-connection.ts';
 import type { Grant } from '../../keeper/protocol.ts';
 import { AUTHENTICATION_WANTED, EXPIRED } from '../../keeper/result-codes.ts';
 

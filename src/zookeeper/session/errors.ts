@@ -1,5 +1,32 @@
-import { BadVersionError, NoNodeError, NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
-import { BallotError, ExitCode, RefusedError } from '../../errors.ts';
+import {
+  GivenUpError,
+  GoneError,
+  NotSentError,
+  OutcomeUnknownError,
+  VersionConflictError,
+} from '../../election/errors.ts';
+import { BallotError, ExitCode, RefusedError, type BallotErrorOptions } from '../../errors.ts';
+
+/** The ensemble answered: no such znode. */
+export class NoNodeError extends GoneError {
+  constructor(path: string) {
+    super(`no znode ${path}`);
+  }
+}
+
+/** The ensemble answered: the znode has another version than the one named. Nothing was written. */
+export class BadVersionError extends VersionConflictError {
+  constructor(path: string) {
+    super(`znode ${path} was changed by somebody else`);
+  }
+}
+
+/** The session is over: expired, refused by the ensemble, or closed. Its ephemeral znodes are gone or will be. */
+export class SessionEndedError extends GivenUpError {
+  constructor(why: string, options?: BallotErrorOptions) {
+    super(`ZooKeeper session ended: ${why}`, options);
+  }
+}
 
 /** The ensemble answered: the znode exists already. */
 export class NodeExistsError extends BallotError {

@@ -1,8 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
-import type { Will } from '../../keeper/will.ts';
+import { actsAt, type Will } from '../../keeper/will.ts';
 import { within } from '../../waiting.ts';
-import { actsAt } from '../../keeper/will-instants.ts';
 
 /**
  * How long a keeper may take to release when nothing is left to stop, ms: two seconds for the lease, up to 4.5 for the

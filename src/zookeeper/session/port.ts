@@ -70,10 +70,10 @@ export interface Session {
   delete(path: string, version: number, options: RequestOptions): Promise<void>;
 
   /**
-   * The present connection is not to be trusted (a deadline was missed): drop it without ending the session, and attach
-   * again, at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
+   * The present connection is not to be trusted (a deadline was missed): drops it without ending the session, and
+   * connects again, at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
    */
-  reattach(why: string): void;
+  reconnect(why: string): void;
   /** Other elections of this process use the session, too: `close` lets it and its ephemeral znodes live. */
   readonly isShared: boolean;
   /**

@@ -1,12 +1,10 @@
 import { sleep } from '../../clock.ts';
-import { findServer } from './connect.ts';
-import type { SearchContext, Found } from './connect.ts';
-import { NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { findServer, type Found, type SearchContext } from './connect.ts';
+import { NoNodeError, SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import type { Stat } from '../../keeper/protocol.ts';
-import type { Answer, Grant, Operation } from '../../keeper/protocol.ts';
+import type { Stat, Answer, Grant, Operation } from '../../keeper/protocol.ts';
 import { Requests } from './requests.ts';
 import { Watches } from './watch-table.ts';
 
@@ -107,7 +105,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#ask({ op: 'delete', path, version }, options, () => undefined);
   }
 
-  reattach(why: string): void {
+  reconnect(why: string): void {
     this.#connection?.kill(why);
   }
 

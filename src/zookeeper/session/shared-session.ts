@@ -1,4 +1,4 @@
-import { SessionEndedError } from '../../election/errors.ts';
+import { SessionEndedError } from './errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
@@ -83,8 +83,8 @@ export class SharedSession implements Session {
     return this.#ask((session) => session.delete(path, version, options));
   }
 
-  reattach(why: string): void {
-    if (!this.#ended.signal.aborted) this.#session.reattach(why);
+  reconnect(why: string): void {
+    if (!this.#ended.signal.aborted) this.#session.reconnect(why);
   }
 
   close(timeout: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ageByServer, margin, nextProbe, observe, stopInstants, timings } from '../../../src/election/timing.ts';
+import { electionRetryDelay, margin, nextProbe, observe, stopInstants, timings } from '../../../src/election/timing.ts';
 
 describe('timings', () => {
   it.each([
@@ -46,22 +46,10 @@ describe('stopInstants', () => {
 describe('observe', () => {
   it('counts from the first sight of the last change', () => {
     const first = observe(undefined, 7, 1000);
-    expect(first).toEqual({ mzxid: 7, since: 1000 });
+    expect(first).toEqual({ change: 7, since: 1000 });
     expect(observe(first, 7, 5000)).toBe(first);
-    expect(observe(first, 8, 5000)).toEqual({ mzxid: 8, since: 5000 });
-    expect(observe(undefined, 7, 5000), 'contact was broken').toEqual({ mzxid: 7, since: 5000 });
-  });
-});
-
-describe('ageByServer', () => {
-  const epoch = 2 ** 32;
-  it('compares stamps of one epoch alone: another ensemble leader has another clock', () => {
-    expect(ageByServer({ mtime: 1000, mzxid: 3 * epoch + 5 }, { mtime: 6000, mzxid: 3 * epoch + 9 })).toBe(5000);
-    expect(ageByServer({ mtime: 1000, mzxid: 3 * epoch + 5 }, { mtime: 6000, mzxid: 4 * epoch + 1 })).toBeUndefined();
-  });
-
-  it('an ensemble clock that stepped back gives no age to rely on', () => {
-    expect(ageByServer({ mtime: 6000, mzxid: 5 }, { mtime: 1000, mzxid: 9 })).toBe(-5000);
+    expect(observe(first, 8, 5000)).toEqual({ change: 8, since: 5000 });
+    expect(observe(undefined, 7, 5000), 'contact was broken').toEqual({ change: 7, since: 5000 });
   });
 });
 
@@ -75,5 +63,19 @@ describe('nextProbe', () => {
     expect(probes).toEqual([12_000, 13_000, 14_000]);
     // A holder that renews on time is never probed for.
     expect(probes[0]).toBeGreaterThan(10_000 + timings(5000, 5000, 'stop').heartbeat);
+  });
+});
+
+describe('the pause after a failed election', () => {
+  const longest = 1 - Number.EPSILON;
+
+  it('doubles from failure to failure, up to 5 s', () => {
+    const most = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((failures) => Math.round(electionRetryDelay(failures, longest)));
+    expect(most).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+  });
+
+  it('is drawn from the upper half of that', () => {
+    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(1, jitter)))).toEqual([50, 75, 100]);
+    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(50, jitter)))).toEqual([2500, 3750, 5000]);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  electionRetryDelay,
   exitCodeOf,
   failuresAfter,
   outcomeOf,
@@ -18,20 +17,6 @@ const result = (exitCode: number, ranFor = 10, timedOut = false): Result => ({
   exitCode,
   timedOut,
   ranFor,
-});
-
-describe('the pause after a failed election', () => {
-  const longest = 1 - Number.EPSILON;
-
-  it('doubles from failure to failure, up to 5 s', () => {
-    const most = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((failures) => Math.round(electionRetryDelay(failures, longest)));
-    expect(most).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
-  });
-
-  it('is drawn from the upper half of that', () => {
-    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(1, jitter)))).toEqual([50, 75, 100]);
-    expect([0, 0.5, longest].map((jitter) => Math.round(electionRetryDelay(50, jitter)))).toEqual([2500, 3750, 5000]);
-  });
 });
 
 describe('failures in a row', () => {

@@ -139,6 +139,7 @@ function possible(world: World): { readonly event: Event; readonly after: number
     add({ kind: 'leaseRenewed', term: term.token, deadline: now + 1 + LEASE });
     add({ kind: 'leaseUnconfirmed', term: term.token, why: 'no answer' });
     add({ kind: 'leaseLost', term: term.token, cause: { kind: 'claimed', by: 'x' } });
+    add({ kind: 'stepDownAsked', term: term.token, by: 'x' });
   }
   if (world.serving !== undefined && alive.length < MOST_RUNS)
     add({ kind: 'tick', term: world.serving === 'anyway' ? undefined : world.serving, tick: now });
@@ -179,6 +180,7 @@ const stale: readonly Event[] = [
   { kind: 'leaseRenewed', term: -1, deadline: 1e9 },
   { kind: 'leaseUnconfirmed', term: -1, why: '' },
   { kind: 'leaseLost', term: -1, cause: { kind: 'wiped' } },
+  { kind: 'stepDownAsked', term: -1, by: '' },
   { kind: 'commandEnded', run: -1, left: '' },
   { kind: 'resigned', resignation: -1, error: 'why' },
   { kind: 'stayed', resignation: -1 },
@@ -414,7 +416,7 @@ function stop(world: World, plan: Plan): World {
 
 type Kind = Event['kind'];
 const OF_RUNS: readonly Kind[] = ['commandEnded', 'runStarted', 'runEnded', 'notEntered', 'tooLate'];
-const OF_LEASES: readonly Kind[] = ['leaseRenewed', 'leaseUnconfirmed', 'leaseLost'];
+const OF_LEASES: readonly Kind[] = ['leaseRenewed', 'leaseUnconfirmed', 'leaseLost', 'stepDownAsked'];
 const OF_RESIGNATIONS: readonly Kind[] = ['resigned', 'stayed'];
 
 /** Events that change nothing in a state, on purpose: they do not come there, or are nothing to it. */
@@ -436,9 +438,10 @@ const IGNORED: Readonly<Record<State['name'], readonly Kind[]>> = {
   scheduled: [...OF_RUNS, ...OF_RESIGNATIONS],
   running: OF_RESIGNATIONS,
   // No further run is started: neither ticks nor the ledger matter. What is left of a run is being stopped already.
-  stopping: ['placed', 'commandEnded', 'tick', 'ledgerFailed', ...OF_RESIGNATIONS],
+  // Every end of a stop gives the lead up.
+  stopping: ['placed', 'commandEnded', 'stepDownAsked', 'tick', 'ledgerFailed', ...OF_RESIGNATIONS],
   // A campaign beside it has been aborted. Without a ledger nothing can be handed over: that answers by itself.
-  resigning: ['elected', 'placed', 'electionFailed', ...OF_RUNS, 'ledgerFailed'],
+  resigning: ['elected', 'placed', 'electionFailed', ...OF_RUNS, 'stepDownAsked', 'ledgerFailed'],
   done: [...new Set(stale.map(({ kind }) => kind)), 'deadline', 'stopRequested'],
 };
 

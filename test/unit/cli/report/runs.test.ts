@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { render } from '../../../../src/cli/report/render.ts';
-import { leadingTerm, renderRuns, runDocuments } from '../../../../src/cli/report/runs.ts';
+import { leadingTerm, renderRuns, runDocument } from '../../../../src/cli/report/runs.ts';
 import { electionReport } from '../../../../src/zookeeper/report/report.ts';
 import type { RunRecord } from '../../../../src/ledger/record.ts';
 import { lease, proposal, snapshot, znode } from '../../../support/snapshots.ts';
@@ -28,7 +28,7 @@ const held = (token: number, options: { age?: number } = {}) =>
 
 describe('runs', () => {
   it('are told with what is known of them', () => {
-    expect(runDocuments(RUNS, 9)).toEqual([
+    expect(RUNS.map((one) => runDocument(one, 9))).toEqual([
       {
         tick: '2026-11-21T12:01:00Z',
         runId: '7.1',
@@ -68,26 +68,26 @@ describe('runs', () => {
     ['there is no election', electionReport(snapshot({})), 'unknown'],
     ['the lease cannot be read', electionReport(snapshot({ base: znode('rubbish') })), 'unknown'],
   ])('without an end are what is true when %s', (_, election, outcome) => {
-    expect(runDocuments(RUNS, leadingTerm(election)).at(-1)?.outcome).toBe(outcome);
+    expect(runDocument(run(3, { fencingToken: 9 }), leadingTerm(election)).outcome).toBe(outcome);
   });
 
   it('of a clock that was set back in between took less than nothing, and are shown all the same', () => {
-    expect(runDocuments([run(1, { end: NOON, outcome: 'stopped' })], 7)[0]?.took).toBe('-1m0.003s');
+    expect(runDocument(run(1, { end: NOON, outcome: 'stopped' }), 7).took).toBe('-1m0.003s');
   });
 });
 
 describe('a list of runs', () => {
-  const documents = runDocuments(RUNS, 9);
+  const documents = RUNS.map((one) => runDocument(one, 9));
 
   it('in JSON and YAML has the same keys in the same order, oldest first', async () => {
-    const json = JSON.parse(await renderRuns(documents, 'json')) as object[];
+    const json = JSON.parse(await renderRuns(RUNS, 9, 'json')) as object[];
     expect(json).toEqual(documents);
     expect(Object.keys(json[0] as object).join(' ')).toBe(
       'tick runId candidateId fencingToken start end took outcome exitCode skipped',
     );
     for (const version of ['1.1', '1.2'] as const)
-      expect(parse(await renderRuns(documents, 'yaml'), { version })).toEqual(documents);
-    expect((await renderRuns(documents, 'yaml')).split('\n').slice(0, 3)).toEqual([
+      expect(parse(await renderRuns(RUNS, 9, 'yaml'), { version })).toEqual(documents);
+    expect((await renderRuns(RUNS, 9, 'yaml')).split('\n').slice(0, 3)).toEqual([
       '- tick: "2026-11-21T12:01:00Z"',
       '  runId: "7.1"',
       '  candidateId: a',
@@ -95,7 +95,7 @@ describe('a list of runs', () => {
   });
 
   it('as a table has one line for each, the newest last', async () => {
-    expect((await renderRuns(documents, 'table')).split('\n')).toEqual([
+    expect((await renderRuns(RUNS, 9, 'table')).split('\n')).toEqual([
       'TICK                  RUN  CANDIDATE  START                     TOOK   OUTCOME  EXIT  SKIPPED',
       '2026-11-21T12:01:00Z  7.1  a          2026-11-21T12:01:00.003Z  2.25s  failed   3     1',
       '2026-11-21T12:02:00Z  7.2  a          2026-11-21T12:02:00.003Z         lost',
@@ -105,37 +105,37 @@ describe('a list of runs', () => {
   });
 
   it('may be empty', async () => {
-    expect(await renderRuns([], 'json')).toBe('[]\n');
-    expect(await renderRuns([], 'yaml')).toBe('[]\n');
-    expect(await renderRuns([], 'table')).toBe('no runs\n');
+    expect(await renderRuns([], undefined, 'json')).toBe('[]\n');
+    expect(await renderRuns([], undefined, 'yaml')).toBe('[]\n');
+    expect(await renderRuns([], undefined, 'table')).toBe('no runs\n');
   });
 
   it('steers no terminal, whatever a ledger holds', async () => {
-    const evil = runDocuments([run(1, { candidateId: 'a\u001b[2J\n\u202eb\u009b', runId: '\r' })], undefined);
+    const evil = [run(1, { candidateId: 'a\u001b[2J\n\u202eb\u009b', runId: '\r' })];
     for (const format of ['yaml', 'json', 'table'] as const)
-      expect((await renderRuns(evil, format)).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
-    expect((await renderRuns(evil, 'table')).split('\n')).toHaveLength(3);
+      expect((await renderRuns(evil, undefined, format)).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect((await renderRuns(evil, undefined, 'table')).split('\n')).toHaveLength(3);
   });
 });
 
 describe('the report about an election', () => {
-  const documents = runDocuments(RUNS, 9);
+  const documents = RUNS.map((one) => runDocument(one, 9));
 
   it("has the last runs after everything that Go's ballot prints, and after the lease", async () => {
-    const json = JSON.parse(await render(held(9), 'json', documents)) as { runs: object[] };
+    const json = JSON.parse(await render(held(9), 'json', RUNS)) as { runs: object[] };
     expect(Object.keys(json)).toEqual(['leader', 'candidates', 'lease', 'runs']);
     expect(json.runs).toEqual(documents);
-    const yaml = parse(await render(held(9), 'yaml', documents)) as { runs: object[] };
+    const yaml = parse(await render(held(9), 'yaml', RUNS)) as { runs: object[] };
     expect(Object.keys(yaml)).toEqual(['leader', 'allCandidates', 'lease', 'runs']);
     expect(yaml.runs).toEqual(documents);
   });
 
   it('as a table has them on one line', async () => {
-    const lines = (await render(held(9), 'table', documents)).split('\n');
+    const lines = (await render(held(9), 'table', RUNS)).split('\n');
     expect(lines[1]).toBe(
       'last runs: 2026-11-21T12:01:00Z failed (3) on a, 2026-11-21T12:02:00Z lost on a, 2026-11-21T12:03:00Z running on b',
     );
-    const nobody = await render(electionReport(snapshot({})), 'table', documents.slice(0, 1));
+    const nobody = await render(electionReport(snapshot({})), 'table', RUNS.slice(0, 1));
     expect(nobody).toBe('nobody leads, nobody stands\nlast runs: 2026-11-21T12:01:00Z failed (3) on a\n');
   });
 });

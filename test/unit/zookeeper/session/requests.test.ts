@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NoNodeError, NotSentError, OutcomeUnknownError, SessionEndedError } from '../../../../src/election/errors.ts';
+import { NoNodeError, SessionEndedError } from '../../../../src/zookeeper/session/errors.ts';
+import { NotSentError, OutcomeUnknownError } from '../../../../src/election/errors.ts';
 import type { Answer, Operation } from '../../../../src/keeper/protocol.ts';
 import { Requests } from '../../../../src/zookeeper/session/requests.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';

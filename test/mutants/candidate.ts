@@ -1,0 +1,79 @@
+/** Faults of a candidate without a command. */
+import { unit, type Mutant } from './mutant.ts';
+
+const candidate = (named: string) => unit('candidate/candidate', named);
+const file = 'candidate/candidate.ts';
+const term = 'candidate/leading-term.ts';
+
+export const candidateMutants: readonly Mutant[] = [
+  {
+    what: 'the signal of a term is not aborted before its lease runs out',
+    file: term,
+    find: 'Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, term.safeUntil)',
+    put: 'Math.min(term.deadline, term.safeUntil)',
+    noticedBy: candidate('that is not renewed'),
+  },
+  {
+    what: 'a term goes on after its keeper may have given the lease up',
+    file: term,
+    find: '.termAt, term.safeUntil);',
+    put: '.termAt, Infinity);',
+    noticedBy: candidate('is over when its keeper'),
+  },
+  {
+    what: 'a term is not looked at by the clock: after a standstill a candidate believes that it leads',
+    file: term,
+    find: 'if (clock.now() < this.#leadsUntil) return true;',
+    put: 'if (!this.signal.aborted) return true;',
+    noticedBy: candidate('is over by the clock'),
+  },
+  {
+    what: 'the lease is given up while the work of the term goes on',
+    file: term,
+    find: 'if (this.#released === undefined) await this.#workEnded();',
+    put: '',
+    noticedBy: candidate('has its body end before'),
+  },
+  {
+    what: 'work that does not end keeps a candidate from closing',
+    file: term,
+    find: 'const at = planned ? clock.now() + killAfter : term.deadline - margin(term.leaseDuration);',
+    put: 'const at = planned ? Infinity : term.deadline - margin(term.leaseDuration);',
+    noticedBy: candidate('waits no longer than kill-after'),
+  },
+  {
+    what: 'a candidate stands again while the work of a lost term goes on',
+    file,
+    find: 'await within(this.#parts.clock, term.workOver(), { signal });',
+    put: '',
+    noticedBy: candidate('does not stand again'),
+  },
+  {
+    what: 'a term that is won in the turn of the end is led on',
+    file,
+    find: 'if (this.#end.signal.aborted) leading.end(',
+    put: 'if (this.#end.signal.aborted && this.leader === undefined) leading.end(',
+    noticedBy: candidate('in the turn in which'),
+  },
+  {
+    what: 'the keeper of a leader without a command is not told by when it is to be heard of',
+    file,
+    find: 'this.#parts.election.setRuns([]);',
+    put: '',
+    noticedBy: candidate('tells the keeper that it leads'),
+  },
+  {
+    what: 'the end of the loop’s body keeps the lease',
+    file,
+    find: 'void resign();',
+    put: 'bodyEnds();',
+    noticedBy: candidate('gets each term once'),
+  },
+  {
+    what: 'lead resolves although the lease was lost before the work had ended',
+    file,
+    find: 'if (!term.isLeading && term.signal.reason instanceof LeaseLostError) throw term.signal.reason;',
+    put: '',
+    noticedBy: candidate('throws LeaseLostError'),
+  },
+];
