@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useFolder } from '../support/hooks.ts';
@@ -43,6 +43,15 @@ describe('the packed package', () => {
     expect(run(process.execPath, ['dist/main.js', 'schedule', '30 4 * * fri#1', ...from], unpacked)).toContain(
       '2026-12-04T04:30:00',
     );
+  });
+
+  it('brings the manual page, completion, and the units of systemd', () => {
+    const { man } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as { man: string[] };
+    expect(man.map((page) => readFileSync(join(unpacked, page), 'utf8'))).toEqual([
+      expect.stringContaining('.TH BALLOT'),
+    ]);
+    expect(run(process.execPath, ['dist/main.js', 'completion', 'bash'], unpacked)).toContain('complete -F _ballot');
+    expect(existsSync(join(unpacked, 'config/systemd/ballot-run@.service'))).toBe(true);
   });
 
   it('brings the script that npm runs before an installation, and it lets this Node pass', () => {
