@@ -41,6 +41,7 @@ const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['keeper/process.ts'],
   'cli/commands/run.ts': ['zookeeper/election', 'zookeeper/session', 'ledger', 'cron', 'command'],
+  'cli/commands/join.ts': ['zookeeper/election', 'library/participants.ts'],
   'cli/commands/info.ts': ['zookeeper/report', 'ledger'],
   'cli/commands/history.ts': ['zookeeper/report', 'ledger'],
   'cli/commands/schedule.ts': ['cron'],

@@ -1,8 +1,18 @@
 import { systemClock } from '../clock.ts';
-import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
+import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
+import {
+  loadAll,
+  loadCron,
+  loadGlobal,
+  loadJoin,
+  loadRun,
+  loadSchedule,
+  type Loaded,
+  type LoadInput,
+} from '../config/load.ts';
+import { joinFields } from '../config/options.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { ReportContext, RunContext } from './command-context.ts';
+import type { JoinContext, ReportContext, RunContext } from './command-context.ts';
 import {
   commonFlags,
   configOutput,
@@ -13,6 +23,7 @@ import {
   reportOutput,
   scheduleOutput,
   timeoutFlag,
+  waitLeaderFlag,
   type Flag,
 } from './flags.ts';
 import type { Signals } from './signals.ts';
@@ -69,6 +80,13 @@ function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<
 }
 
 /** Takes the keeper over. */
+function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
+  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const waitLeader = valueOf(waitLeaderFlag, invocation);
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
+/** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
   const { input, keeperPath, takeKeeper } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
@@ -120,6 +138,21 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadCron(invocation.input)]);
       return runCron(runContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['join'],
+    summary: 'stand as candidate without a command, for is-leader and if-leader to ask about',
+    usage: '[options]',
+    flags: [waitLeaderFlag, ...optionFlags('global'), ...joinFields.map(optionFlag)],
+    examples: [
+      ['ballot join', 'as a service on every host: one of them leads'],
+      ['ballot join --lease-duration 1s', 'a lost host is replaced within about a second'],
+      ['ballot join --wait-leader --election-timeout 5m', 'for scripts: 0 once it has led, 75 after five minutes'],
+    ],
+    async perform(invocation) {
+      const [{ join }, loaded] = await Promise.all([import('./commands/join.ts'), loadJoin(invocation.input)]);
+      return join(joinContext(invocation, loaded));
     },
   },
   {

@@ -108,15 +108,15 @@ export const commandMutants: readonly Mutant[] = [
   {
     what: 'a lease shorter than its session is taken under `keep`',
     file: 'config/rules.ts',
-    find: "if (config.onLeaseLoss === 'keep') {",
-    put: "if (config.onLeaseLoss === 'stop') {",
+    find: "config.onLeaseLoss === 'keep'",
+    put: "config.onLeaseLoss === 'stop'",
     noticedBy: unit('config/rules'),
   },
   {
     what: 'in a mixed fleet the lease may last longer than the session that Go’s ballot waits for',
     file: 'config/rules.ts',
-    find: '  if (config.mixedFleet) {',
-    put: '  if (!config.mixedFleet) {',
+    find: '...(config.mixedFleet',
+    put: '...(!config.mixedFleet',
     noticedBy: unit('config/rules'),
   },
   {
