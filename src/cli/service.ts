@@ -1,17 +1,17 @@
-/** Tells the service manager of a candidate that supervises a command. */
+/** Tells the service manager of a candidate: of one that supervises a command, and of one that has joined without. */
+import type { Candidate } from '../candidate/candidate.ts';
 import type { Clock } from '../clock.ts';
 import type { Election } from '../election/election.ts';
 import type { Logger } from '../log/logger.ts';
 import { serviceManager, type ServiceManager, type ServiceState } from '../service-manager/service-manager.ts';
 import type { State } from '../supervisor/state.ts';
-import { stageOf, statusOf } from '../supervisor/status.ts';
+import { leaderStatus, notYetStatus, stageOf, standbyStatus, statusOf } from '../supervisor/status.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 
-export interface ServedCandidate {
+interface Served {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly supervisor: Pick<Supervisor, 'observe'>;
   readonly election: Pick<Election, 'outlook'>;
   /** The election's name for people. */
   readonly name: string;
@@ -23,11 +23,13 @@ const OVERDUE_MS = 10_000;
 const PHASES = { before: 'starting', standing: 'ready', ending: 'stopping' } as const;
 
 /**
- * Follows the supervisor, and tells the service manager. Close it when the candidate has left the election. `undefined`:
+ * Follows a supervisor, and tells the service manager. Close it when the candidate has left the election. `undefined`:
  * there is no service manager. Call it before the supervisor runs.
  */
-export function tellServiceManager(candidate: ServedCandidate): ServiceManager | undefined {
-  const { clock, logger, supervisor, election, name } = candidate;
+export function tellOfSupervisor(
+  supervisor: Pick<Supervisor, 'observe'>,
+  { env, clock, logger, election, name }: Served,
+): ServiceManager | undefined {
   let state: State | undefined;
   let term: { readonly number: number; readonly since: number } | undefined;
   /** The latest campaign that has found a place. */
@@ -35,8 +37,7 @@ export function tellServiceManager(candidate: ServedCandidate): ServiceManager |
   const isPlaced = (now: State): boolean => 'candidacy' in now && now.candidacy.campaign === placed;
   const present = (): ServiceState => {
     const { outlook } = election;
-    if (state === undefined)
-      return { phase: 'starting', status: `not standing in ${name} yet: ${outlook}`, isAlive: true };
+    if (state === undefined) return { phase: 'starting', status: notYetStatus(name, outlook), isAlive: true };
     const facts = { election: name, outlook, isPlaced: isPlaced(state), leaderSince: term?.since };
     return {
       phase: PHASES[stageOf(state, facts.isPlaced)],
@@ -44,7 +45,7 @@ export function tellServiceManager(candidate: ServedCandidate): ServiceManager |
       isAlive: clock.now() < (state.deadline ?? Infinity) + OVERDUE_MS,
     };
   };
-  const manager = serviceManager(candidate.env, { clock, logger, state: present });
+  const manager = serviceManager(env, { clock, logger, state: present });
   if (manager === undefined) return undefined;
   let stage = 'before';
   supervisor.observe((change) => {
@@ -57,6 +58,39 @@ export function tellServiceManager(candidate: ServedCandidate): ServiceManager |
     stage = stageOf(state, isPlaced(state));
     if (stage !== before) manager.look();
   });
+  manager.start();
+  return manager;
+}
+
+/** The same for a candidate without a command. */
+export function tellOfJoined(
+  candidate: Pick<Candidate, 'leader' | 'on' | 'stands'>,
+  { env, clock, logger, election, name }: Served,
+): ServiceManager | undefined {
+  let phase: ServiceState['phase'] = 'starting';
+  let leaderSince: number | undefined;
+  const status = (): string => {
+    if (phase === 'stopping') return `out of ${name}`;
+    if (candidate.leader) return leaderStatus(name, leaderSince);
+    return phase === 'ready' ? standbyStatus(name, election.outlook) : notYetStatus(name, election.outlook);
+  };
+  const manager = serviceManager(env, { clock, logger, state: () => ({ phase, status: status(), isAlive: true }) });
+  if (manager === undefined) return undefined;
+  const enter = (next: ServiceState['phase']): void => {
+    phase = next;
+    manager.look();
+  };
+  candidate.stands().then(
+    () => phase === 'starting' && enter('ready'),
+    // It was closed before, which is told below.
+    () => undefined,
+  );
+  candidate.on('leader', () => {
+    leaderSince = clock.wall();
+    enter('ready');
+  });
+  candidate.on('follower', () => manager.look());
+  candidate.on('closed', () => enter('stopping'));
   manager.start();
   return manager;
 }

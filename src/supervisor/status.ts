@@ -32,6 +32,16 @@ export function stageOf(state: State, isPlaced: boolean): 'before' | 'standing' 
   }
 }
 
+export const notYetStatus = (election: string, outlook: string): string =>
+  `not standing in ${election} yet: ${outlook}`;
+
+export const standbyStatus = (election: string, outlook: string): string => `standing by in ${election}: ${outlook}`;
+
+/** `since`: ms since the Unix epoch. */
+export function leaderStatus(election: string, since: number | undefined): string {
+  return `leader of ${election}${since === undefined ? '' : ` since ${formatInstant(1000 * Math.floor(since / 1000))}`}`;
+}
+
 /** Such as `leader of /ballot/worker since 2026-11-21T08:59:47Z, run 3.7`. */
 export function statusOf(state: State, facts: StatusFacts): string {
   const role = 'role' in state ? inRole(state.role, facts) : undefined;
@@ -39,8 +49,8 @@ export function statusOf(state: State, facts: StatusFacts): string {
     case 'campaigning':
     case 'waitingToStand':
       return state.name === 'campaigning' && facts.isPlaced
-        ? `standing by in ${facts.election}: ${facts.outlook}`
-        : `not standing in ${facts.election} yet: ${facts.outlook}`;
+        ? standbyStatus(facts.election, facts.outlook)
+        : notYetStatus(facts.election, facts.outlook);
     case 'waitingToRun':
       return `${role}, about to run the command`;
     case 'scheduled':
@@ -59,9 +69,8 @@ export function statusOf(state: State, facts: StatusFacts): string {
 function inRole(role: Role | undefined, { election, outlook, leaderSince }: StatusFacts): string | undefined {
   if (role === undefined) return undefined;
   if (role.kind === 'standby') return `without leadership in ${election} (${outlook})`;
-  const since = leaderSince === undefined ? '' : ` since ${formatInstant(1000 * Math.floor(leaderSince / 1000))}`;
   const doubt = role.leadership.confirmed ? '' : ', the lease cannot be renewed';
-  return `leader of ${election}${since}${doubt}`;
+  return `${leaderStatus(election, leaderSince)}${doubt}`;
 }
 
 /** `run 3.7`, as the log names it; the term is left out where there is none. */

@@ -47,6 +47,26 @@ describe.runIf(onPath('systemd-notify') !== undefined)('a candidate under a serv
     expect(three.count('STOPPING=1')).toBe(0);
   });
 
+  it('says the same without a command', async () => {
+    await using stage = zookeeper.stage();
+    await using one = await socket();
+    await using two = await socket();
+    const [leader, next] = [
+      stage.start({ mode: 'join', env: told(one) }),
+      stage.start({ mode: 'join', env: told(two) }),
+    ];
+    await Promise.race([leader.says('elected leader'), next.says('elected leader')]);
+    const [leading, waiting] = leader.said('elected leader').length > 0 ? [one, two] : [two, one];
+    await leading.hears('READY=1');
+    await leading.hears(new RegExp(`^STATUS=leader of ${stage.basePath} since \\S+Z$`));
+    await waiting.hears('READY=1');
+    await waiting.hears(new RegExp(`^STATUS=standing by in ${stage.basePath}: next in line: `));
+    (leading === one ? leader : next).signal('SIGTERM');
+    await leading.hears('STOPPING=1');
+    await waiting.hears(/^STATUS=leader of /);
+    expect([leading.count('READY=1'), waiting.count('READY=1'), waiting.count('STOPPING=1')]).toEqual([1, 1, 0]);
+  });
+
   it('keeps all of it from the command', async () => {
     await using stage = zookeeper.stage();
     await using systemd = await socket();

@@ -5,6 +5,7 @@ import { sleep, systemClock } from '../../clock.ts';
 import type { JoinConfig } from '../../config/config.ts';
 import { formatServers } from '../../config/servers.ts';
 import { formatDuration } from '../../duration.ts';
+import type { Election } from '../../election/election.ts';
 import { BallotError, describe, ExitCode } from '../../errors.ts';
 import { participants } from '../../library/participants.ts';
 import { createLogger } from '../../log/create-logger.ts';
@@ -14,6 +15,7 @@ import { NAMESAKE } from '../../zookeeper/election/others.ts';
 import type { SessionOpener } from '../../zookeeper/session/port.ts';
 import { sessionsFor, tellConfiguration, type JoinContext } from '../command-context.ts';
 import { refuseOwnElection } from '../environment.ts';
+import { tellOfJoined } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -55,7 +57,11 @@ async function stand(context: JoinContext, logger: RootLogger): Promise<number> 
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
   const sessions = sessionsFor(context, systemClock, logger);
-  const candidate = candidateOf(context, sessions, logger);
+  const election = electionOf(context, sessions, logger);
+  const candidate = candidateOf(context, election, logger);
+  const { env } = context;
+  const name = config.zookeeperBasePath;
+  const manager = tellOfJoined(candidate, { env, clock: systemClock, logger, election, name });
   // A term that is over ends the look.
   candidate.on(
     'leader',
@@ -74,6 +80,7 @@ async function stand(context: JoinContext, logger: RootLogger): Promise<number> 
   await closeStrayDebugger();
   if (waitLeader) candidate.on('leader', () => void candidate.close());
   const failure = await ended;
+  await manager?.close();
   if (failure === undefined) return (await candidate.close()) === undefined ? ExitCode.ok : ExitCode.unavailable;
   if (!(failure instanceof BallotError)) throw failure;
   return failure.exitCode;
@@ -104,13 +111,11 @@ async function lookForNamesakes(
   }
 }
 
-function candidateOf(context: JoinContext, sessions: SessionOpener, logger: RootLogger): Candidate {
-  const { config } = context;
+function electionOf({ config }: JoinContext, sessions: SessionOpener, logger: RootLogger): Election {
   const { zookeeperBasePath: basePath, zookeeperSessionTimeout: sessionTimeout, candidateId } = config;
-  const clock = systemClock;
-  const election = createElection({
+  return createElection({
     sessions,
-    clock,
+    clock: systemClock,
     logger,
     basePath,
     candidate: { candidateId, hostname: hostname(), pid: String(process.pid) },
@@ -119,12 +124,15 @@ function candidateOf(context: JoinContext, sessions: SessionOpener, logger: Root
     mixedFleet: config.mixedFleet,
     stop: NO_COMMAND,
   });
+}
+
+function candidateOf({ config }: JoinContext, election: Election, logger: RootLogger): Candidate {
   return new Candidate({
     election,
-    clock,
+    clock: systemClock,
     logger,
-    name: basePath,
-    patience: sessionTimeout,
+    name: config.zookeeperBasePath,
+    patience: config.zookeeperSessionTimeout,
     onElectionFailure: policyOf(config),
     electionTimeout: config.electionTimeout,
     // Nobody works in its terms.

@@ -24,7 +24,7 @@ import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
-import { tellServiceManager } from '../service.ts';
+import { tellOfSupervisor } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -107,7 +107,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
   const name = config.zookeeperBasePath;
-  const manager = tellServiceManager({ env, clock: systemClock, logger, supervisor, election, name });
+  const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;

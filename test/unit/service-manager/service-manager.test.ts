@@ -65,24 +65,24 @@ describe('a service manager', () => {
 
   it('hears signs of life at half of the watchdog’s time, more time for the start before that, none at the end', async () => {
     const { service, pass, times } = world(STARTING, { watchdog: 3_000 });
-    await pass(4_000);
+    await pass(4_200);
     expect(times('EXTEND_TIMEOUT_USEC=3000000')).toEqual([1_000, 2_500, 4_000]);
     service.state = READY;
-    await pass(4_000);
+    await pass(4_200);
     expect(times('WATCHDOG=1')).toEqual([5_500, 7_000]);
     service.state = STOPPING;
-    await pass(4_000);
+    await pass(4_200);
     expect([...times('WATCHDOG=1'), ...times('EXTEND')]).toHaveLength(5);
   });
 
   it('hears no sign of life of a service that does not get on, and another one when it does', async () => {
     const { service, pass, times } = world(READY, { watchdog: 10_000 });
-    await pass(6_000);
+    await pass(6_200);
     service.state = { ...READY, isAlive: false };
     await pass(20_000);
     expect(times('WATCHDOG=1')).toEqual([1_000, 6_000]);
     service.state = READY;
-    await pass(1_000);
+    await pass(1_500);
     expect(times('WATCHDOG=1')).toHaveLength(3);
   });
 
@@ -102,7 +102,7 @@ describe('a service manager', () => {
 
   it('hears one line, whatever the names of others hold', async () => {
     const { heard, pass } = world({ ...READY, status: 'led by x\nMAINPID=1\u202e' });
-    await pass(1_000);
+    await pass(1_500);
     expect(heard[0]?.said).toBe('READY=1 STATUS=led by x.MAINPID=1.');
   });
 
