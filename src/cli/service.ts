@@ -5,7 +5,7 @@ import type { Election } from '../election/election.ts';
 import type { Logger } from '../log/logger.ts';
 import { serviceManager, type ServiceManager, type ServiceState } from '../service-manager/service-manager.ts';
 import type { State } from '../supervisor/state.ts';
-import { leaderStatus, notYetStatus, stageOf, standbyStatus, statusOf } from '../supervisor/status.ts';
+import { getsOn, leaderStatus, notYetStatus, stageOf, standbyStatus, statusOf } from '../supervisor/status.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 
 interface Served {
@@ -16,9 +16,6 @@ interface Served {
   /** The election's name for people. */
   readonly name: string;
 }
-
-/** A deadline of the supervisor's that passed so long ago without an effect means that it does not get on, ms. */
-const OVERDUE_MS = 10_000;
 
 const PHASES = { before: 'starting', standing: 'ready', ending: 'stopping' } as const;
 
@@ -42,7 +39,7 @@ export function tellOfSupervisor(
     return {
       phase: PHASES[stageOf(state, facts.isPlaced)],
       status: statusOf(state, facts),
-      isAlive: clock.now() < (state.deadline ?? Infinity) + OVERDUE_MS,
+      isAlive: getsOn(state, clock.now()),
     };
   };
   const manager = serviceManager(env, { clock, logger, state: present });

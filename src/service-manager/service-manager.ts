@@ -95,7 +95,10 @@ export class ServiceManager {
     this.#flush();
   }
 
-  /** Says that this process ends, and waits a moment until that has arrived. Never rejects. */
+  /**
+   * Says that this process ends, and waits a moment until that has arrived. Never rejects: the end itself tells the
+   * service manager enough.
+   */
   async close(): Promise<void> {
     this.#disarm();
     if (this.#told.phase !== 'stopping') this.#pending.set('STOPPING', '1');

@@ -32,6 +32,14 @@ export function stageOf(state: State, isPlaced: boolean): 'before' | 'standing' 
   }
 }
 
+/** A deadline that passed so long ago and has led to nothing means that the supervisor does not get on, ms. */
+const OVERDUE_MS = 10_000;
+
+/** Whether the supervisor gets on: at every deadline it leaves the state, or sets another one. `now`: monotonic ms. */
+export function getsOn({ deadline = Infinity }: State, now: number): boolean {
+  return now <= deadline + OVERDUE_MS;
+}
+
 export const notYetStatus = (election: string, outlook: string): string =>
   `not standing in ${election} yet: ${outlook}`;
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { stageOf, statusOf } from '../../../src/supervisor/status.ts';
+import { getsOn, stageOf, statusOf } from '../../../src/supervisor/status.ts';
 import type { Plan } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN, elected, follow, runEnded, type At } from '../../support/transitions.ts';
 
@@ -65,4 +65,12 @@ it.each(CASES)('%s: %s, “%s”', (_, stage, status, plan, ...events) => {
   const { state } = follow({ ...DEFAULT_PLAN, ...plan }, ...events);
   const isPlaced = events.includes(placed);
   expect([stageOf(state, isPlaced), statusOf(state, { ...FACTS, isPlaced })]).toEqual([stage, status]);
+});
+
+it('a supervisor that leaves a deadline without an answer does not get on', () => {
+  const stopping = follow(DEFAULT_PLAN, elected(), stop).state;
+  expect(stopping.deadline).toBe(10_010);
+  expect([15_000, 20_010, 20_011, 99_999].map((now) => getsOn(stopping, now))).toEqual([true, true, false, false]);
+  // Nothing is due.
+  expect(getsOn(follow(DEFAULT_PLAN).state, 10 ** 9)).toBe(true);
 });
