@@ -65,7 +65,7 @@ export const keeperMutants: readonly Mutant[] = [
     file: 'keeper/executor.ts',
     find: 'at === undefined ? undefined : this.#host.clock.at(at, () => this.#due(will.election))',
     put: 'at === undefined ? undefined : () => undefined',
-    noticedBy: executor('acts at the instant'),
+    noticedBy: told('stories', 'stopped-supervisor'),
   },
   {
     what: 'a keeper executes the wills of all elections when the instant of one has passed',
