@@ -20,7 +20,7 @@ const argv = process.argv.slice(2);
 const keeperPath = fileURLToPath(new URL('./keeper.js', import.meta.url));
 
 // First of all: a signal that comes before its handler would open Node's debugger, or end ballot without a word.
-let signals = names(['run']) ? listenToSignals() : undefined;
+let signals = names(['run', 'join']) ? listenToSignals() : undefined;
 // A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
 process.on('uncaughtException', (error) => end(error, { debug: true }));
 detachFromTerminal();
@@ -67,7 +67,7 @@ function names(words: readonly string[]): boolean {
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
 function wantsKeeper(): boolean {
-  return names(['run', 'info', 'history']) && !names(['-h', '--help', '--version']);
+  return names(['run', 'join', 'info', 'history']) && !names(['-h', '--help', '--version']);
 }
 
 /**

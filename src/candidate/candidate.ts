@@ -84,6 +84,11 @@ export class Candidate implements AsyncDisposable {
     this.#over = this.#live();
   }
 
+  /** Aborted when it does not stand any more, with the reason that waiting callers are told. */
+  get end(): AbortSignal {
+    return this.#end.signal;
+  }
+
   /** Whether it leads at this moment, by the clock. */
   get leader(): boolean {
     return this.#term?.isLeading === true;
@@ -238,10 +243,15 @@ export class Candidate implements AsyncDisposable {
   }
 
   async #elected(): Promise<LeadingTerm> {
-    const { clock, name, election, electionTimeout } = this.#parts;
+    const { clock, logger, name, election, electionTimeout } = this.#parts;
     const since = clock.now();
-    const giveUp = (): void =>
+    const giveUp = (): void => {
+      logger.error('not elected within election-timeout', {
+        stoodFor: seconds(clock.now() - since),
+        why: election.outlook,
+      });
       this.#stop(new NotElectedError(name, formatDuration(electionTimeout ?? 0), election.outlook));
+    };
     const cancel = electionTimeout === undefined ? undefined : clock.at(since + electionTimeout, giveUp);
     try {
       const term = await this.#campaign();

@@ -59,3 +59,15 @@ export class NotElectedError extends BallotError {
     this.election = election;
   }
 }
+
+/** This program stands in the election already, under the same id. */
+export class AlreadyStandingError extends BallotError {
+  readonly election: string;
+
+  constructor(election: string, candidateId: string) {
+    super('ALREADY_STANDING', ExitCode.configuration, `${candidateId} stands in ${election} already, in this program`, {
+      hint: 'close the other candidate first, or give this one a candidateId of its own',
+    });
+    this.election = election;
+  }
+}

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
@@ -33,6 +33,13 @@ export interface RunContext<C extends RunConfig = RunConfig> extends CommandCont
   /** Program and arguments, verbatim. */
   readonly command: readonly [string, ...string[]];
   readonly signals: Signals;
+}
+
+/** For `join`. */
+export interface JoinContext extends CommandContext<JoinConfig> {
+  readonly signals: Signals;
+  /** End with 0 once this candidate leads. */
+  readonly waitLeader: boolean;
 }
 
 /** For the commands that print a report about an election. */

@@ -1,9 +1,20 @@
 import { systemClock } from '../clock.ts';
-import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
-import type { KeeperProcess } from '../keeper/process.ts';
-import type { ReportContext, RunContext } from './command-context.ts';
+import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import {
+  loadAll,
+  loadCron,
+  loadGlobal,
+  loadJoin,
+  loadRun,
+  loadSchedule,
+  type Loaded,
+  type LoadInput,
+} from '../config/load.ts';
+import { joinFields } from '../config/options.ts';
+import type { KeeperProcess } from '../keeper/process.ts';
+import type { JoinContext, ReportContext, RunContext } from './command-context.ts';
+import {
+  commonFlags,
   configOutput,
   countFlag,
   fromFlag,
@@ -12,6 +23,7 @@ import {
   reportOutput,
   scheduleOutput,
   timeoutFlag,
+  waitLeaderFlag,
   type Flag,
 } from './flags.ts';
 import type { Signals } from './signals.ts';
@@ -29,6 +41,7 @@ export interface Asked {
 /** What a command is started with: what it is asked, and what the process around it offers. */
 interface Invocation extends Asked {
   readonly input: LoadInput;
+  readonly version: string;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
@@ -47,6 +60,8 @@ export interface Command {
   readonly takesCommand?: true;
   /** Whether the command may have one argument. Several words count as one, with a space between. */
   readonly takesArgument?: true;
+  /** The values that the argument may have, where they can be listed. */
+  readonly argumentValues?: readonly string[];
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
@@ -62,6 +77,13 @@ function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<
   const { input, keeperPath, takeKeeper, takeSignals } = invocation;
   const command = invocation.command as [string, ...string[]];
   return { ...loaded, command, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
+/** Takes the keeper over. */
+function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
+  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const waitLeader = valueOf(waitLeaderFlag, invocation);
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
@@ -116,6 +138,21 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadCron(invocation.input)]);
       return runCron(runContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['join'],
+    summary: 'stand as candidate without a command, for is-leader and if-leader to ask about',
+    usage: '[options]',
+    flags: [waitLeaderFlag, ...optionFlags('global'), ...joinFields.map(optionFlag)],
+    examples: [
+      ['ballot join', 'as a service on every host: one of them leads'],
+      ['ballot join --lease-duration 1s', 'a lost host is replaced within about a second'],
+      ['ballot join --wait-leader --election-timeout 5m', 'for scripts: 0 once it has led, 75 after five minutes'],
+    ],
+    async perform(invocation) {
+      const [{ join }, loaded] = await Promise.all([import('./commands/join.ts'), loadJoin(invocation.input)]);
+      return join(joinContext(invocation, loaded));
     },
   },
   {
@@ -182,6 +219,23 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadAll(invocation.input)]);
       return showConfig(loaded, valueOf(configOutput, invocation));
+    },
+  },
+  {
+    path: ['completion'],
+    summary: 'a script for bash or zsh that completes command lines of ballot',
+    usage: '[bash|zsh]',
+    flags: [],
+    takesArgument: true,
+    argumentValues: ['bash', 'zsh'],
+    examples: [
+      ['source <(ballot completion bash)', 'in ~/.bashrc'],
+      ['source <(ballot completion zsh)', 'in ~/.zshrc, after compinit'],
+      ['ballot completion bash > /etc/bash_completion.d/ballot', 'for everybody; again after an upgrade'],
+    ],
+    async perform({ input, argument: shell, version }) {
+      const { completion } = await import('./commands/completion.ts');
+      return completion({ shell, ownShell: input.env['SHELL'], commands, commonFlags, version });
     },
   },
 ];

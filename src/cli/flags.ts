@@ -62,3 +62,10 @@ export const fromFlag: Flag<number> = {
   help: 'show the ticks after this instant, as if it were now',
   default: 'now',
 };
+
+export const waitLeaderFlag: Flag<boolean> = {
+  name: 'wait-leader',
+  kind: boolean,
+  help: 'end with 0 once this candidate leads; it resigns when it ends',
+  default: 'false',
+};

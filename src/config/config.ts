@@ -50,6 +50,14 @@ export interface RunConfig extends GlobalConfig {
   readonly startDeadline: number | undefined;
 }
 
+/** What a candidate without a command needs. */
+export type JoinConfig = GlobalConfig &
+  Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'onHangup' | 'leaseDuration' | 'electionTimeout'>;
+
+/** What a program that uses the library may say of its candidate. */
+export type LibraryConfig = Omit<GlobalConfig, 'configFile' | 'logLevel' | 'logFormat'> &
+  Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
+
 /** What the ticks of a schedule depend on. */
 export type ScheduleConfig = GlobalConfig & Pick<RunConfig, 'schedule' | 'timezone'>;
 

@@ -1,10 +1,10 @@
 import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
-import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
+import type { CronConfig, GlobalConfig, JoinConfig, LibraryConfig, RunConfig, ScheduleConfig } from './config.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
-import { fields, keyOf, optionOf, type Field } from './options.ts';
-import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
+import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
+import { checkCron, checkJoin, checkScheduled, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
 import { escaped, mask } from '../visible.ts';
 
@@ -44,6 +44,21 @@ export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
 /** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
 export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
   return load<RunConfig>(input, fields, { problems: [checkTogether] });
+}
+
+/** Everything that a candidate without a command needs. Throws as `loadRun` does. */
+export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
+  return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkJoin] });
+}
+
+/** What a program gave the library, and nothing else. Throws ConfigurationError with every problem. */
+export function loadGiven(given: Layer, hostname: string): LibraryConfig {
+  const rules = { problems: [checkJoin] };
+  // A program leaves SIGHUP to itself.
+  const wanted = judged<JoinConfig & LibraryConfig>({ hostname }, libraryFields, rules, [given]);
+  const problems = [...wanted.problems, ...wanted.conflicts];
+  if (problems.length > 0) throw new ConfigurationError(problems, { hint: 'docs/library.md lists the options' });
+  return wanted.config;
 }
 
 /** Everything that `run cron` needs. Throws as `loadRun` does. */
@@ -115,7 +130,7 @@ interface Judged<C extends GlobalConfig> extends Pick<Loaded<C>, 'config' | 'sou
 }
 
 function judged<C extends GlobalConfig>(
-  input: LoadInput,
+  input: Pick<LoadInput, 'hostname'>,
   wanted: readonly Field[],
   rules: Rules<C>,
   layers: readonly Layer[],
@@ -200,7 +215,7 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
 }
 
-function defaultValue(field: Field, { hostname }: LoadInput): Value {
+function defaultValue(field: Field, { hostname }: Pick<LoadInput, 'hostname'>): Value {
   const option = optionOf(field);
   if (field === 'candidateId') return { value: hostname, source: 'default' };
   return { value: option.default === undefined ? undefined : option.kind.parse(option.default), source: 'default' };

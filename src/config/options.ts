@@ -263,6 +263,29 @@ export function variableOf(field: Field): string {
   return keyOf(field).toUpperCase().replaceAll('-', '_');
 }
 
+/** The options of `run` that a candidate without a command has as well. */
+export const joinFields = [
+  'candidateId',
+  'onElectionFailure',
+  'onHangup',
+  'leaseDuration',
+  'electionTimeout',
+] as const satisfies readonly Field[];
+
+/** What the library takes, in the table's order. It reads neither files nor environment, and its program has the log. */
+export const libraryFields = [
+  'zookeeperServers',
+  'zookeeperBasePath',
+  'zookeeperSessionTimeout',
+  'mixedFleet',
+  'debug',
+  'candidateId',
+  'onElectionFailure',
+  'killAfter',
+  'leaseDuration',
+  'electionTimeout',
+] as const satisfies readonly Field[];
+
 const byKey = new Map(fields.map((field) => [keyOf(field), field]));
 
 /** The field of a key as a flag or a file writes it, whatever its case. */

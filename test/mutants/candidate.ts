@@ -37,7 +37,7 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'work that does not end keeps a candidate from closing',
     file: term,
-    find: 'const at = planned ? clock.now() + killAfter : term.deadline - margin(term.leaseDuration);',
+    find: 'const at = planned ? clock.now() + grace : term.deadline - margin(term.leaseDuration);',
     put: 'const at = planned ? Infinity : term.deadline - margin(term.leaseDuration);',
     noticedBy: candidate('waits no longer than kill-after'),
   },
@@ -75,5 +75,26 @@ export const candidateMutants: readonly Mutant[] = [
     find: 'if (!term.isLeading && term.signal.reason instanceof LeaseLostError) throw term.signal.reason;',
     put: '',
     noticedBy: candidate('throws LeaseLostError'),
+  },
+  {
+    what: 'a leader that is asked to step down does not hear it',
+    file: term,
+    find: 'return this.end(new SteppedDownError(election, event.by));',
+    put: 'return;',
+    noticedBy: candidate('asked to step down'),
+  },
+  {
+    what: 'a leader that is asked to step down leaves work that it does not know of no time',
+    file: term,
+    find: 'const grace = isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3);',
+    put: 'const grace = isKnown ? killAfter : 0;',
+    noticedBy: candidate('leaves work that is not known of its time'),
+  },
+  {
+    what: 'a leader that is asked to step down keeps the lease although its program says that the work has ended',
+    file: term,
+    find: 'this.#saySo();',
+    put: '',
+    noticedBy: candidate('resigns at once when the program'),
   },
 ];

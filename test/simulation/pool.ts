@@ -10,7 +10,9 @@ export type Job =
   | { readonly kind: 'history'; readonly mode: Mode; readonly seed: number }
   /** A history about the mutant's theme, with the mutant or (to compare) without. */
   | { readonly kind: 'mutant'; readonly mutant: MutantName; readonly seed: number; readonly mutated: boolean }
-  | { readonly kind: 'reply'; readonly incident: Incident };
+  | { readonly kind: 'reply'; readonly incident: Incident }
+  /** A history of programs that use the library. */
+  | { readonly kind: 'library'; readonly seed: number };
 
 export interface Result {
   readonly about: string;

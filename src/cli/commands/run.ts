@@ -24,6 +24,7 @@ import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
+import { tellOfSupervisor } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -68,9 +69,10 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
+  const election = electionOf(context, logger, served);
   const supervisor = new Supervisor(
     {
-      ...ledgerParts(config, electionOf(context, logger, served), logger, served),
+      ...ledgerParts(config, election, logger, served),
       launch: (run) =>
         launch(
           {
@@ -104,9 +106,12 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     basePath: config.zookeeperBasePath,
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
+  const name = config.zookeeperBasePath;
+  const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
+  await manager?.close();
   await cgroups.close(systemClock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
