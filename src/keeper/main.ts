@@ -11,6 +11,7 @@ import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent, St
 import { AUTHENTICATION_WANTED } from './result-codes.ts';
 import type { Will } from './will.ts';
 import { Executor } from './executor.ts';
+import { thisHost } from './host.ts';
 
 interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
   readonly ctime: Date;
@@ -256,14 +257,17 @@ function close(): void {
 }
 
 // Silence alone would look like a keeper that hangs, which is killed.
-const executor = new Executor({
-  begin: sayGoodbye,
-  beginOne: (election) => report({ kind: 'executesOne', election }),
-  doneOne: (election) => report({ kind: 'executed', election }),
-  release,
-  end,
-  endWithoutSession: () => process.exit(0),
-});
+const executor = new Executor(
+  {
+    begin: sayGoodbye,
+    beginOne: (election) => report({ kind: 'executesOne', election }),
+    doneOne: (election) => report({ kind: 'executed', election }),
+    release,
+    end,
+    endWithoutSession: () => process.exit(0),
+  },
+  thisHost(),
+);
 
 /**
  * Tells a supervisor that is awake, or wakes up, that the will is executed. A keeper that dies only closes the channel.
