@@ -50,6 +50,9 @@ export interface RunConfig extends GlobalConfig {
   readonly startDeadline: number | undefined;
 }
 
+/** Which candidate of an election is meant. */
+export type CandidateConfig = GlobalConfig & Pick<RunConfig, 'candidateId'>;
+
 /** What the ticks of a schedule depend on. */
 export type ScheduleConfig = GlobalConfig & Pick<RunConfig, 'schedule' | 'timezone'>;
 
