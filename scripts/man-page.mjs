@@ -76,10 +76,11 @@ const optionsOf = (scope) =>
 
 /** @type {[code: string, when: string][]} */
 const EXIT_CODES = [
-  ['0', 'a report, a standby that was stopped, or the policy ignore'],
+  ['0', 'a report, a standby that was stopped, or the policy ignore; is-leader: it leads; if-leader: it does not lead'],
+  ['1', 'is-leader: it does not lead'],
   ["the command's own, or 128 + n after signal n", 'the policy exit, or a stop by a signal'],
   ['64', 'usage: an unknown flag or command, no command after --'],
-  ['69', 'ZooKeeper is not available: on-election-failure is exit, or a report had no answer in time'],
+  ['69', 'ZooKeeper is not available: on-election-failure is exit, or there was no answer in time'],
   ['70', 'a bug in ballot'],
   ['75', 'not elected within election-timeout'],
   ['77', 'ZooKeeper refused: an ACL'],

@@ -23,7 +23,8 @@ const keeperPath = fileURLToPath(new URL('./keeper.js', import.meta.url));
 let signals = names(['run', 'join']) ? listenToSignals() : undefined;
 // A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
 process.on('uncaughtException', (error) => end(error, { debug: true }));
-detachFromTerminal();
+// What runs in ballot's place reads what ballot would have read.
+detachFromTerminal({ stdinStays: names(['if-leader']) });
 try {
   checkLimits();
 } catch (error) {
@@ -67,16 +68,20 @@ function names(words: readonly string[]): boolean {
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
 function wantsKeeper(): boolean {
-  return names(['run', 'join', 'info', 'history']) && !names(['-h', '--help', '--version']);
+  return (
+    names(['run', 'join', 'info', 'history', 'is-leader', 'if-leader', 'step-down']) &&
+    !names(['-h', '--help', '--version'])
+  );
 }
 
 /**
  * Ballot reads nothing from stdin. And Node restores terminals when it ends, and crashes where one is gone meanwhile:
  * so it finds /dev/null in their place.
  */
-function detachFromTerminal(): void {
+function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   const outputs = [1, 2].filter((fd) => isatty(fd));
-  replace(0, 'r');
+  if (!stdinStays) replace(0, 'r');
+  else if (isatty(0)) process.on('exit', () => replace(0, 'r'));
   process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
 }
 

@@ -42,11 +42,15 @@ export interface JoinContext extends CommandContext<JoinConfig> {
   readonly waitLeader: boolean;
 }
 
-/** For the commands that print a report about an election. */
-export interface ReportContext extends CommandContext {
-  readonly output: OutputFormat;
+/** For the commands that ask something of an election, and stand in none. */
+export interface LookContext<C extends GlobalConfig = GlobalConfig> extends CommandContext<C> {
   /** How long to wait for an answer of the ensemble, ms. */
   readonly timeout: number;
+}
+
+/** For the commands that print a report about an election. */
+export interface ReportContext extends LookContext {
+  readonly output: OutputFormat;
 }
 
 /** Logs what the loading of the configuration has to say. */

@@ -1,7 +1,8 @@
 import { systemClock } from '../clock.ts';
-import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
+import type { CandidateConfig, GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import {
   loadAll,
+  loadCandidate,
   loadCron,
   loadGlobal,
   loadJoin,
@@ -12,7 +13,7 @@ import {
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { JoinContext, ReportContext, RunContext } from './command-context.ts';
+import type { JoinContext, LookContext, ReportContext, RunContext } from './command-context.ts';
 import {
   commonFlags,
   configOutput,
@@ -20,9 +21,13 @@ import {
   fromFlag,
   optionFlag,
   optionFlags,
+  orRunFlag,
+  quickTimeoutFlag,
   reportOutput,
   scheduleOutput,
+  stepDownTimeoutFlag,
   timeoutFlag,
+  waitFlag,
   waitLeaderFlag,
   type Flag,
 } from './flags.ts';
@@ -92,6 +97,19 @@ function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): Re
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
   return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
 }
+
+/** For a question about one candidate. Takes the keeper over. */
+function questionContext(
+  invocation: Invocation,
+  loaded: Loaded<CandidateConfig>,
+): LookContext<CandidateConfig> & { readonly hostname: string } {
+  const { input, keeperPath, takeKeeper } = invocation;
+  const timeout = valueOf(quickTimeoutFlag, invocation);
+  return { ...loaded, timeout, hostname: input.hostname, keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
+/** How long `step-down` waits in all, ms, unless told otherwise. */
+const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 
 export const commands: readonly Command[] = [
   {
@@ -181,6 +199,62 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ history }, loaded] = await Promise.all([import('./commands/history.ts'), loadGlobal(invocation.input)]);
       return history(reportContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['is-leader'],
+    summary: 'exit code 0 when the candidate holds a fresh lease, 1 when not, 69 when that cannot be known',
+    usage: '[options]',
+    flags: [optionFlag('candidateId'), quickTimeoutFlag, ...optionFlags('global')],
+    examples: [
+      ['ballot is-leader && ./report', 'about the candidate of this host'],
+      ['ballot is-leader --candidate-id vm2 --zookeeper-base-path /my/worker', 'about another one'],
+    ],
+    async perform(invocation) {
+      const [{ isLeader }, loaded] = await Promise.all([
+        import('./commands/is-leader.ts'),
+        loadCandidate(invocation.input),
+      ]);
+      return isLeader(questionContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['if-leader'],
+    summary: 'run the command if the candidate holds a fresh lease, else do nothing: for a line of a crontab',
+    usage: '[options] -- command [args…]',
+    flags: [optionFlag('candidateId'), orRunFlag, quickTimeoutFlag, ...optionFlags('global')],
+    takesCommand: true,
+    examples: [
+      ['* * * * * ballot if-leader -- ./sync', 'the same line in the crontab of every host'],
+      ['ballot if-leader --or-run -- ./sync', 'when ZooKeeper is away, everywhere'],
+    ],
+    async perform(invocation) {
+      const [{ ifLeader }, loaded] = await Promise.all([
+        import('./commands/if-leader.ts'),
+        loadCandidate(invocation.input),
+      ]);
+      const command = invocation.command as [string, ...string[]];
+      const { takeSignals } = invocation;
+      const orRun = valueOf(orRunFlag, invocation);
+      return ifLeader({ ...questionContext(invocation, loaded), command, orRun, takeSignals });
+    },
+  },
+  {
+    path: ['step-down'],
+    summary: 'ask the present leader to stop its command, resign, and go to the end of the queue',
+    usage: '[options]',
+    flags: [waitFlag, stepDownTimeoutFlag, ...optionFlags('global')],
+    examples: [
+      ['ballot step-down', 'returns when the request is written'],
+      ['ballot step-down --wait --timeout 5m', 'before maintenance of the host that leads'],
+    ],
+    async perform(invocation) {
+      const { own, input, keeperPath, takeKeeper } = invocation;
+      const [{ stepDown }, loaded] = await Promise.all([import('./commands/step-down.ts'), loadGlobal(input)]);
+      const wait = valueOf(waitFlag, invocation);
+      const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
+      const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
+      return stepDown({ ...loaded, wait, timeout, keeper: takeKeeper(), keeperPath, env: input.env });
     },
   },
   {

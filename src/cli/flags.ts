@@ -48,6 +48,25 @@ export const timeoutFlag: Flag<number> = {
   default: '5s',
 };
 
+/** For whom many ask, and often. */
+export const quickTimeoutFlag: Flag<number> = { ...timeoutFlag, default: '2s' };
+
+export const waitFlag: Flag<boolean> = {
+  name: 'wait',
+  kind: boolean,
+  help: 'return when another candidate leads, or when nobody else stands',
+  default: 'false',
+};
+
+export const stepDownTimeoutFlag: Flag<number> = { ...timeoutFlag, default: '5s, with --wait 1m' };
+
+export const orRunFlag: Flag<boolean> = {
+  name: 'or-run',
+  kind: boolean,
+  help: 'run the command also when it cannot be known who leads: rather twice than never',
+  default: 'false',
+};
+
 export const countFlag: Flag<number> = {
   name: 'count',
   alias: 'n',

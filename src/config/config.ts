@@ -58,6 +58,9 @@ export type JoinConfig = GlobalConfig &
 export type LibraryConfig = Omit<GlobalConfig, 'configFile' | 'logLevel' | 'logFormat'> &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
 
+/** Which candidate of an election is meant. */
+export type CandidateConfig = GlobalConfig & Pick<RunConfig, 'candidateId'>;
+
 /** What the ticks of a schedule depend on. */
 export type ScheduleConfig = GlobalConfig & Pick<RunConfig, 'schedule' | 'timezone'>;
 

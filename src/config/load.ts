@@ -1,6 +1,14 @@
 import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
-import type { CronConfig, GlobalConfig, JoinConfig, LibraryConfig, RunConfig, ScheduleConfig } from './config.ts';
+import type {
+  CandidateConfig,
+  CronConfig,
+  GlobalConfig,
+  JoinConfig,
+  LibraryConfig,
+  RunConfig,
+  ScheduleConfig,
+} from './config.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
@@ -39,6 +47,11 @@ export interface Loaded<C extends GlobalConfig> {
  */
 export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
   return load<GlobalConfig>(input, globals, {});
+}
+
+/** The global options, and the candidate that is meant. Throws as `loadGlobal` does. */
+export function loadCandidate(input: LoadInput): Promise<Loaded<CandidateConfig>> {
+  return load<CandidateConfig>(input, [...globals, 'candidateId'], {});
 }
 
 /** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
