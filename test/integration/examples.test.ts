@@ -105,7 +105,33 @@ describe('examples/cluster', () => {
     expect(scripts).toMatchObject({
       'example:zookeeper': 'node examples/cluster/zookeeper.mjs',
       'example:candidate': 'examples/cluster/candidate.sh',
+      'example:cron-host': 'examples/distributed-cron/host.sh',
     });
+  });
+});
+
+describe('examples/distributed-cron', () => {
+  const zookeeper = useZooKeeper({ observer: false });
+  const script = join(root, 'examples/distributed-cron/host.sh');
+  const REPORT = /^report of \d\d:\d\d:\d\d by (\w+)$/gm;
+
+  it('one host runs the line of the crontab; when it ends, another one does', async () => {
+    const env = { BALLOT_ZOOKEEPER_SERVERS: zookeeper.connectString, EVERY: '1' };
+    const hosts = new Map(['alice', 'bob', 'carol'].map((name) => [name, new Terminal([script, name], env)]));
+    const reporters = (): string[] =>
+      [...hosts].filter(([, { output }]) => output.match(REPORT) !== null).map(([name]) => name);
+    await poll(() => reporters().length > 0, { what: 'a report' });
+    for (const { output } of hosts.values()) expect(output).not.toContain('ballot:');
+    const [first = ''] = reporters();
+    // Its own reports, and nobody else's.
+    await hosts.get(first)?.shows(new RegExp(`(report of \\S+ by ${first}\\s[^]*){3}`));
+    expect(reporters()).toEqual([first]);
+
+    hosts.get(first)?.interrupt();
+    await hosts.get(first)?.ended;
+    await poll(() => reporters().length > 1, { what: 'a report of another host' });
+    for (const [name, { output }] of hosts)
+      expect([...output.matchAll(REPORT)].every(([, by]) => by === name)).toBe(true);
   });
 });
 
