@@ -219,7 +219,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#timeout = this.#connection.record.timeout;
     this.#report({ kind: 'granted' });
     this.#lookAround();
-    this.#connection.send(FIRST_XID, { kind: 'exists', path: '/' });
+    this.#connection.send(FIRST_XID, { kind: 'exists', path: '/', watched: false });
   }
 
   #connected(): void {
@@ -361,9 +361,8 @@ function requestOf(operation: Operation): Request {
       return { kind: 'delete', path, version: operation.version };
     case 'get':
     case 'children':
-      return { kind: operation.op, path, watched: operation.watch };
     case 'exists':
-      return { kind: operation.op, path };
+      return { kind: operation.op, path, watched: operation.watch };
   }
 }
 

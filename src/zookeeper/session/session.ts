@@ -1,7 +1,7 @@
 import { sleep } from '../../clock.ts';
 import { findServer } from './connect.ts';
 import type { SearchContext, Found } from './connect.ts';
-import { NoNodeError, SessionEndedError } from '../../election/errors.ts';
+import { SessionEndedError } from '../../election/errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';
@@ -79,13 +79,22 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     }));
   }
 
-  async exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
-    try {
-      return await this.#ask({ op: 'exists', path }, options, statOf);
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
+  exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
+    const none = (): undefined => undefined;
+    return this.#ask<Stat | undefined>({ op: 'exists', path, watch: false }, options, statOf, none);
+  }
+
+  existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }> {
+    const found = (stat?: Stat): { stat: Stat | undefined; watch: Watch } => ({
+      stat,
+      watch: this.#watches.add('data', path),
+    });
+    return this.#ask(
+      { op: 'exists', path, watch: true },
+      options,
+      (answer) => found(statOf(answer)),
+      () => found(),
+    );
   }
 
   children(path: string, options: RequestOptions): Promise<string[]> {
@@ -116,9 +125,9 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#closed;
   }
 
-  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T): Promise<T> {
+  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
-    return this.#requests.ask(request, options, read);
+    return this.#requests.ask(request, options, read, none);
   }
 
   #use(connection: KeeperConnection): void {
