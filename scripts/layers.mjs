@@ -43,6 +43,7 @@ const COMPOSERS = {
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
   'cli/command-context.ts': ['zookeeper/session'],
+  'cli/report/picture.ts': ['zookeeper/report', 'ledger'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.
