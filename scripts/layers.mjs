@@ -51,6 +51,7 @@ const COMPOSERS = {
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
   'cli/command-context.ts': ['zookeeper/session'],
+  'cli/report/picture.ts': ['zookeeper/report', 'ledger'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   'library/elect.ts': ['zookeeper/election'],

@@ -218,7 +218,7 @@ function submit(
         answer(rc, { children: children ?? [] }),
       );
     case 'exists':
-      return native.a_exists(path, false, (rc, _, stat) => answer(rc, statOf(stat)));
+      return native.a_exists(path, operation.watch, (rc, _, stat) => answer(rc, statOf(stat)));
     case 'set':
       return native.a_set(path, Buffer.from(operation.data, 'latin1'), operation.version, (rc, _, stat) => {
         if (rc === 0 && stat !== null && operation.version >= 0) written.set(path, stat.version);

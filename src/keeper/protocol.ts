@@ -37,8 +37,7 @@ export interface Grant extends Credentials {
 
 export type Operation =
   | { readonly op: 'create'; readonly path: string; readonly data: string; readonly flags: number }
-  | { readonly op: 'get' | 'children'; readonly path: string; readonly watch: boolean }
-  | { readonly op: 'exists'; readonly path: string }
+  | { readonly op: 'get' | 'children' | 'exists'; readonly path: string; readonly watch: boolean }
   | { readonly op: 'set'; readonly path: string; readonly data: string; readonly version: number }
   | { readonly op: 'delete'; readonly path: string; readonly version: number };
 

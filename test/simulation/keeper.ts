@@ -222,7 +222,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#timeout = this.#connection.record.timeout;
     this.#report({ kind: 'granted' });
     this.#lookAround();
-    this.#ask({ kind: 'exists', path: '/' }, () => this.#connected());
+    this.#ask({ kind: 'exists', path: '/', watched: false }, () => this.#connected());
   }
 
   #connected(): void {
@@ -378,9 +378,8 @@ function requestOf(operation: Operation): Request {
       return { kind: 'delete', path, version: operation.version };
     case 'get':
     case 'children':
-      return { kind: operation.op, path, watched: operation.watch };
     case 'exists':
-      return { kind: operation.op, path };
+      return { kind: operation.op, path, watched: operation.watch };
   }
 }
 

@@ -64,7 +64,8 @@ export interface ElectionReport extends Standings {
 /** The report about an election. Never throws, whatever the znodes hold. */
 export function electionReport(snapshot: Snapshot): ElectionReport {
   const reading = read(snapshot);
-  const candidates = reading.proposals.map((_, index) => candidateReport(reading, index));
+  const peers = peersOf(reading);
+  const candidates = reading.proposals.map((_, index) => candidateReport(reading, index, peers));
   const silent = reading.lease.kind === 'vacant' && candidates.length === 0;
   return {
     leader: leaderReport(reading, snapshot),
@@ -100,7 +101,7 @@ function scheduleOf({ schedule, timezone }: Partial<Candidate>): Pick<CandidateR
   return { ...(schedule === undefined ? {} : { schedule }), ...(timezone === undefined ? {} : { timezone }) };
 }
 
-function candidateReport(reading: Reading, index: number): CandidateReport {
+function candidateReport(reading: Reading, index: number, peers: Peers): CandidateReport {
   const own = reading.proposals[index]!;
   const record = own.proposal?.kind === 'readable' ? own.proposal.record : undefined;
   return {
@@ -114,7 +115,7 @@ function candidateReport(reading: Reading, index: number): CandidateReport {
     notes: [
       ...claimNotes(reading, index),
       ...proposalNotes(reading, index),
-      ...(record === undefined ? [] : peerNotes(reading, index, record)),
+      ...(record === undefined ? [] : peerNotes(reading, index, record, peers)),
     ],
     ...scheduleOf(record ?? {}),
   };
@@ -167,26 +168,49 @@ function proposalNotes(reading: Reading, index: number): string[] {
       'belongs to no session and will never go away by itself: delete it, or nobody behind it is elected in turn',
     );
   } else {
-    const earlier = reading.proposals
-      .slice(0, index)
-      .find(({ node }) => node?.stat.ephemeralOwner === stat.ephemeralOwner);
-    if (earlier !== undefined) notes.push(`same session as ${earlier.name}: one of the two is a ghost`);
+    const earlier = reading.proposals.find(({ node }) => node?.stat.ephemeralOwner === stat.ephemeralOwner);
+    if (earlier !== undefined && earlier !== own)
+      notes.push(`same session as ${earlier.name}: one of the two is a ghost`);
   }
   return notes;
 }
 
-/** How a candidate differs from those that it stands with. */
-function peerNotes(reading: Reading, index: number, own: ProposalRecord): string[] {
-  const peers = reading.proposals.flatMap(({ name, proposal }, at) =>
-    proposal?.kind === 'readable' && at !== index ? [{ name, record: proposal.record }] : [],
+interface Peer {
+  readonly name: string;
+  readonly index: number;
+  readonly record: ProposalRecord;
+}
+
+/** The proposals that could be read, in the order of the queue, and by candidate id: a queue may be long. */
+interface Peers {
+  readonly all: readonly Peer[];
+  readonly byId: ReadonlyMap<string, readonly Peer[]>;
+}
+
+function peersOf({ proposals }: Reading): Peers {
+  const all = proposals.flatMap(({ name, proposal }, index) =>
+    proposal?.kind === 'readable' ? [{ name, index, record: proposal.record }] : [],
   );
+  const byId = new Map<string, Peer[]>();
+  for (const peer of all) {
+    const namesakes = byId.get(peer.record.candidateId);
+    if (namesakes === undefined) byId.set(peer.record.candidateId, [peer]);
+    else namesakes.push(peer);
+  }
+  return { all, byId };
+}
+
+/** How a candidate differs from those that it stands with. */
+function peerNotes(reading: Reading, index: number, own: ProposalRecord, { all, byId }: Peers): string[] {
   const leader = reading.lease.kind === 'held' ? reading.lease.record : undefined;
-  const first = peers.find(({ record }) => record.onLeaseLoss !== undefined)?.record;
+  const first = all.find((peer) => peer.index !== index && peer.record.onLeaseLoss !== undefined)?.record;
   const reference = leader ?? (index === 0 ? undefined : first);
-  const namesakes = peers
-    .filter(({ record }) => areNamesakes(own, record))
+  const namesakes = (byId.get(own.candidateId) ?? [])
+    .filter((peer) => peer.index !== index && areNamesakes(own, peer.record))
     .map(({ name, record }) => `candidate id is also that of ${name} on ${record.hostname}`);
-  const unprepared = isOfGo(own) ? peers.find(({ record }) => standsWithoutMixedFleet(record)) : undefined;
+  const unprepared = isOfGo(own)
+    ? all.find((peer) => peer.index !== index && standsWithoutMixedFleet(peer.record))
+    : undefined;
   const go = unprepared && `is of Go's ballot, and ${whose(unprepared.record)} stands without mixed-fleet`;
   return [
     ...(reference === undefined ? [] : differences(own, reference).map((found) => differenceNote(found, reference))),
