@@ -118,6 +118,7 @@ function candidateOf(context: JoinContext, sessions: SessionOpener, logger: Root
     leaseDuration: config.leaseDuration,
     mixedFleet: config.mixedFleet,
     stop: NO_COMMAND,
+    withoutCommand: true,
   });
   return new Candidate({
     election,
