@@ -133,8 +133,7 @@ export class Candidate implements AsyncDisposable {
     let bodyEnds: () => void = () => undefined;
     const resign = async (): Promise<void> => {
       bodyEnds();
-      // What was not acknowledged is in the log, and `close` tells it.
-      await last?.resign().catch(() => undefined);
+      if (last !== undefined) await this.#resign(last);
     };
     const next = async (): Promise<IteratorResult<LeadingTerm, undefined>> => {
       void resign();
@@ -174,9 +173,17 @@ export class Candidate implements AsyncDisposable {
       if (!term.isLeading && term.signal.reason instanceof LeaseLostError) throw term.signal.reason;
       return result;
     } finally {
-      // What could not be acknowledged is in the log, and `close` tells it.
-      await term.resign().catch(() => undefined);
+      await this.#resign(term);
     }
+  }
+
+  /**
+   * Whose work has ended is not held up for as long as a lease. What was not acknowledged is in the log, and `close`
+   * tells it.
+   */
+  async #resign(term: LeadingTerm): Promise<void> {
+    const { clock } = this.#parts;
+    await within(clock, term.resign(), { at: clock.now() + LEAVE_WITHIN.life }).catch(() => undefined);
   }
 
   /**
@@ -197,7 +204,7 @@ export class Candidate implements AsyncDisposable {
   #stop(reason: Error): void {
     if (this.#end.signal.aborted) return;
     this.#end.abort(reason);
-    this.#term?.end(this.#closedError(reason));
+    this.#term?.leave(this.#closedError(reason));
   }
 
   /** Its whole life. Resolves with what was not acknowledged at its end. Never rejects. */
@@ -294,7 +301,7 @@ export class Candidate implements AsyncDisposable {
     const why = whyElected(succession);
     logger.info('elected leader', { term: fencingToken, stoodFor, from: succession.from, why });
     // The end came in the turn in which the campaign was won.
-    if (this.#end.signal.aborted) leading.end(this.#closedError(this.#end.signal.reason));
+    if (this.#end.signal.aborted) leading.leave(this.#closedError(this.#end.signal.reason));
     else this.#announce(leading);
     return leading;
   }

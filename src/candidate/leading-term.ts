@@ -107,9 +107,14 @@ export class LeadingTerm {
    * Idempotent.
    */
   resign(): Promise<void> {
-    this.#saySo();
-    this.end(new ResignedError(this.#parts.election));
+    this.leave(new ResignedError(this.#parts.election));
     return this.#release(undefined);
+  }
+
+  /** The program itself ends the term: work that is not known of has ended. */
+  leave(end: TermEnd): void {
+    this.#saySo();
+    this.end(end);
   }
 
   /**
@@ -128,27 +133,39 @@ export class LeadingTerm {
   }
 
   /**
-   * Waits no longer than for `killAfter`, and after a lease that could not be renewed until it runs out. A lost lease
-   * need not be given up, so nobody waits. Work that is not known of, which somebody else has told to end, has as much
-   * time as after a lease that could not be renewed, or until the program resigns.
+   * Resolves when the work has ended, or its time has. Work that is not known of has all of that time, unless it was the
+   * program itself that has ended the term. A lost lease need not be given up, so nobody waits.
    */
   async #workEnded(): Promise<void> {
     if (this.#isLost) return;
-    const { clock, logger, term, killAfter } = this.#parts;
-    const isKnown = this.#works.size > 0;
-    if (!isKnown && !(this.signal.reason instanceof SteppedDownError)) return;
-    const planned = !(this.signal.reason instanceof LeaseLostError);
-    const grace = isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3);
-    const at = planned ? clock.now() + grace : term.deadline - margin(term.leaseDuration);
-    const late = new Error('too late');
+    const { clock, logger, term } = this.#parts;
+    const isKnown = this.isWorking;
     const over = isKnown ? this.workOver() : this.#saidSo;
-    await within(clock, over, { at, late: () => late }).catch((error: unknown) => {
+    if (!isKnown && !this.#endedByOthers) return;
+    const late = new Error('too late');
+    await within(clock, over, { at: this.#workUntil(isKnown), late: () => late }).catch((error: unknown) => {
       if (error !== late) throw error;
       if (!isKnown) return;
       logger.error('the work of this term has not ended in time: another candidate may lead beside it', {
         term: term.fencingToken,
       });
     });
+  }
+
+  /** The program has not asked for the end, and does not know of it before it is told. */
+  get #endedByOthers(): boolean {
+    const reason: unknown = this.signal.reason;
+    return reason instanceof LeaseLostError || reason instanceof SteppedDownError;
+  }
+
+  /**
+   * Until when the lease is kept for the work: after a lease that could not be renewed as long as it lasts; else for
+   * `killAfter`, and for work that is not known of no longer than it would have in the other case.
+   */
+  #workUntil(isKnown: boolean): number {
+    const { clock, term, killAfter } = this.#parts;
+    if (this.signal.reason instanceof LeaseLostError) return term.deadline - margin(term.leaseDuration);
+    return clock.now() + (isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3));
   }
 
   #release(leaseWithin: number | undefined): Promise<void> {

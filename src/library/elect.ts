@@ -61,6 +61,7 @@ class ElectedCandidate implements Candidate {
       leaseDuration: config.leaseDuration,
       mixedFleet: config.mixedFleet,
       stop: NO_COMMAND,
+      withoutCommand: true,
     });
     this.#standing = new Standing({
       election,

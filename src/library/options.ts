@@ -41,7 +41,7 @@ function problemsOf(values: ReadonlyMap<string, unknown>): string[] {
     return wanted === undefined ? [] : [`option ${name}: ${shown(value)} must be ${wanted}`];
   });
   const [election, signal, logger] = OWN.map((name) => values.get(name));
-  if (election !== undefined && !(typeof election === 'string' && /^[^/\s]+$/.test(election)))
+  if (election !== undefined && !isName(election))
     problems.push(`option election: ${shown(election)} must be a name without / and spaces`);
   if (election !== undefined && values.has('zookeeperBasePath'))
     problems.push('option election: stands for zookeeperBasePath /ballot/<election>: give one of the two');
@@ -53,10 +53,14 @@ function problemsOf(values: ReadonlyMap<string, unknown>): string[] {
 }
 
 function settingOf([name, value]: [string, unknown]): Setting[] {
-  if (name === 'election' && typeof value === 'string')
+  if (name === 'election' && isName(value))
     return [{ field: 'zookeeperBasePath', text: `/ballot/${value}`, source: 'option election' }];
   const text = isField(name) ? textOf(name, value) : undefined;
   return text === undefined ? [] : [{ field: name as Field, text, source: `option ${name}` }];
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^[^/\s]+$/.test(value);
 }
 
 function isField(name: string): name is Field {

@@ -37,8 +37,8 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'work that does not end keeps a candidate from closing',
     file: term,
-    find: 'const at = planned ? clock.now() + grace : term.deadline - margin(term.leaseDuration);',
-    put: 'const at = planned ? Infinity : term.deadline - margin(term.leaseDuration);',
+    find: 'return clock.now() + (isKnown ? killAfter :',
+    put: 'return clock.now() + (isKnown ? Infinity :',
     noticedBy: candidate('waits no longer than kill-after'),
   },
   {
@@ -51,8 +51,8 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'a term that is won in the turn of the end is led on',
     file,
-    find: 'if (this.#end.signal.aborted) leading.end(',
-    put: 'if (this.#end.signal.aborted && this.leader === undefined) leading.end(',
+    find: 'if (this.#end.signal.aborted) leading.leave(',
+    put: 'if (this.#end.signal.aborted && this.leader === undefined) leading.leave(',
     noticedBy: candidate('in the turn in which'),
   },
   {
@@ -86,15 +86,22 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'a leader that is asked to step down leaves work that it does not know of no time',
     file: term,
-    find: 'const grace = isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3);',
-    put: 'const grace = isKnown ? killAfter : 0;',
+    find: '(isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3))',
+    put: '(isKnown ? killAfter : 0)',
     noticedBy: candidate('leaves work that is not known of its time'),
   },
   {
-    what: 'a leader that is asked to step down keeps the lease although its program says that the work has ended',
+    what: 'a candidate that is closed waits for work that it does not know of, after others have ended its term',
     file: term,
     find: 'this.#saySo();',
     put: '',
-    noticedBy: candidate('resigns at once when the program'),
+    noticedBy: candidate('gives the lease up at once, if no work'),
+  },
+  {
+    what: 'a lease that could not be renewed is given up at once, before work that is not known of has ended',
+    file: term,
+    find: 'if (!isKnown && !this.#endedByOthers) return;',
+    put: 'if (!isKnown && !(this.signal.reason instanceof SteppedDownError)) return;',
+    noticedBy: candidate('keeps the lease for work'),
   },
 ];

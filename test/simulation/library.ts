@@ -3,11 +3,13 @@
  * a program can see: the signals of its terms, and what it does between their beginning and the end of its work.
  */
 import { Candidate, NO_COMMAND } from '../../src/candidate/candidate.ts';
+import { CandidateClosedError } from '../../src/candidate/errors.ts';
 import type { LeadingTerm } from '../../src/candidate/leading-term.ts';
 import { sleep } from '../../src/clock.ts';
 import { margin } from '../../src/election/timing.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import { parseLease } from '../../src/zookeeper/election/record.ts';
+import { encodeStepDown, stepDownPath } from '../../src/zookeeper/election/step-down.ts';
 import type { Random } from '../support/random.ts';
 import { VirtualClock, type VirtualProcess } from '../support/virtual-clock.ts';
 import { Ensemble } from './ensemble.ts';
@@ -101,13 +103,14 @@ class World {
     this.random = this.clock.random.fork();
     this.setting = draw(this.random);
     this.trace = new Trace(this.clock);
-    const { servers, tickTime, hosts } = this.setting;
-    const latency = { low: 0.1, high: 2, spikes: 0, spike: 0 };
+    const { servers, tickTime, hosts, lease } = this.setting;
+    const latency = { low: 0.1, high: 2, spikes: this.random.pick([0, 0.01, 0.05]), spike: lease / 3 };
+    const lag = { ...latency, spikes: 0 };
     this.ensemble = new Ensemble(this.clock, {
       servers,
       tickTime,
       latency,
-      lag: latency,
+      lag,
       log: (who, what) => this.trace.log(who, what),
       onSet: (_host, path, data) => path === BASE && this.#leaseWritten(data),
     });
@@ -120,6 +123,7 @@ class World {
     this.#trouble();
     await clock.run(setting.troubles + 1);
     this.trace.log('history', 'all faults are over');
+    ensemble.latency = { ...ensemble.latency, spikes: 0 };
     for (const { connection } of ensemble.sessions.values()) if (connection) connection.nextWrite = undefined;
     for (const host of hosts) host.start();
     await this.#settle();
@@ -191,6 +195,14 @@ class World {
     });
   }
 
+  /** An operator asks the host's latest term to end. */
+  #askToStepDown(host: LibraryHost): void {
+    const path = stepDownPath(BASE);
+    const term = this.services.findLast((service) => service.host === host)?.term;
+    if (term === undefined || !this.ensemble.up || this.ensemble.tree.get(path) === undefined) return;
+    this.ensemble.tamper(path, encodeStepDown({ fencingToken: term.fencingToken, by: 'ops', time: '' }));
+  }
+
   /** Until when something lasts, mostly much shorter than a session. */
   #until(times: number): number {
     const { clock, random, setting } = this;
@@ -232,6 +244,8 @@ class World {
       stall,
       pause,
       pause,
+      () => this.#askToStepDown(host),
+      () => this.#askToStepDown(host),
       () => host.expire(),
       () => host.killKeeper(),
       () => host.kill(),
@@ -331,26 +345,38 @@ class LibraryHost {
   /** Work that takes a while, and some time to end when it is told to. */
   async #work(term: LeadingTerm, process: VirtualProcess): Promise<void> {
     const { random, setting } = this.#world;
-    const { lease, killAfter } = setting;
+    const { lease } = setting;
     const service = this.#begin(term, process);
     const lasts = random.chance(0.5) ? random.between(0, 3 * lease) : 3_600_000;
     const told = await sleep(process, lasts, term.signal).then(
       () => false,
       () => true,
     );
-    const granted = Math.min(killAfter, lease / 3) - margin(lease);
-    if (told && granted > 20) await sleep(process, random.between(0, granted - 20));
+    const granted = this.#granted();
+    if (told && granted > 0) await sleep(process, random.between(0, granted));
     service.workEndedAt = this.#world.clock.time;
   }
 
-  /** A program that ends at once when it is told to. */
+  /** Work that its candidate does not know of: it has time to end when others end its term, and none when it resigns. */
   async #watch(term: LeadingTerm, process: VirtualProcess): Promise<void> {
-    const { random, setting } = this.#world;
+    const { random, setting, clock } = this.#world;
     const service = this.#begin(term, process);
-    term.signal.addEventListener('abort', () => (service.workEndedAt ??= this.#world.clock.time), { once: true });
-    if (random.chance(0.5)) return;
-    await sleep(process, random.between(0, 3 * setting.lease), term.signal).catch(() => undefined);
+    const lasts = random.chance(0.5) ? random.between(0, 3 * setting.lease) : 3_600_000;
+    const told = await sleep(process, lasts, term.signal).then(
+      () => false,
+      () => true,
+    );
+    const byItself = !told || term.signal.reason instanceof CandidateClosedError;
+    const granted = this.#granted();
+    if (!byItself && granted > 0) await sleep(process, random.between(0, granted));
+    service.workEndedAt = clock.time;
     await term.resign().catch(() => undefined);
+  }
+
+  /** How long work may take to end when others end its term: what is promised, less a late timer or two. */
+  #granted(): number {
+    const { lease, killAfter } = this.#world.setting;
+    return Math.max(0, Math.min(killAfter, lease / 3) - margin(lease) - 20);
   }
 
   #begin(term: LeadingTerm, process: VirtualProcess): Service {

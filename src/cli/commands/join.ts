@@ -123,6 +123,7 @@ function electionOf({ config }: JoinContext, sessions: SessionOpener, logger: Ro
     leaseDuration: config.leaseDuration,
     mixedFleet: config.mixedFleet,
     stop: NO_COMMAND,
+    withoutCommand: true,
   });
 }
 

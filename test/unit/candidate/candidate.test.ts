@@ -74,6 +74,27 @@ describe('a term', () => {
     expect(ends).toEqual([term.signal.reason]);
   });
 
+  it('that is not renewed keeps the lease for work that it does not know of, until the margin before its end', async () => {
+    const { pass, lead, process } = stand();
+    const [won] = await lead(3000);
+    const from = process.now();
+    await pass(2500);
+    expect(won.resignedAt).toBeUndefined();
+    await pass(500);
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(2850, 0);
+  });
+
+  it('that is not renewed is given up as soon as the program says that its work has ended', async () => {
+    const { pass, lead, process } = stand();
+    const [won, term] = await lead(3000);
+    const from = process.now();
+    await pass(2100);
+    expect(term.signal.aborted).toBe(true);
+    void term.resign();
+    await pass(0);
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(2100, 0);
+  });
+
   it('is over when its keeper may have given the lease up, however long the lease is', async () => {
     const { pass, lead } = stand();
     const [won, term] = await lead();
@@ -177,6 +198,19 @@ describe('a leader that is asked to step down', () => {
   });
 });
 
+describe('a candidate that is closed while its term has been ended by others', () => {
+  it('gives the lease up at once, if no work is known of', async () => {
+    const { candidate, pass, lead } = stand();
+    const [won] = await lead(60_000);
+    won.emit({ kind: 'stepDownAsked', by: 'ops' });
+    await pass(100);
+    expect(won.resignedAt).toBeUndefined();
+    const closed = outcome(candidate.close());
+    await pass(10);
+    expect([won.resignedAt !== undefined, closed.of]).toEqual([true, 'resolved']);
+  });
+});
+
 describe('listeners', () => {
   it('are several, hear of a term that has begun, and leave one by one', async () => {
     const { candidate, pass, lead } = stand();
@@ -273,6 +307,24 @@ describe('lead', () => {
     const [won] = await lead();
     await pass(0);
     expect([done.of, won.resignedAt !== undefined]).toEqual([2, true]);
+  });
+
+  it('is not held up by a coordinator that does not answer when the work has ended', async () => {
+    const { candidate, pass, lead } = stand();
+    const done = outcome(
+      candidate.lead(async (term) => {
+        await new Promise<void>((resolve) => (endWork = resolve));
+        return term.fencingToken;
+      }),
+    );
+    let endWork: () => void = () => undefined;
+    const [won] = await lead(3_600_000);
+    won.resignation = new Promise(() => undefined);
+    endWork();
+    await pass(2_100);
+    expect(done.of).toBe('pending');
+    await pass(200);
+    expect(done.of).toBe(1);
   });
 
   it('throws what the work throws, also at once', async () => {
