@@ -67,7 +67,7 @@ function names(words: readonly string[]): boolean {
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
 function wantsKeeper(): boolean {
-  return names(['run', 'info', 'history']) && !names(['-h', '--help', '--version']);
+  return names(['run', 'info', 'history', 'watch']) && !names(['-h', '--help', '--version']);
 }
 
 /**

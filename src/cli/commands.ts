@@ -2,7 +2,7 @@ import { systemClock } from '../clock.ts';
 import type { GlobalConfig, RunConfig } from '../config/config.ts';
 import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { ReportContext, RunContext } from './command-context.ts';
+import type { ReportContext, RunContext, WatchContext } from './command-context.ts';
 import {
   configOutput,
   countFlag,
@@ -12,6 +12,7 @@ import {
   reportOutput,
   scheduleOutput,
   timeoutFlag,
+  watchOutput,
   type Flag,
 } from './flags.ts';
 import type { Signals } from './signals.ts';
@@ -69,6 +70,13 @@ function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): Re
   const { input, keeperPath, takeKeeper } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
   return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
+/** Takes the keeper over. */
+function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
+  const { input, own, keeperPath, takeKeeper, takeSignals } = invocation;
+  const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
+  return { ...loaded, output, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [
@@ -130,6 +138,20 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ info }, loaded] = await Promise.all([import('./commands/info.ts'), loadGlobal(invocation.input)]);
       return info(reportContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['watch'],
+    summary: 'the same, live: a table on a terminal, one line of JSON for each change when piped',
+    usage: '[options]',
+    flags: [watchOutput, ...optionFlags('global')],
+    examples: [
+      ['ballot watch', 'until q or Ctrl-C'],
+      ["ballot watch -o json | jq --unbuffered -r '.leader.candidateId'", 'who leads, at each change'],
+    ],
+    async perform(invocation) {
+      const [{ watch }, loaded] = await Promise.all([import('./commands/watch.ts'), loadGlobal(invocation.input)]);
+      return watch(watchContext(invocation, loaded));
     },
   },
   {

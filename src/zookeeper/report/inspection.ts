@@ -76,7 +76,8 @@ export async function readRegister(inspection: Inspection, name: string): Promis
   return node?.data ?? Buffer.alloc(0);
 }
 
-async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
+/** `undefined` when the answer is that there is no such znode. */
+export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
