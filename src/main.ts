@@ -69,7 +69,7 @@ function names(words: readonly string[]): boolean {
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
 function wantsKeeper(): boolean {
   return (
-    names(['run', 'join', 'info', 'history', 'is-leader', 'if-leader', 'step-down']) &&
+    names(['run', 'join', 'info', 'history', 'watch', 'is-leader', 'if-leader', 'step-down']) &&
     !names(['-h', '--help', '--version'])
   );
 }

@@ -53,6 +53,13 @@ export interface ReportContext extends LookContext {
   readonly output: OutputFormat;
 }
 
+/** For the command that shows an election until it is told to end. */
+export interface WatchContext extends CommandContext {
+  /** `undefined`: whatever suits stdout. */
+  readonly output: 'text' | 'json' | undefined;
+  readonly signals: Signals;
+}
+
 /** Logs what the loading of the configuration has to say. */
 export function tellConfiguration(
   { config, warnings, files }: Pick<CommandContext, 'config' | 'warnings' | 'files'>,

@@ -13,7 +13,7 @@ import {
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { JoinContext, LookContext, ReportContext, RunContext } from './command-context.ts';
+import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
 import {
   commonFlags,
   configOutput,
@@ -29,6 +29,7 @@ import {
   timeoutFlag,
   waitFlag,
   waitLeaderFlag,
+  watchOutput,
   type Flag,
 } from './flags.ts';
 import type { Signals } from './signals.ts';
@@ -111,6 +112,13 @@ function questionContext(
 /** How long `step-down` waits in all, ms, unless told otherwise. */
 const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 
+/** Takes the keeper over. */
+function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
+  const { input, own, keeperPath, takeKeeper, takeSignals } = invocation;
+  const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
+  return { ...loaded, output, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+}
+
 export const commands: readonly Command[] = [
   {
     path: ['run', 'once'],
@@ -185,6 +193,20 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ info }, loaded] = await Promise.all([import('./commands/info.ts'), loadGlobal(invocation.input)]);
       return info(reportContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['watch'],
+    summary: 'the same, live: a table on a terminal, one line of JSON for each change when piped',
+    usage: '[options]',
+    flags: [watchOutput, ...optionFlags('global')],
+    examples: [
+      ['ballot watch', 'until q or Ctrl-C'],
+      ["ballot watch -o json | jq --unbuffered -r '.leader.candidateId'", 'who leads, at each change'],
+    ],
+    async perform(invocation) {
+      const [{ watch }, loaded] = await Promise.all([import('./commands/watch.ts'), loadGlobal(invocation.input)]);
+      return watch(watchContext(invocation, loaded));
     },
   },
   {

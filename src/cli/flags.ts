@@ -41,6 +41,14 @@ export const reportOutput = outputFlag(['yaml', 'json', 'table']);
 export const configOutput = outputFlag(['yaml', 'json']);
 export const scheduleOutput = outputFlag(['text', 'json']);
 
+export const watchOutput: Flag<'text' | 'json'> = {
+  name: 'output',
+  alias: 'o',
+  kind: choice(['text', 'json']),
+  help: 'text is a table, redrawn on a terminal; json is one line for each change',
+  default: 'text on a terminal, else json',
+};
+
 export const timeoutFlag: Flag<number> = {
   name: 'timeout',
   kind: duration('1ms', '1h'),

@@ -98,7 +98,11 @@ export async function look<T>(
 const SERVER_WITHIN_MS = 1_000;
 
 /** A note on each of several servers that does not serve at this moment. Throws the signal's reason when aborted. */
-export async function notesOnServers({ config }: LookContext, clock: Clock, signal: AbortSignal): Promise<string[]> {
+export async function notesOnServers(
+  { config }: Pick<LookContext, 'config'>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { zookeeperServers: servers } = config;
   if (servers.length < 2) return [];
   const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal);

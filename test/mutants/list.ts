@@ -5,6 +5,7 @@ import { keeperMutants } from './keeper.ts';
 import type { Mutant } from './mutant.ts';
 import { scheduleMutants } from './schedule.ts';
 import { supervisorMutants } from './supervisor.ts';
+import { watchMutants } from './watch.ts';
 
 /** All of them, by subject. */
 export const mutants: readonly Mutant[] = [
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...scheduleMutants,
   ...commandMutants,
   ...candidateMutants,
+  ...watchMutants,
 ];

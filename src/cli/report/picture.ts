@@ -2,6 +2,7 @@
 import { parseLedger, type Ledger, type RunRecord } from '../../ledger/record.ts';
 import { electionReport, type ElectionReport } from '../../zookeeper/report/report.ts';
 import type { Snapshot } from '../../zookeeper/report/snapshot.ts';
+import { leadingTerm, runDocument, type RunDocument } from './runs.ts';
 import { servedSchedule, withScheduleNotes, type ScheduleDocument } from './schedules.ts';
 
 /** How many of the last runs are shown; `ballot history` has them all. */
@@ -34,6 +35,11 @@ export async function pictureOf(
     schedule: await servedSchedule(election, ledger, looked),
     unreadable: parsed.kind === 'unreadable' ? { why: parsed.why, excerpt: parsed.excerpt } : undefined,
   };
+}
+
+/** The runs of a picture as reports show them, oldest first. */
+export function shownRuns({ election, runs }: Pick<Picture, 'election' | 'runs'>): RunDocument[] {
+  return runs.map((run) => runDocument(run, leadingTerm(election)));
 }
 
 function withTerms(election: ElectionReport, ledger: Ledger | undefined): ElectionReport {

@@ -7,6 +7,7 @@ import type { Participant, Standings } from '../../election/standings.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';
 import { areNamesakes, differences, isOfGo, type Difference } from '../election/differences.ts';
 import type { Candidate, Lease, ProposalRecord } from '../election/record.ts';
+import { parseGoTime } from '../election/go-time.ts';
 
 /** One candidate as its proposal names it; an empty text was not there to be read. */
 export interface CandidateReport extends Participant {
@@ -19,6 +20,8 @@ export interface CandidateReport extends Participant {
   readonly proposalNode: string;
   readonly sessionTimeout: string;
   readonly notes: readonly string[];
+  /** Since its proposal was created, ms. */
+  readonly standsFor?: number;
   /** What a candidate of `run cron` serves when it leads, and its zone. */
   readonly schedule?: string;
   readonly timezone?: string;
@@ -35,6 +38,8 @@ export interface LeaseReport {
   readonly holder?: string;
   /** When the term was claimed, as its holder wrote it. */
   readonly leaderSince?: string;
+  /** Since then, ms, as far as its holder's clock is right. */
+  readonly leadsFor?: number;
   /** How many terms there have been, as far as the ledger of runs counts them. */
   readonly terms?: number;
   /** How long others wait after the last heartbeat. */
@@ -112,6 +117,7 @@ function candidateReport(reading: Reading, index: number, peers: Peers): Candida
     // Never the record's own word for it: a Go candidate that stands again writes the path of its former proposal.
     proposalNode: own.path,
     sessionTimeout: record?.sessionTimeout ?? '',
+    ...(own.node === undefined ? {} : { standsFor: reading.now - own.node.stat.ctime }),
     notes: [
       ...claimNotes(reading, index),
       ...proposalNotes(reading, index),
@@ -121,17 +127,26 @@ function candidateReport(reading: Reading, index: number, peers: Peers): Candida
   };
 }
 
+const CLAIMED_WITH = 'this proposal node claimed leadership';
+const CLAIMED_BY = 'this candidate id claimed leadership';
+const CREATED = 'proposal node created';
+
+/** Whether a candidate's note says what is so in every election: who leads, and how old a proposal is. */
+export function isOrdinary(note: string): boolean {
+  return note === CLAIMED_WITH || note === CLAIMED_BY || note.startsWith(CREATED);
+}
+
 /** How a proposal stands to the lease. */
 function claimNotes(reading: Reading, index: number): string[] {
   const { lease, holderProposal } = reading;
   const { path, proposal } = reading.proposals[index]!;
   const notes: string[] = [];
-  if (path === holderProposal) notes.push('this proposal node claimed leadership');
+  if (path === holderProposal) notes.push(CLAIMED_WITH);
   else if (index === 0) notes.push(...firstInLine(reading));
   const sameId =
     lease.kind === 'held' && proposal?.kind === 'readable' && proposal.record.candidateId === lease.record.candidateId;
   if (sameId) {
-    notes.push('this candidate id claimed leadership');
+    notes.push(CLAIMED_BY);
     if (reading.leaderIsLate) notes.push('possibly resigning');
   }
   return notes;
@@ -160,7 +175,7 @@ function proposalNotes(reading: Reading, index: number): string[] {
   if (own.proposal.kind === 'unreadable') {
     notes.push('unparseable', describeData(own.proposal.why, own.proposal.excerpt));
   }
-  notes.push(`proposal node created ${inWords(reading.now - stat.ctime)} ago`);
+  notes.push(`${CREATED} ${inWords(reading.now - stat.ctime)} ago`);
   const drift = proposalDrift(own);
   if (isNotable(drift)) notes.push(`time drift of ${inWords(drift)} between proposal and zookeeper write`);
   if (stat.ephemeralOwner === '0') {
@@ -246,6 +261,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     return { state: 'unreadable', age, why, excerpt, notes: [`counts as held for ${OWN_TIMEOUT}`, ...clocks] };
   }
   const { candidateId: holder, leaseDuration, runId, leaderSince } = lease.record;
+  const claimedAt = leaderSince === undefined ? undefined : parseGoTime(leaderSince);
   // A claim that was not renewed yet is its own token (and Go's ballot, which writes no duration, has none).
   const fencingToken =
     lease.record.fencingToken ?? (leaseDuration === undefined ? undefined : snapshot.base?.stat.mzxid);
@@ -256,6 +272,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     holder,
     age,
     ...(leaderSince === undefined ? {} : { leaderSince }),
+    ...(claimedAt === undefined ? {} : { leadsFor: reading.now - claimedAt }),
     ...(lease.duration === undefined ? {} : { duration: lease.duration }),
     ...(expiresIn === undefined ? {} : { expiresIn }),
     ...(fencingToken === undefined ? {} : { fencingToken }),
