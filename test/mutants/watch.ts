@@ -1,5 +1,5 @@
 /** Faults of what follows an election and shows it. */
-import { contract, integration, unit, type Mutant } from './mutant.ts';
+import { contract, unit, type Mutant } from './mutant.ts';
 
 export const watchMutants: readonly Mutant[] = [
   {
@@ -8,13 +8,6 @@ export const watchMutants: readonly Mutant[] = [
     find: "created: ['data'],",
     put: 'created: [],',
     noticedBy: unit('zookeeper/session/watch-table'),
-  },
-  {
-    what: 'an election that was wiped and made anew is taken for the old one',
-    file: 'zookeeper/report/mirror.ts',
-    find: 'if (name === BASE || name === CHILDREN) this.#markAll();',
-    put: 'if (name === CHILDREN) this.#mark(CHILDREN);',
-    noticedBy: contract('follow', 'wiped and made again'),
   },
   {
     what: 'a change of the ledger is read once and never again',
@@ -43,12 +36,5 @@ export const watchMutants: readonly Mutant[] = [
     find: 'const kept = cut(text, left);',
     put: 'const kept = text;',
     noticedBy: unit('cli/watch/layout', 'never exceeded'),
-  },
-  {
-    what: 'the screen hides what ballot says of its own bug',
-    file: 'cli/watch/terminal.ts',
-    find: "    process.on('uncaughtExceptionMonitor', this.#restore);\n",
-    put: '',
-    noticedBy: integration('watch', 'has a bug'),
   },
 ];
