@@ -11,7 +11,8 @@ export BALLOT_ZOOKEEPER_SERVERS="$servers"
 export BALLOT_ZOOKEEPER_BASE_PATH=/example/distributed-cron
 export BALLOT_CANDIDATE_ID="${1:-host-$$}"
 
-ballot join &
+# Not by the function: the process to stop would be a shell.
+node "$here/../../dist/main.js" join &
 service=$!
 trap 'kill "$service" 2>/dev/null; wait "$service"; exit 0' INT TERM
 # cron writes % as \%.

@@ -8,7 +8,7 @@ describe('ballot completion', () => {
     expect(code).toBe(0);
     const script = 'eval "$(cat)"; complete -p ballot; _ballot_next ""; echo "$REPLY"';
     const bash = spawnSync('bash', ['--norc', '-c', script], { input: stdout, encoding: 'utf8' });
-    expect(bash.stdout).toMatch(/^complete -F _ballot ballot\nrun info .*completion/);
+    expect(bash.stdout).toMatch(/^complete -F _ballot ballot\nrun .*\binfo .*completion/);
     expect(bash.stderr).toBe('');
   });
 
