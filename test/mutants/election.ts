@@ -89,13 +89,6 @@ export const electionMutants: readonly Mutant[] = [
     noticedBy: integration('step-down', 'when the lease has run out'),
   },
   {
-    what: 'a lease of another host that seems old is given up without a look for a renewal',
-    file: 'zookeeper/report/leadership.ts',
-    find: "return { kind: 'doubtful', why: `by the clock of this host ${ranOut}`, unchangedFor: interval };",
-    put: "return { kind: 'expired', why: ranOut };",
-    noticedBy: integration('leader-question', 'watches a lease of another host'),
-  },
-  {
     what: 'a lease whose time lies in the future counts as fresh',
     file: 'zookeeper/report/leadership.ts',
     find: 'if (age < duration && !(age < 0 && isNotable(age)))',
