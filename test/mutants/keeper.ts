@@ -35,7 +35,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a session that was taken over is not synced',
     file: 'keeper/main.ts',
-    find: "if (takenOver) native.a_sync('/', () => undefined);",
+    find: "if (takenOver) client?.ask({ op: 'sync', path: '/' }, () => undefined);",
     put: '',
     noticedBy: integration('session-faults', 'is synced before anything is asked'),
   },
@@ -77,7 +77,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'the keeper clears the lease under the will’s version only',
     file: 'keeper/main.ts',
-    find: 'Math.max(written.get(lease.path) ?? 0, lease.version)',
+    find: 'Math.max(written.get(path) ?? 0, lease.version)',
     put: 'lease.version',
     noticedBy: integration('session-will', 'clears it all the same'),
   },
