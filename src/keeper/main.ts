@@ -2,11 +2,14 @@
  * The keeper process: owns one ZooKeeper client and nothing else. It never forks. The IPC channel is the only tie to the
  * supervisor: when it closes without a goodbye, or the supervisor does not run in time, the keeper executes the will,
  * and ends.
+ *
+ * Its argument names the client that it is likely to be told to use.
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
 import type { Client, ClientAnswer, ClientListener, ClientRequest, Grant } from '../zookeeper/client/client.ts';
 import { loadNative, NativeClient, type NativeModule } from '../zookeeper/client/native.ts';
+import { WireClient } from '../zookeeper/client/wire/wire-client.ts';
 import type { Command, ConnectCommand, Operation, Report } from './protocol.ts';
 import { AUTHENTICATION_WANTED } from './result-codes.ts';
 import type { Will } from './will.ts';
@@ -45,15 +48,36 @@ function abandon(cause: 'module' | 'crash', message: string): void {
   flush(() => process.exit(1));
 }
 
-function connect(command: ConnectCommand, module: NativeModule): void {
-  report({ kind: 'connecting' });
+/** The native client, or why it cannot be loaded; `undefined` while nobody has wanted it. */
+let native: NativeModule | Error | undefined;
+
+/** Tries once. */
+function nativeClient(): NativeModule | Error {
+  try {
+    native ??= loadNative();
+  } catch (error) {
+    native = error instanceof Error ? error : new Error(String(error));
+  }
+  return native;
+}
+
+function connect(command: ConnectCommand): void {
+  const wanted = command.client === 'wire' ? undefined : nativeClient();
+  if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);
   const takenOver = command.credentials !== undefined;
   const listener: ClientListener = {
     granted: (grant) => onGranted(grant, takenOver),
     event: (event, path) => report({ kind: 'event', event, path }),
     ended: report,
   };
-  client = new NativeClient(module, command, listener, systemClock);
+  if (wanted === undefined || wanted instanceof Error) {
+    const why = wanted && `, since the native one cannot be loaded: ${wanted.message.split('\n', 1)[0]}`;
+    report({ kind: 'connecting', client: `wire${why ?? ''}` });
+    client = new WireClient(command, listener, systemClock);
+  } else {
+    report({ kind: 'connecting', client: 'native' });
+    client = new NativeClient(wanted, command, listener, systemClock);
+  }
 }
 
 /**
@@ -172,19 +196,14 @@ function main(): void {
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
   process.on('disconnect', () => void executor.execute('gone'));
 
-  let module: NativeModule;
-  try {
-    module = loadNative();
-  } catch (error) {
-    return abandon('module', error instanceof Error ? error.message : String(error));
-  }
+  if (process.argv[2] !== 'wire') nativeClient();
   const obey = (command: Command): void => {
     if (executor.executing) return;
     if (command.kind === 'will') executor.accept(command.will);
     else if (command.kind === 'revoke') executor.revoke(command.election);
     else if (command.kind === 'handOver') void executor.handOver();
     else if (command.kind === 'ping') report({ kind: 'alive' });
-    else if (command.kind === 'connect') connect(command, module);
+    else if (command.kind === 'connect') connect(command);
     else if (command.kind === 'request') request(command.id, command.request);
     else void close();
   };

@@ -3,6 +3,7 @@
  * of ballot, so that nothing here needs to be compatible. Messages are JSON; binary data travels as latin1, which for
  * records of a few hundred bytes is faster than base64 or structured cloning.
  */
+import type { ClientChoice } from '../config/config.ts';
 import type { ClientAnswer, ClientEnd, ConnectOptions, Grant, ZNodeEvent } from '../zookeeper/client/client.ts';
 import type { Will } from './will.ts';
 
@@ -17,6 +18,7 @@ export type Operation =
 
 export interface ConnectCommand extends ConnectOptions {
   readonly kind: 'connect';
+  readonly client: ClientChoice;
 }
 
 /**
@@ -49,8 +51,8 @@ export interface Answer extends Omit<ClientAnswer, 'data'> {
 /** Keeper to supervisor, in batches. */
 export type Report =
   | Answer
-  /** The client is loaded and has begun to connect. */
-  | { readonly kind: 'connecting' }
+  /** The client is loaded and has begun to connect. `client`: which one, in words. */
+  | { readonly kind: 'connecting'; readonly client: string }
   /** A server has granted the session. It may still cut it at the first request. */
   | { readonly kind: 'granted' }
   /** A server has granted the session, and answered a request. */

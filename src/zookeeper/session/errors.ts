@@ -45,7 +45,7 @@ export class ClientMissingError extends BallotError {
       {
         hint:
           'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which --ignore-scripts leaves out: ' +
-          'run `npm rebuild zookeeper` where ballot is installed (needs a C++ compiler, make and python3)',
+          'run `npm rebuild zookeeper` where ballot is installed (needs a C++ compiler, make and python3), or set zookeeper-client to wire',
       },
     );
   }
