@@ -28,7 +28,8 @@ const ROOMS = {
   'zookeeper/election': ['zookeeper/session', 'election', 'keeper'],
   'zookeeper/session': ['election', 'keeper'],
   election: [],
-  keeper: ['command'],
+  keeper: ['command', 'zookeeper/client'],
+  'zookeeper/client': [],
   cron: [],
   command: [],
 };
@@ -92,6 +93,7 @@ const DEPTH = {
   'zookeeper/session': 5,
   election: 6,
   keeper: 6,
+  'zookeeper/client': 7,
   cron: 7,
   command: 7,
 };
@@ -112,7 +114,7 @@ const PURE = [
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */
-const CAGED_PACKAGES = { zookeeper: ['keeper/main.ts'] };
+const CAGED_PACKAGES = { zookeeper: ['zookeeper/client/native.ts'] };
 
 /** Who may read clocks and set timers. The keeper and its will must not depend on code that can be swapped. */
 const TIMEKEEPERS = ['clock.ts', 'keeper/main.ts', 'keeper/executor.ts'];

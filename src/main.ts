@@ -31,7 +31,7 @@ try {
   end(error, { debug: false });
 }
 // Before the rest is loaded, so that the ZooKeeper client loads and connects meanwhile.
-const forked = wantsKeeper() ? forkKeeper(keeperPath) : undefined;
+const forked = wantsKeeper() ? forkKeeper(keeperPath, likelyClient()) : undefined;
 let taken = false;
 
 // A reader that went away (`ballot info | head`) is no error of ballot's, and the command does not stop for it.
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
 
 function takeKeeper(): KeeperProcess {
   taken = true;
-  return forked ?? forkKeeper(keeperPath);
+  return forked ?? forkKeeper(keeperPath, likelyClient());
 }
 
 function takeSignals(): Signals {
@@ -72,6 +72,15 @@ function wantsKeeper(): boolean {
     names(['run', 'join', 'info', 'history', 'watch', 'is-leader', 'if-leader', 'step-down']) &&
     !names(['-h', '--help', '--version'])
   );
+}
+
+/**
+ * The client that the keeper loads while the configuration is read, which decides: a wrong guess costs some
+ * milliseconds.
+ */
+function likelyClient(): 'wire' | 'auto' {
+  const flag = /--zookeeper-client[= ](\w+)/.exec(argv.join(' '))?.[1];
+  return (flag ?? process.env['BALLOT_ZOOKEEPER_CLIENT'])?.toLowerCase() === 'wire' ? 'wire' : 'auto';
 }
 
 /**

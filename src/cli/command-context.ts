@@ -79,6 +79,7 @@ export function sessionsFor(
   return zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,
+    client: config.zookeeperClient,
     keeperPath,
     firstKeeper: keeper,
     clock,

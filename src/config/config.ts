@@ -5,6 +5,8 @@ export type LeaseLossPolicy = 'keep' | 'stop';
 export type HangupPolicy = 'stop' | 'ignore';
 export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
 export type CatchUp = 'none' | 'once';
+/** `auto`: the native one where it loads, else the wire client. */
+export type ClientChoice = 'native' | 'wire' | 'auto';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
@@ -18,6 +20,7 @@ export interface GlobalConfig {
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
+  readonly zookeeperClient: ClientChoice;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly mixedFleet: boolean;

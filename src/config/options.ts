@@ -82,6 +82,12 @@ export const options: Table = {
     inGo: true,
     help: 'session timeout to ask for; when the ensemble grants another one, that one counts',
   },
+  zookeeperClient: {
+    scope: 'global',
+    kind: choice(['native', 'wire', 'auto']),
+    default: 'auto',
+    help: "ZooKeeper client: native is npm's zookeeper, wire is ballot's own, auto takes native where it loads, else wire",
+  },
   logLevel: {
     scope: 'global',
     kind: choice(LOG_LEVELS, { panic: 'fatal', warning: 'warn' }, [...LOG_LEVELS, 'panic']),

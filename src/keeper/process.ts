@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
 import { systemClock, type Clock } from '../clock.ts';
+import type { ClientChoice } from '../config/config.ts';
 import { actsAt, type Will } from './will.ts';
 import type { Command, Report } from './protocol.ts';
 
@@ -79,15 +80,16 @@ const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
  * both of its outputs, because the ZooKeeper binding prints to stdout.
  *
  * @param path the built `keeper.js`
+ * @param client the ZooKeeper client that it will be told to use, as far as is known: it is loaded ahead of time
  */
-export function forkKeeper(path: string): KeeperProcess {
-  return new SupervisedKeeper(channelTo(path), systemClock);
+export function forkKeeper(path: string, client: ClientChoice = 'auto'): KeeperProcess {
+  return new SupervisedKeeper(channelTo(path, client), systemClock);
 }
 
 /** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
-function channelTo(path: string): KeeperChannel {
+function channelTo(path: string, client: ClientChoice): KeeperChannel {
   try {
-    return channelOf(start(path));
+    return channelOf(start(path, client));
   } catch (error) {
     const nothing = (): void => undefined;
     const dead = { pid: undefined, isOpen: false, isAlive: false, send: nothing, destroy: nothing, hold: nothing };
@@ -95,8 +97,8 @@ function channelTo(path: string): KeeperChannel {
   }
 }
 
-function start(path: string): ChildProcess {
-  const child = fork(path, [], {
+function start(path: string, client: ClientChoice): ChildProcess {
+  const child = fork(path, [client], {
     detached: true,
     execArgv: MEMORY_FLAGS,
     serialization: 'json',

@@ -29,6 +29,8 @@ export interface ElectOptions {
   readonly zookeeperServers?: string | readonly string[] | undefined;
   /** `5s` by default; the ensemble may grant another. */
   readonly zookeeperSessionTimeout?: Duration | undefined;
+  /** The ZooKeeper client that the keeper uses. `auto` by default: npm's `zookeeper` where it loads, else ballot's own. */
+  readonly zookeeperClient?: 'auto' | 'native' | 'wire' | undefined;
   /** The name of this candidate in logs and reports, one for each candidate. The host's name by default. */
   readonly candidateId?: string | undefined;
   /** How long others wait after the leader's last renewal. As long as the session timeout by default. */

@@ -33,8 +33,8 @@ export interface Share {
  * program is not where it is looked for.
  */
 export function join(config: LibraryConfig, logger: Logger): Share {
-  const { zookeeperServers, zookeeperSessionTimeout, zookeeperBasePath, candidateId, debug } = config;
-  const key = JSON.stringify([formatServers(zookeeperServers), zookeeperSessionTimeout, debug]);
+  const { zookeeperServers, zookeeperSessionTimeout, zookeeperBasePath, zookeeperClient, candidateId, debug } = config;
+  const key = JSON.stringify([formatServers(zookeeperServers), zookeeperSessionTimeout, zookeeperClient, debug]);
   const ensemble = ensembles.get(key) ?? open(config);
   const candidate = JSON.stringify([zookeeperBasePath, candidateId]);
   if (ensemble.candidates.has(candidate)) throw new AlreadyStandingError(zookeeperBasePath, candidateId);
@@ -51,7 +51,7 @@ export function join(config: LibraryConfig, logger: Logger): Share {
   };
 }
 
-function open({ zookeeperServers, zookeeperSessionTimeout, debug }: LibraryConfig): Ensemble {
+function open({ zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debug }: LibraryConfig): Ensemble {
   const loggers: Logger[] = [];
   const tell = (level: keyof Logger): Logger[keyof Logger] => {
     return (message, fields) => loggers[0]?.[level](message, fields);
@@ -68,6 +68,7 @@ function open({ zookeeperServers, zookeeperSessionTimeout, debug }: LibraryConfi
     servers: zookeeperServers,
     sessionTimeout: zookeeperSessionTimeout,
     keeperPath: keeperPath(),
+    client: zookeeperClient,
     clock: systemClock,
     logger,
     debug,

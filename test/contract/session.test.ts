@@ -9,14 +9,14 @@ import {
   ZooKeeperError,
 } from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
-import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { byWire, ensembles, type EnsembleWorld } from './ensembles.ts';
 import { rejection } from './stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 2000 };
 
-describe.each(ensembles)('a session on %s', (_name, start) => {
+describe.each([...ensembles, byWire])('a session on %s', (_name, start) => {
   let world: EnsembleWorld;
   const opened: Session[] = [];
 

@@ -2,6 +2,7 @@
 import { integration, told, unit, type Mutant } from './mutant.ts';
 
 const executor = (named: string) => integration('will-executor', named);
+const wire = (named: string) => unit('zookeeper/client/wire/wire-client', named);
 
 export const keeperMutants: readonly Mutant[] = [
   {
@@ -35,9 +36,86 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a session that was taken over is not synced',
     file: 'keeper/main.ts',
-    find: "if (takenOver) native.a_sync('/', () => undefined);",
+    find: "if (takenOver) client?.ask({ op: 'sync', path: '/' }, () => undefined);",
     put: '',
     noticedBy: integration('session-faults', 'is synced before anything is asked'),
+  },
+  {
+    what: 'the keeper loads the native client though the wire client is asked for',
+    file: 'keeper/main.ts',
+    find: "if (process.argv[2] !== 'wire') nativeClient();",
+    put: 'nativeClient();',
+    noticedBy: integration('session-client', 'does not even load'),
+  },
+  {
+    what: 'without the native client nothing works',
+    file: 'keeper/main.ts',
+    find: "if (wanted instanceof Error && command.client === 'native')",
+    put: 'if (wanted instanceof Error)',
+    noticedBy: integration('session-client', 'works by the wire client otherwise'),
+  },
+  {
+    what: 'an answer out of order is taken for the one that is due',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'if (due?.xid !== xid)',
+    put: 'if (due === undefined)',
+    noticedBy: wire('an answer out of order'),
+  },
+  {
+    what: 'a server that says nothing is given up only when the session may be over',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'const SILENT_AFTER = 2 / 3;',
+    put: 'const SILENT_AFTER = 1;',
+    noticedBy: wire('says nothing for two thirds of the granted timeout'),
+  },
+  {
+    what: 'a client that has nothing to ask pings too late',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'const PING_AFTER = 1 / 3;',
+    put: 'const PING_AFTER = 3 / 5;',
+    noticedBy: wire('kept alive by a ping'),
+  },
+  {
+    what: 'a process that stood still gives up a server whose answer it has not read yet',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'setImmediate(() => this.#lookAgain(this.#heardAt));',
+    put: 'this.#lookAgain(this.#heardAt);',
+    noticedBy: wire('this process that stood still'),
+  },
+  {
+    what: 'what was asked is forgotten when the connection ends',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'answered({ rc: CONNECTION_LOSS, sent: true });',
+    put: 'void answered;',
+    noticedBy: wire('unknown outcome'),
+  },
+  {
+    what: 'requests are taken without bound where the server does not read',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'writableLength > MAX_UNSENT_BYTES',
+    put: 'writableLength === -1',
+    noticedBy: wire('without bound'),
+  },
+  {
+    what: 'a request that makes the server cut the connection is sent',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'frame.length > MAX_REQUEST_BYTES',
+    put: 'frame.length < 0',
+    noticedBy: wire('no server would take'),
+  },
+  {
+    what: 'frames of any length are waited for',
+    file: 'zookeeper/client/wire/frames.ts',
+    find: 'if (length > 0 && length <= MAX_ANSWER_BYTES) return length;',
+    put: 'if (length > 0) return length;',
+    noticedBy: unit('zookeeper/client/wire/codec', 'are refused'),
+  },
+  {
+    what: 'a list makes room for more than its frame can hold',
+    file: 'zookeeper/client/wire/jute.ts',
+    find: 'if (length * leastBytes > this.left)',
+    put: 'if (length * leastBytes < 0)',
+    noticedBy: unit('zookeeper/client/wire/codec', 'before room is made'),
   },
   {
     what: 'the keeper gets ballot’s whole environment',
@@ -91,7 +169,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'the keeper clears the lease under the will’s version only',
     file: 'keeper/main.ts',
-    find: 'Math.max(written.get(lease.path) ?? 0, lease.version)',
+    find: 'Math.max(written.get(path) ?? 0, lease.version)',
     put: 'lease.version',
     noticedBy: integration('session-will', 'clears it all the same'),
   },

@@ -194,7 +194,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#server = server;
     this.#timeout = timeout;
     this.#lastHeard = ensemble.clock.time;
-    this.#report({ kind: 'connecting' });
+    this.#report({ kind: 'connecting', client: 'simulated' });
     this.#ping();
     ensemble.clock.after(ensemble.drawLatency(), () => {
       if (server.stalled || !ensemble.network.passesRequests(host, server.name)) return;

@@ -44,6 +44,7 @@ export class FakeSessions implements SessionOpener {
     this.#sessions = new Sessions({
       servers: ensemble.servers.map(({ address }) => address),
       sessionTimeout,
+      client: 'auto',
       fork: () => this.#fork(),
       ...proberOf(ensemble, host),
       clock: process,

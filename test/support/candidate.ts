@@ -13,7 +13,7 @@ import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
 import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
-import { within } from './sessions.ts';
+import { clientVariable, within } from './sessions.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
 const commandPath = join(import.meta.dirname, 'journalled.sh');
@@ -191,7 +191,13 @@ export class Candidate implements AsyncDisposable {
     const [file, ...rest] = cgroup === undefined ? ballot : startedIn(cgroup, ballot);
     this.#child = spawn(file, rest, {
       cwd: this.#folder,
-      env: { PATH: process.env['PATH'], HOME: this.#folder, [name]: value, ...env },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: this.#folder,
+        ...clientVariable,
+        [name]: value,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     alive.add(this);
