@@ -283,6 +283,7 @@ export const libraryFields = [
   'zookeeperServers',
   'zookeeperBasePath',
   'zookeeperSessionTimeout',
+  'zookeeperClient',
   'mixedFleet',
   'debug',
   'candidateId',

@@ -19,6 +19,7 @@ describe('options of a program', () => {
       zookeeperServers: [{ host: 'localhost', port: 2181 }],
       zookeeperBasePath: '/ballot/election',
       zookeeperSessionTimeout: 5000,
+      zookeeperClient: 'auto',
       mixedFleet: false,
       debug: false,
       candidateId: 'vm',
