@@ -18,8 +18,8 @@ import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-/** @type {{ version: string, dependencies: Record<string, string> }} */
-const { version, dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+/** @type {{ version: string, optionalDependencies: Record<string, string> }} */
+const { version, optionalDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
 /** @type {import('esbuild').BuildOptions & { write: false, metafile: true }} */
 const common = {
@@ -32,9 +32,9 @@ const common = {
   sourcemap: 'linked',
   // Stack traces name the sources' own functions.
   keepNames: true,
-  // A package is bundled, or it is a dependency that npm installs with ballot: never both. `typescript` is asked for by
+  // A package is bundled, or it is one that npm installs with ballot: never both. `typescript` is asked for by
   // cosmiconfig only when it meets a TypeScript config file, which ballot never offers it.
-  external: [...Object.keys(dependencies), 'typescript'],
+  external: [...Object.keys(optionalDependencies), 'typescript'],
   define: { BALLOT_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
   write: false,

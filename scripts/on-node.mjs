@@ -221,14 +221,6 @@ function tidy() {
   }
 }
 
-/** @param {string} version whole or its beginning */
-function checkVersion(version) {
-  /** @type {{ packages: Record<string, { version?: string }> }} */
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  const why = nodeProblem(version, packages['node_modules/zookeeper']?.version);
-  if (why !== undefined) throw new OnNodeError(why);
-}
-
 /**
  * Runs the projects on another Node. What keeps it from doing so is one failure, told in one sentence.
  * @param {string} wanted a version or its beginning
@@ -238,7 +230,8 @@ function checkVersion(version) {
 export async function onNode(wanted, projects) {
   let tree;
   try {
-    checkVersion(wanted);
+    const why = nodeProblem(wanted);
+    if (why !== undefined) throw new OnNodeError(why);
     mkdirSync(cache, { recursive: true });
     tidy();
     const folder = fetchNode(wanted);

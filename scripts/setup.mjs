@@ -1,14 +1,14 @@
 /**
- * Makes a fresh checkout ready for tests and demo: npm packages with ZooKeeper's client compiled for this Node, a
- * ZooKeeper server, a build. Needs Node and npm; installs what else is missing with apt where it may, and says what to
- * do where it may not. Silent and fast (tens of milliseconds) when there is nothing to do. Uses no packages: it is what
- * installs them.
+ * Makes a fresh checkout ready for tests and demo: npm packages, ZooKeeper's client compiled for this Node where that
+ * can be, a ZooKeeper server, a build. Needs Node and npm; installs what else is missing with apt where it may, and says
+ * what to do where it may not. Silent and fast (tens of milliseconds) when there is nothing to do. Uses no packages: it
+ * is what installs them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { nodeProblem } from './node-version.mjs';
+import { mayCompile, nodeProblem } from './node-version.mjs';
 import { findJava, findZooKeeper, onPath } from './zookeeper-home.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -58,12 +58,12 @@ function headersPrefix() {
 }
 
 /**
- * `npm` started by npm knows where it is; a global `ignore-scripts` would leave the native client unbuilt.
+ * `npm` started by npm knows where it is.
  * @param {string[]} args
  */
 function npm(args) {
   const cli = process.env.npm_execpath;
-  const flags = ['--no-audit', '--no-fund', '--ignore-scripts=false'];
+  const flags = ['--no-audit', '--no-fund'];
   const prefix = headersPrefix();
   // The first is read by node-gyp since 11, the second by older ones (npm 11 warns of it).
   const headers =
@@ -160,29 +160,44 @@ function dependenciesAreCurrent() {
 
 function installDependencies() {
   if (dependenciesAreCurrent()) return;
-  installSystemTools(COMPILER);
-  say('installing npm packages and compiling the ZooKeeper client (npm ci, about a minute)');
-  if (!npm(['ci'])) throw new SetupError('npm ci failed: its own message is above');
+  say('installing npm packages (npm ci)');
+  // What has to be compiled is compiled by itself: that may fail.
+  if (!npm(['ci', '--ignore-scripts'])) throw new SetupError('npm ci failed: its own message is above');
 }
 
-/** Compiled code belongs to one version of Node's interface; this file says for which one it was last seen to load. */
+/**
+ * Compiled code belongs to one version of Node's interface; this file says for which one it was last seen to load, or
+ * that it cannot be compiled here.
+ */
 const SEEN = join(root, 'node_modules/.ballot-client');
 const CLIENT = join(root, 'node_modules/zookeeper/build/Release/zookeeper.node');
 
+/** ballot has a client of its own for where this one does not compile. */
 function compileClient() {
-  const stamp = () => `${process.platform} ${process.arch} ${process.versions.modules} ${statSync(CLIENT).mtimeMs}`;
-  if (existsSync(CLIENT) && existsSync(SEEN) && readFileSync(SEEN, 'utf8') === stamp()) return;
+  const built = () => (existsSync(CLIENT) ? statSync(CLIENT).mtimeMs : 'none');
+  const stamp = () => `${process.platform} ${process.arch} ${process.versions.modules} ${built()}`;
+  if (existsSync(SEEN) && readFileSync(SEEN, 'utf8') === stamp()) return;
   const loads = () => run(process.execPath, ['-e', 'require("zookeeper")'], { output: 'hide' });
-  if (!loads()) {
-    installSystemTools(COMPILER);
-    say(`compiling the ZooKeeper client for Node ${process.versions.node} (npm rebuild zookeeper)`);
-    npm(['rebuild', 'zookeeper', '--foreground-scripts']);
-    if (!loads())
-      throw new SetupError(
-        "the package zookeeper does not load after `npm rebuild zookeeper`: the compiler's message is above",
-      );
-  }
+  const why = loads() ? undefined : (tryToCompile() ?? (loads() ? undefined : 'does not load after it was compiled'));
+  if (why !== undefined)
+    say(`the package zookeeper ${why}: ballot's own client is used. \`npm rebuild zookeeper\` tries again`);
   writeFileSync(SEEN, stamp());
+}
+
+/** @returns {string | undefined} why that was not even begun */
+function tryToCompile() {
+  const { node } = process.versions;
+  if (!mayCompile(node, readLock('package-lock.json').packages['node_modules/zookeeper']?.version))
+    return `does not compile on Node ${node}`;
+  try {
+    installSystemTools(COMPILER);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return `cannot be compiled (${error.message.split(/\. |\n/, 1)[0]})`;
+  }
+  say(`compiling the ZooKeeper client for Node ${node} (npm rebuild zookeeper, about half a minute)`);
+  npm(['rebuild', 'zookeeper', '--ignore-scripts=false', '--foreground-scripts']);
+  return undefined;
 }
 
 /** @param {string} folder @returns {number} when the newest file under it was written */
@@ -206,10 +221,7 @@ function buildIfOutdated() {
 }
 
 function checkNode() {
-  const problem = nodeProblem(
-    process.versions.node,
-    readLock('package-lock.json').packages['node_modules/zookeeper']?.version,
-  );
+  const problem = nodeProblem(process.versions.node);
   if (problem !== undefined) throw new SetupError(problem);
 }
 

@@ -78,8 +78,8 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a process that stood still gives up a server whose answer it has not read yet',
     file: 'zookeeper/client/wire/wire-client.ts',
-    find: 'setImmediate(() => this.#lookAgain(this.#heardAt));',
-    put: 'this.#lookAgain(this.#heardAt);',
+    find: 'setImmediate(() => this.#lookAgain(heardAt));',
+    put: 'this.#lookAgain(heardAt);',
     noticedBy: wire('this process that stood still'),
   },
   {

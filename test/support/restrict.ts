@@ -1,21 +1,23 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { systemClock } from '../../src/clock.ts';
+import type { ClientEnd } from '../../src/zookeeper/client/client.ts';
+import type { WireAnswer, WireRequest } from '../../src/zookeeper/client/wire/messages.ts';
+import { WireClient } from '../../src/zookeeper/client/wire/wire-client.ts';
 
-const SCRIPT = `
-const ZooKeeper = require('zookeeper');
-const [connect, path] = process.argv.slice(1);
-const client = new ZooKeeper({ connect, timeout: 4000, debug_level: 0, response_counter_limit: 2147483647 });
-client.init({});
-client.once('connect', () => {
-  client.a_create(path, Buffer.alloc(0), 0, () => {
-    client.a_set_acl(path, -1, [{ perms: 31, scheme: 'digest', auth: 'somebody:nYgV8nFTkp8LIhcOgTPyVQNsg7c=' }], (rc) => process.exit(rc === 0 ? 0 : 1));
-  });
-});`;
+/** Nobody knows the password to this. */
+const SOMEBODY = [{ perms: 31, scheme: 'digest', id: 'somebody:nYgV8nFTkp8LIhcOgTPyVQNsg7c=' }];
 
-/**
- * Makes a znode that nobody without a password may read or change. In a process of its own: the ZooKeeper binding may
- * not share one.
- */
+/** Makes a znode that nobody without a password may read or change. */
 export async function restrictedZNode(connectString: string, path: string): Promise<void> {
-  await promisify(execFile)(process.execPath, ['-e', SCRIPT, connectString, path], { timeout: 120_000 });
+  const address = connectString.split(',', 1)[0] as string;
+  const client = await new Promise<WireClient>((resolve, reject) => {
+    const ended = (end: ClientEnd): void => reject(new Error(`no session at ${address}: ${JSON.stringify(end)}`));
+    const listener = { granted: () => resolve(connecting), event: () => undefined, ended };
+    const connecting = new WireClient({ address, timeout: 10_000, debug: false }, listener, systemClock);
+  });
+  const ask = (request: WireRequest): Promise<WireAnswer> => new Promise((resolve) => client.ask(request, resolve));
+  // It may be there already.
+  await ask({ op: 'create', path, data: Buffer.alloc(0), flags: 0 });
+  const { rc } = await ask({ op: 'setAcl', path, acl: SOMEBODY, version: -1 });
+  await client.close();
+  if (rc !== 0) throw new Error(`setAcl ${path}: result code ${rc}`);
 }

@@ -76,7 +76,7 @@ export type ClientEnd =
   /** The ensemble has refused or ended the session, with its result code. */
   | { readonly kind: 'ended'; readonly code: number };
 
-/** Called outside of the client's own code, `event` and `ended` apart. */
+/** `granted` may ask the client. `event` and `ended` must not: the C client calls them inside its own code. */
 export interface ClientListener {
   /** The server has granted the session. It may still cut it at the first request. */
   granted(grant: Grant): void;

@@ -196,8 +196,9 @@ export class WireClient implements Client {
     this.#cancelLook();
     if (this.#isOver) return;
     const now = this.#clock.now();
-    const silentAt = this.#heardAt + SILENT_AFTER * this.#timeout;
-    if (now >= silentAt) return void setImmediate(() => this.#lookAgain(this.#heardAt));
+    const heardAt = this.#heardAt;
+    const silentAt = heardAt + SILENT_AFTER * this.#timeout;
+    if (now >= silentAt) return void setImmediate(() => this.#lookAgain(heardAt));
     if (this.#isGranted && now >= this.#saidAt + PING_AFTER * this.#timeout) this.#say(PING_FRAME);
     const pingAt = this.#isGranted ? this.#saidAt + PING_AFTER * this.#timeout : Infinity;
     this.#cancelLook = this.#clock.at(Math.min(silentAt, pingAt), () => this.#look());
