@@ -34,6 +34,7 @@ try {
 const forked = wantsKeeper() ? forkKeeper(keeperPath, likelyClient()) : undefined;
 let taken = false;
 
+openOutputs();
 // A reader that went away (`ballot info | head`) is no error of ballot's, and the command does not stop for it.
 process.stdout.on('error', reportBrokenOutput);
 process.stderr.on('error', () => undefined);
@@ -92,6 +93,19 @@ function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   if (!stdinStays) replace(0, 'r');
   else if (isatty(0)) process.on('exit', () => replace(0, 'r'));
   process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
+}
+
+/** A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place. */
+function openOutputs(): void {
+  for (const [fd, name] of [
+    [1, 'stdout'],
+    [2, 'stderr'],
+  ] as const)
+    try {
+      void process[name];
+    } catch {
+      replace(fd, 'w');
+    }
 }
 
 /** Puts /dev/null in the place of one of the first three descriptors: open(2) takes the lowest that is free. */

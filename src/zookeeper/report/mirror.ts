@@ -89,8 +89,9 @@ export class Mirror {
   async refresh(): Promise<boolean> {
     this.#interrupted = false;
     if (this.#stale.delete(CHILDREN)) await this.#readChildren();
-    const names = [...this.#stale];
-    this.#stale.clear();
+    // The list of children may be stale again already: it is read in the next round.
+    const names = [...this.#stale].filter((name) => name !== CHILDREN);
+    for (const name of names) this.#stale.delete(name);
     await Promise.all(names.map((name) => this.#readNode(name)));
     // It was made after its children had been asked for: no watch stands on them.
     if (this.#nodes.has(BASE) && !this.#watches.has(CHILDREN)) this.#mark(CHILDREN);
