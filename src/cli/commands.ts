@@ -32,6 +32,8 @@ interface Invocation extends Asked {
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
+  /** Ends the keeper that was forked at the start: nobody needs it. */
+  dropKeeper(): void;
   /** For a command that supervises. */
   takeSignals(): Signals;
 }
@@ -57,18 +59,29 @@ function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
   return flag.kind.parse(own.get(flag.name) ?? flag.default ?? '');
 }
 
+/** Takes the keeper over, where the coordinator needs one. */
+function keeperFor(
+  { config }: Loaded<GlobalConfig>,
+  { takeKeeper, dropKeeper }: Invocation,
+): KeeperProcess | undefined {
+  if (config.coordinator === 'zookeeper') return takeKeeper();
+  dropKeeper();
+  return undefined;
+}
+
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
-  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const { input, keeperPath, takeSignals } = invocation;
   const command = invocation.command as [string, ...string[]];
-  return { ...loaded, command, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  const keeper = keeperFor(loaded, invocation);
+  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
-  const { input, keeperPath, takeKeeper } = invocation;
+  const { input, keeperPath } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
+  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [

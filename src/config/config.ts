@@ -8,6 +8,8 @@ export type CatchUp = 'none' | 'once';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
+export type Coordinator = 'zookeeper' | 'local';
+
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
@@ -15,6 +17,11 @@ export interface ServerAddress {
 
 export interface GlobalConfig {
   readonly configFile: string | undefined;
+  readonly coordinator: Coordinator;
+  /** Its name. */
+  readonly election: string;
+  /** `undefined`: this user has no home. */
+  readonly stateDir: string | undefined;
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
 import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
+import { defaultStateDir, fitToCoordinator, type Value } from './coordinators.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { fields, keyOf, optionOf, type Field } from './options.ts';
@@ -78,11 +79,6 @@ interface Rules<C extends GlobalConfig> {
   readonly warnings?: Rule<C>;
 }
 
-interface Value {
-  readonly value: unknown;
-  readonly source: string;
-}
-
 async function load<C extends GlobalConfig>(
   input: LoadInput,
   wanted: readonly Field[],
@@ -124,6 +120,9 @@ function judged<C extends GlobalConfig>(
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const layer of layers) apply(layer, values, problems, warnings);
+  const unfit = fitToCoordinator(values, (field) => defaultValue(field, input));
+  problems.push(...unfit.problems);
+  warnings.push(...unfit.warnings);
   const each = (part: keyof Value): unknown =>
     Object.freeze(Object.fromEntries([...values].map(([field, value]) => [field, value[part]])));
   const [config, sources] = [each('value') as C, each('source') as Loaded<C>['sources']];
@@ -200,9 +199,10 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
 }
 
-function defaultValue(field: Field, { hostname }: LoadInput): Value {
+function defaultValue(field: Field, { hostname, env }: LoadInput): Value {
   const option = optionOf(field);
   if (field === 'candidateId') return { value: hostname, source: 'default' };
+  if (field === 'stateDir') return { value: defaultStateDir(env, process.geteuid?.()), source: 'default' };
   return { value: option.default === undefined ? undefined : option.kind.parse(option.default), source: 'default' };
 }
 

@@ -7,7 +7,16 @@
  */
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import type { Answer, Command, ConnectCommand, Operation, Report, ZNodeEvent, Stat } from './protocol.ts';
+import {
+  type Answer,
+  type Command,
+  type ConnectCommand,
+  type Operation,
+  type Report,
+  type Stat,
+  WILL_ALONE,
+  type ZNodeEvent,
+} from './protocol.ts';
 import { AUTHENTICATION_WANTED } from './result-codes.ts';
 import type { Will } from './will.ts';
 import { Executor } from './executor.ts';
@@ -84,9 +93,17 @@ function abandon(cause: 'module' | 'crash', message: string): void {
   flush(() => process.exit(1));
 }
 
+type ClientClass = new () => { readonly native: NativeClient };
+
 /** Resolved from this very file, whichever module format it was built into. */
-function load(): new () => { readonly native: NativeClient } {
-  return createRequire(process.argv[1] as string)('zookeeper') as new () => { readonly native: NativeClient };
+function load(): ClientClass {
+  return createRequire(process.argv[1] as string)('zookeeper') as ClientClass;
+}
+
+/** Without a client, nobody asks for a connection. */
+function connectWith(Client: ClientClass | undefined, command: ConnectCommand): void {
+  if (Client === undefined) abandon('crash', 'this keeper has no ZooKeeper client');
+  else connect(command, new Client().native);
 }
 
 function connect(command: ConnectCommand, native: NativeClient): void {
@@ -307,9 +324,10 @@ function main(): void {
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
   process.on('disconnect', () => void executor.execute('gone'));
 
-  let Client: new () => { readonly native: NativeClient };
+  let Client: ClientClass | undefined;
   try {
-    Client = load();
+    if (process.argv[2] === WILL_ALONE) executor.accept(JSON.parse(process.argv[3] ?? '') as Will);
+    else Client = load();
   } catch (error) {
     return abandon('module', error instanceof Error ? error.message : String(error));
   }
@@ -319,7 +337,7 @@ function main(): void {
     else if (command.kind === 'revoke') executor.revoke(command.election);
     else if (command.kind === 'handOver') void executor.handOver();
     else if (command.kind === 'ping') report({ kind: 'alive' });
-    else if (command.kind === 'connect') connect(command, new Client().native);
+    else if (command.kind === 'connect') connectWith(Client, command);
     else if (command.kind === 'request') request(command.id, command.request);
     else close();
   };

@@ -5,6 +5,9 @@
  */
 import type { Will } from './will.ts';
 
+/** The argument of a keeper that is for its will alone, and loads no ZooKeeper client. Its first will follows, as JSON. */
+export const WILL_ALONE = 'will-alone';
+
 /** What ZooKeeper says of a znode. */
 export interface Stat {
   /** Transaction that created the znode. */

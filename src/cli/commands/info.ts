@@ -22,8 +22,29 @@ export function info(context: ReportContext): Promise<number> {
   return report(context, (logger) => infoText(context, logger));
 }
 
-/** The report as text, in the format asked for. Throws as `info` does. */
-export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
+/** What there is to be seen. */
+interface Sight {
+  readonly report: ElectionReport;
+  /** Of the ledger of runs. */
+  readonly data: Buffer;
+  readonly notes: readonly string[];
+  /** Nobody leads and nobody stands. */
+  readonly deserted: boolean;
+}
+
+async function seeLocally({ config }: ReportContext): Promise<Sight> {
+  const [{ electionFolder }, { localRegister, localStandings }] = await Promise.all([
+    import('../local.ts'),
+    import('../../local/standings.ts'),
+  ]);
+  const folder = electionFolder(config);
+  const seen = localStandings(folder);
+  const deserted = seen.lease === undefined;
+  const notes = deserted ? [`nobody leads and nobody stands in ${folder.path}`] : [];
+  return { report: seen, data: localRegister(folder, LEDGER), notes, deserted };
+}
+
+async function seeInZooKeeper(context: ReportContext, logger: Logger): Promise<Sight> {
   const [snapshot, data, servers, around] = await look(context, logger, systemClock, async (inspection) => {
     const [found, ...others] = await Promise.all([
       inspect(inspection),
@@ -34,10 +55,22 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
     return [found, ...others, isNew ? await neighbourhood(inspection) : undefined] as const;
   });
   const notes = [...notesOnNobody(snapshot, around), ...servers];
+  return { report: electionReport(snapshot), data, notes, deserted: isDeserted(snapshot) };
+}
+
+/** The report as text, in the format asked for. Throws as `info` does. */
+export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
+  const isLocal = context.config.coordinator === 'local';
+  const {
+    report: plain,
+    data,
+    notes,
+    deserted,
+  } = await (isLocal ? seeLocally(context) : seeInZooKeeper(context, logger));
   // A report of nobody is `{}`, as Go's ballot prints it: programs look for that.
-  const apart = isDeserted(snapshot) && context.output !== 'table';
+  const apart = deserted && context.output !== 'table';
   if (apart) for (const note of notes) logger.info('nobody leads, nobody stands', { note });
-  const seen = { ...withScheduleNotes(electionReport(snapshot)), ...(notes.length > 0 && !apart && { notes }) };
+  const seen = { ...withScheduleNotes(plain), ...(notes.length > 0 && !apart && { notes }) };
   const parsed = parseLedger(data);
   if (parsed.kind === 'unreadable')
     logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });

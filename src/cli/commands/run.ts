@@ -15,7 +15,7 @@ import { formatDuration } from '../../duration.ts';
 import { createElection } from '../../zookeeper/election/election.ts';
 import type { Election } from '../../election/election.ts';
 import { createLogger } from '../../log/create-logger.ts';
-import type { Logger, RootLogger } from '../../log/logger.ts';
+import type { Fields, Logger, RootLogger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
 import { RunLedger } from '../../ledger/ledger.ts';
@@ -68,9 +68,10 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
+  const { election, inherits } = await coordinatorOf(context, logger, served);
   const supervisor = new Supervisor(
     {
-      ...ledgerParts(config, electionOf(context, logger, served), logger, served),
+      ...ledgerParts(config, election, logger, served),
       launch: (run) =>
         launch(
           {
@@ -78,6 +79,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
             env: commandEnvironment(config, env, run),
             bytes,
             wrap: config.wrapChildLogs,
+            inherits: inherits(),
             cgroups,
             report: (message, fields) => logger.error(message, { runId: run.runId, ...fields }),
           },
@@ -99,11 +101,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
       if (signal !== 'SIGWINCH' || resizes) supervisor.passOn(signal);
     },
   });
-  logger.info('standing for election', {
-    servers: formatServers(config.zookeeperServers),
-    basePath: config.zookeeperBasePath,
-    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
-  });
+  logger.info('standing for election', whereOf(config));
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
@@ -125,6 +123,32 @@ function loggerOf({ config, env }: RunContext, served: ParsedSchedule | undefine
     runIds: config.logRunId || overlapping,
     env,
   });
+}
+
+/** Where the election is held, for the log. */
+function whereOf(config: RunConfig): Fields {
+  const { coordinator, election, stateDir } = config;
+  if (coordinator === 'local') return { coordinator, stateDir, election };
+  return {
+    servers: formatServers(config.zookeeperServers),
+    basePath: config.zookeeperBasePath,
+    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
+  };
+}
+
+/** The election, and the descriptor that a command of the present term has to inherit. */
+interface Held {
+  readonly election: Election;
+  readonly inherits: () => number | undefined;
+}
+
+async function coordinatorOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Promise<Held> {
+  if (context.config.coordinator === 'zookeeper')
+    return { election: electionOf(context, logger, served), inherits: () => undefined };
+  // Who asks ZooKeeper does not wait for this code to be loaded.
+  const { localElection } = await import('../local.ts');
+  const election = localElection(context, logger, served?.record);
+  return { election, inherits: () => election.descriptor };
 }
 
 function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Election {
