@@ -45,17 +45,20 @@ export function diskError(deed: string, path: string, cause: unknown): BallotErr
   return LASTING.includes(code) ? new ConfigurationError([message], options) : new UnavailableError(message, options);
 }
 
+/** What is written has to survive. Killed processes alone: the kernel has it, and no disk is waited for. */
+type Lasting = 'over a power failure' | 'over a crash of ballot';
+
 /**
- * A file with these bytes beside `path`, synced, under a name of its own: not seen by anybody yet. Throws what the
+ * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws what the
  * system throws, and leaves nothing then.
  */
-function draft(path: string, data: string | Buffer): string {
+function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
   const name = `${path}.${process.pid}.${randomUUID()}.tmp`;
   const file = openSync(name, 'wx', 0o600);
   try {
     const bytes = Buffer.from(data);
     for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
-    fsyncSync(file);
+    if (lasts === 'over a power failure') fsyncSync(file);
   } catch (error) {
     rmSync(name, { force: true });
     throw error;
@@ -76,15 +79,15 @@ function syncFolder(folder: string): void {
 }
 
 /** Replaces a file, whole or not at all, whatever crashes meanwhile. Throws what the system throws. */
-export function replaceFile(path: string, data: string | Buffer): void {
-  const name = draft(path, data);
+export function replaceFile(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): void {
+  const name = draft(path, data, lasts);
   try {
     renameSync(name, path);
   } catch (error) {
     rmSync(name, { force: true });
     throw error;
   }
-  syncFolder(dirname(path));
+  if (lasts === 'over a power failure') syncFolder(dirname(path));
 }
 
 /** Makes a file that must not be there yet, whole or not at all. Returns false when it is there. */

@@ -66,10 +66,14 @@ export function candidateIn(json: Fields): LocalCandidate | string {
   };
 }
 
-/** Replaces it. To be called with the lock alone. Throws what `diskError` makes. */
+/**
+ * Replaces it. To be called with the lock alone. Throws what `diskError` makes. The end of a term does not wait for the
+ * disk, since the next one waits for it: after a power failure that took it the term counts as one that has died.
+ */
 export function writeLease(path: string, record: LeaseRecord): void {
+  const lasts = record.state === 'held' ? 'over a power failure' : 'over a crash of ballot';
   try {
-    replaceFile(path, `${JSON.stringify(record)}\n`);
+    replaceFile(path, `${JSON.stringify(record)}\n`, lasts);
   } catch (error) {
     throw diskError('cannot write', path, error);
   }

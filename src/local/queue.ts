@@ -37,7 +37,7 @@ export function enterQueue(folder: string, candidate: LocalCandidate, { now, wal
   const since = new Date(wall).toISOString();
   const entry = { ...candidate, since, ...(helper !== undefined && { helper: identityOf(helper) }) };
   try {
-    replaceFile(path, `${JSON.stringify(entry)}\n`);
+    replaceFile(path, `${JSON.stringify(entry)}\n`, 'over a crash of ballot');
   } catch (error) {
     throw diskError('cannot write', path, error);
   }

@@ -18,7 +18,7 @@ export const localMutants: readonly Mutant[] = [
     file: 'local/election.ts',
     find: 'if (!place.lock.isInPlace()) {',
     put: 'if (place.lock.descriptor < 0) {',
-    noticedBy: onHost('loses the lease when the lock file is deleted'),
+    noticedBy: unit('local/election', 'goes on to the one that is there'),
   },
   {
     what: 'the next leader does not wait for the command of one that has died',
@@ -32,7 +32,7 @@ export const localMutants: readonly Mutant[] = [
     file: 'local/election.ts',
     find: 'if (this.#term === undefined && isHeld && this.#place !== undefined) this.#drop(this.#place);',
     put: '',
-    noticedBy: port('port-abort', 'behind a leader that resigns'),
+    noticedBy: unit('local/election', 'in the instant in which'),
   },
   {
     what: 'who stands again keeps the place of its former term',
@@ -59,7 +59,7 @@ export const localMutants: readonly Mutant[] = [
     what: 'a supervisor on one host has no keeper',
     file: 'local/will.ts',
     find: 'if (this.#keeper === undefined && isStarted) this.#fork();',
-    put: 'if (this.#keeper === undefined && !isStarted) this.#fork();',
+    put: 'if (this.#keeper === undefined && isStarted && this.#closed) this.#fork();',
     noticedBy: onHost('its keeper stops the command first'),
   },
   {
