@@ -13,6 +13,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY scripts/node-version.mjs scripts/
 RUN npm ci
 COPY scripts/build.mjs scripts/
+COPY tsconfig.json tsconfig.types.json ./
 COPY src src/
 RUN npm run build
 # What is left is the native client: everything else is bundled.

@@ -3,14 +3,17 @@
  * behind.
  *
  * Two processes: `main.js` with `program.mjs`, whose commands are chunks of their own so that each loads only what it
- * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. What a process begins
- * with is CommonJS, which starts some 10 ms sooner than an ES module: that is on the way of every start and every
+ * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. `index.mjs` is the library, with
+ * its types beside it. What a process begins with is CommonJS, which starts some 10 ms sooner than an ES module: that is on the way of every start and every
  * replacement.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -75,7 +78,45 @@ const programs = await Promise.all([
     entryPoints: { keeper: 'src/keeper/main.ts' },
     format: 'cjs',
   }),
+  build({
+    ...common,
+    entryPoints: { index: 'src/index.ts' },
+    outExtension: { '.js': '.mjs' },
+  }),
 ]);
+
+/**
+ * The library's declarations, as far as `index.ts` reaches. TypeScript leaves the names of sources in them.
+ * @returns {Promise<{ path: string, contents: Buffer }[]>}
+ */
+async function declarations() {
+  const drafts = await mkdtemp(join(tmpdir(), 'ballot-types-'));
+  try {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const args = [tsc, '-p', join(root, 'tsconfig.types.json'), '--outDir', drafts];
+    await promisify(execFile)(process.execPath, args, { cwd: root });
+    /** @type {Map<string, string>} */
+    const found = new Map();
+    const queue = ['index'];
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      if (found.has(name)) continue;
+      const text = await readFile(join(drafts, `${name}.d.ts`), 'utf8');
+      found.set(
+        name,
+        text.replace(/(['"])(\.{1,2}\/[^'"]+)\.ts\1/g, (_, quote, specifier) => {
+          queue.push(join(dirname(name), specifier));
+          return `${quote}${specifier}.mjs${quote}`;
+        }),
+      );
+    }
+    return [...found].map(([name, text]) => ({
+      path: join(dist, 'types', `${name}.d.mts`),
+      contents: Buffer.from(text),
+    }));
+  } finally {
+    await rm(drafts, { recursive: true });
+  }
+}
 
 /**
  * Written beside its place and renamed: a program that starts during a build sees the old file or the new one.
@@ -110,9 +151,9 @@ async function notices() {
 }
 
 // Chunks before the entry that names them.
-const files = programs
-  .flatMap(({ outputFiles }) => outputFiles)
-  .sort((a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')));
+const files = [...programs.flatMap(({ outputFiles }) => outputFiles), ...(await declarations())].sort(
+  (a, b) => Number(b.path.includes('/chunks/')) - Number(a.path.includes('/chunks/')),
+);
 for (const file of files) await put(file.path, file.contents);
 const moduleType = join(dist, 'package.json');
 await put(moduleType, Buffer.from('{ "type": "commonjs" }\n'));

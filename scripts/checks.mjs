@@ -15,6 +15,11 @@ export const lintChecks = [
   { name: 'layers', command: [process.execPath, 'scripts/layers.mjs'] },
   { name: 'unused code (knip)', command: ['knip'] },
   { name: 'package (publint)', command: ['publint', '--strict'] },
+  // Node requires ES modules as well (20.19), so there is no CommonJS build that types could be wrong about.
+  {
+    name: 'types of the package (attw)',
+    command: ['attw', '--pack', '.', '--profile', 'esm-only', '--no-emoji', '--no-color'],
+  },
   { name: 'tables of options', command: [process.execPath, 'scripts/generate-docs.mjs', '--check'] },
   { name: 'container image', command: [process.execPath, 'scripts/check-dockerfile.mjs'] },
 ];

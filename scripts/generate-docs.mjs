@@ -1,33 +1,19 @@
 /**
- * Writes what the table of options says elsewhere: config/ballot.schema.json, config/ballot.yaml, and the tables of
- * docs/options.md between `<!-- options: global -->` (or `run`, `cron`) and `<!-- end of options -->`. `--check` writes
- * nothing and ends with 1 when one of them is out of step.
+ * Writes what the tables of options and commands say elsewhere: config/ballot.schema.json, config/ballot.yaml,
+ * man/ballot.1, and the tables of docs/options.md between `<!-- options: global -->` (or `run`, `cron`) and
+ * `<!-- end of options -->`. `--check` writes nothing and ends with 1 when one of them is out of step.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { format } from 'oxfmt';
 import { stringify } from 'yaml';
+import { manPage } from './man-page.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** @returns {Promise<typeof import('../src/config/options.ts')>} the table itself, compiled in memory */
-async function loadTable() {
-  const { outputFiles } = await build({
-    entryPoints: [join(root, 'src/config/options.ts')],
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-  });
-  const code = Buffer.from(outputFiles[0]?.contents ?? []).toString('base64');
-  return import(`data:text/javascript;base64,${code}`);
-}
-
-const { fields, keyOf, optionOf, defaultOf } = await loadTable();
+const { fields, keyOf, optionOf, defaultOf } = await import('../src/config/options.ts');
 /** @typedef {(typeof fields)[number]} Field */
 
 const inFiles = fields.filter((field) => optionOf(field).inFile !== false);
@@ -138,14 +124,22 @@ const documents = [
 ];
 if (existsSync(tables)) documents.push([tables, withTables(await readFile(tables, 'utf8'))]);
 
-for (const [path, text] of documents) {
-  const wanted = await formatted(path, text);
+/** @type {{ version: string }} */
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const wantedTexts = await Promise.all(
+  documents.map(async ([path, text]) => /** @type {const} */ ([path, await formatted(path, text)])),
+);
+
+for (const [path, wanted] of [...wantedTexts, /** @type {const} */ ([join(root, 'man/ballot.1'), manPage(version)])]) {
   const present = existsSync(path) ? await readFile(path, 'utf8') : undefined;
   if (wanted === present) continue;
   if (process.argv.includes('--check')) {
-    console.error(`${path} is out of step with src/config/options.ts: run node scripts/generate-docs.mjs`);
+    console.error(
+      `${path} is out of step with the tables in src/config and src/cli: run node scripts/generate-docs.mjs`,
+    );
     process.exitCode = 1;
   } else {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, wanted);
   }
 }

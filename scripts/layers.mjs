@@ -17,18 +17,20 @@ const ROOMS = {
   'main.ts': ['cli'],
   'index.ts': ['library', 'candidate'],
   library: ['config', 'candidate'],
-  cli: ['config', 'supervisor', 'candidate', 'log'],
+  cli: ['config', 'supervisor', 'candidate', 'log', 'service-manager'],
   config: [],
   supervisor: ['ledger', 'election', 'cron', 'command'],
   candidate: ['election'],
   log: [],
+  'service-manager': [],
   ledger: ['election', 'cron'],
   'zookeeper/report': ['zookeeper/election', 'zookeeper/session', 'election'],
   'zookeeper/election': ['zookeeper/session', 'election', 'keeper'],
   'zookeeper/session': ['election', 'keeper'],
   local: ['election', 'keeper', 'command'],
   election: [],
-  keeper: ['command'],
+  keeper: ['command', 'zookeeper/client'],
+  'zookeeper/client': [],
   cron: [],
   command: [],
 };
@@ -41,13 +43,20 @@ const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['keeper/process.ts'],
   'cli/commands/run.ts': ['zookeeper/election', 'zookeeper/session', 'ledger', 'cron', 'command'],
+  'cli/commands/join.ts': ['zookeeper/election', 'library/participants.ts'],
   'cli/commands/info.ts': ['zookeeper/report', 'local', 'ledger'],
+  'cli/commands/watch.ts': ['zookeeper/report', 'ledger'],
   'cli/commands/history.ts': ['zookeeper/report', 'local', 'ledger'],
+  'cli/commands/is-leader.ts': ['zookeeper/report'],
+  'cli/commands/if-leader.ts': ['zookeeper/report', 'command'],
+  'cli/commands/step-down.ts': ['zookeeper/report'],
   'cli/local.ts': ['local', 'keeper/process.ts', 'command'],
   'cli/commands/schedule.ts': ['cron'],
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
   'cli/command-context.ts': ['zookeeper/session'],
+  'cli/report/picture.ts': ['zookeeper/report', 'ledger'],
+  'cli/watch/layout.ts': ['zookeeper/report/report.ts'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
   'library/elect.ts': ['zookeeper/election'],
@@ -79,6 +88,7 @@ const DEPTH = {
   supervisor: 2,
   candidate: 2,
   log: 2,
+  'service-manager': 2,
   ledger: 3,
   'zookeeper/report': 3,
   'zookeeper/election': 4,
@@ -86,6 +96,7 @@ const DEPTH = {
   'zookeeper/session': 5,
   election: 6,
   keeper: 6,
+  'zookeeper/client': 7,
   cron: 7,
   command: 7,
 };
@@ -106,7 +117,7 @@ const PURE = [
 ];
 
 /** Packages that only certain files may import. @type {Record<string, string[]>} */
-const CAGED_PACKAGES = { zookeeper: ['keeper/main.ts'] };
+const CAGED_PACKAGES = { zookeeper: ['zookeeper/client/native.ts'] };
 
 /** Who may read clocks and set timers. The keeper and its will must not depend on code that can be swapped. */
 const TIMEKEEPERS = ['clock.ts', 'keeper/main.ts', 'keeper/executor.ts'];

@@ -6,6 +6,8 @@
 /** Exit codes of the `ballot` command that do not come from the supervised command itself. */
 export const ExitCode = {
   ok: 0,
+  /** The question is answered, and the answer is no. */
+  no: 1,
   usage: 64,
   unavailable: 69,
   bug: 70,

@@ -20,17 +20,18 @@ const argv = process.argv.slice(2);
 const keeperPath = fileURLToPath(new URL('./keeper.js', import.meta.url));
 
 // First of all: a signal that comes before its handler would open Node's debugger, or end ballot without a word.
-let signals = names(['run']) ? listenToSignals() : undefined;
+let signals = names(['run', 'join']) ? listenToSignals() : undefined;
 // A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
 process.on('uncaughtException', (error) => end(error, { debug: true }));
-detachFromTerminal();
+// What runs in ballot's place reads what ballot would have read.
+detachFromTerminal({ stdinStays: names(['if-leader']) });
 try {
   checkLimits();
 } catch (error) {
   end(error, { debug: false });
 }
 // Before the rest is loaded, so that the ZooKeeper client loads and connects meanwhile.
-const forked = wantsKeeper() ? forkKeeper(keeperPath) : undefined;
+const forked = wantsKeeper() ? forkKeeper(keeperPath, likelyClient()) : undefined;
 let taken = false;
 
 // A reader that went away (`ballot info | head`) is no error of ballot's, and the command does not stop for it.
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
 
 function takeKeeper(): KeeperProcess {
   taken = true;
-  return forked ?? forkKeeper(keeperPath);
+  return forked ?? forkKeeper(keeperPath, likelyClient());
 }
 
 /** Nobody needs it. */
@@ -73,7 +74,11 @@ function names(words: readonly string[]): boolean {
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
 function wantsKeeper(): boolean {
-  return names(['run', 'info', 'history']) && !names(['-h', '--help', '--version']) && !isLocal();
+  return (
+    names(['run', 'join', 'info', 'history', 'watch', 'is-leader', 'if-leader', 'step-down']) &&
+    !names(['-h', '--help', '--version']) &&
+    !isLocal()
+  );
 }
 
 /** Whether the coordinator is this host. A file may say so too: that is not read yet. */
@@ -84,12 +89,22 @@ function isLocal(): boolean {
 }
 
 /**
+ * The client that the keeper loads while the configuration is read, which decides: a wrong guess costs some
+ * milliseconds.
+ */
+function likelyClient(): 'wire' | 'auto' {
+  const flag = /--zookeeper-client[= ](\w+)/.exec(argv.join(' '))?.[1];
+  return (flag ?? process.env['BALLOT_ZOOKEEPER_CLIENT'])?.toLowerCase() === 'wire' ? 'wire' : 'auto';
+}
+
+/**
  * Ballot reads nothing from stdin. And Node restores terminals when it ends, and crashes where one is gone meanwhile:
  * so it finds /dev/null in their place.
  */
-function detachFromTerminal(): void {
+function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   const outputs = [1, 2].filter((fd) => isatty(fd));
-  replace(0, 'r');
+  if (!stdinStays) replace(0, 'r');
+  else if (isatty(0)) process.on('exit', () => replace(0, 'r'));
   process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
 }
 

@@ -2,6 +2,7 @@
  * A candidate without a process of its own: ballot's own election, with a keeper and a session of its own, and no
  * command. To the ensemble it is like any other.
  */
+import type { ClientChoice } from '../../src/config/config.ts';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
@@ -40,6 +41,7 @@ export class InProcess implements AsyncDisposable {
       sessions: zookeeperSessions({
         servers: [{ host: '127.0.0.1', port }],
         sessionTimeout,
+        client: (process.env['BALLOT_ZOOKEEPER_CLIENT'] ?? 'auto') as ClientChoice,
         keeperPath: join(root, 'dist/keeper.js'),
         clock: systemClock,
         logger,

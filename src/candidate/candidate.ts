@@ -84,6 +84,11 @@ export class Candidate implements AsyncDisposable {
     this.#over = this.#live();
   }
 
+  /** Aborted when it does not stand any more, with the reason that waiting callers are told. */
+  get end(): AbortSignal {
+    return this.#end.signal;
+  }
+
   /** Whether it leads at this moment, by the clock. */
   get leader(): boolean {
     return this.#term?.isLeading === true;
@@ -128,8 +133,7 @@ export class Candidate implements AsyncDisposable {
     let bodyEnds: () => void = () => undefined;
     const resign = async (): Promise<void> => {
       bodyEnds();
-      // What was not acknowledged is in the log, and `close` tells it.
-      await last?.resign().catch(() => undefined);
+      if (last !== undefined) await this.#resign(last);
     };
     const next = async (): Promise<IteratorResult<LeadingTerm, undefined>> => {
       void resign();
@@ -169,9 +173,17 @@ export class Candidate implements AsyncDisposable {
       if (!term.isLeading && term.signal.reason instanceof LeaseLostError) throw term.signal.reason;
       return result;
     } finally {
-      // What could not be acknowledged is in the log, and `close` tells it.
-      await term.resign().catch(() => undefined);
+      await this.#resign(term);
     }
+  }
+
+  /**
+   * Whose work has ended is not held up for as long as a lease. What was not acknowledged is in the log, and `close`
+   * tells it.
+   */
+  async #resign(term: LeadingTerm): Promise<void> {
+    const { clock } = this.#parts;
+    await within(clock, term.resign(), { at: clock.now() + LEAVE_WITHIN.life }).catch(() => undefined);
   }
 
   /**
@@ -192,7 +204,7 @@ export class Candidate implements AsyncDisposable {
   #stop(reason: Error): void {
     if (this.#end.signal.aborted) return;
     this.#end.abort(reason);
-    this.#term?.end(this.#closedError(reason));
+    this.#term?.leave(this.#closedError(reason));
   }
 
   /** Its whole life. Resolves with what was not acknowledged at its end. Never rejects. */
@@ -238,10 +250,15 @@ export class Candidate implements AsyncDisposable {
   }
 
   async #elected(): Promise<LeadingTerm> {
-    const { clock, name, election, electionTimeout } = this.#parts;
+    const { clock, logger, name, election, electionTimeout } = this.#parts;
     const since = clock.now();
-    const giveUp = (): void =>
+    const giveUp = (): void => {
+      logger.error('not elected within election-timeout', {
+        stoodFor: seconds(clock.now() - since),
+        why: election.outlook,
+      });
       this.#stop(new NotElectedError(name, formatDuration(electionTimeout ?? 0), election.outlook));
+    };
     const cancel = electionTimeout === undefined ? undefined : clock.at(since + electionTimeout, giveUp);
     try {
       const term = await this.#campaign();
@@ -284,7 +301,7 @@ export class Candidate implements AsyncDisposable {
     const why = whyElected(succession);
     logger.info('elected leader', { term: fencingToken, stoodFor, from: succession.from, why });
     // The end came in the turn in which the campaign was won.
-    if (this.#end.signal.aborted) leading.end(this.#closedError(this.#end.signal.reason));
+    if (this.#end.signal.aborted) leading.leave(this.#closedError(this.#end.signal.reason));
     else this.#announce(leading);
     return leading;
   }

@@ -27,6 +27,19 @@ export class ResignedError extends BallotError {
   }
 }
 
+/** Somebody has asked this leader to step down: its work has to end in order, then another candidate leads. */
+export class SteppedDownError extends BallotError {
+  readonly election: string;
+  /** Who asked, in words. */
+  readonly by: string;
+
+  constructor(election: string, by: string) {
+    super('STEPPED_DOWN', ExitCode.unavailable, `the leader of ${election} was asked to step down by ${by}`);
+    this.election = election;
+    this.by = by;
+  }
+}
+
 /** This program does not stand any more: it called `close`, or its signal was aborted (then that is the cause). */
 export class CandidateClosedError extends BallotError {
   readonly election: string;
@@ -43,6 +56,18 @@ export class NotElectedError extends BallotError {
 
   constructor(election: string, waited: string, outlook: string) {
     super('NOT_ELECTED', ExitCode.notElected, `not elected in ${election} within ${waited}: ${outlook}`);
+    this.election = election;
+  }
+}
+
+/** This program stands in the election already, under the same id. */
+export class AlreadyStandingError extends BallotError {
+  readonly election: string;
+
+  constructor(election: string, candidateId: string) {
+    super('ALREADY_STANDING', ExitCode.configuration, `${candidateId} stands in ${election} already, in this program`, {
+      hint: 'close the other candidate first, or give this one a candidateId of its own',
+    });
     this.election = election;
   }
 }

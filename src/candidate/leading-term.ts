@@ -6,10 +6,10 @@ import { within } from '../waiting.ts';
 import type { Term, TermEvent } from '../election/election.ts';
 import { margin, stopInstants } from '../election/timing.ts';
 import { whyLost } from '../election/words.ts';
-import { type CandidateClosedError, LeaseLostError, ResignedError } from './errors.ts';
+import { type CandidateClosedError, LeaseLostError, ResignedError, SteppedDownError } from './errors.ts';
 
 /** Why a term is over. */
-export type TermEnd = LeaseLostError | ResignedError | CandidateClosedError;
+export type TermEnd = LeaseLostError | ResignedError | SteppedDownError | CandidateClosedError;
 
 /** What a term needs of its candidate. */
 export interface LeadingTermParts {
@@ -37,11 +37,15 @@ export class LeadingTerm {
   readonly #unsubscribe: () => void;
   #disarm: () => void = () => undefined;
   #released: Promise<void> | undefined;
+  /** Resolves when the program itself resigns. */
+  readonly #saidSo: Promise<void>;
+  #saySo: () => void = () => undefined;
   /** Nobody has to give the lease up any more. */
   #isLost = false;
 
   constructor(parts: LeadingTermParts) {
     this.#parts = parts;
+    this.#saidSo = new Promise((resolve) => (this.#saySo = resolve));
     this.#unsubscribe = parts.term.subscribe((event) => this.#happened(event));
     this.#arm();
   }
@@ -103,8 +107,14 @@ export class LeadingTerm {
    * Idempotent.
    */
   resign(): Promise<void> {
-    this.end(new ResignedError(this.#parts.election));
+    this.leave(new ResignedError(this.#parts.election));
     return this.#release(undefined);
+  }
+
+  /** The program itself ends the term: work that is not known of has ended. */
+  leave(end: TermEnd): void {
+    this.#saySo();
+    this.end(end);
   }
 
   /**
@@ -123,21 +133,39 @@ export class LeadingTerm {
   }
 
   /**
-   * Waits no longer than for `killAfter`, and after a lease that could not be renewed until it runs out. A lost lease
-   * need not be given up, so nobody waits.
+   * Resolves when the work has ended, or its time has. Work that is not known of has all of that time, unless it was the
+   * program itself that has ended the term. A lost lease need not be given up, so nobody waits.
    */
   async #workEnded(): Promise<void> {
-    if (this.#isLost || this.#works.size === 0) return;
-    const { clock, logger, term, killAfter } = this.#parts;
-    const planned = !(this.signal.reason instanceof LeaseLostError);
-    const at = planned ? clock.now() + killAfter : term.deadline - margin(term.leaseDuration);
+    if (this.#isLost) return;
+    const { clock, logger, term } = this.#parts;
+    const isKnown = this.isWorking;
+    const over = isKnown ? this.workOver() : this.#saidSo;
+    if (!isKnown && !this.#endedByOthers) return;
     const late = new Error('too late');
-    await within(clock, this.workOver(), { at, late: () => late }).catch((error: unknown) => {
+    await within(clock, over, { at: this.#workUntil(isKnown), late: () => late }).catch((error: unknown) => {
       if (error !== late) throw error;
+      if (!isKnown) return;
       logger.error('the work of this term has not ended in time: another candidate may lead beside it', {
         term: term.fencingToken,
       });
     });
+  }
+
+  /** The program has not asked for the end, and does not know of it before it is told. */
+  get #endedByOthers(): boolean {
+    const reason: unknown = this.signal.reason;
+    return reason instanceof LeaseLostError || reason instanceof SteppedDownError;
+  }
+
+  /**
+   * Until when the lease is kept for the work: after a lease that could not be renewed as long as it lasts; else for
+   * `killAfter`, and for work that is not known of no longer than it would have in the other case.
+   */
+  #workUntil(isKnown: boolean): number {
+    const { clock, term, killAfter } = this.#parts;
+    if (this.signal.reason instanceof LeaseLostError) return term.deadline - margin(term.leaseDuration);
+    return clock.now() + (isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3));
   }
 
   #release(leaseWithin: number | undefined): Promise<void> {
@@ -183,6 +211,11 @@ export class LeadingTerm {
           term: term.fencingToken,
           why: event.why,
         });
+      case 'stepDownAsked':
+        // Told again with each renewal.
+        if (this.signal.aborted) return;
+        logger.info('asked to step down', { term: term.fencingToken, by: event.by });
+        return this.end(new SteppedDownError(election, event.by));
       case 'lost':
         this.#isLost = true;
         this.end(new LeaseLostError(election, whyLost(event.cause)));

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { GlobalConfig, RunConfig } from '../config/config.ts';
+import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
@@ -35,11 +35,29 @@ export interface RunContext<C extends RunConfig = RunConfig> extends CommandCont
   readonly signals: Signals;
 }
 
-/** For the commands that print a report about an election. */
-export interface ReportContext extends CommandContext {
-  readonly output: OutputFormat;
+/** For `join`. */
+export interface JoinContext extends CommandContext<JoinConfig> {
+  readonly signals: Signals;
+  /** End with 0 once this candidate leads. */
+  readonly waitLeader: boolean;
+}
+
+/** For the commands that ask something of an election, and stand in none. */
+export interface LookContext<C extends GlobalConfig = GlobalConfig> extends CommandContext<C> {
   /** How long to wait for an answer of the ensemble, ms. */
   readonly timeout: number;
+}
+
+/** For the commands that print a report about an election. */
+export interface ReportContext extends LookContext {
+  readonly output: OutputFormat;
+}
+
+/** For the command that shows an election until it is told to end. */
+export interface WatchContext extends CommandContext {
+  /** `undefined`: whatever suits stdout. */
+  readonly output: 'text' | 'json' | undefined;
+  readonly signals: Signals;
 }
 
 /** Logs what the loading of the configuration has to say. */
@@ -61,6 +79,7 @@ export function sessionsFor(
   return zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,
+    client: config.zookeeperClient,
     keeperPath,
     ...(keeper && { firstKeeper: keeper }),
     clock,

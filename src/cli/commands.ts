@@ -1,17 +1,36 @@
 import { systemClock } from '../clock.ts';
-import type { GlobalConfig, RunConfig } from '../config/config.ts';
-import { loadAll, loadCron, loadGlobal, loadRun, loadSchedule, type Loaded, type LoadInput } from '../config/load.ts';
-import type { KeeperProcess } from '../keeper/process.ts';
-import type { ReportContext, RunContext } from './command-context.ts';
+import type { CandidateConfig, GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import {
+  loadAll,
+  loadCandidate,
+  loadCron,
+  loadGlobal,
+  loadJoin,
+  loadRun,
+  loadSchedule,
+  type Loaded,
+  type LoadInput,
+} from '../config/load.ts';
+import { joinFields } from '../config/options.ts';
+import { ConfigurationError } from '../errors.ts';
+import type { KeeperProcess } from '../keeper/process.ts';
+import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
+import {
+  commonFlags,
   configOutput,
   countFlag,
   fromFlag,
   optionFlag,
   optionFlags,
+  orRunFlag,
+  quickTimeoutFlag,
   reportOutput,
   scheduleOutput,
+  stepDownTimeoutFlag,
   timeoutFlag,
+  waitFlag,
+  waitLeaderFlag,
+  watchOutput,
   type Flag,
 } from './flags.ts';
 import type { Signals } from './signals.ts';
@@ -29,6 +48,7 @@ export interface Asked {
 /** What a command is started with: what it is asked, and what the process around it offers. */
 interface Invocation extends Asked {
   readonly input: LoadInput;
+  readonly version: string;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
@@ -49,6 +69,8 @@ export interface Command {
   readonly takesCommand?: true;
   /** Whether the command may have one argument. Several words count as one, with a space between. */
   readonly takesArgument?: true;
+  /** The values that the argument may have, where they can be listed. */
+  readonly argumentValues?: readonly string[];
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Loads the code of the command and performs it. Resolves with the exit code. */
   perform(invocation: Invocation): Promise<number>;
@@ -69,6 +91,18 @@ function keeperFor(
   return undefined;
 }
 
+/** Takes the keeper over. Throws ConfigurationError where the coordinator is one that the command cannot ask yet. */
+function zookeeperKeeper({ config, sources }: Loaded<GlobalConfig>, { takeKeeper }: Invocation): KeeperProcess {
+  if (config.coordinator === 'zookeeper') return takeKeeper();
+  throw new ConfigurationError(
+    [`${sources.coordinator}: coordinator ${config.coordinator} does not work with this command yet`],
+    { hint: `it works with ${WORK_LOCALLY}` },
+  );
+}
+
+/** The commands of an election that know `coordinator: local`. */
+const WORK_LOCALLY = 'ballot run once, ballot run cron, ballot info and ballot history';
+
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
   const { input, keeperPath, takeSignals } = invocation;
@@ -78,10 +112,40 @@ function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<
 }
 
 /** Takes the keeper over. */
+function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
+  const { input, keeperPath, takeSignals } = invocation;
+  const waitLeader = valueOf(waitLeaderFlag, invocation);
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: input.env };
+}
+
+/** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
   const { input, keeperPath } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
   return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: input.env };
+}
+
+/** For a question about one candidate. Takes the keeper over. */
+function questionContext(
+  invocation: Invocation,
+  loaded: Loaded<CandidateConfig>,
+): LookContext<CandidateConfig> & { readonly hostname: string } {
+  const { input, keeperPath } = invocation;
+  const timeout = valueOf(quickTimeoutFlag, invocation);
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: input.env };
+}
+
+/** How long `step-down` waits in all, ms, unless told otherwise. */
+const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
+
+/** Takes the keeper over. */
+function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
+  const { input, own, keeperPath, takeSignals } = invocation;
+  const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [
@@ -132,6 +196,21 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    path: ['join'],
+    summary: 'stand as candidate without a command, for is-leader and if-leader to ask about',
+    usage: '[options]',
+    flags: [waitLeaderFlag, ...optionFlags('global'), ...joinFields.map(optionFlag)],
+    examples: [
+      ['ballot join', 'as a service on every host: one of them leads'],
+      ['ballot join --lease-duration 1s', 'a lost host is replaced within about a second'],
+      ['ballot join --wait-leader --election-timeout 5m', 'for scripts: 0 once it has led, 75 after five minutes'],
+    ],
+    async perform(invocation) {
+      const [{ join }, loaded] = await Promise.all([import('./commands/join.ts'), loadJoin(invocation.input)]);
+      return join(joinContext(invocation, loaded));
+    },
+  },
+  {
     path: ['info'],
     summary: "the election's leader, all candidates, the lease, the last runs, and notes about each",
     usage: '[options]',
@@ -146,6 +225,20 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    path: ['watch'],
+    summary: 'the same, live: a table on a terminal, one line of JSON for each change when piped',
+    usage: '[options]',
+    flags: [watchOutput, ...optionFlags('global')],
+    examples: [
+      ['ballot watch', 'until q or Ctrl-C'],
+      ["ballot watch -o json | jq --unbuffered -r '.leader.candidateId'", 'who leads, at each change'],
+    ],
+    async perform(invocation) {
+      const [{ watch }, loaded] = await Promise.all([import('./commands/watch.ts'), loadGlobal(invocation.input)]);
+      return watch(watchContext(invocation, loaded));
+    },
+  },
+  {
     path: ['history'],
     summary: 'the last runs, oldest first: tick (of `run cron`), candidate, start, end, outcome, exit code',
     usage: '[options]',
@@ -157,6 +250,63 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ history }, loaded] = await Promise.all([import('./commands/history.ts'), loadGlobal(invocation.input)]);
       return history(reportContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['is-leader'],
+    summary: 'exit code 0 when the candidate holds a fresh lease, 1 when not, 69 when that cannot be known',
+    usage: '[options]',
+    flags: [optionFlag('candidateId'), quickTimeoutFlag, ...optionFlags('global')],
+    examples: [
+      ['ballot is-leader && ./report', 'about the candidate of this host'],
+      ['ballot is-leader --candidate-id vm2 --zookeeper-base-path /my/worker', 'about another one'],
+    ],
+    async perform(invocation) {
+      const [{ isLeader }, loaded] = await Promise.all([
+        import('./commands/is-leader.ts'),
+        loadCandidate(invocation.input),
+      ]);
+      return isLeader(questionContext(invocation, loaded));
+    },
+  },
+  {
+    path: ['if-leader'],
+    summary: 'run the command if the candidate holds a fresh lease, else do nothing: for a line of a crontab',
+    usage: '[options] -- command [args…]',
+    flags: [optionFlag('candidateId'), orRunFlag, quickTimeoutFlag, ...optionFlags('global')],
+    takesCommand: true,
+    examples: [
+      ['* * * * * ballot if-leader -- ./sync', 'the same line in the crontab of every host'],
+      ['ballot if-leader --or-run -- ./sync', 'when ZooKeeper is away, everywhere'],
+    ],
+    async perform(invocation) {
+      const [{ ifLeader }, loaded] = await Promise.all([
+        import('./commands/if-leader.ts'),
+        loadCandidate(invocation.input),
+      ]);
+      const command = invocation.command as [string, ...string[]];
+      const { takeSignals } = invocation;
+      const orRun = valueOf(orRunFlag, invocation);
+      return ifLeader({ ...questionContext(invocation, loaded), command, orRun, takeSignals });
+    },
+  },
+  {
+    path: ['step-down'],
+    summary: 'ask the present leader to stop its command, resign, and go to the end of the queue',
+    usage: '[options]',
+    flags: [waitFlag, stepDownTimeoutFlag, ...optionFlags('global')],
+    examples: [
+      ['ballot step-down', 'returns when the request is written'],
+      ['ballot step-down --wait --timeout 5m', 'before maintenance of the host that leads'],
+    ],
+    async perform(invocation) {
+      const { own, input, keeperPath } = invocation;
+      const [{ stepDown }, loaded] = await Promise.all([import('./commands/step-down.ts'), loadGlobal(input)]);
+      const wait = valueOf(waitFlag, invocation);
+      const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
+      const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
+      const keeper = zookeeperKeeper(loaded, invocation);
+      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: input.env });
     },
   },
   {
@@ -195,6 +345,23 @@ export const commands: readonly Command[] = [
     async perform(invocation) {
       const [{ showConfig }, loaded] = await Promise.all([import('./commands/config.ts'), loadAll(invocation.input)]);
       return showConfig(loaded, valueOf(configOutput, invocation));
+    },
+  },
+  {
+    path: ['completion'],
+    summary: 'a script for bash or zsh that completes command lines of ballot',
+    usage: '[bash|zsh]',
+    flags: [],
+    takesArgument: true,
+    argumentValues: ['bash', 'zsh'],
+    examples: [
+      ['source <(ballot completion bash)', 'in ~/.bashrc'],
+      ['source <(ballot completion zsh)', 'in ~/.zshrc, after compinit'],
+      ['ballot completion bash > /etc/bash_completion.d/ballot', 'for everybody; again after an upgrade'],
+    ],
+    async perform({ input, argument: shell, version }) {
+      const { completion } = await import('./commands/completion.ts');
+      return completion({ shell, ownShell: input.env['SHELL'], commands, commonFlags, version });
     },
   },
 ];

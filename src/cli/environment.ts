@@ -14,14 +14,14 @@ type Candidate = Pick<
   'candidateId' | 'coordinator' | 'election' | 'stateDir' | 'zookeeperServers' | 'zookeeperBasePath'
 >;
 
-/**
- * Ballot's own environment, and what the command may need to know of its election and of this run. What an outer ballot
- * has said of its own run is not passed on.
- */
+/** What an outer ballot has said of its own run, and what a service manager has said to ballot alone. */
+const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
+
+/** Ballot's own environment, less what is not the command's, and what it may need to know of its election and run. */
 export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, run: Run): NodeJS.ProcessEnv {
-  const { BALLOT_FENCING_TOKEN: _token, BALLOT_TICK: _tick, ...inherited } = env;
   // What another coordinator's ballot has said to this one would be about another election.
-  for (const name of config.coordinator === 'local' ? ABOUT_ZOOKEEPER : []) delete inherited[name];
+  const notInherited = [...NOT_INHERITED, ...(config.coordinator === 'local' ? ABOUT_ZOOKEEPER : [])];
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !notInherited.includes(name)));
   const tick = run.tick === undefined ? {} : { BALLOT_TICK: formatInstant(run.tick) };
   const token = run.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(run.fencingToken) };
   return {

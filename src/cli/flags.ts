@@ -41,11 +41,38 @@ export const reportOutput = outputFlag(['yaml', 'json', 'table']);
 export const configOutput = outputFlag(['yaml', 'json']);
 export const scheduleOutput = outputFlag(['text', 'json']);
 
+export const watchOutput: Flag<'text' | 'json'> = {
+  name: 'output',
+  alias: 'o',
+  kind: choice(['text', 'json']),
+  help: 'text is a table, redrawn on a terminal; json is one line for each change',
+  default: 'text on a terminal, else json',
+};
+
 export const timeoutFlag: Flag<number> = {
   name: 'timeout',
   kind: duration('1ms', '1h'),
   help: 'how long to wait for the answer of the ensemble',
   default: '5s',
+};
+
+/** For whom many ask, and often. */
+export const quickTimeoutFlag: Flag<number> = { ...timeoutFlag, default: '2s' };
+
+export const waitFlag: Flag<boolean> = {
+  name: 'wait',
+  kind: boolean,
+  help: 'return when another candidate leads, or when nobody else stands',
+  default: 'false',
+};
+
+export const stepDownTimeoutFlag: Flag<number> = { ...timeoutFlag, default: '5s, with --wait 1m' };
+
+export const orRunFlag: Flag<boolean> = {
+  name: 'or-run',
+  kind: boolean,
+  help: 'run the command also when it cannot be known who leads: rather twice than never',
+  default: 'false',
 };
 
 export const countFlag: Flag<number> = {
@@ -61,4 +88,11 @@ export const fromFlag: Flag<number> = {
   kind: instant,
   help: 'show the ticks after this instant, as if it were now',
   default: 'now',
+};
+
+export const waitLeaderFlag: Flag<boolean> = {
+  name: 'wait-leader',
+  kind: boolean,
+  help: 'end with 0 once this candidate leads; it resigns when it ends',
+  default: 'false',
 };

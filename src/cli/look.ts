@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
+import type { LogLevel } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { formatDuration } from '../duration.ts';
 import type { Inspection } from '../zookeeper/report/inspection.ts';
@@ -13,7 +14,13 @@ import { createLogger } from '../log/create-logger.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Session } from '../zookeeper/session/port.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
-import { sessionsFor, tellConfiguration, type ReportContext } from './command-context.ts';
+import {
+  sessionsFor,
+  tellConfiguration,
+  type CommandContext,
+  type LookContext,
+  type ReportContext,
+} from './command-context.ts';
 import { print } from './report/print.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
@@ -26,10 +33,22 @@ const CLOSING_MS = 300;
  * Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write`
  * throws.
  */
-export async function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
+export function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
+  return withLog(context, context.config.logLevel, async (logger) => {
+    await print(await write(logger));
+    return ExitCode.ok;
+  });
+}
+
+/** Gives `perform` a log of this level on stderr, flushed at the end, and settles as that does. */
+export async function withLog<T>(
+  context: CommandContext,
+  level: LogLevel,
+  perform: (logger: Logger) => Promise<T>,
+): Promise<T> {
   const { config, env } = context;
   const logger = createLogger({
-    level: config.logLevel,
+    level,
     format: config.logFormat,
     hostname: hostname(),
     candidateId: undefined,
@@ -39,8 +58,7 @@ export async function report(context: ReportContext, write: (logger: Logger) => 
   });
   try {
     tellConfiguration(context, logger);
-    await print(await write(logger));
-    return ExitCode.ok;
+    return await perform(logger);
   } finally {
     await logger.flush(FLUSH_WITHIN_MS);
   }
@@ -51,7 +69,7 @@ export async function report(context: ReportContext, write: (logger: Logger) => 
  * answer in time, and what `inspect` throws.
  */
 export async function look<T>(
-  context: ReportContext,
+  context: LookContext,
   logger: Logger,
   clock: Clock,
   inspect: (inspection: Inspection) => Promise<T>,
@@ -80,14 +98,18 @@ export async function look<T>(
 const SERVER_WITHIN_MS = 1_000;
 
 /** A note on each of several servers that does not serve at this moment. Throws the signal's reason when aborted. */
-export async function notesOnServers({ config }: ReportContext, clock: Clock, signal: AbortSignal): Promise<string[]> {
+export async function notesOnServers(
+  { config }: Pick<LookContext, 'config'>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { zookeeperServers: servers } = config;
   if (servers.length < 2) return [];
   const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal);
   return dead.map(({ name, why }) => `ZooKeeper server ${name} does not serve: ${why}`);
 }
 
-function noAnswer({ config, timeout }: ReportContext, cause: Error): UnavailableError {
+function noAnswer({ config, timeout }: LookContext, cause: Error): UnavailableError {
   const servers = formatServers(config.zookeeperServers).replaceAll(',', ', ');
   return new UnavailableError(`no answer from ZooKeeper (${servers}) within ${formatDuration(timeout)}`, {
     cause,

@@ -70,6 +70,7 @@ async function perform(surroundings: Surroundings): Promise<number> {
   return command.perform({
     ...asked,
     input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
+    version,
     keeperPath,
     takeKeeper,
     dropKeeper,

@@ -67,8 +67,11 @@ export interface LaunchOptions {
 /** What a pipe holds by default: one read empties it. */
 const READ_BYTES = 64 * 1024;
 
+/** What is started, and with what environment. */
+export type Program = Pick<LaunchOptions, 'command' | 'env' | 'bytes'>;
+
 /** Why a command could not be started, as an outcome with a message that says what to do. */
-function notStarted(command: string, path: string | undefined, error: unknown): Outcome {
+export function notStarted(command: string, path: string | undefined, error: unknown): Outcome {
   const code = (error as NodeJS.ErrnoException).code;
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: command.includes('/')
@@ -95,7 +98,7 @@ function notStarted(command: string, path: string | undefined, error: unknown): 
 }
 
 /** How the leader ended. Listens at once: to be called in the same turn as the spawn. */
-function outcomeOf(child: ChildProcess, options: LaunchOptions): Promise<Outcome> {
+export function outcomeOf(child: ChildProcess, options: Program): Promise<Outcome> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal });
@@ -142,7 +145,7 @@ function readers(
 }
 
 /** Node sets variables to text alone. A shell gives them other bytes, and becomes the command. */
-function throughShell({ command, env, bytes = new Map() }: LaunchOptions): Pick<LaunchOptions, 'command' | 'env'> {
+export function throughShell({ command, env, bytes = new Map() }: Program): Pick<Program, 'command' | 'env'> {
   if (bytes.size === 0) return { command, env };
   const written: Record<string, string> = {};
   for (const [name, value] of bytes) written[name] = value.toString('latin1').replace(/[^\w/:,.=-]/g, octal);

@@ -5,6 +5,8 @@ export type LeaseLossPolicy = 'keep' | 'stop';
 export type HangupPolicy = 'stop' | 'ignore';
 export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
 export type CatchUp = 'none' | 'once';
+/** `auto`: the native one where it loads, else the wire client. */
+export type ClientChoice = 'native' | 'wire' | 'auto';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
@@ -25,6 +27,7 @@ export interface GlobalConfig {
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
+  readonly zookeeperClient: ClientChoice;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly mixedFleet: boolean;
@@ -56,6 +59,20 @@ export interface RunConfig extends GlobalConfig {
   readonly catchUp: CatchUp;
   readonly startDeadline: number | undefined;
 }
+
+/** What a candidate without a command needs. */
+export type JoinConfig = GlobalConfig &
+  Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'onHangup' | 'leaseDuration' | 'electionTimeout'>;
+
+/** What a program that uses the library may say of its candidate. */
+export type LibraryConfig = Omit<
+  GlobalConfig,
+  'configFile' | 'coordinator' | 'election' | 'stateDir' | 'logLevel' | 'logFormat'
+> &
+  Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
+
+/** Which candidate of an election is meant. */
+export type CandidateConfig = GlobalConfig & Pick<RunConfig, 'candidateId'>;
 
 /** What the ticks of a schedule depend on. */
 export type ScheduleConfig = GlobalConfig & Pick<RunConfig, 'schedule' | 'timezone'>;

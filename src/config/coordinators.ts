@@ -17,6 +17,7 @@ const MEANINGLESS: Readonly<Record<string, readonly Field[]>> = {
     'zookeeperServers',
     'zookeeperBasePath',
     'zookeeperSessionTimeout',
+    'zookeeperClient',
     'mixedFleet',
     'onElectionFailure',
     'onLeaseLoss',
@@ -35,7 +36,8 @@ export function fitToCoordinator(
 ): { readonly problems: string[]; readonly warnings: string[] } {
   const problems: string[] = [];
   const warnings: string[] = [];
-  const coordinator = values.get('coordinator') as Value;
+  // The library cannot choose: its elections are ZooKeeper's.
+  const coordinator = values.get('coordinator') ?? defaults('coordinator');
   for (const field of MEANINGLESS[String(coordinator.value)] ?? []) {
     const { source = 'default', value } = values.get(field) ?? {};
     if (source === 'default') continue;

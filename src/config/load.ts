@@ -1,11 +1,19 @@
 import { isAbsolute, resolve } from 'node:path';
 import { BallotError, ConfigurationError } from '../errors.ts';
-import type { CronConfig, GlobalConfig, RunConfig, ScheduleConfig } from './config.ts';
+import type {
+  CandidateConfig,
+  CronConfig,
+  GlobalConfig,
+  JoinConfig,
+  LibraryConfig,
+  RunConfig,
+  ScheduleConfig,
+} from './config.ts';
 import { defaultStateDir, fitToCoordinator, type Value } from './coordinators.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
-import { fields, keyOf, optionOf, type Field } from './options.ts';
-import { checkCron, checkScheduled, checkTogether, doubtCron } from './rules.ts';
+import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
+import { checkCron, checkJoin, checkScheduled, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
 import { escaped, mask } from '../visible.ts';
 
@@ -42,9 +50,29 @@ export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
   return load<GlobalConfig>(input, globals, {});
 }
 
+/** The global options, and the candidate that is meant. Throws as `loadGlobal` does. */
+export function loadCandidate(input: LoadInput): Promise<Loaded<CandidateConfig>> {
+  return load<CandidateConfig>(input, [...globals, 'candidateId'], {});
+}
+
 /** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
 export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
   return load<RunConfig>(input, fields, { problems: [checkTogether] });
+}
+
+/** Everything that a candidate without a command needs. Throws as `loadRun` does. */
+export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
+  return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkJoin] });
+}
+
+/** What a program gave the library, and nothing else. Throws ConfigurationError with every problem. */
+export function loadGiven(given: Layer, hostname: string): LibraryConfig {
+  const rules = { problems: [checkJoin] };
+  // A program leaves SIGHUP to itself.
+  const wanted = judged<JoinConfig & LibraryConfig>({ hostname, env: {} }, libraryFields, rules, [given]);
+  const problems = [...wanted.problems, ...wanted.conflicts];
+  if (problems.length > 0) throw new ConfigurationError(problems, { hint: 'docs/library.md lists the options' });
+  return wanted.config;
 }
 
 /** Everything that `run cron` needs. Throws as `loadRun` does. */
@@ -111,7 +139,7 @@ interface Judged<C extends GlobalConfig> extends Pick<Loaded<C>, 'config' | 'sou
 }
 
 function judged<C extends GlobalConfig>(
-  input: LoadInput,
+  input: Defaults,
   wanted: readonly Field[],
   rules: Rules<C>,
   layers: readonly Layer[],
@@ -199,7 +227,10 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
 }
 
-function defaultValue(field: Field, { hostname, env }: LoadInput): Value {
+/** What defaults depend on. */
+type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
+
+function defaultValue(field: Field, { hostname, env }: Defaults): Value {
   const option = optionOf(field);
   if (field === 'candidateId') return { value: hostname, source: 'default' };
   if (field === 'stateDir') return { value: defaultStateDir(env, process.geteuid?.()), source: 'default' };

@@ -114,6 +114,12 @@ export const options: Table = {
     inGo: true,
     help: 'session timeout to ask for; when the ensemble grants another one, that one counts',
   },
+  zookeeperClient: {
+    scope: 'global',
+    kind: choice(['native', 'wire', 'auto']),
+    default: 'auto',
+    help: "ZooKeeper client: native is npm's zookeeper, wire is ballot's own, auto takes native where it loads, else wire",
+  },
   logLevel: {
     scope: 'global',
     kind: choice(LOG_LEVELS, { panic: 'fatal', warning: 'warn' }, [...LOG_LEVELS, 'panic']),
@@ -294,6 +300,30 @@ export function keyOf(field: Field): string {
 export function variableOf(field: Field): string {
   return keyOf(field).toUpperCase().replaceAll('-', '_');
 }
+
+/** The options of `run` that a candidate without a command has as well. */
+export const joinFields = [
+  'candidateId',
+  'onElectionFailure',
+  'onHangup',
+  'leaseDuration',
+  'electionTimeout',
+] as const satisfies readonly Field[];
+
+/** What the library takes, in the table's order. It reads neither files nor environment, and its program has the log. */
+export const libraryFields = [
+  'zookeeperServers',
+  'zookeeperBasePath',
+  'zookeeperSessionTimeout',
+  'zookeeperClient',
+  'mixedFleet',
+  'debug',
+  'candidateId',
+  'onElectionFailure',
+  'killAfter',
+  'leaseDuration',
+  'electionTimeout',
+] as const satisfies readonly Field[];
 
 const byKey = new Map(fields.map((field) => [keyOf(field), field]));
 

@@ -1,10 +1,10 @@
 import { formatDuration } from '../duration.ts';
-import type { CronConfig, RunConfig } from './config.ts';
+import type { CronConfig, JoinConfig, RunConfig } from './config.ts';
 import { keyOf, type Field } from './options.ts';
 import { doubtSchedule, findZone } from './schedule.ts';
 
 /** What set each field. */
-type Sources = Readonly<Record<Field, string>>;
+type Sources<F extends Field = Field> = Readonly<Record<F, string>>;
 
 /** A value in an inequality: what it is called, its milliseconds, and the sources that made it. */
 interface Term {
@@ -20,42 +20,66 @@ interface Term {
  * short).
  */
 export function checkTogether(config: RunConfig, sources: Sources): string[] {
-  const term = (field: Field, ms: number): Term => ({ name: keyOf(field), ms, from: sources[field] });
-  const problems: string[] = [];
-  if (config.candidateId === '')
-    problems.push(
-      'candidate-id: this host has no name that could be its default: give this candidate a name (--candidate-id)',
-    );
-  const atLeast = (left: Term, right: Term, why: string): void => {
-    if (left.ms >= right.ms) return;
-    const side = ({ name, ms, from }: Term): string => `${name} ${formatDuration(ms)} (${from})`;
-    problems.push(`${side(left)} must be at least ${side(right)}: ${why}`);
-  };
+  const [longest, first] = [term(config, sources, 'restartMaxDelay'), term(config, sources, 'restartDelay')];
+  return [
+    ...checkName(config),
+    ...atLeast(longest, first, 'the longest pause cannot be shorter than the first'),
+    ...checkLease(config, sources),
+  ];
+}
 
-  atLeast(
-    term('restartMaxDelay', config.restartMaxDelay),
-    term('restartDelay', config.restartDelay),
-    'the longest pause cannot be shorter than the first',
-  );
+/** The same for a candidate without a command, whose term always ends before its lease can be another's. */
+export function checkJoin(config: JoinConfig, sources: Sources<keyof JoinConfig>): string[] {
+  const anyway = `on-election-failure run-anyway (${sources.onElectionFailure})`;
+  return [
+    ...checkName(config),
+    ...checkLease({ ...config, onLeaseLoss: 'stop' }, sources),
+    ...(config.onElectionFailure === 'run-anyway'
+      ? [`${anyway}: there is no command to run without leadership: choose retry or exit`]
+      : []),
+  ];
+}
+
+function checkName({ candidateId }: Pick<RunConfig, 'candidateId'>): string[] {
+  if (candidateId !== '') return [];
+  return ['candidate-id: this host has no name that could be its default: give this candidate a name (--candidate-id)'];
+}
+
+type LeaseField = 'leaseDuration' | 'zookeeperSessionTimeout';
+
+function checkLease(
+  config: Pick<RunConfig, LeaseField | 'onLeaseLoss' | 'mixedFleet'>,
+  sources: Sources<LeaseField>,
+): string[] {
   // Without a duration of its own the lease lasts as long as the session.
-  if (config.leaseDuration === undefined) return problems;
-  const lease = term('leaseDuration', config.leaseDuration);
-  const session = term('zookeeperSessionTimeout', config.zookeeperSessionTimeout);
-  if (config.onLeaseLoss === 'keep') {
-    atLeast(
-      lease,
-      session,
-      'with on-lease-loss=keep a shorter lease is lost while its session lives; use on-lease-loss=stop for one',
-    );
-  }
-  if (config.mixedFleet) {
-    atLeast(
-      session,
-      lease,
-      "with mixed-fleet the lease cannot be longer: Go's ballot waits for the session timeout alone",
-    );
-  }
-  return problems;
+  if (config.leaseDuration === undefined) return [];
+  const [lease, session] = [term(config, sources, 'leaseDuration'), term(config, sources, 'zookeeperSessionTimeout')];
+  return [
+    ...(config.onLeaseLoss === 'keep'
+      ? atLeast(
+          lease,
+          session,
+          'with on-lease-loss=keep a shorter lease is lost while its session lives; use on-lease-loss=stop for one',
+        )
+      : []),
+    ...(config.mixedFleet
+      ? atLeast(
+          session,
+          lease,
+          "with mixed-fleet the lease cannot be longer: Go's ballot waits for the session timeout alone",
+        )
+      : []),
+  ];
+}
+
+function term<F extends Field>(config: Readonly<Record<F, number | undefined>>, sources: Sources<F>, field: F): Term {
+  return { name: keyOf(field), ms: config[field] ?? 0, from: sources[field] };
+}
+
+function atLeast(left: Term, right: Term, why: string): string[] {
+  if (left.ms >= right.ms) return [];
+  const side = ({ name, ms, from }: Term): string => `${name} ${formatDuration(ms)} (${from})`;
+  return [`${side(left)} must be at least ${side(right)}: ${why}`];
 }
 
 /** What the fields of `run cron` demand of others. */

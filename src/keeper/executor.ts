@@ -2,11 +2,9 @@
  * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have
  * delayed, so it has its own timers.
  */
-import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
-import { removeCgroup } from '../command/cgroup.ts';
-import { environmentHolds, listProcesses, namesOf, readStat } from '../command/proc.ts';
-import { type GroupIdentity, type Report, RunProcesses } from '../command/run-processes.ts';
-import { sleep, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { namesOf } from '../command/proc.ts';
+import type { RunProcesses } from '../command/run-processes.ts';
 import { within } from '../waiting.ts';
 import { actsAt, type Will, type WillCommand } from './will.ts';
 
@@ -27,6 +25,23 @@ type Cause = 'gone' | 'silent';
 
 /** What became of the lease. `undefined`: the will names none. */
 type Release = 'released' | 'left' | undefined;
+
+/** The processes of a run, as far as the execution of a will has to do with them. */
+export interface FoundRun extends Pick<RunProcesses, 'isAlive' | 'signal' | 'leaderLives' | 'followers' | 'untilGone'> {
+  /** Nothing of it is left: removes what was made for it. Nobody waits for that. */
+  tidyUp(): void;
+}
+
+/** The host that a keeper runs on. */
+export interface KeeperHost {
+  readonly clock: Clock;
+  /** The process number of the supervisor. */
+  readonly supervisor: number;
+  /** The processes of a run; `undefined`: it had not been started. Never rejects. */
+  find(command: WillCommand): Promise<FoundRun | undefined>;
+  /** A line for whoever looks into it on this host. Resolves when it is read, or lost. */
+  say(message: string, fields?: Readonly<Record<string, string>>): Promise<void>;
+}
 
 /** What a keeper does about its wills besides stopping commands. */
 export interface Estate {
@@ -61,15 +76,15 @@ interface Entry {
  */
 export class Executor {
   readonly #estate: Estate;
-  /** The parent of an orphan is another one. */
-  readonly #supervisor = process.ppid;
+  readonly #host: KeeperHost;
   readonly #entries = new Map<string, Entry>();
   #executing = false;
   #handedOver = false;
   #silentChecks = 0;
 
-  constructor(estate: Estate) {
+  constructor(estate: Estate, host: KeeperHost) {
     this.#estate = estate;
+    this.#host = host;
   }
 
   /** Every will is executed: no command of the supervisor counts any more. */
@@ -108,7 +123,7 @@ export class Executor {
     if (entry?.execution !== undefined) return void (entry.next = will);
     entry?.disarm?.();
     const at = actsAt(will);
-    const disarm = at === undefined ? undefined : systemClock.at(at, () => this.#due(will.election));
+    const disarm = at === undefined ? undefined : this.#host.clock.at(at, () => this.#due(will.election));
     this.#entries.set(will.election, { will, disarm, execution: undefined, next: undefined });
   }
 
@@ -159,7 +174,7 @@ export class Executor {
   }
 
   async #settle(will: Will, cause: Cause, alone: boolean): Promise<void> {
-    const ends = await Promise.all(will.commands.map((command) => stopCommand(command, will.instants)));
+    const ends = await Promise.all(will.commands.map((command) => stopCommand(this.#host, command, will.instants)));
     const release = await this.#estate.release(will, alone);
     await this.#sayWhatWasDone(cause, ends, release && { release, path: will.lease?.path ?? '' });
   }
@@ -177,97 +192,47 @@ export class Executor {
     ];
     if (done.length === 0) return;
     const why = cause === 'gone' ? 'was killed or has crashed' : 'did not run in time';
-    const told = say(`the supervisor (pid ${this.#supervisor}) ${why}, its keeper acts for it: ${done.join('; ')}`);
-    await within(systemClock, told, { at: systemClock.now() + SAY_WITHIN_MS }).catch(() => undefined);
+    const { clock, supervisor } = this.#host;
+    const told = this.#host.say(
+      `the supervisor (pid ${supervisor}) ${why}, its keeper acts for it: ${done.join('; ')}`,
+    );
+    await within(clock, told, { at: clock.now() + SAY_WITHIN_MS }).catch(() => undefined);
   }
 }
 
 /** Resolves when nothing of the run is left, to a text that says what was done. */
-async function stopCommand(command: WillCommand, instants: Will['instants']): Promise<string> {
-  const group = command.group ?? (await lookForGroup(command.mark));
-  if (group === undefined) return `run ${command.runId} had not been started`;
-  const report: Report = (message, fields) => void say(`run ${command.runId}: ${message}`, fields);
-  const run = new RunProcesses({ group, mark: command.mark }, report);
+async function stopCommand(host: KeeperHost, command: WillCommand, instants: Will['instants']): Promise<string> {
+  const { clock } = host;
+  const run = await host.find(command);
+  if (run === undefined) return `run ${command.runId} had not been started`;
   const had = run.isAlive();
-  sayLeftBehind(run, report);
-  const killAt = Math.min(systemClock.now() + command.killAfter, instants?.killAt ?? Infinity);
-  if (!command.signalled && systemClock.now() < killAt) {
+  sayLeftBehind(host, command, run);
+  const killAt = Math.min(clock.now() + command.killAfter, instants?.killAt ?? Infinity);
+  if (!command.signalled && clock.now() < killAt) {
     run.signal(command.stopSignal);
     // A stopped process takes its signal only when it is continued.
     run.signal('SIGCONT');
   }
-  await goneBy(run, killAt);
+  await goneBy(clock, run, killAt);
   while (run.isAlive()) {
     run.signal('SIGKILL');
-    await goneBy(run, systemClock.now() + KILL_AGAIN_MS);
+    await goneBy(clock, run, clock.now() + KILL_AGAIN_MS);
   }
-  // The release does not wait for it. What is left is removed by the next ballot that starts here.
-  if (group.cgroup !== undefined) void removeCgroup(group.cgroup).catch(() => undefined);
+  run.tidyUp();
   return `run ${command.runId} ${had ? 'is stopped' : 'had ended'}`;
 }
 
-function sayLeftBehind(run: RunProcesses, report: Report): void {
+function sayLeftBehind(host: KeeperHost, { runId }: WillCommand, run: FoundRun): void {
   if (run.leaderLives) return;
   const left = run.followers();
   if (left.length === 0) return;
-  report('the command has ended and left processes behind; stopping them', { processes: namesOf(left) });
+  const message = `run ${runId}: the command has ended and left processes behind; stopping them`;
+  void host.say(message, { processes: namesOf(left) });
 }
 
 /** Resolves when the run is gone, or at `at`. */
-async function goneBy(run: RunProcesses, at: number): Promise<void> {
+async function goneBy(clock: Clock, run: FoundRun, at: number): Promise<void> {
   const over = new AbortController();
-  await within(systemClock, run.untilGone(systemClock, over.signal), { at }).catch(() => undefined);
+  await within(clock, run.untilGone(clock, over.signal), { at }).catch(() => undefined);
   over.abort();
-}
-
-/**
- * How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still
- * has its supervisor's environment.
- */
-const LOOKS = { times: 10, every: 20 };
-
-async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {
-  for (let look = 1; ; look++) {
-    const found = findGroup(mark);
-    if (found !== undefined || look === LOOKS.times) return found;
-    await sleep(systemClock, LOOKS.every);
-  }
-}
-
-/**
- * The session of a command that was being started when its supervisor died: the oldest process that carries the mark.
- * `undefined`: it was not started any more, or there is no /proc to find it in.
- */
-function findGroup(mark: readonly string[]): GroupIdentity | undefined {
-  for (const pid of listProcesses() ?? []) {
-    if (environmentHolds(pid, mark) !== true) continue;
-    const stat = readStat(pid);
-    if (typeof stat === 'string' || stat.dead) continue;
-    const leader = readStat(stat.session);
-    // Without its leader the age of the run is not known: every process with the mark belongs to it.
-    return { pgid: stat.session, startTime: typeof leader === 'string' ? undefined : leader.startTime };
-  }
-  return undefined;
-}
-
-/**
- * A line on stderr, which is ballot's own. A reader that does not read does not hold up the will: then the line is
- * lost. Resolves when it is read, or lost.
- */
-function say(message: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
-  const facts = Object.values(fields).join(', ');
-  const line = `ballot: ${message}${facts === '' ? '' : ` (${facts})`}\n`;
-  try {
-    // Opened anew, it does not block, and the description that the command may share stays as it is.
-    const file = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
-    try {
-      writeSync(file, line);
-    } finally {
-      closeSync(file);
-    }
-    return Promise.resolve();
-  } catch {
-    // A socket cannot be opened. Another thread writes, and waits if it has to.
-    return new Promise((resolve) => write(2, line, () => resolve()));
-  }
 }

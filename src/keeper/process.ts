@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { describe } from '../errors.ts';
 import { systemClock, type Clock } from '../clock.ts';
+import type { ClientChoice } from '../config/config.ts';
 import { actsAt, type Will } from './will.ts';
 import { type Command, type Report, WILL_ALONE } from './protocol.ts';
 
@@ -79,9 +80,10 @@ const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
  * both of its outputs, because the ZooKeeper binding prints to stdout.
  *
  * @param path the built `keeper.js`
+ * @param client the ZooKeeper client that it will be told to use, as far as is known: it is loaded ahead of time
  */
-export function forkKeeper(path: string): KeeperProcess {
-  return new SupervisedKeeper(channelTo(path, []), systemClock);
+export function forkKeeper(path: string, client: ClientChoice = 'auto'): KeeperProcess {
+  return new SupervisedKeeper(channelTo(path, [client]), systemClock);
 }
 
 /**

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
+import type { ClientChoice } from '../../src/config/config.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { Ensemble } from '../simulation/ensemble.ts';
+import { clientChoice } from '../support/sessions.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -100,10 +102,11 @@ function simulated(): EnsembleWorld {
   return world;
 }
 
-function sessionsOn(port: number, sessionTimeout: number, clock: Clock): SessionOpener {
+function sessionsOn(port: number, sessionTimeout: number, clock: Clock, client: ClientChoice): SessionOpener {
   return zookeeperSessions({
     servers: [{ host: '127.0.0.1', port }],
     sessionTimeout,
+    client,
     keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
     clock,
     logger: silentLogger,
@@ -111,7 +114,7 @@ function sessionsOn(port: number, sessionTimeout: number, clock: Clock): Session
   });
 }
 
-async function real(): Promise<EnsembleWorld> {
+async function real(client: ClientChoice = clientChoice): Promise<EnsembleWorld> {
   const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
   let silenced = false;
   const world: EnsembleWorld = {
@@ -127,10 +130,10 @@ async function real(): Promise<EnsembleWorld> {
     isVirtual: false,
     host: (_name, sessionTimeout) => ({
       clock: systemClock,
-      sessions: sessionsOn(zookeeper.server.port, sessionTimeout, systemClock),
+      sessions: sessionsOn(zookeeper.server.port, sessionTimeout, systemClock, client),
     }),
     fragileHost: (_name, sessionTimeout) =>
-      realHost(zookeeper.server.port, (port, clock) => sessionsOn(port, sessionTimeout, clock)),
+      realHost(zookeeper.server.port, (port, clock) => sessionsOn(port, sessionTimeout, clock, client)),
     settle: (promise) => promise,
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     moment: (index) => world.pass(8 ** index - 1),
@@ -147,8 +150,11 @@ async function real(): Promise<EnsembleWorld> {
   return world;
 }
 
+/** What the contract of a session is run on as well: the same, by ballot's own client. */
+export const byWire = ['ZooKeeper, by the wire client', () => real('wire')] as const;
+
 /** What every contract is run on. */
 export const ensembles: readonly (readonly [name: string, start: () => Promise<EnsembleWorld>])[] = [
   ['the simulated ensemble', () => Promise.resolve(simulated())],
-  ['ZooKeeper', real],
+  ['ZooKeeper', () => real()],
 ];

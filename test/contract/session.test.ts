@@ -9,14 +9,14 @@ import {
   ZooKeeperError,
 } from '../../src/zookeeper/session/errors.ts';
 import type { Contact, Session, WatchEvent } from '../../src/zookeeper/session/port.ts';
-import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { byWire, ensembles, type EnsembleWorld } from './ensembles.ts';
 import { rejection } from './stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
 const EMPTY = Buffer.alloc(0);
 const O = { timeout: 2000 };
 
-describe.each(ensembles)('a session on %s', (_name, start) => {
+describe.each([...ensembles, byWire])('a session on %s', (_name, start) => {
   let world: EnsembleWorld;
   const opened: Session[] = [];
 
@@ -122,6 +122,21 @@ describe.each(ensembles)('a session on %s', (_name, start) => {
     const read = session.get('/a', O);
     expect((await world.settle(Promise.all(stats))).map((stat) => stat.version)).toEqual([1, 2, 3, 4]);
     expect(String((await world.settle(read)).data)).toBe('3');
+  });
+
+  it('fires a watch on a znode that does not exist when it is created, and the watch of one that does as any other', async () => {
+    const [session, other] = [await open(), await open()];
+    const missing = await world.settle(session.existsWatched('/a/b', O));
+    expect(missing.stat).toBeUndefined();
+    await make(other, '/a');
+    expect(await after(50, missing.watch.fired)).toBe('nothing');
+    const made = await world.settle(session.existsWatched('/a', O));
+    expect(made.stat).toMatchObject({ version: 0, numChildren: 0 });
+    await make(other, '/a/b');
+    expect(await world.settle(missing.watch.fired)).toBe('created');
+    expect(await after(50, made.watch.fired)).toBe('nothing');
+    await world.settle(other.set('/a', EMPTY, -1, O));
+    expect(await world.settle(made.watch.fired)).toBe('changed');
   });
 
   it('fires a data watch once, on a change or on the deletion, for each that waits', async () => {

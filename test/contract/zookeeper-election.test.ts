@@ -4,6 +4,7 @@ import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election, Term, TermEvent } from '../../src/election/election.ts';
 import { parseLease, parseProposal, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
 import { encodeStepDown } from '../../src/zookeeper/election/step-down.ts';
+import { askToStepDown, untilSucceeded } from '../../src/zookeeper/report/steering.ts';
 import { OutcomeUnknownError } from '../../src/election/errors.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
 import type { Stat } from '../../src/keeper/protocol.ts';
@@ -544,6 +545,131 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
       const events = eventsOf(await elected(b));
       await until(() => events.filter(({ kind }) => kind === 'renewed').length === 3);
       expect(seen).toEqual([`${BASE}/step-down`]);
+    });
+  });
+
+  describe('an operator who asks for it', () => {
+    /** An operator whose first write of the request is replaced by `fate`. */
+    const operator = async (fate?: (write: () => Promise<Stat>) => Promise<Stat>) => {
+      const { sessions, clock } = world.host('operator', TIMEOUT_MS);
+      let isFirst = true;
+      const changed = sessionsWith((session) => ({
+        set: (path, data, version, options) => {
+          const write = (): Promise<Stat> => session.set(path, data, version, options);
+          if (!path.endsWith('/step-down') || !isFirst || fate === undefined) return write();
+          isFirst = false;
+          return fate(write);
+        },
+      })).sessions(sessions);
+      const session = await world.settle(changed.open(O));
+      open.push(() => session.close(500));
+      const { signal } = new AbortController();
+      return { session, clock, basePath: BASE, signal, watchUntil: Infinity };
+    };
+    const requested = async () => (await world.settle(admin.get(`${BASE}/step-down`, O))).stat.version;
+    /** A leader that has made the znode. */
+    const leader = async (id: string) => {
+      const standing = stand(id);
+      const term = await elected(standing);
+      const events = eventsOf(term);
+      for (let waited = 0; !(await children()).includes('step-down'); waited += 10) await world.pass(10);
+      return { ...standing, term, events };
+    };
+    const lost = (): Promise<Stat> => Promise.reject(new OutcomeUnknownError('set', BASE, 'the reply was lost'));
+    const hears = (events: readonly TermEvent[]): boolean => events.some(({ kind }) => kind === 'stepDownAsked');
+
+    it.each([
+      ['was applied', async (write: () => Promise<Stat>) => write().then(lost)],
+      ['was not', lost],
+    ])('is heard once when the reply to a request is lost that %s', async (_what, fate) => {
+      const { term, events } = await leader('a');
+      const asked = await world.settle(askToStepDown(await operator(fate), 'ops'));
+      expect(asked).toEqual({
+        leader: { candidateId: 'a', hostname: 'a.example', fencingToken: term.fencingToken },
+        by: 'ops',
+        isTooLate: false,
+      });
+      expect(await requested()).toBe(1);
+      await until(() => hears(events));
+    });
+
+    it('finds a request that came late, just before it was made again', async () => {
+      const { events } = await leader('a');
+      let late: (() => Promise<Stat>) | undefined;
+      const { sessions, clock } = world.host('operator', TIMEOUT_MS);
+      const changed = sessionsWith((session) => ({
+        set: async (path, data, version, options) => {
+          const write = (): Promise<Stat> => session.set(path, data, version, options);
+          if (late === undefined) {
+            late = write;
+            return lost();
+          }
+          await late().catch(() => undefined);
+          return write();
+        },
+      })).sessions(sessions);
+      const session = await world.settle(changed.open(O));
+      open.push(() => session.close(500));
+      const { signal } = new AbortController();
+      const inspection = { session, clock, basePath: BASE, signal, watchUntil: Infinity };
+      expect(await world.settle(askToStepDown(inspection, 'ops'))).toMatchObject({ by: 'ops', isTooLate: false });
+      expect(await requested()).toBe(1);
+      await until(() => hears(events));
+    });
+
+    it('says that it came too late when the lead changed hands meanwhile; the next leader is not asked', async () => {
+      const a = await leader('a');
+      const b = stand('b');
+      await queueOf(2);
+      const inspection = await operator(async (write) => {
+        await a.term.resign();
+        await b.term;
+        return write();
+      });
+      const asked = await world.settle(askToStepDown(inspection, 'ops'));
+      expect(asked).toMatchObject({ leader: { candidateId: 'a' }, isTooLate: true });
+      const events = eventsOf(await elected(b));
+      await until(() => events.filter(({ kind }) => kind === 'renewed').length === 2);
+      expect(hears(events)).toBe(false);
+      expect(await world.settle(untilSucceeded(inspection, asked.leader))).toMatchObject({
+        next: { candidateId: 'b' },
+      });
+    });
+
+    it('does not know what became of a request that nobody answers, and says so', async () => {
+      const { term } = await leader('a');
+      const late = new AbortController();
+      const inspection = await operator(async () => {
+        late.abort(new Error('no answer in time'));
+        return lost();
+      });
+      const failure = await world.settle(
+        rejection(askToStepDown({ ...inspection, signal: AbortSignal.any([late.signal]) }, 'ops')),
+      );
+      expect(String(failure)).toContain(`a on a.example was to be asked to end term ${term.fencingToken}`);
+      expect(String(failure)).toContain('it is not known whether the request was written');
+    });
+
+    it('waits for the next leader, or until nobody stands', async () => {
+      const a = await leader('a');
+      const b = stand('b');
+      await queueOf(2);
+      const inspection = await operator();
+      const asked = await world.settle(askToStepDown(inspection, 'ops'));
+      let isOver = false;
+      const next = untilSucceeded(inspection, asked.leader).finally(() => (isOver = true));
+      await world.pass(TIMEOUT_MS);
+      expect(isOver).toBe(false);
+      await world.settle(a.term.resign());
+      expect(await world.settle(next)).toMatchObject({ next: { candidateId: 'b' } });
+      const term = await elected(b);
+      const nobody = untilSucceeded(inspection, {
+        candidateId: 'b',
+        hostname: 'b.example',
+        fencingToken: term.fencingToken,
+      });
+      await world.settle(term.resign());
+      expect(await world.settle(nobody)).toEqual({ next: undefined });
     });
   });
 

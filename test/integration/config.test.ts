@@ -50,6 +50,7 @@ const everything: Readonly<Record<string, string>> = {
   'zookeeper-servers': 'zk1:2182,[::1]:2181',
   'zookeeper-base-path': '/my/worker',
   'zookeeper-session-timeout': '4s',
+  'zookeeper-client': 'wire',
   'log-level': 'warn',
   'log-format': 'json',
   'mixed-fleet': 'true',
@@ -98,7 +99,7 @@ describe('three ways to say the same', () => {
     const path = await put('ballot.yaml', lines.join(''));
     const report = await configured([]);
     expect(values(report)).toEqual(expected);
-    expect(report['log-level']?.source).toBe(`${path}:4`);
+    expect(report['log-level']?.source).toBe(`${path}:5`);
   });
 
   it('a JSON file', async () => {
@@ -128,6 +129,7 @@ describe('three ways to say the same', () => {
       'zookeeper-servers': 'localhost:2181',
       'zookeeper-base-path': '/ballot/election',
       'zookeeper-session-timeout': '5s',
+      'zookeeper-client': 'auto',
       'candidate-id': hostname(),
       'lease-duration': null,
       'run-timeout': 'none',

@@ -13,7 +13,7 @@ import { pass, poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { Proxy } from '../support/proxy.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { keeperPath, keepers, recorder, serversOf, within } from '../support/sessions.ts';
+import { clientChoice, keeperPath, keepers, recorder, serversOf, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -51,6 +51,7 @@ function contextOf(
     zookeeperServers,
     zookeeperBasePath: basePath,
     zookeeperSessionTimeout: 5000,
+    zookeeperClient: clientChoice,
     logLevel: 'info',
     logFormat: 'human',
     mixedFleet: false,

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Candidate } from '../support/candidate.ts';
 import { expectEachTickOnce, standCron } from '../support/cron.ts';
@@ -38,4 +41,39 @@ it('makes up for the latest tick that was missed while nobody stood', async () =
   const caught = stage.journal.starts('b')[0];
   expect(Date.parse(caught?.tick ?? '')).toBeGreaterThan(last + 1_000);
   expect(caught?.time).toBeGreaterThan(Date.parse(caught?.tick ?? '') / 1000);
+});
+
+/** Writes until there is no room left. */
+function fill(file: string): void {
+  const page = Buffer.alloc(4096);
+  for (;;)
+    try {
+      appendFileSync(file, page);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      return;
+    }
+}
+
+/** Who is not root cannot mount a disk that is small enough to be filled. */
+it.skipIf(process.getuid?.() !== 0)('starts no tick that it cannot write down, and goes on when it can', async () => {
+  await using stage = new LocalStage();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'ballot-test', stage.stateDir]);
+  try {
+    const leader = await standCron(stage, { id: 'a', ...EVERY_SECOND });
+    await stage.journal.started(1);
+    fill(join(stage.stateDir, 'filling'));
+    const skipped =
+      'the ledger of runs cannot be written: the tick could not be recorded in time, so it is not started';
+    const { tick } = await leader.says(skipped);
+    rmSync(join(stage.stateDir, 'filling'));
+    await stage.journal.started(stage.journal.starts().length + 1);
+    expect(stage.journal.starts().map((start) => start.tick)).not.toContain(tick);
+    expect(JSON.stringify(leader.log)).not.toContain('ZooKeeper');
+    expectEachTickOnce(stage.journal);
+    leader.signal('SIGTERM');
+    await leader.end();
+  } finally {
+    execFileSync('umount', ['--lazy', stage.stateDir]);
+  }
 });

@@ -106,6 +106,16 @@ describe('options without a meaning beside the coordinator', () => {
   });
 });
 
+it.each([['watch'], ['join'], ['is-leader'], ['if-leader', '--', 'true'], ['step-down']])(
+  'is refused by ballot %s, which says what works with it',
+  async (command, ...rest) => {
+    const ended = await runBallot([command, ...flags(), ...rest]);
+    expect(ended.stderr).toMatch(/flag --coordinator: coordinator local does not work with this command yet/);
+    expect(ended.stderr).toMatch(/it works with ballot run once, ballot run cron, ballot info and ballot history/);
+    expect(ended).toMatchObject({ code: 78, stdout: '' });
+  },
+);
+
 it('says what to install where there is no flock', async () => {
   const args = ['run', 'once', ...flags(), '--', 'true'];
   const { code, stdout } = await runBallot(args, { env: { PATH: '/nonexistent' } });

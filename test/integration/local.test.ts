@@ -128,7 +128,7 @@ it('is not taken over while a command lives that has closed the lock’s descrip
 it('is not led by anybody while a process that left the run keeps the descriptor, and says which', async () => {
   await using stage = new LocalStage();
   const script = 'env -i setsid sh -c \'echo $$ >"$1"; exec sleep 300\' sh "$journal.pid" 8>&- 9>&- & stay 0.3';
-  const first = stage.start({ id: 'first', script, flags: EXIT });
+  const first = await stage.stand({ id: 'first', script, flags: EXIT });
   const second = await stage.stand({ id: 'second' });
   await first.end();
   const holder = Number(readFileSync(`${stage.journal.path}.pid`, 'utf8'));

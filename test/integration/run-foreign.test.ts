@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Command, Report } from '../../src/keeper/protocol.ts';
 import { poll } from '../support/poll.ts';
-import { keeperPath, serversOf, sessionsAt } from '../support/sessions.ts';
+import { clientChoice, keeperPath, serversOf, sessionsAt } from '../support/sessions.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -81,7 +81,8 @@ describe.runIf(mayMount)('a keeper without /proc', () => {
     keeper.on('message', (batch) => void reports.push(...(batch as Report[])));
     const tell = (...commands: readonly Command[]): boolean => keeper.send(commands);
     const [server] = serversOf(zookeeper);
-    tell({ kind: 'connect', address: `${server!.host}:${server!.port}`, timeout: 4000, debug: false });
+    const address = `${server!.host}:${server!.port}`;
+    tell({ kind: 'connect', client: clientChoice, address, timeout: 4000, debug: false });
     await poll(() => reports.some(({ kind }) => kind === 'connected'), { what: 'the keeper’s session' });
     tell({ kind: 'request', id: 1, request: { op: 'create', path: '/lease', data: 'held', flags: 0 } });
     await poll(() => reports.some(({ kind }) => kind === 'answer'), { what: 'the lease' });

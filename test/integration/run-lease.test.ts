@@ -162,8 +162,9 @@ describe('a base path', () => {
       for (const name of (await stage.election())?.proposals ?? [])
         await zookeeper.observer.delete(`${stage.basePath}/${name}`, -1, within);
       // A run that was just started may still be being written down.
-      if ((await zookeeper.observer.exists(`${stage.basePath}/runs`, within)) !== undefined)
-        await zookeeper.observer.delete(`${stage.basePath}/runs`, -1, within);
+      for (const name of ['runs', 'step-down'])
+        if ((await zookeeper.observer.exists(`${stage.basePath}/${name}`, within)) !== undefined)
+          await zookeeper.observer.delete(`${stage.basePath}/${name}`, -1, within);
       await zookeeper.observer.delete(stage.basePath, -1, within);
       return true;
     });

@@ -155,7 +155,9 @@ describe('election-timeout', () => {
     const start = await stage.journal.started();
     const late = stage.start({ flags: { 'election-timeout': '700ms' } });
     expect(await late.end()).toBe(75);
-    expect(late.said('not elected within')[0]?.['why']).toMatch(new RegExp(`^${leader.id} leads, on host `));
+    expect(late.said('not elected within')[0]?.['why']).toMatch(
+      new RegExp(`^next in line: ${leader.id} leads, on host `),
+    );
     const election = await stage.election();
     expect(election?.proposals).toHaveLength(1);
     expect(election?.lease).toMatchObject({ kind: 'held', record: { candidateId: leader.id } });

@@ -1,14 +1,10 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { UnavailableError } from '../../src/errors.ts';
-import { ClientMissingError, SessionEndedError } from '../../src/zookeeper/session/errors.ts';
+import { SessionEndedError } from '../../src/zookeeper/session/errors.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
 import type { SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { useOpenings } from '../support/hooks.ts';
@@ -184,26 +180,6 @@ describe('opening a session', () => {
     await poll(() => firstKeeper.end !== undefined);
     const zk = await sessionsAt(serversOf(zookeeper), { firstKeeper }).opener.open({ timeout: 5000 });
     await zk.close(3000);
-  });
-
-  it('says how to mend an installation without the native module', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ballot-without-native-'));
-    afterwards(() => rmSync(folder, { recursive: true }));
-    const source = join(import.meta.dirname, '../../node_modules');
-    await mkdir(join(folder, 'node_modules/zookeeper'), { recursive: true });
-    for (const name of ['node-gyp-build', 'async']) symlinkSync(join(source, name), join(folder, 'node_modules', name));
-    for (const name of ['lib', 'package.json']) {
-      await cp(join(source, 'zookeeper', name), join(folder, 'node_modules/zookeeper', name), { recursive: true });
-    }
-    await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
-    await copyFile(keeperPath, join(folder, 'keeper.js'));
-    const error = await failure(
-      sessionsAt(serversOf(zookeeper), { keeperPath: join(folder, 'keeper.js') }).opener,
-      5000,
-    );
-    expect(error).toBeInstanceOf(ClientMissingError);
-    expect(error.message).toMatch(/native module of the npm package zookeeper cannot be loaded/);
-    expect((error as ClientMissingError).hint).toContain('npm rebuild zookeeper');
   });
 });
 

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Will, WillCommand } from '../../src/keeper/will.ts';
 import { Executor } from '../../src/keeper/executor.ts';
+import { thisHost } from '../../src/keeper/host.ts';
 import { isAlive } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 
@@ -49,17 +50,20 @@ const of = (pgid: number, changes: Partial<WillCommand> = {}): WillCommand => ({
 /** An executor, and what it has come to. */
 function executor() {
   const steps: string[] = [];
-  const executes = new Executor({
-    begin: () => void steps.push('begun'),
-    beginOne: (election) => void steps.push(`begun ${election}`),
-    doneOne: (election) => void steps.push(`done ${election}`),
-    release: ({ election, lease }, alone) => {
-      steps.push(alone ? `released ${election}` : 'released');
-      return Promise.resolve(lease && 'released');
+  const executes = new Executor(
+    {
+      begin: () => void steps.push('begun'),
+      beginOne: (election) => void steps.push(`begun ${election}`),
+      doneOne: (election) => void steps.push(`done ${election}`),
+      release: ({ election, lease }, alone) => {
+        steps.push(alone ? `released ${election}` : 'released');
+        return Promise.resolve(lease && 'released');
+      },
+      end: () => void steps.push('ended'),
+      endWithoutSession: () => void steps.push('ended without its session'),
     },
-    end: () => void steps.push('ended'),
-    endWithoutSession: () => void steps.push('ended without its session'),
-  });
+    thisHost(),
+  );
   const ended = (): Promise<unknown> => poll(() => steps.includes('ended'), { timeout: SOON_MS, what: 'its end' });
   return { executes, steps, ended };
 }

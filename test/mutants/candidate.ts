@@ -37,8 +37,8 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'work that does not end keeps a candidate from closing',
     file: term,
-    find: 'const at = planned ? clock.now() + killAfter : term.deadline - margin(term.leaseDuration);',
-    put: 'const at = planned ? Infinity : term.deadline - margin(term.leaseDuration);',
+    find: 'return clock.now() + (isKnown ? killAfter :',
+    put: 'return clock.now() + (isKnown ? Infinity :',
     noticedBy: candidate('waits no longer than kill-after'),
   },
   {
@@ -51,8 +51,8 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'a term that is won in the turn of the end is led on',
     file,
-    find: 'if (this.#end.signal.aborted) leading.end(',
-    put: 'if (this.#end.signal.aborted && this.leader === undefined) leading.end(',
+    find: 'if (this.#end.signal.aborted) leading.leave(',
+    put: 'if (this.#end.signal.aborted && this.leader === undefined) leading.leave(',
     noticedBy: candidate('in the turn in which'),
   },
   {
@@ -75,5 +75,33 @@ export const candidateMutants: readonly Mutant[] = [
     find: 'if (!term.isLeading && term.signal.reason instanceof LeaseLostError) throw term.signal.reason;',
     put: '',
     noticedBy: candidate('throws LeaseLostError'),
+  },
+  {
+    what: 'a leader that is asked to step down does not hear it',
+    file: term,
+    find: 'return this.end(new SteppedDownError(election, event.by));',
+    put: 'return;',
+    noticedBy: candidate('asked to step down'),
+  },
+  {
+    what: 'a leader that is asked to step down leaves work that it does not know of no time',
+    file: term,
+    find: '(isKnown ? killAfter : Math.min(killAfter, term.leaseDuration / 3))',
+    put: '(isKnown ? killAfter : 0)',
+    noticedBy: candidate('leaves work that is not known of its time'),
+  },
+  {
+    what: 'a candidate that is closed waits for work that it does not know of, after others have ended its term',
+    file: term,
+    find: 'this.#saySo();',
+    put: '',
+    noticedBy: candidate('gives the lease up at once, if no work'),
+  },
+  {
+    what: 'a lease that could not be renewed is given up at once, before work that is not known of has ended',
+    file: term,
+    find: 'if (!isKnown && !this.#endedByOthers) return;',
+    put: 'if (!isKnown && !(this.signal.reason instanceof SteppedDownError)) return;',
+    noticedBy: candidate('keeps the lease for work'),
   },
 ];

@@ -1,5 +1,5 @@
 /** Faults of the election's protocol. */
-import { contract, told, unit, type Mutant } from './mutant.ts';
+import { contract, integration, told, unit, type Mutant } from './mutant.ts';
 
 const election = (named: string) => contract('zookeeper-election', named);
 const port = (named: string) => contract('port', named);
@@ -52,6 +52,55 @@ export const electionMutants: readonly Mutant[] = [
     find: 'if (this.#askedBy !== undefined) this.#tellOfRequest(this.#askedBy);',
     put: '',
     noticedBy: election('again with each renewal'),
+  },
+  {
+    what: 'a request to step down is written whatever stands there meanwhile',
+    file: 'zookeeper/report/steering.ts',
+    find: 'await session.set(path, data, version, { timeout, signal });',
+    put: 'await session.set(path, data, -1, { timeout, signal });',
+    noticedBy: election('finds a request that came late'),
+  },
+  {
+    what: 'who asks a leader to step down gives up when a reply is lost',
+    file: 'zookeeper/report/steering.ts',
+    find: 'if (!overtaken && !isUnanswered(error)) throw error;',
+    put: 'if (!overtaken) throw error;',
+    noticedBy: election('is heard once when the reply'),
+  },
+  {
+    what: 'who asks a leader to step down says that it was heard, though the lead had changed hands before',
+    file: 'zookeeper/report/steering.ts',
+    find: '(base?.stat.mzxid ?? 0) < written.mzxid',
+    put: 'false',
+    noticedBy: election('says that it came too late'),
+  },
+  {
+    what: 'who waits for the next leader takes the present one for it',
+    file: 'zookeeper/report/steering.ts',
+    find: 'if (next !== undefined && next.fencingToken !== leader.fencingToken) return { next };',
+    put: 'if (next !== undefined) return { next };',
+    noticedBy: election('waits for the next leader'),
+  },
+  {
+    what: 'a lease that ran out by the ensemble’s clock is that of a leader who can be asked',
+    file: 'zookeeper/report/steering.ts',
+    find: 'if (duration === undefined || age < duration) return;',
+    put: 'if (age < Infinity) return;',
+    noticedBy: integration('step-down', 'when the lease has run out'),
+  },
+  {
+    what: 'a lease whose time lies in the future counts as fresh',
+    file: 'zookeeper/report/leadership.ts',
+    find: 'if (age < duration && !(age < 0 && isNotable(age)))',
+    put: 'if (age < duration)',
+    noticedBy: integration('leader-question', 'says that it cannot know'),
+  },
+  {
+    what: 'a command runs on the host of a candidate that does not lead, since it has the leader’s id',
+    file: 'zookeeper/report/leadership.ts',
+    find: 'leads: !isHere || leader.hostname === hostname',
+    put: 'leads: true',
+    noticedBy: integration('leader-question', 'twin of another host'),
   },
   {
     what: 'the former leader’s proposal is left after a take-over',

@@ -6,6 +6,7 @@ import { localMutants } from './local.ts';
 import type { Mutant } from './mutant.ts';
 import { scheduleMutants } from './schedule.ts';
 import { supervisorMutants } from './supervisor.ts';
+import { watchMutants } from './watch.ts';
 
 /** All of them, by subject. */
 export const mutants: readonly Mutant[] = [
@@ -16,4 +17,5 @@ export const mutants: readonly Mutant[] = [
   ...commandMutants,
   ...candidateMutants,
   ...localMutants,
+  ...watchMutants,
 ];

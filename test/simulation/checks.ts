@@ -70,7 +70,7 @@ export function checkOverlaps(
     const healed = Math.max(
       ...impairments
         .filter((it) => concerned.some(({ host }) => it.host === host) || it.host === 'everybody')
-        .filter((it) => it.from < to)
+        .filter((it) => it.from < to && it.kind !== 'steered')
         .map((it) => it.to),
     );
     const late = to - Math.max(from, healed);
@@ -97,7 +97,7 @@ function window({ lease, sessionTimeout }: Setting): number {
 /** Under `stop` only a machine that stood still for longer than the margin may be late, or one whose lease is gone. */
 function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting): boolean {
   if (impairment.kind === 'wiped' || impairment.kind === 'tampered') return true;
-  if (impairment.kind === 'spoiled') return false;
+  if (impairment.kind === 'spoiled' || impairment.kind === 'steered') return false;
   if (impairment.host !== run.host && impairment.host !== 'everybody') return false;
   if (theme === 'keep') return true;
   return theme === 'freezes' && impairment.kind === 'frozen';

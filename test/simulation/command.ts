@@ -154,6 +154,10 @@ export class SimulatedCommand implements RunningCommand {
     return this.#run.endedAt === undefined;
   }
 
+  get leaderLives(): boolean {
+    return this.isAlive && !this.#leaderEnded;
+  }
+
   signal(signal: NodeJS.Signals): void {
     // Nothing is stopped here that could go on.
     if (this.#run.endedAt !== undefined || signal === 'SIGCONT') return;

@@ -22,6 +22,7 @@ const ORDINARY: readonly (readonly [weight: number, fault: Fault])[] = [
   [2, (t) => t.stopHost()],
   [1, (t) => t.stepWall()],
   [2, (t) => t.meddle()],
+  [3, (t) => t.stepDown()],
 ];
 
 const PAUSES: typeof ORDINARY = [

@@ -1,3 +1,5 @@
+import { parseLease } from '../../src/zookeeper/election/record.ts';
+import { encodeStepDown, stepDownPath } from '../../src/zookeeper/election/step-down.ts';
 import type { Random } from '../support/random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
@@ -10,7 +12,7 @@ import type { Setting } from './setting.ts';
 /** A time in which a candidate could not be expected to do its duty, or (`everybody`) nobody could. */
 export interface Impairment {
   readonly host: string | 'everybody';
-  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'tampered' | 'spoiled' | 'dead';
+  readonly kind: 'network' | 'paused' | 'frozen' | 'wiped' | 'tampered' | 'spoiled' | 'dead' | 'steered';
   readonly from: number;
   readonly to: number;
 }
@@ -235,6 +237,24 @@ export class Troubles {
       this.onSpoilt();
     }
     this.#ensemble.tamper(path, data);
+  }
+
+  /**
+   * An operator asks the leader to step down; often the request comes late, perhaps to another leader, and sometimes it
+   * names a term that nobody holds.
+   */
+  stepDown(): void {
+    const { tree } = this.#ensemble;
+    const base = tree.get(BASE);
+    const lease = base && parseLease(base.data);
+    if (base === undefined || lease?.kind !== 'held') return;
+    const { candidateId, fencingToken = base.mzxid } = lease.record;
+    const asked = this.#random.chance(0.8) ? fencingToken : fencingToken + this.#random.pick([-1, 1]);
+    const request = encodeStepDown({ fencingToken: asked, by: 'an operator', time: '' });
+    const delay = this.#random.chance(0.5) ? 0 : this.#random.between(0, 2 * this.#setting.lease);
+    // Who stops its command serves no tick meanwhile.
+    this.#impair(candidateId, 'steered', delay + this.#setting.plan.killAfter);
+    this.#clock.after(delay, () => this.#ensemble.tamper(stepDownPath(BASE), request));
   }
 
   /** To be called when a ledger is committed. */

@@ -11,7 +11,7 @@ import type { Parts } from './parts.ts';
 import { FakeSessions } from './sessions.ts';
 import type { Setting } from './setting.ts';
 import { WatchedElection, type Tenure } from './tenure.ts';
-import type { Machine } from './will.ts';
+import type { Machine } from './keeper-host.ts';
 import type { Trace } from './trace.ts';
 
 export interface Surroundings {
@@ -189,6 +189,7 @@ export class Host {
           trace.log(this.name, 'the keeper has executed the will, and releases');
           this.#endTenures();
         },
+        say: (line) => trace.log(this.name, `its keeper: ${line}`),
       },
       (command) => this.#commands.push(command),
       rate,

@@ -1,3 +1,4 @@
+import { Executor } from '../../src/keeper/executor.ts';
 import type { ChannelListener, KeeperChannel } from '../../src/keeper/process.ts';
 import type { Answer, Command, ConnectCommand, Operation, Report } from '../../src/keeper/protocol.ts';
 import { EXPIRED } from '../../src/keeper/result-codes.ts';
@@ -6,7 +7,7 @@ import type { VirtualProcess } from '../support/virtual-clock.ts';
 import type { Ensemble, Grant } from './ensemble.ts';
 import type { ClientEnd, Connection, Reply, Request, Server } from './server.ts';
 import type { Happening, RefusalCode } from './tree.ts';
-import { WillExecutor, type Machine } from './will.ts';
+import { hostOf, type Machine } from './keeper-host.ts';
 
 /** Whose keeper it is. */
 export interface Candidate {
@@ -28,11 +29,8 @@ const RELEASE_WITHIN_MS = 2_000;
 /** How long the client blocks in its goodbye to a silent server, ms. */
 const CLOSE_BLOCKS_MS = 4_500;
 
-/** Checks in a row, two a session timeout, without a word of the supervisor: then it has given its place up. */
-const SILENT_CHECKS = 3;
-
-/** Of the keeper's own requests; the supervisor's count from one. */
-const [CLOSE_XID, RELEASE_XID, FIRST_XID] = [0, -1, -2];
+/** What the release of a lease has come to. */
+type Release = 'released' | 'left' | undefined;
 
 /** ZINVALIDSTATE. */
 const INVALID_STATE = -9;
@@ -46,13 +44,13 @@ const RESULT_CODES: Readonly<Record<RefusalCode, number>> = {
 
 /**
  * A keeper process, as `keeper/main.ts` and the C client behave: one connection to one server, made once. It pings
- * every third of the session timeout and gives up after two thirds of silence. Paused or killed on its own, or with its
- * host.
+ * every third of the session timeout and gives up after two thirds of silence. Its wills are executed by the real
+ * executor. Paused or killed on its own, or with its host.
  */
 export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   readonly pid = 1;
   readonly process: VirtualProcess;
-  readonly #executor: WillExecutor;
+  readonly #executor: Executor;
   readonly #candidate: Candidate;
   #listener: ChannelListener | undefined;
   #isOpen = true;
@@ -63,9 +61,11 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   #lost = false;
   #timeout = 0;
   #lastHeard = 0;
-  #silentChecks = 0;
   /** What waits for the process to have started; `undefined` once it has. */
   #starting: (() => void)[] | undefined = [];
+  /** What the answers to its own requests mean. Their numbers count down; the supervisor's count up from one. */
+  readonly #own = new Map<number, (reply: Reply) => void>();
+  #lastOwn = 0;
   /** The version of each znode after the last write acknowledged here: the will may be a moment older. */
   readonly #written = new Map<string, number>();
 
@@ -73,12 +73,17 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   constructor(candidate: Candidate) {
     const { ensemble, supervisor, machine } = candidate;
     this.#candidate = candidate;
-    this.process = ensemble.clock.process({ machineOf: supervisor, runsPromises: false });
-    this.#executor = new WillExecutor(
-      this.process,
-      machine,
-      () => this.#sayGoodbye(),
-      (will) => this.#release(will),
+    this.process = ensemble.clock.process({ machineOf: supervisor });
+    this.#executor = new Executor(
+      {
+        begin: () => this.#sayGoodbye(),
+        beginOne: (election) => this.#report({ kind: 'executesOne', election }),
+        doneOne: (election) => this.#report({ kind: 'executed', election }),
+        release: (will, alone) => this.#release(will, alone),
+        end: () => this.#leave(),
+        endWithoutSession: () => this.#exit(0, null),
+      },
+      hostOf(this.process, machine),
     );
     ensemble.clock.after(ensemble.random.between(...START_MS), () =>
       this.process.deliver(() => {
@@ -105,7 +110,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
 
   send(batch: readonly Command[]): void {
     this.#reach(() => {
-      this.#silentChecks = 0;
+      this.#executor.hear();
       for (const command of batch) this.#obey(command);
     });
   }
@@ -130,7 +135,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
 
   /** The supervisor is gone without a goodbye. What it has sent arrives before the end of the channel does. */
   orphan(): void {
-    this.#reach(() => this.#executor.execute());
+    this.#reach(() => void this.#executor.execute('gone'));
   }
 
   /** The machine dies: nobody closes its socket. */
@@ -142,9 +147,8 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
 
   replied(xid: number, reply: Reply): void {
     this.#enter(() => {
-      if (xid === RELEASE_XID) return this.#leave();
-      if (xid === FIRST_XID) return this.#connected();
-      if (xid === CLOSE_XID) return this.#closed();
+      const own = this.#own.get(xid);
+      if (own !== undefined) return own(reply);
       if (reply.ok && reply.path !== undefined && reply.stat) this.#written.set(reply.path, reply.stat.version);
       this.#report(answerOf(xid, reply));
     });
@@ -170,7 +174,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
       case 'will':
         return this.#executor.accept(command.will);
       case 'revoke':
-        return this.#executor.revoke();
+        return this.#executor.revoke(command.election);
       case 'ping':
         return this.#report({ kind: 'alive' });
       case 'connect':
@@ -180,8 +184,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
       case 'close':
         return this.#close();
       case 'handOver':
-        // It executes all wills or none.
-        throw new Error('a keeper that executes no will alone is told to hand over');
+        return void this.#executor.handOver();
     }
   }
 
@@ -191,7 +194,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#server = server;
     this.#timeout = timeout;
     this.#lastHeard = ensemble.clock.time;
-    this.#report({ kind: 'connecting' });
+    this.#report({ kind: 'connecting', client: 'simulated' });
     this.#ping();
     ensemble.clock.after(ensemble.drawLatency(), () => {
       if (server.stalled || !ensemble.network.passesRequests(host, server.name)) return;
@@ -219,7 +222,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#timeout = this.#connection.record.timeout;
     this.#report({ kind: 'granted' });
     this.#lookAround();
-    this.#connection.send(FIRST_XID, { kind: 'exists', path: '/' });
+    this.#ask({ kind: 'exists', path: '/', watched: false }, () => this.#connected());
   }
 
   #connected(): void {
@@ -228,7 +231,9 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   }
 
   #request(id: number, operation: Operation): void {
-    if (this.#connection === undefined) return this.#report({ kind: 'answer', id, rc: INVALID_STATE, sent: false });
+    const isRefused = operation.op === 'set' && this.#executor.isGivingUp(operation.path);
+    if (this.#connection === undefined || isRefused)
+      return this.#report({ kind: 'answer', id, rc: INVALID_STATE, sent: false });
     this.#connection.send(id, requestOf(operation));
   }
 
@@ -242,11 +247,9 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     });
   }
 
-  /** A supervisor that stands still while nothing runs would keep its place in the queue through its keeper. */
   #lookAround(): void {
     this.#in(this.#timeout / 2, () => {
-      this.#silentChecks += 1;
-      if (this.#silentChecks > SILENT_CHECKS && !this.#executor.hasInstants) this.#executor.execute();
+      this.#executor.checkSupervisor();
       this.#lookAround();
     });
   }
@@ -265,7 +268,7 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   /** Ends the session and itself, as it is told. */
   #close(): void {
     if (this.#connection === undefined) return this.#closed();
-    this.#connection.send(CLOSE_XID, { kind: 'close', path: '/' });
+    this.#ask({ kind: 'close', path: '/' }, () => this.#closed());
     this.#in(CLOSE_BLOCKS_MS, () => this.#closed());
   }
 
@@ -274,18 +277,25 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
     this.#exit(0, null);
   }
 
-  /** The last part of a will: the lease is cleared under its version, the rest goes with the session. */
-  #release({ lease }: Will): void {
-    if (this.#connection === undefined || lease === undefined) return this.#leave();
+  /** The last part of a will: the lease is cleared under its version, the rest goes with the session if that ends. */
+  async #release({ lease, proposal }: Will, alone: boolean): Promise<Release> {
+    this.#candidate.machine.released();
+    if (lease === undefined) return undefined;
+    if (this.#connection === undefined) return 'left';
     const version = Math.max(this.#written.get(lease.path) ?? 0, lease.version);
-    this.#connection.send(RELEASE_XID, { kind: 'set', path: lease.path, data: Buffer.alloc(0), version });
-    this.#in(RELEASE_WITHIN_MS, () => this.#leave());
+    return new Promise((resolve) => {
+      this.#in(RELEASE_WITHIN_MS, () => resolve('left'));
+      this.#ask({ kind: 'set', path: lease.path, data: Buffer.alloc(0), version }, ({ ok }) =>
+        resolve(ok ? 'released' : 'left'),
+      );
+      if (alone && proposal !== undefined) this.#ask({ kind: 'delete', path: proposal, version: -1 }, () => undefined);
+    });
   }
 
   /** Ends the session, and itself. */
   #leave(): void {
     if (this.#isOver) return;
-    this.#connection?.send(CLOSE_XID, { kind: 'close', path: '/' });
+    this.#ask({ kind: 'close', path: '/' }, () => undefined);
     this.#exit(0, null);
   }
 
@@ -311,6 +321,13 @@ export class SimulatedKeeper implements KeeperChannel, ClientEnd {
   }
 
   // Ways in and out
+
+  /** Asks for something that its supervisor has not asked for. Without a connection nobody answers. */
+  #ask(request: Request, answered: (reply: Reply) => void): void {
+    const xid = (this.#lastOwn -= 1);
+    this.#own.set(xid, answered);
+    this.#connection?.send(xid, request);
+  }
 
   get #isOver(): boolean {
     return this.process.state === 'killed';
@@ -361,9 +378,8 @@ function requestOf(operation: Operation): Request {
       return { kind: 'delete', path, version: operation.version };
     case 'get':
     case 'children':
-      return { kind: operation.op, path, watched: operation.watch };
     case 'exists':
-      return { kind: operation.op, path };
+      return { kind: operation.op, path, watched: operation.watch };
   }
 }
 

@@ -1,14 +1,19 @@
 /**
- * `npm run simulate -- --histories 100000 [--first 1] [--mode cron]` runs many histories, on all cores, and prints
+ * `npm run simulate -- --histories 100000 [--first 1] [--mode cron|library]` runs many histories, on all cores, and prints
  * those that went wrong; `--seed 17` tells one, whole.
  */
 import { parseArgs } from 'node:util';
 import { runHistory } from './history.ts';
+import { runLibraryHistory } from './library.ts';
 import { perform, type Job } from './pool.ts';
 import type { Mode } from './setting.ts';
 
-async function tell(seed: number, mode: Mode): Promise<boolean> {
-  const { setting, trace, problems } = await runHistory(seed, { mode });
+/** What is told: candidates with a command, or programs that use the library. */
+type Told = Mode | 'library';
+
+async function tell(seed: number, mode: Told): Promise<boolean> {
+  const { setting, trace, problems } =
+    mode === 'library' ? await runLibraryHistory(seed) : await runHistory(seed, { mode });
   process.stdout.write(`${JSON.stringify(setting)}\n${trace.toString()}\n`);
   process.stdout.write(
     problems.length === 0 ? `seed ${seed}: all is well\n` : `seed ${seed}:\n  ${problems.join('\n  ')}\n`,
@@ -16,14 +21,15 @@ async function tell(seed: number, mode: Mode): Promise<boolean> {
   return problems.length === 0;
 }
 
-function* histories(first: number, count: number, mode: Mode): Generator<Extract<Job, { kind: 'history' }>> {
-  for (let seed = first; seed < first + count; seed += 1) yield { kind: 'history', mode, seed };
+function* histories(first: number, count: number, mode: Told): Generator<Extract<Job, { readonly seed: number }>> {
+  for (let seed = first; seed < first + count; seed += 1)
+    yield mode === 'library' ? { kind: 'library', seed } : { kind: 'history', mode, seed };
 }
 
 /** How often it is said how far it has got, ms. */
 const PROGRESS_MS = 5_000;
 
-async function tellMany(first: number, count: number, mode: Mode): Promise<boolean> {
+async function tellMany(first: number, count: number, mode: Told): Promise<boolean> {
   const begun = performance.now();
   const failed: number[] = [];
   let [done, runs, terms, lasted, said] = [0, 0, 0, 0, begun];
@@ -53,9 +59,9 @@ async function tellMany(first: number, count: number, mode: Mode): Promise<boole
   return failed.length === 0;
 }
 
-function modeOf(text: string): Mode {
-  if (text === 'once' || text === 'cron') return text;
-  throw new Error(`--mode ${text}: once or cron`);
+function modeOf(text: string): Told {
+  if (text === 'once' || text === 'cron' || text === 'library') return text;
+  throw new Error(`--mode ${text}: once, cron or library`);
 }
 
 const { values } = parseArgs({

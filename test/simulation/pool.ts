@@ -10,7 +10,9 @@ export type Job =
   | { readonly kind: 'history'; readonly mode: Mode; readonly seed: number }
   /** A history about the mutant's theme, with the mutant or (to compare) without. */
   | { readonly kind: 'mutant'; readonly mutant: MutantName; readonly seed: number; readonly mutated: boolean }
-  | { readonly kind: 'reply'; readonly incident: Incident };
+  | { readonly kind: 'reply'; readonly incident: Incident }
+  /** A history of programs that use the library. */
+  | { readonly kind: 'library'; readonly seed: number };
 
 export interface Result {
   readonly about: string;
@@ -22,10 +24,10 @@ export interface Result {
 }
 
 /**
- * How many jobs are handed over at a time: enough that nobody waits for messages, few enough that the last worker is
- * not waited for long.
+ * How many jobs are handed over at a time: enough that nobody waits for messages, few enough that little is told in vain
+ * once the first result is enough (a mutant is found out in four histories as a rule).
  */
-const BATCH = 10;
+const BATCH = 2;
 
 const WORKER = join(import.meta.dirname, 'worker.ts');
 const RUNNER = join(import.meta.dirname, '../../scripts/run-ts.mjs');

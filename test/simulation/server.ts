@@ -6,7 +6,7 @@ import { Tree, type Happening, type RefusalCode, type Transaction, type Write } 
 
 export type Read =
   | { readonly kind: 'get'; readonly path: string; readonly watched: boolean }
-  | { readonly kind: 'exists'; readonly path: string }
+  | { readonly kind: 'exists'; readonly path: string; readonly watched: boolean }
   | { readonly kind: 'children'; readonly path: string; readonly watched: boolean };
 
 export type Request = Read | Write | { readonly kind: 'close'; readonly path: '/' };
@@ -217,10 +217,12 @@ export class Connection {
   #read(read: Read): Reply {
     const { tree } = this.server;
     const node = tree.get(read.path);
+    // Only the watch of `exists` may stand where there is no znode.
+    if (read.watched && (node !== undefined || read.kind === 'exists'))
+      this.#watches.add(`${read.kind === 'children' ? 'children' : 'data'} ${read.path}`);
     if (node === undefined) return { ok: false, code: 'noNode' };
     const stat = tree.stat(read.path, node);
     if (read.kind === 'exists') return { ok: true, stat };
-    if (read.watched) this.#watches.add(`${read.kind === 'get' ? 'data' : 'children'} ${read.path}`);
     if (read.kind === 'get') return { ok: true, data: node.data, stat };
     return { ok: true, children: this.#ensemble.random.shuffle(tree.children(read.path)) };
   }

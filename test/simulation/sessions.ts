@@ -8,9 +8,9 @@ import type { VirtualProcess } from '../support/virtual-clock.ts';
 import type { Ensemble } from './ensemble.ts';
 import { SimulatedKeeper, type Candidate } from './keeper.ts';
 import { proberOf } from './prober.ts';
-import type { Machine } from './will.ts';
+import type { Machine } from './keeper-host.ts';
 
-const nothing = (): void => undefined;
+const nothing = (): undefined => undefined;
 const SILENT: Logger = {
   trace: nothing,
   debug: nothing,
@@ -38,12 +38,13 @@ export class FakeSessions implements SessionOpener {
     host: string,
     process: VirtualProcess,
     sessionTimeout: number,
-    { machine = { find: () => undefined, released: nothing }, logger = SILENT }: Surroundings = {},
+    { machine = { find: nothing, released: nothing, say: nothing }, logger = SILENT }: Surroundings = {},
   ) {
     this.#candidate = { ensemble, host, supervisor: process, machine };
     this.#sessions = new Sessions({
       servers: ensemble.servers.map(({ address }) => address),
       sessionTimeout,
+      client: 'auto',
       fork: () => this.#fork(),
       ...proberOf(ensemble, host),
       clock: process,

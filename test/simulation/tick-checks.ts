@@ -91,7 +91,9 @@ function checkEntry(world: TickWorld, launch: Served): string[] {
 /** Something kept the host from the ledger just then, or from acting in time. */
 function isExcused({ setting, impairments }: TickWorld, { host, at }: Launch): boolean {
   const { theme, latency, lease, sessionTimeout } = setting;
-  const mine = impairments.filter((it) => it.kind !== 'spoiled' && (it.host === host || it.host === 'everybody'));
+  const mine = impairments.filter(
+    (it) => it.kind !== 'spoiled' && it.kind !== 'steered' && (it.host === host || it.host === 'everybody'),
+  );
   const recent = mine.filter((it) => it.from < at && it.to > at - lease - sessionTimeout - 4_000);
   if (theme === 'freezes') return recent.some((it) => it.kind === 'frozen');
   return (theme === 'keep' || theme === 'outages') && (recent.length > 0 || latency.spikes > 0);

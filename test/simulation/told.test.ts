@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeStepDown, stepDownPath } from '../../src/zookeeper/election/step-down.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { overlaps } from './checks.ts';
 import { scheduleOf, type CronSetting } from './cron.ts';
@@ -21,6 +22,9 @@ const EVERY_SECOND: CronSetting = {
   startDeadline: undefined,
   clocks: 'near',
 };
+
+/** A command that ends soon. */
+const BRIEF = { ...QUIET_SETTING.habits, lasts: [300, 300] } as const;
 
 interface Told extends World {
   readonly problems: string[];
@@ -374,8 +378,6 @@ describe('a leader that learns of its loss before its run is over', () => {
 });
 
 describe('in run cron', () => {
-  const BRIEF = { ...QUIET_SETTING.habits, lasts: [300, 300] } as const;
-
   it('a tick that waits is handed over by a leader that is asked to stop', async () => {
     for (let moment = 0; moment < 1_000; moment += 100) {
       const world = tell({
@@ -450,4 +452,85 @@ describe('in run cron', () => {
       }
     },
   );
+});
+
+describe('an operator who asks the leader to step down', () => {
+  const askFor = ({ ensemble }: World, fencingToken: number): void =>
+    ensemble.tamper(stepDownPath(BASE), encodeStepDown({ fencingToken, by: 'an operator', time: '' }));
+
+  it.each(['rerun', 'reelect', 'exit', 'ignore'] as const)(
+    'has the command stopped, and another candidate leads; the request is nothing to that one (%s)',
+    async (policy) => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const plan = { ...QUIET_SETTING.plan, onChildSuccess: policy, onChildError: policy };
+        const world = tell({ plan }, seed);
+        const { clock, hosts, commands, tenures, problems } = world;
+        for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+        expect(await clock.run(10_000, () => commands.runs.length === 1)).toBe(true);
+        await clock.run(clock.time + 2_000);
+        const [first] = tenures;
+        askFor(world, first?.token ?? NaN);
+        expect(await clock.run(clock.time + 1_000, () => commands.runs.length === 2)).toBe(true);
+        expect(commands.runs.map(({ host }) => host)).toEqual(['h1', 'h2']);
+        expect(commands.runs[0]?.endedAt).toBeLessThan(commands.runs[1]?.startedAt ?? 0);
+        // A late writer repeats it.
+        for (let again = 0; again < 3; again += 1) {
+          askFor(world, first?.token ?? NaN);
+          await clock.run(clock.time + 2_000);
+        }
+        expect(tenures).toHaveLength(2);
+        askFor(world, tenures[1]?.token ?? NaN);
+        expect(await clock.run(clock.time + 1_000, () => commands.runs.length === 3)).toBe(true);
+        expect(commands.runs[2]?.host).toBe('h3');
+        await end(world, problems, false);
+        expect([...problems, ...judge(world, [])]).toEqual([]);
+      }
+    },
+  );
+
+  it('is heard by a leader whose connection broke while the request was written', async () => {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const world = tell({ theme: 'keep', plan: { ...QUIET_SETTING.plan, onLeaseLoss: 'keep' } }, seed);
+      const { clock, hosts, ensemble, commands, tenures, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+      expect(await clock.run(10_000, () => commands.runs.length === 1)).toBe(true);
+      await clock.run(clock.time + 1_000);
+      const from = clock.time;
+      ensemble.cut('h1', ensemble.servers, 'none');
+      askFor(world, tenures[0]?.token ?? NaN);
+      await clock.run(clock.time + 500);
+      ensemble.cut('h1', ensemble.servers, 'open');
+      expect(await clock.run(clock.time + 10_000, () => commands.runs.length === 2)).toBe(true);
+      expect(commands.runs[1]?.host).toBe('h2');
+      const away = { host: 'h1', kind: 'network', from, to: clock.time } as const;
+      await end(world, problems, false);
+      expect([...problems, ...judge(world, [away])]).toEqual([]);
+    }
+  });
+
+  it('of a schedule loses no tick and repeats none, though the ensemble goes away in the middle of it', async () => {
+    // In between, 5 ms after the request, the ledger is handed over and the lease is not yet given up: nobody leads then.
+    for (const after of [0, 1, 20, 100]) {
+      const plan = { onLeaseLoss: 'keep', onChildSuccess: 'rerun' } as const;
+      const world = tell({ theme: 'outages', ...cron({ catchUp: 'once' }, plan), habits: BRIEF });
+      const { clock, hosts, ensemble, commands, ledger, tenures, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
+      await clock.run(8_300);
+      const [from, launched] = [clock.time, commands.launches.length];
+      askFor(world, tenures.at(-1)?.token ?? NaN);
+      await clock.run(clock.time + after);
+      ensemble.goDown();
+      await clock.run(clock.time + 5_000);
+      ensemble.comeBack();
+      expect(await clock.run(clock.time + 10_000, () => tenures.length === 2)).toBe(true);
+      await clock.run(clock.time + 6_000);
+      expect(tenures.map(({ host }) => host)).toEqual(['h1', 'h2']);
+      const away = { host: 'everybody', kind: 'network', from, to: from + 6_000 } as const;
+      await end(world, problems, false);
+      expect([...problems, ...judge(world, [away])]).toEqual([]);
+      const ticks = [...ledger.records().values()].map(({ tick }) => tick);
+      expect(ticks.length).toBe(new Set(ticks).size);
+      expect(commands.launches.length - launched).toBeGreaterThanOrEqual(11);
+    }
+  });
 });

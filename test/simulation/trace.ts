@@ -11,6 +11,11 @@ export class Trace {
     this.#clock = clock;
   }
 
+  /** In order. `what` has the fields of a log line behind it. */
+  get lines(): readonly { readonly at: number; readonly who: string; readonly what: string }[] {
+    return this.#lines.map(({ at, who, what, fields }) => ({ at, who, what: [what, ...facts(fields)].join(' ') }));
+  }
+
   log(who: string, what: string): void {
     this.#lines.push({ at: this.#clock.time, who, what });
   }
@@ -33,12 +38,7 @@ export class Trace {
   }
 
   toString(): string {
-    return this.#lines
-      .map(
-        ({ at, who, what, fields }) =>
-          `${at.toFixed(1).padStart(9)} ${who.padEnd(8)} ${[what, ...facts(fields)].join(' ')}`,
-      )
-      .join('\n');
+    return this.lines.map(({ at, who, what }) => `${at.toFixed(1).padStart(9)} ${who.padEnd(8)} ${what}`).join('\n');
   }
 }
 

@@ -1,5 +1,6 @@
 /** One process of a pool (`pool.ts`): does what it is told, one job after the other, and reports each result. */
 import { runHistory, type History } from './history.ts';
+import { runLibraryHistory } from './library.ts';
 import { all } from './mutants.ts';
 import { replay } from './replies.ts';
 import type { Job, Result } from './pool.ts';
@@ -20,6 +21,10 @@ async function perform(job: Job): Promise<Result> {
     case 'mutant': {
       const { theme, mode = 'once', parts } = all[job.mutant];
       return summary(await runHistory(job.seed, { mode, theme, parts: job.mutated ? parts : {} }));
+    }
+    case 'library': {
+      const { setting, problems, terms, lasted } = await runLibraryHistory(job.seed);
+      return { about: `${setting.hosts} programs, ${setting.servers} servers`, problems, runs: 0, terms, lasted };
     }
     case 'reply': {
       const { problems } = await replay(job.incident.mode, job.incident);

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { ballotPath } from './candidate.ts';
+import { clientVariable } from './sessions.ts';
 
 export interface Ended {
   /** `null`: a signal has ended it. */
@@ -22,7 +23,7 @@ export function runBallot(args: readonly string[], { cwd = '/', env, uid }: Surr
   const from = performance.now();
   const options = {
     cwd,
-    env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...clientVariable, ...env },
     timeout: 120_000,
     ...(uid !== undefined && { uid }),
   };

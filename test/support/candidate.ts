@@ -13,7 +13,7 @@ import { parseLease, type Lease } from '../../src/zookeeper/election/record.ts';
 import { NoNodeError } from '../../src/zookeeper/session/errors.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { PATIENCE_MS, poll } from './poll.ts';
-import { within } from './sessions.ts';
+import { clientVariable, within } from './sessions.ts';
 
 export const ballotPath = join(import.meta.dirname, '../../dist/main.js');
 const commandPath = join(import.meta.dirname, 'journalled.sh');
@@ -119,8 +119,8 @@ export interface CandidateOptions {
   readonly servers?: string;
   readonly basePath?: string;
   readonly id?: string;
-  /** `ballot run once` (the default) or `ballot run cron`. */
-  readonly mode?: 'once' | 'cron';
+  /** `ballot run once` (the default), `ballot run cron`, or `ballot join`, which has no command. */
+  readonly mode?: 'once' | 'cron' | 'join';
   /** More flags for `ballot run`. */
   readonly flags?: Readonly<Record<string, string>>;
   readonly command: readonly string[];
@@ -186,11 +186,18 @@ export class Candidate implements AsyncDisposable {
     };
     const args = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
     const [name, value] = this.#mark.split('=') as [string, string];
-    const ballot = [process.execPath, ballotPath, 'run', mode, ...args, '--', ...command] as const;
+    const asked = mode === 'join' ? ['join', ...args] : ['run', mode, ...args, '--', ...command];
+    const ballot = [process.execPath, ballotPath, ...asked] as const;
     const [file, ...rest] = cgroup === undefined ? ballot : startedIn(cgroup, ballot);
     this.#child = spawn(file, rest, {
       cwd: this.#folder,
-      env: { PATH: process.env['PATH'], HOME: this.#folder, [name]: value, ...env },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: this.#folder,
+        ...clientVariable,
+        [name]: value,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     alive.add(this);

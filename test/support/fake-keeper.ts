@@ -2,7 +2,7 @@ import type { KeeperListener, KeeperProcess } from '../../src/keeper/process.ts'
 import type { Command, Report } from '../../src/keeper/protocol.ts';
 
 /** What a keeper says whose connection is cut at once. */
-const CUT: readonly Report[] = [{ kind: 'connecting' }, { kind: 'disconnected' }];
+const CUT: readonly Report[] = [{ kind: 'connecting', client: 'fake' }, { kind: 'disconnected' }];
 
 /** A keeper whose process is the test's. */
 export class FakeKeeper implements KeeperProcess {

@@ -6,6 +6,7 @@
 import { systemClock } from '../../src/clock.ts';
 import { forkKeeper } from '../../src/keeper/process.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
+import { clientChoice as client } from './sessions.ts';
 
 const [port, keeperPath] = [Number(process.argv[2]), String(process.argv[3])];
 const quiet = (): void => undefined;
@@ -14,7 +15,8 @@ const logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: qu
 const firstKeeper = forkKeeper(keeperPath);
 if (port !== 0) {
   const servers = [{ host: '127.0.0.1', port }];
-  const options = { servers, sessionTimeout: 2000, keeperPath, firstKeeper, clock: systemClock, logger, debug: false };
+  const holding = { servers, sessionTimeout: 2000, client, keeperPath, firstKeeper };
+  const options = { ...holding, clock: systemClock, logger, debug: false };
   const session = await zookeeperSessions(options).open({ timeout: 120_000 });
   const path = await session.create('/held-', Buffer.from(''), 'ephemeral-sequential', { timeout: 5000 });
   process.once('SIGTERM', () => void session.close(3000).then(() => process.stdout.write('closed\n')));

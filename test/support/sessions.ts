@@ -2,13 +2,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
-import type { ServerAddress } from '../../src/config/config.ts';
+import type { ClientChoice, ServerAddress } from '../../src/config/config.ts';
 import type { Fields, Logger } from '../../src/log/logger.ts';
 import type { Session, SessionOpener } from '../../src/zookeeper/session/port.ts';
 import { zookeeperSessions, type SessionsOptions } from '../../src/zookeeper/session/sessions.ts';
 import type { Ensemble } from './zookeeper.ts';
 
 export const keeperPath = join(import.meta.dirname, '../../dist/keeper.js');
+
+/** The ZooKeeper client that tests use: what `BALLOT_ZOOKEEPER_CLIENT` says, as for ballot itself. */
+export const clientChoice = (process.env['BALLOT_ZOOKEEPER_CLIENT'] ?? 'auto') as ClientChoice;
+
+/** For the environment of a ballot that is to use it. */
+export const clientVariable: Readonly<Record<string, string>> =
+  clientChoice === 'auto' ? {} : { BALLOT_ZOOKEEPER_CLIENT: clientChoice };
 
 /** For requests that are to be answered: a busy machine takes its time. */
 export const within = { timeout: 120_000 };
@@ -37,7 +44,15 @@ export function sessionsAt(
   options: Partial<SessionsOptions> = {},
 ): { readonly opener: SessionOpener; readonly lines: LogLine[] } {
   const { lines, logger } = recorder();
-  const defaults = { servers, sessionTimeout: 4000, keeperPath, clock: systemClock, logger, debug: false };
+  const defaults = {
+    servers,
+    sessionTimeout: 4000,
+    client: clientChoice,
+    keeperPath,
+    clock: systemClock,
+    logger,
+    debug: false,
+  };
   return { opener: zookeeperSessions({ ...defaults, ...options }), lines };
 }
 

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/clock.ts';
 import { zookeeperSessions } from '../../src/zookeeper/session/sessions.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import type { Election } from '../../src/election/election.ts';
+import { clientChoice } from './sessions.ts';
 
 const SESSION_MS = 40_000;
 const PATIENCE_MS = 120_000;
@@ -21,6 +22,7 @@ const clock = systemClock;
 const sessions = zookeeperSessions({
   servers: [{ host: '127.0.0.1', port: Number(port) }],
   sessionTimeout: SESSION_MS,
+  client: clientChoice,
   keeperPath,
   clock,
   logger,

@@ -108,7 +108,10 @@ describe('the layer rule', () => {
   });
 
   it('keeps the ZooKeeper client in the keeper', () => {
-    expect(check('keeper/main.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([]);
+    expect(check('zookeeper/client/native.ts', "import ZooKeeper from 'zookeeper';\n")).toEqual([]);
+    expect(check('keeper/main.ts', "import ZooKeeper from 'zookeeper';\n")).toHaveLength(1);
+    rmSync(join(src, 'keeper'), { recursive: true });
+    expect(importing('zookeeper/session/session.ts', 'zookeeper/client/native.ts')).toHaveLength(1);
     expect(check('zookeeper/session/session.ts', "import ZooKeeper from 'zookeeper';\n")).toHaveLength(1);
   });
 

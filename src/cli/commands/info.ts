@@ -3,15 +3,12 @@ import { systemClock } from '../../clock.ts';
 import { inspect, neighbourhood, readRegister } from '../../zookeeper/report/inspection.ts';
 import { electionReport, type ElectionReport } from '../../zookeeper/report/report.ts';
 import type { Logger } from '../../log/logger.ts';
-import { LEDGER, parseLedger, type Ledger } from '../../ledger/record.ts';
+import { LEDGER } from '../../ledger/record.ts';
 import type { ReportContext } from '../command-context.ts';
 import { look, notesOnServers, report } from '../look.ts';
 import { isDeserted, wasNeverHeld, notesOnNobody } from '../report/nobody.ts';
+import { LAST_RUNS, pictureOf } from '../report/picture.ts';
 import { render } from '../report/render.ts';
-import { servedSchedule, withScheduleNotes } from '../report/schedules.ts';
-
-/** How many of the last runs are shown; `ballot history` has them all. */
-const LAST_RUNS = 3;
 
 /**
  * Prints a report about the election to stdout; everything else goes to stderr. Resolves with exit code 0 for every
@@ -62,7 +59,7 @@ async function seeInZooKeeper(context: ReportContext, logger: Logger): Promise<S
 export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
   const isLocal = context.config.coordinator === 'local';
   const {
-    report: plain,
+    report: found,
     data,
     notes,
     deserted,
@@ -70,18 +67,9 @@ export async function infoText(context: ReportContext, logger: Logger): Promise<
   // A report of nobody is `{}`, as Go's ballot prints it: programs look for that.
   const apart = deserted && context.output !== 'table';
   if (apart) for (const note of notes) logger.info('nobody leads, nobody stands', { note });
-  const seen = { ...withScheduleNotes(plain), ...(notes.length > 0 && !apart && { notes }) };
-  const parsed = parseLedger(data);
-  if (parsed.kind === 'unreadable')
-    logger.warn('the ledger of runs cannot be read', { why: parsed.why, excerpt: parsed.excerpt });
-  const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
-  const election = withTerms(seen, ledger);
-  const runs = ledger?.runs.slice(-LAST_RUNS);
   const looked = { now: systemClock.wall(), seed: context.config.zookeeperBasePath };
-  return render(election, context.output, runs, await servedSchedule(election, ledger, looked));
-}
-
-function withTerms(election: ElectionReport, ledger: Ledger | undefined): ElectionReport {
-  if (election.lease === undefined || ledger?.terms === undefined) return election;
-  return { ...election, lease: { ...election.lease, terms: ledger.terms } };
+  const { election, runs, schedule, unreadable } = await pictureOf(found, data, looked);
+  if (unreadable !== undefined) logger.warn('the ledger of runs cannot be read', unreadable);
+  const seen = { ...election, ...(notes.length > 0 && !apart && { notes }) };
+  return render(seen, context.output, runs.slice(-LAST_RUNS), schedule);
 }

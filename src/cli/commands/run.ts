@@ -24,6 +24,7 @@ import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
+import { tellOfSupervisor } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -68,7 +69,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
-  const { election, inherits } = await coordinatorOf(context, logger, served);
+  const { election, inherits, name } = await coordinatorOf(context, logger, served);
   const supervisor = new Supervisor(
     {
       ...ledgerParts(config, election, logger, served),
@@ -102,9 +103,11 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     },
   });
   logger.info('standing for election', whereOf(config));
+  const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
+  await manager?.close();
   await cgroups.close(systemClock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
@@ -136,19 +139,23 @@ function whereOf(config: RunConfig): Fields {
   };
 }
 
-/** The election, and the descriptor that a command of the present term has to inherit. */
+/** The election, its name for people, and the descriptor that a command of the present term has to inherit. */
 interface Held {
   readonly election: Election;
+  readonly name: string;
   readonly inherits: () => number | undefined;
 }
 
 async function coordinatorOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Promise<Held> {
-  if (context.config.coordinator === 'zookeeper')
-    return { election: electionOf(context, logger, served), inherits: () => undefined };
+  const { config } = context;
+  if (config.coordinator === 'zookeeper') {
+    const election = electionOf(context, logger, served);
+    return { election, name: config.zookeeperBasePath, inherits: () => undefined };
+  }
   // Who asks ZooKeeper does not wait for this code to be loaded.
-  const { localElection } = await import('../local.ts');
+  const { electionFolder, localElection } = await import('../local.ts');
   const election = localElection(context, logger, served?.record);
-  return { election, inherits: () => election.descriptor };
+  return { election, name: electionFolder(config).path, inherits: () => election.descriptor };
 }
 
 function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Election {
@@ -179,7 +186,7 @@ function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule 
 
 /** The election, and where its runs are written down: with a schedule before they start. */
 function ledgerParts(
-  { candidateId, catchUp, startDeadline, mixedFleet }: RunConfig,
+  { candidateId, coordinator, catchUp, startDeadline, mixedFleet }: RunConfig,
   election: Election,
   logger: Logger,
   served: ParsedSchedule | undefined,
@@ -189,7 +196,10 @@ function ledgerParts(
   announce(served, logger);
   const service = { ...served.record, candidateId, hostname: hostname() };
   const ledger = new RunLedger({ ...parts, service });
-  return { election, cron: { schedule: served.schedule, ledger, rules: { catchUp, startDeadline, mixedFleet } } };
+  const rules = { catchUp, startDeadline, mixedFleet };
+  // The next leader on this host reads the same disk: what is not written would be started again.
+  const unrecordedTicks = coordinator === 'local' ? 'skip' : 'start';
+  return { election, cron: { schedule: served.schedule, ledger, rules, unrecordedTicks } };
 }
 
 /**

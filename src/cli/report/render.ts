@@ -22,10 +22,15 @@ export async function render(
     case 'yaml':
       return (await import('./yaml.ts')).yamlText(documentOf(report, runs, schedule, YAML_KEYS));
     case 'json':
-      return jsonText({ leader: {}, candidates: [], ...documentOf(report, runs, schedule, JSON_KEYS) });
+      return jsonText(jsonDocument(report, runs, schedule));
     case 'table':
       return table(report, runs, schedule);
   }
+}
+
+/** What `json` prints, before it is text. */
+export function jsonDocument(report: ElectionReport, runs: readonly RunRecord[], schedule: Served): Document {
+  return { leader: {}, candidates: [], ...documentOf(report, runs, schedule, JSON_KEYS) };
 }
 
 type Document = Record<string, unknown>;

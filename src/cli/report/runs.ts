@@ -34,6 +34,9 @@ export function runDocument(run: RunRecord, leading: number | undefined) {
   };
 }
 
+/** A run as reports show it. */
+export type RunDocument = ReturnType<typeof runDocument>;
+
 /** A list of runs as text, with its last newline. `leading`: which term holds the lease. */
 export async function renderRuns(
   runs: readonly RunRecord[],

@@ -89,7 +89,7 @@ export class Campaign {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
     if (predecessors.length === 1) return this.#standBehind(predecessor);
-    this.#outlook = `${predecessors.length} candidates stand before this one in the queue`;
+    this.#outlook = `${inLine(predecessors.length)}: ${predecessors.length} candidates stand before this one in the queue`;
     this.#report('standing by in the queue', { before: predecessors.length });
     // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal:
     // that makes this candidate the next in line.
@@ -192,7 +192,7 @@ export class Campaign {
   }
 
   #reportLease(lease: Lease, node: ZNode, mayExpire: boolean): void {
-    this.#outlook = outlookOn(lease);
+    this.#outlook = mayExpire && lease.kind === 'held' ? `${inLine(1)}: ${outlookOn(lease)}` : outlookOn(lease);
     if (lease.kind === 'unreadable') {
       const { why, excerpt } = lease;
       this.#report(
@@ -230,6 +230,13 @@ export class Campaign {
   #path(name: string): string {
     return `${this.#options.basePath}/${name}`;
   }
+}
+
+const ORDINALS = ['next', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth'];
+
+/** The place in the queue in words. The leader is one of those who stand before. */
+function inLine(before: number): string {
+  return `${ORDINALS[before - 1] ?? `number ${before}`} in line`;
 }
 
 function outlookOn(lease: Lease): string {

@@ -198,7 +198,7 @@ class ZooKeeperElection implements Election, TermHost {
   }
 
   #outageFacts(): OutageFacts {
-    const { candidate, stop } = this.#options;
+    const { candidate, stop, withoutCommand } = this.#options;
     const contact = this.#place?.session.contact;
     const lost = contact?.up === false ? contact.why : 'it has not answered yet';
     const { runs, holdsLease: leads } = this.will;
@@ -209,6 +209,7 @@ class ZooKeeperElection implements Election, TermHost {
       candidateId: candidate.candidateId,
       lastLease: this.#sightings.last,
       onLeaseLoss: stop.onLeaseLoss,
+      withoutCommand,
     };
   }
 

@@ -18,6 +18,8 @@ export interface ElectionOptions {
   /** `undefined`: as long as the granted session timeout. */
   readonly leaseDuration: number | undefined;
   readonly stop: StopRules;
+  /** What it stands for is no command of ballot's. */
+  readonly withoutCommand?: true;
   /** Candidates of Go's ballot stand in the same election: proposals are never rewritten. */
   readonly mixedFleet: boolean;
 }

@@ -17,6 +17,10 @@ const ADVICE: Readonly<Record<Difference['setting'], string>> = {
     'give each job a zookeeper-base-path of its own',
 };
 
+/** What both are told that have one id. */
+export const NAMESAKE =
+  'another candidate of this election has the same candidate id: give each candidate an id of its own';
+
 /**
  * What a candidate learns of the others on its way through the queue: who led last, and whose settings differ. Each
  * finding is logged once.
@@ -75,11 +79,7 @@ export class Sightings {
   }
 
   #sayNamesake({ candidateId: candidate, hostname: host, pid }: ProposalRecord): void {
-    this.#warnOnce(
-      'namesake',
-      'another candidate of this election has the same candidate id: give each candidate an id of its own',
-      { candidate, host, pid },
-    );
+    this.#warnOnce('namesake', NAMESAKE, { candidate, host, pid });
   }
 
   #warnOnce(finding: string, message: string, fields: Readonly<Record<string, string>>): void {

@@ -18,6 +18,8 @@ export interface OutageFacts {
   readonly lastLease: Sighting | undefined;
   /** This candidate's own policy. It is assumed of a leader whose record does not name one. */
   readonly onLeaseLoss: LeaseLossPolicy;
+  /** There is no command to tell of. */
+  readonly withoutCommand?: true | undefined;
 }
 
 /** The time without contact to ZooKeeper: logged every 30 s while it lasts. */
@@ -73,8 +75,15 @@ export class Outage {
 
 const NOWHERE = 'runs nowhere, as far as known';
 
-/** Where the command runs, as far as a candidate knows that has been without contact for `lasted` ms. */
+/**
+ * Where the command runs, if there is one, and who leads, as far as a candidate knows that has been without contact for
+ * `lasted` ms.
+ */
 export function whereCommandRuns(facts: OutageFacts, lasted: number, now: number): Fields {
+  if (facts.withoutCommand) {
+    const { command: _nowhere, ...who } = whereCommandRuns({ ...facts, withoutCommand: undefined }, lasted, now);
+    return who;
+  }
   const { runs, leads, candidateId, lastLease, onLeaseLoss } = facts;
   if (runs > 0) return { command: 'runs here', ...(leads && { leader: candidateId }) };
   if (leads) return { command: NOWHERE, leader: candidateId };

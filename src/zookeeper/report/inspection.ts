@@ -36,7 +36,8 @@ export async function inspect(inspection: Inspection): Promise<Snapshot> {
   return { ...(await takeSnapshot(inspection)), ...heard(clock.now()) };
 }
 
-async function takeSnapshot({ session, clock, basePath, signal }: Inspection): Promise<Snapshot> {
+/** Reads the lease and all proposals, once. Throws as `inspect` does. */
+export async function takeSnapshot({ session, clock, basePath, signal }: Inspection): Promise<Snapshot> {
   const read = (path: string): Promise<ZNode | undefined> =>
     orGone(untilAnswered(clock, session, signal, (options) => session.get(path, options)));
   const children = await orGone(
@@ -76,7 +77,8 @@ export async function readRegister(inspection: Inspection, name: string): Promis
   return node?.data ?? Buffer.alloc(0);
 }
 
-async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
+/** What a request answers; `undefined` when there is no such znode. */
+export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {

@@ -7,6 +7,7 @@ import type { Participant, Standings } from '../../election/standings.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';
 import { areNamesakes, differences, isOfGo, type Difference } from '../election/differences.ts';
 import type { Candidate, Lease, ProposalRecord } from '../election/record.ts';
+import { parseGoTime } from '../election/go-time.ts';
 
 /** One candidate as its proposal names it; an empty text was not there to be read. */
 export interface CandidateReport extends Participant {
@@ -19,6 +20,8 @@ export interface CandidateReport extends Participant {
   readonly proposalNode: string;
   readonly sessionTimeout: string;
   readonly notes: readonly string[];
+  /** Since its proposal was created, ms. */
+  readonly standsFor?: number;
   /** What a candidate of `run cron` serves when it leads, and its zone. */
   readonly schedule?: string;
   readonly timezone?: string;
@@ -35,6 +38,8 @@ export interface LeaseReport {
   readonly holder?: string;
   /** When the term was claimed, as its holder wrote it. */
   readonly leaderSince?: string;
+  /** Since then, ms, as far as its holder's clock is right. */
+  readonly leadsFor?: number;
   /** How many terms there have been, as far as the ledger of runs counts them. */
   readonly terms?: number;
   /** How long others wait after the last heartbeat. */
@@ -64,7 +69,8 @@ export interface ElectionReport extends Standings {
 /** The report about an election. Never throws, whatever the znodes hold. */
 export function electionReport(snapshot: Snapshot): ElectionReport {
   const reading = read(snapshot);
-  const candidates = reading.proposals.map((_, index) => candidateReport(reading, index));
+  const peers = peersOf(reading);
+  const candidates = reading.proposals.map((_, index) => candidateReport(reading, index, peers));
   const silent = reading.lease.kind === 'vacant' && candidates.length === 0;
   return {
     leader: leaderReport(reading, snapshot),
@@ -100,7 +106,7 @@ function scheduleOf({ schedule, timezone }: Partial<Candidate>): Pick<CandidateR
   return { ...(schedule === undefined ? {} : { schedule }), ...(timezone === undefined ? {} : { timezone }) };
 }
 
-function candidateReport(reading: Reading, index: number): CandidateReport {
+function candidateReport(reading: Reading, index: number, peers: Peers): CandidateReport {
   const own = reading.proposals[index]!;
   const record = own.proposal?.kind === 'readable' ? own.proposal.record : undefined;
   return {
@@ -111,13 +117,23 @@ function candidateReport(reading: Reading, index: number): CandidateReport {
     // Never the record's own word for it: a Go candidate that stands again writes the path of its former proposal.
     proposalNode: own.path,
     sessionTimeout: record?.sessionTimeout ?? '',
+    ...(own.node === undefined ? {} : { standsFor: reading.now - own.node.stat.ctime }),
     notes: [
       ...claimNotes(reading, index),
       ...proposalNotes(reading, index),
-      ...(record === undefined ? [] : peerNotes(reading, index, record)),
+      ...(record === undefined ? [] : peerNotes(reading, index, record, peers)),
     ],
     ...scheduleOf(record ?? {}),
   };
+}
+
+const CLAIMED_WITH = 'this proposal node claimed leadership';
+const CLAIMED_BY = 'this candidate id claimed leadership';
+const CREATED = 'proposal node created';
+
+/** Whether a candidate's note says what is so in every election: who leads, and how old a proposal is. */
+export function isOrdinary(note: string): boolean {
+  return note === CLAIMED_WITH || note === CLAIMED_BY || note.startsWith(CREATED);
 }
 
 /** How a proposal stands to the lease. */
@@ -125,12 +141,12 @@ function claimNotes(reading: Reading, index: number): string[] {
   const { lease, holderProposal } = reading;
   const { path, proposal } = reading.proposals[index]!;
   const notes: string[] = [];
-  if (path === holderProposal) notes.push('this proposal node claimed leadership');
+  if (path === holderProposal) notes.push(CLAIMED_WITH);
   else if (index === 0) notes.push(...firstInLine(reading));
   const sameId =
     lease.kind === 'held' && proposal?.kind === 'readable' && proposal.record.candidateId === lease.record.candidateId;
   if (sameId) {
-    notes.push('this candidate id claimed leadership');
+    notes.push(CLAIMED_BY);
     if (reading.leaderIsLate) notes.push('possibly resigning');
   }
   return notes;
@@ -159,7 +175,7 @@ function proposalNotes(reading: Reading, index: number): string[] {
   if (own.proposal.kind === 'unreadable') {
     notes.push('unparseable', describeData(own.proposal.why, own.proposal.excerpt));
   }
-  notes.push(`proposal node created ${inWords(reading.now - stat.ctime)} ago`);
+  notes.push(`${CREATED} ${inWords(reading.now - stat.ctime)} ago`);
   const drift = proposalDrift(own);
   if (isNotable(drift)) notes.push(`time drift of ${inWords(drift)} between proposal and zookeeper write`);
   if (stat.ephemeralOwner === '0') {
@@ -167,26 +183,49 @@ function proposalNotes(reading: Reading, index: number): string[] {
       'belongs to no session and will never go away by itself: delete it, or nobody behind it is elected in turn',
     );
   } else {
-    const earlier = reading.proposals
-      .slice(0, index)
-      .find(({ node }) => node?.stat.ephemeralOwner === stat.ephemeralOwner);
-    if (earlier !== undefined) notes.push(`same session as ${earlier.name}: one of the two is a ghost`);
+    const earlier = reading.proposals.find(({ node }) => node?.stat.ephemeralOwner === stat.ephemeralOwner);
+    if (earlier !== undefined && earlier !== own)
+      notes.push(`same session as ${earlier.name}: one of the two is a ghost`);
   }
   return notes;
 }
 
-/** How a candidate differs from those that it stands with. */
-function peerNotes(reading: Reading, index: number, own: ProposalRecord): string[] {
-  const peers = reading.proposals.flatMap(({ name, proposal }, at) =>
-    proposal?.kind === 'readable' && at !== index ? [{ name, record: proposal.record }] : [],
+interface Peer {
+  readonly name: string;
+  readonly index: number;
+  readonly record: ProposalRecord;
+}
+
+/** The proposals that could be read, in the order of the queue, and by candidate id: a queue may be long. */
+interface Peers {
+  readonly all: readonly Peer[];
+  readonly byId: ReadonlyMap<string, readonly Peer[]>;
+}
+
+function peersOf({ proposals }: Reading): Peers {
+  const all = proposals.flatMap(({ name, proposal }, index) =>
+    proposal?.kind === 'readable' ? [{ name, index, record: proposal.record }] : [],
   );
+  const byId = new Map<string, Peer[]>();
+  for (const peer of all) {
+    const namesakes = byId.get(peer.record.candidateId);
+    if (namesakes === undefined) byId.set(peer.record.candidateId, [peer]);
+    else namesakes.push(peer);
+  }
+  return { all, byId };
+}
+
+/** How a candidate differs from those that it stands with. */
+function peerNotes(reading: Reading, index: number, own: ProposalRecord, { all, byId }: Peers): string[] {
   const leader = reading.lease.kind === 'held' ? reading.lease.record : undefined;
-  const first = peers.find(({ record }) => record.onLeaseLoss !== undefined)?.record;
+  const first = all.find((peer) => peer.index !== index && peer.record.onLeaseLoss !== undefined)?.record;
   const reference = leader ?? (index === 0 ? undefined : first);
-  const namesakes = peers
-    .filter(({ record }) => areNamesakes(own, record))
+  const namesakes = (byId.get(own.candidateId) ?? [])
+    .filter((peer) => peer.index !== index && areNamesakes(own, peer.record))
     .map(({ name, record }) => `candidate id is also that of ${name} on ${record.hostname}`);
-  const unprepared = isOfGo(own) ? peers.find(({ record }) => standsWithoutMixedFleet(record)) : undefined;
+  const unprepared = isOfGo(own)
+    ? all.find((peer) => peer.index !== index && standsWithoutMixedFleet(peer.record))
+    : undefined;
   const go = unprepared && `is of Go's ballot, and ${whose(unprepared.record)} stands without mixed-fleet`;
   return [
     ...(reference === undefined ? [] : differences(own, reference).map((found) => differenceNote(found, reference))),
@@ -222,6 +261,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     return { state: 'unreadable', age, why, excerpt, notes: [`counts as held for ${OWN_TIMEOUT}`, ...clocks] };
   }
   const { candidateId: holder, leaseDuration, runId, leaderSince } = lease.record;
+  const claimedAt = leaderSince === undefined ? undefined : parseGoTime(leaderSince);
   // A claim that was not renewed yet is its own token (and Go's ballot, which writes no duration, has none).
   const fencingToken =
     lease.record.fencingToken ?? (leaseDuration === undefined ? undefined : snapshot.base?.stat.mzxid);
@@ -232,6 +272,7 @@ function leaseReport(reading: Reading, snapshot: Snapshot): LeaseReport {
     holder,
     age,
     ...(leaderSince === undefined ? {} : { leaderSince }),
+    ...(claimedAt === undefined ? {} : { leadsFor: reading.now - claimedAt }),
     ...(lease.duration === undefined ? {} : { duration: lease.duration }),
     ...(expiresIn === undefined ? {} : { expiresIn }),
     ...(fencingToken === undefined ? {} : { fencingToken }),

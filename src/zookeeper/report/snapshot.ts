@@ -138,7 +138,7 @@ function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): strin
  * Go's ballot renews every half of its session timeout; ours every third of the shorter duration, and after a half its
  * second try is due.
  */
-function heartbeatInterval(lease: Lease): number | undefined {
+export function heartbeatInterval(lease: Lease): number | undefined {
   if (lease.kind !== 'held' || lease.duration === undefined) return undefined;
   return Math.min(lease.duration, usableDuration(lease.record.sessionTimeout) ?? Infinity) / 2;
 }

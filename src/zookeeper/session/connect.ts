@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '../../clock.ts';
 import { RefusedError } from '../../errors.ts';
+import type { ClientChoice } from '../../config/config.ts';
 import type { Logger } from '../../log/logger.ts';
 import { CLOSES, SILENT, TLS, type Addresses, type Endpoint, type Prober } from './addresses.ts';
 import { ClientMissingError } from './errors.ts';
@@ -14,6 +15,7 @@ export interface SearchContext extends Prober {
   readonly keepers: Keepers;
   /** What to ask for, ms. */
   readonly sessionTimeout: number;
+  readonly client: ClientChoice;
   readonly debug: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -167,7 +169,7 @@ class Search {
     endpoint: Endpoint,
     session: Grant | undefined,
   ): Promise<{ connection: KeeperConnection; outcome: Grant | ConnectionEnd }> {
-    const { clock, sessionTimeout, debug, keepers } = this.#context;
+    const { clock, sessionTimeout, client, debug, keepers } = this.#context;
     const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
     this.#spare = undefined;
     const connection = new KeeperConnection(process, endpoint, clock);
@@ -178,6 +180,7 @@ class Search {
     const outcome = await connection.connect(
       {
         timeout: sessionTimeout,
+        client,
         debug,
         ...(session && { credentials: { id: session.id, password: session.password } }),
       },

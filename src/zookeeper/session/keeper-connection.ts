@@ -44,6 +44,7 @@ export class KeeperConnection {
   #onGrant: ((grant: Grant | ConnectionEnd) => void) | undefined;
   #end: ConnectionEnd | undefined;
   #granted = false;
+  #client = '';
   #onClosed: (() => void) | undefined;
 
   constructor(keeper: KeeperProcess, endpoint: Endpoint, clock: Clock) {
@@ -102,6 +103,11 @@ export class KeeperConnection {
     return this.#granted;
   }
 
+  /** The ZooKeeper client that its keeper uses, in words. */
+  get client(): string {
+    return this.#client;
+  }
+
   listen(listener: ConnectionListener): void {
     this.#listener = listener;
     if (this.#end !== undefined) listener.end(this.#end);
@@ -153,6 +159,7 @@ export class KeeperConnection {
       case 'event':
         return this.#listener?.event(report.event, report.path);
       case 'connecting':
+        this.#client = report.client;
         return this.#onStep?.('accepts connections, but does not answer');
       case 'alive':
       // `KeeperProcess` looks after these.
@@ -168,7 +175,7 @@ export class KeeperConnection {
       case 'closed':
         return this.#onClosed?.();
       case 'disconnected':
-        return this.#finish({ kind: 'cut', why: this.#howCut() });
+        return this.#finish({ kind: 'cut', why: this.#howCut(report.why) });
       case 'ended':
         return this.#finish({ kind: 'ended', code: report.code });
       case 'broken':
@@ -180,9 +187,10 @@ export class KeeperConnection {
     }
   }
 
-  #howCut(): string {
-    if (this.#onGrant === undefined) return 'the server closed the connection, or was silent for too long';
-    return this.#granted ? 'grants a session, and cuts it at the first request' : 'drops the handshake';
+  #howCut(why: string | undefined): string {
+    if (this.#onGrant === undefined) return why ?? 'the server closed the connection, or was silent for too long';
+    const when = this.#granted ? 'grants a session, and cuts it at the first request' : 'drops the handshake';
+    return why === undefined ? when : `${when}: ${why}`;
   }
 
   #finish(end: ConnectionEnd): void {

@@ -60,6 +60,8 @@ export interface Session {
   getWatched(path: string, options: RequestOptions): Promise<{ node: ZNode; watch: Watch }>;
   /** `undefined` when there is no such znode. */
   exists(path: string, options: RequestOptions): Promise<Stat | undefined>;
+  /** Leaves a data watch; where there is no such znode, it fires on its creation. Its parents need not exist either. */
+  existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }>;
   /** Throws NoNode. */
   children(path: string, options: RequestOptions): Promise<string[]>;
   /** A children watch on a znode without children fires on its deletion alone. Throws NoNode, then no watch is left. */

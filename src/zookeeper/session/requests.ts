@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { answerError } from './errors.ts';
+import { answerError, NoNodeError } from './errors.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Answer, Operation } from '../../keeper/protocol.ts';
@@ -31,8 +31,11 @@ export class Requests {
     this.#clock = clock;
   }
 
-  /** `read` makes the result, in the very turn in which the answer arrives. */
-  ask<T>(operation: Operation, options: RequestOptions, read: (answer: Answer) => T): Promise<T> {
+  /**
+   * `read` makes the result, in the very turn in which the answer arrives. `none` does when there is no such znode;
+   * without it that is an error.
+   */
+  ask<T>(operation: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     const { signal, timeout } = options;
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
@@ -47,8 +50,10 @@ export class Requests {
         sent: false,
         answer(answer) {
           over();
-          if (answer.rc === 0) resolve(read(answer));
-          else reject(answerError(operation.op, operation.path, answer));
+          if (answer.rc === 0) return resolve(read(answer));
+          const error = answerError(operation.op, operation.path, answer);
+          if (none !== undefined && error instanceof NoNodeError) resolve(none());
+          else reject(error);
         },
         fail(error) {
           over();

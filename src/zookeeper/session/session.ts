@@ -1,6 +1,6 @@
 import { sleep } from '../../clock.ts';
 import { findServer, type Found, type SearchContext } from './connect.ts';
-import { NoNodeError, SessionEndedError } from './errors.ts';
+import { SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';
@@ -77,13 +77,22 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     }));
   }
 
-  async exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
-    try {
-      return await this.#ask({ op: 'exists', path }, options, statOf);
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
+  exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
+    const none = (): undefined => undefined;
+    return this.#ask<Stat | undefined>({ op: 'exists', path, watch: false }, options, statOf, none);
+  }
+
+  existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }> {
+    const found = (stat?: Stat): { stat: Stat | undefined; watch: Watch } => ({
+      stat,
+      watch: this.#watches.add('data', path),
+    });
+    return this.#ask(
+      { op: 'exists', path, watch: true },
+      options,
+      (answer) => found(statOf(answer)),
+      () => found(),
+    );
   }
 
   children(path: string, options: RequestOptions): Promise<string[]> {
@@ -114,9 +123,9 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#closed;
   }
 
-  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T): Promise<T> {
+  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
-    return this.#requests.ask(request, options, read);
+    return this.#requests.ask(request, options, read, none);
   }
 
   #use(connection: KeeperConnection): void {

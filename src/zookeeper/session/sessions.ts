@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { ServerAddress } from '../../config/config.ts';
+import type { ClientChoice, ServerAddress } from '../../config/config.ts';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
@@ -19,6 +19,8 @@ export interface SessionsOptions {
   readonly servers: readonly ServerAddress[];
   /** To ask for, ms; the ensemble may grant another. */
   readonly sessionTimeout: number;
+  /** The ZooKeeper client that keepers use. */
+  readonly client: ClientChoice;
   /** The built `keeper.js`. */
   readonly keeperPath: string;
   /** A keeper that was forked ahead of time; the first session uses it. */
@@ -35,7 +37,7 @@ export interface SessionsParts extends Omit<SessionsOptions, 'keeperPath'>, Prob
 
 /** Sessions on a ZooKeeper ensemble, held by keeper processes of this host. */
 export function zookeeperSessions({ keeperPath, ...options }: SessionsOptions): SessionOpener {
-  return new Sessions({ ...options, fork: () => forkKeeper(keeperPath), probe, wantsTls });
+  return new Sessions({ ...options, fork: () => forkKeeper(keeperPath, options.client), probe, wantsTls });
 }
 
 /** A search for a server that grants a session, for all that wait for one. */
@@ -116,7 +118,11 @@ export class Sessions implements SessionOpener {
     const found = await findServer(this.#context, undefined, signal, answers);
     if (found.kind === 'over') throw new SessionEndedError(found.why);
     const { grant, connection } = found;
-    logger.debug('ZooKeeper session opened', { session: `0x${grant.id}`, address: connection.endpoint.name });
+    logger.debug('ZooKeeper session opened', {
+      session: `0x${grant.id}`,
+      address: connection.endpoint.name,
+      client: connection.client,
+    });
     if (grant.timeout !== sessionTimeout) {
       logger.info('ZooKeeper grants another session timeout than asked for: the granted one counts', {
         askedMs: sessionTimeout,

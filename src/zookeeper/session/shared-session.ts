@@ -67,6 +67,10 @@ export class SharedSession implements Session {
     return this.#ask((session) => session.exists(path, options));
   }
 
+  existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }> {
+    return this.#ask((session) => session.existsWatched(path, options));
+  }
+
   children(path: string, options: RequestOptions): Promise<string[]> {
     return this.#ask((session) => session.children(path, options));
   }

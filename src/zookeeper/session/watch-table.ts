@@ -2,12 +2,13 @@ import type { Watch, WatchEvent } from './port.ts';
 import type { ZNodeEvent } from '../../keeper/protocol.ts';
 
 /**
- * A data watch fires on change and deletion, a children watch on a change of the list and on deletion of the parent.
+ * A data watch fires on change and deletion (one on a znode that does not exist: on its creation), a children watch on
+ * a change of the list and on deletion of the parent.
  */
 export type WatchKind = 'data' | 'children';
 
 const FIRES: Readonly<Record<ZNodeEvent, readonly WatchKind[]>> = {
-  created: [],
+  created: ['data'],
   changed: ['data'],
   child: ['children'],
   deleted: ['data', 'children'],

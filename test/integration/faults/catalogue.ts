@@ -189,7 +189,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     summary: 'SIGSTOP of the server that the leader is connected to: the same run goes on',
     servers: 'three',
     followersOnly: true,
-    flags: () => ({ ...STOP, 'log-level': 'debug' }),
+    // A busy machine has the time to reach another server, under load too, before the command would be stopped.
+    flags: () => ({ ...STOP, 'log-level': 'debug', 'zookeeper-session-timeout': '10s' }),
     outcome: 'same',
     strike: memberStops,
   },

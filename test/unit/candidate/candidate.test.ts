@@ -74,6 +74,27 @@ describe('a term', () => {
     expect(ends).toEqual([term.signal.reason]);
   });
 
+  it('that is not renewed keeps the lease for work that it does not know of, until the margin before its end', async () => {
+    const { pass, lead, process } = stand();
+    const [won] = await lead(3000);
+    const from = process.now();
+    await pass(2500);
+    expect(won.resignedAt).toBeUndefined();
+    await pass(500);
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(2850, 0);
+  });
+
+  it('that is not renewed is given up as soon as the program says that its work has ended', async () => {
+    const { pass, lead, process } = stand();
+    const [won, term] = await lead(3000);
+    const from = process.now();
+    await pass(2100);
+    expect(term.signal.aborted).toBe(true);
+    void term.resign();
+    await pass(0);
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(2100, 0);
+  });
+
   it('is over when its keeper may have given the lease up, however long the lease is', async () => {
     const { pass, lead } = stand();
     const [won, term] = await lead();
@@ -126,6 +147,67 @@ describe('a term', () => {
     const resigned = outcome(term.resign());
     await pass(0);
     expect(resigned.of).toBeInstanceOf(UnavailableError);
+  });
+});
+
+describe('a leader that is asked to step down', () => {
+  const asked = { kind: 'stepDownAsked', by: 'ops' } as const;
+
+  it('ends its work first, then resigns and stands again', async () => {
+    const { candidate, pass, lead, election } = stand();
+    let endBody: () => void = () => undefined;
+    void (async () => {
+      for await (const _ of candidate.terms()) await new Promise<void>((resolve) => (endBody = resolve));
+    })();
+    const [won, term] = await lead(60_000);
+    won.emit(asked);
+    won.emit(asked);
+    await pass(5000);
+    expect(String(term.signal.reason)).toBe('SteppedDownError: the leader of /job was asked to step down by ops');
+    expect([candidate.leader, won.resignedAt]).toEqual([false, undefined]);
+    endBody();
+    await pass(50);
+    expect([won.resignedAt !== undefined, election.campaigns.length]).toEqual([true, 2]);
+  });
+
+  it.each([
+    [10_000, 1000],
+    [300, 300],
+    [0, 0],
+  ])('leaves work that is not known of its time: %d ms of kill-after are %d ms', async (killAfter, expected) => {
+    const { pass, lead, process } = stand({ killAfter });
+    const [won] = await lead(3000);
+    const from = process.now();
+    won.emit(asked);
+    for (let ms = 0; ms < 1200; ms += 100) {
+      await pass(100);
+      won.renew();
+    }
+    expect((won.resignedAt ?? 0) - from).toBeCloseTo(expected, 0);
+  });
+
+  it('resigns at once when the program says that its work has ended', async () => {
+    const { pass, lead } = stand();
+    const [won, term] = await lead(60_000);
+    won.emit(asked);
+    await pass(100);
+    expect(won.resignedAt).toBeUndefined();
+    void term.resign();
+    await pass(0);
+    expect(won.resignedAt).toBeDefined();
+  });
+});
+
+describe('a candidate that is closed while its term has been ended by others', () => {
+  it('gives the lease up at once, if no work is known of', async () => {
+    const { candidate, pass, lead } = stand();
+    const [won] = await lead(60_000);
+    won.emit({ kind: 'stepDownAsked', by: 'ops' });
+    await pass(100);
+    expect(won.resignedAt).toBeUndefined();
+    const closed = outcome(candidate.close());
+    await pass(10);
+    expect([won.resignedAt !== undefined, closed.of]).toEqual([true, 'resolved']);
   });
 });
 
@@ -225,6 +307,24 @@ describe('lead', () => {
     const [won] = await lead();
     await pass(0);
     expect([done.of, won.resignedAt !== undefined]).toEqual([2, true]);
+  });
+
+  it('is not held up by a coordinator that does not answer when the work has ended', async () => {
+    const { candidate, pass, lead } = stand();
+    const done = outcome(
+      candidate.lead(async (term) => {
+        await new Promise<void>((resolve) => (endWork = resolve));
+        return term.fencingToken;
+      }),
+    );
+    let endWork: () => void = () => undefined;
+    const [won] = await lead(3_600_000);
+    won.resignation = new Promise(() => undefined);
+    endWork();
+    await pass(2_100);
+    expect(done.of).toBe('pending');
+    await pass(200);
+    expect(done.of).toBe(1);
   });
 
   it('throws what the work throws, also at once', async () => {

@@ -32,6 +32,12 @@ describe('the environment of a command', () => {
     });
   });
 
+  it('has nothing that a service manager has said to ballot alone', () => {
+    const served = { ...own, NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '60000000', WATCHDOG_PID: '1' };
+    const run = { runId: '7.1', fencingToken: 7, tick: TICK };
+    expect(commandEnvironment(config, served, run)).toEqual(commandEnvironment(config, own, run));
+  });
+
   it('has nothing that an outer ballot has said of its own run', () => {
     const outer = commandEnvironment(candidacy('other', '/outer'), own, { runId: '3.9', fencingToken: 3, tick: TICK });
     const inner = commandEnvironment(config, outer, { runId: 'anyway-1.1', fencingToken: undefined, tick: undefined });

@@ -30,6 +30,7 @@ describe('the coordinator of the configuration', () => {
     ['zookeeper-servers', 'zk1'],
     ['zookeeper-base-path', '/my/worker'],
     ['zookeeper-session-timeout', '4s'],
+    ['zookeeper-client', 'wire'],
     ['mixed-fleet', 'true'],
     ['on-election-failure', 'exit'],
     ['on-lease-loss', 'stop'],

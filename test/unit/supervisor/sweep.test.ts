@@ -225,6 +225,9 @@ function follow(world: World, event: Event, after: number, plan: Plan): World {
   if (event.kind === 'stayed') resigning = undefined;
   const { state, effects } = transition(world.state, event, plan, now);
   if (state !== world.state || effects.length > 0) active.add(`${world.state.name} ${event.kind}`);
+  // Nobody would set it again, and the watchdog takes a supervisor for hung whose deadline has passed.
+  if (event.kind === 'deadline' && world.state.deadline !== undefined && state === world.state)
+    throw new Broken(`a deadline leads to nothing\n${[...steps(path)].join('\n')}`);
   if (event.kind === 'electionFailed' && !effects.some(({ kind }) => kind === 'note'))
     throw new Broken(`a failed election is passed over in silence\n${[...steps(path)].join('\n')}`);
   if (

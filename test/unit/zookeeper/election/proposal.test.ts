@@ -55,7 +55,7 @@ class QueueSession {
   exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
     this.asked.push(path.slice(BASE.length + 1));
     this.most = Math.max(this.most, ++this.#under);
-    const answered = this.#requests.ask({ op: 'exists', path }, options, ({ stat }) => stat);
+    const answered = this.#requests.ask({ op: 'exists', path, watch: false }, options, ({ stat }) => stat);
     if (options.signal) this.listeners = Math.max(this.listeners, getEventListeners(options.signal, 'abort').length);
     return answered.finally(() => this.#under--);
   }

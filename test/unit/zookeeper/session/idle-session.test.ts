@@ -19,12 +19,17 @@ async function idle() {
   const clock = new VirtualClock(1);
   const process = clock.process();
   const grant = { id: '7', password: 'secret', timeout: TIMEOUT_MS };
-  const keeper = new FakeKeeper([{ kind: 'connecting' }, { kind: 'granted' }, { kind: 'connected', grant }]);
+  const keeper = new FakeKeeper([
+    { kind: 'connecting', client: 'fake' },
+    { kind: 'granted' },
+    { kind: 'connected', grant },
+  ]);
   const endpoint = { name: 'zk1:2181', ip: '127.0.0.1', port: 1 };
   const context = {
     addresses: new Addresses([{ host: '127.0.0.1', port: 1 }], process),
     keepers: new Keepers(() => new FakeKeeper(), process, undefined),
     sessionTimeout: TIMEOUT_MS,
+    client: 'auto' as const,
     debug: false,
     probe,
     wantsTls,
@@ -32,7 +37,11 @@ async function idle() {
     logger: recorder().logger,
   };
   const connection = new KeeperConnection(keeper, endpoint, process);
-  await connection.connect({ timeout: TIMEOUT_MS, debug: false }, TIMEOUT_MS, new AbortController().signal);
+  await connection.connect(
+    { timeout: TIMEOUT_MS, client: 'auto', debug: false },
+    TIMEOUT_MS,
+    new AbortController().signal,
+  );
   const session = new KeptSession(context, { kind: 'found', connection, grant });
   opened.push({ clock, session });
   const pings = (): number => keeper.received.filter(({ kind }) => kind === 'ping').length;

@@ -37,6 +37,7 @@ describe('the keepers of a process', () => {
       keepers: new Keepers(fork, systemClock, undefined),
       sessionTimeout: 5000,
       debug: false,
+      client: 'auto' as const,
       probe,
       wantsTls,
       clock: systemClock,

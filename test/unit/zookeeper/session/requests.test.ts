@@ -5,7 +5,7 @@ import type { Answer, Operation } from '../../../../src/keeper/protocol.ts';
 import { Requests } from '../../../../src/zookeeper/session/requests.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-const read = (path: string): Operation => ({ op: 'exists', path });
+const read = (path: string): Operation => ({ op: 'exists', path, watch: false });
 const ok = (id: number): Answer => ({ kind: 'answer', id, rc: 0, sent: true });
 
 function setUp() {

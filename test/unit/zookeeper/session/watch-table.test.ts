@@ -11,7 +11,7 @@ async function fired(watch: { fired: Promise<WatchEvent> }): Promise<WatchEvent 
 
 describe('a watch', () => {
   const table: [WatchKind, ZNodeEvent, WatchEvent | typeof SILENT][] = [
-    ['data', 'created', SILENT],
+    ['data', 'created', 'created'],
     ['data', 'changed', 'changed'],
     ['data', 'child', SILENT],
     ['data', 'deleted', 'deleted'],

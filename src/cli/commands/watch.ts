@@ -1,0 +1,185 @@
+/** `ballot watch`: what `ballot info` says, for as long as somebody looks. Reads only. */
+import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
+import { isatty } from 'node:tty';
+import { type Clock, systemClock } from '../../clock.ts';
+import { ExitCode } from '../../errors.ts';
+import { LEDGER } from '../../ledger/record.ts';
+import { createLogger } from '../../log/create-logger.ts';
+import { follow, type View } from '../../zookeeper/report/follow.ts';
+import { snapshotAt } from '../../zookeeper/report/mirror.ts';
+import { electionReport } from '../../zookeeper/report/report.ts';
+import { sessionsFor, tellConfiguration, type WatchContext } from '../command-context.ts';
+import { notesOnServers } from '../look.ts';
+import { notesOnNobody } from '../report/nobody.ts';
+import { pictureOf, type Picture } from '../report/picture.ts';
+import type { Display } from '../watch/display.ts';
+import { HeldLog } from '../watch/held-log.ts';
+import { Lines } from '../watch/lines.ts';
+import { formatServers } from '../../config/servers.ts';
+import { Screen } from '../watch/screen.ts';
+
+/** How long the end waits for a reader of the log that takes nothing, ms. */
+const FLUSH_WITHIN_MS = 1_000;
+
+/** The reason of an end that was asked for. */
+const ENDED = new Error('ballot watch was asked to end');
+
+/**
+ * Shows the election on stdout, anew at each change, until it is asked to end (then it resolves with exit code 0), or
+ * the reader is gone (the same). Waits for an ensemble that is away, and for an election that does not exist. Throws
+ * RefusedError when an ACL forbids the look, BallotError when stdout cannot be written.
+ */
+export async function watch(context: WatchContext): Promise<number> {
+  const { config, env, signals } = context;
+  const [level, format] = [config.logLevel, config.logFormat];
+  const names = { hostname: hostname(), candidateId: undefined };
+  const log = createLogger({ level, format, ...names, fd: 2, debug: config.debug, env });
+  const held = isScreen(context) && isatty(2) ? new HeldLog(log, systemClock) : undefined;
+  const end = new AbortController();
+  // One listener for each request under way, and a queue may be long.
+  setMaxListeners(0, end.signal);
+  try {
+    tellConfiguration(context, log);
+    // What it says belongs before the screen.
+    await log.flush(FLUSH_WITHIN_MS);
+    signals.answerWith({ onHangup: 'stop', stop: () => end.abort(ENDED), passOn: () => undefined });
+    const display = open(context, end);
+    try {
+      const show = new Show(context, systemClock, display, end);
+      const sessions = sessionsFor(context, systemClock, held ?? log);
+      const { zookeeperBasePath: basePath } = config;
+      const told = (view: View): void => show.told(view);
+      return await follow({ sessions, clock: systemClock, basePath, register: LEDGER, signal: end.signal, told });
+    } finally {
+      end.abort(ENDED);
+      await display.close();
+    }
+  } catch (error) {
+    if (error !== ENDED) throw error;
+    return ExitCode.ok;
+  } finally {
+    held?.release();
+    await log.flush(FLUSH_WITHIN_MS);
+  }
+}
+
+/** Whether the whole terminal is used. */
+function isScreen({ output, env }: WatchContext): boolean {
+  return output !== 'json' && isatty(1) && env['TERM'] !== 'dumb';
+}
+
+function open(context: WatchContext, end: AbortController): Display {
+  const { output, env } = context;
+  const options = {
+    clock: systemClock,
+    quit: () => end.abort(ENDED),
+    fail: (error: unknown) => end.abort(error),
+  };
+  if (isScreen(context)) return new Screen({ ...options, colours: !env['NO_COLOR'] });
+  return new Lines({ ...options, format: output ?? (isatty(1) ? 'text' : 'json') });
+}
+
+/** Makes scenes of what is told of the election, and shows them. */
+class Show {
+  readonly #context: WatchContext;
+  readonly #clock: Clock;
+  readonly #display: Display;
+  readonly #end: AbortController;
+  #view: View | undefined;
+  /** On servers that do not serve, by the last look. */
+  #servers: readonly string[] = [];
+  #isLooking = false;
+  #isShowing = false;
+  #isDue = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(context: WatchContext, clock: Clock, display: Display, end: AbortController) {
+    this.#context = context;
+    this.#clock = clock;
+    this.#display = display;
+    this.#end = end;
+    end.signal.addEventListener('abort', () => this.#cancel());
+    this.told({ connection: { state: 'connecting', since: clock.now(), why: undefined }, sight: undefined });
+  }
+
+  told(view: View): void {
+    const before = this.#view?.connection.state;
+    this.#view = view;
+    if (before !== view.connection.state) void this.#lookAtServers();
+    void this.#show();
+  }
+
+  /** When contact comes and goes, and not by the clock. */
+  async #lookAtServers(): Promise<void> {
+    const { signal } = this.#end;
+    if (this.#isLooking || signal.aborted) return;
+    this.#isLooking = true;
+    try {
+      let state;
+      do {
+        state = this.#view?.connection.state;
+        this.#servers = await notesOnServers(this.#context, this.#clock, signal);
+        void this.#show();
+      } while (state !== this.#view?.connection.state);
+    } catch (error) {
+      this.#end.abort(error);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** One at a time: what is told meanwhile is shown next. */
+  async #show(): Promise<void> {
+    this.#isDue = true;
+    if (this.#isShowing) return;
+    this.#isShowing = true;
+    try {
+      while (this.#isDue && !this.#end.signal.aborted) {
+        this.#isDue = false;
+        await this.#showOnce();
+      }
+    } catch (error) {
+      this.#end.abort(error);
+    } finally {
+      this.#isShowing = false;
+    }
+  }
+
+  async #showOnce(): Promise<void> {
+    if (this.#view === undefined) return;
+    const { connection, sight } = this.#view;
+    const { zookeeperBasePath: basePath, zookeeperServers } = this.#context.config;
+    const now = this.#clock.now();
+    // What is not known any more does not grow older.
+    const picturedAt = connection.state === 'lost' ? connection.since : now;
+    const wall = this.#clock.wall() - (now - picturedAt);
+    const servers = formatServers(zookeeperServers).split(',');
+    const scene = { basePath, servers, connection, picturedAt };
+    if (sight === undefined) return this.#display.show({ ...scene, picture: undefined, notes: this.#servers });
+    const snapshot = snapshotAt(basePath, sight, picturedAt, wall);
+    const picture = await pictureOf(electionReport(snapshot), sight.register, {
+      now: this.#clock.wall(),
+      seed: basePath,
+    });
+    const missing = `there is no znode ${basePath} yet: it is waited for`;
+    const nobody = sight.base === undefined ? [missing] : notesOnNobody(snapshot, undefined);
+    const { unreadable } = picture;
+    const ledger = unreadable && `the ledger of runs cannot be read: ${unreadable.why}: ${unreadable.excerpt}`;
+    const notes = [...nobody, ...(ledger === undefined ? [] : [ledger]), ...this.#servers];
+    this.#display.show({ ...scene, picture, notes });
+    this.#armNext(picture, connection.state === 'connected' ? picturedAt : undefined);
+  }
+
+  /** The lease runs out, and the next tick passes, without a word of anybody. */
+  #armNext({ election, schedule }: Picture, current: number | undefined): void {
+    this.#cancel();
+    const { expiresIn } = election.lease ?? {};
+    const expiry = current === undefined || expiresIn === undefined || expiresIn <= 0 ? Infinity : current + expiresIn;
+    const wall = this.#clock.wall();
+    const tick = schedule?.nextTick === undefined ? NaN : Date.parse(schedule.nextTick);
+    const passed = tick > wall ? this.#clock.now() + tick - wall : Infinity;
+    const at = Math.min(expiry, passed) + 1;
+    if (at !== Infinity && !this.#end.signal.aborted) this.#cancel = this.#clock.at(at, () => void this.#show());
+  }
+}

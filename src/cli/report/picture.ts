@@ -1,0 +1,47 @@
+/** What reports show of an election: its standings, its runs and its schedule, made of what was read. */
+import { parseLedger, type Ledger, type RunRecord } from '../../ledger/record.ts';
+import type { ElectionReport } from '../../zookeeper/report/report.ts';
+import { leadingTerm, runDocument, type RunDocument } from './runs.ts';
+import { servedSchedule, withScheduleNotes, type ScheduleDocument } from './schedules.ts';
+
+/** How many of the last runs are shown; `ballot history` has them all. */
+export const LAST_RUNS = 3;
+
+export interface Picture {
+  readonly election: ElectionReport;
+  /** All that the ledger holds, oldest first. */
+  readonly runs: readonly RunRecord[];
+  readonly schedule: ScheduleDocument | undefined;
+  /** Why the ledger could not be read, and how it begins. */
+  readonly unreadable: { readonly why: string; readonly excerpt: string } | undefined;
+}
+
+/**
+ * The picture of a report and the data of the ledger that belongs to it. `now`: ms since the Unix epoch, for the next
+ * tick. `seed` spreads `H`: the base path.
+ */
+export async function pictureOf(
+  report: ElectionReport,
+  data: Buffer,
+  looked: { readonly now: number; readonly seed: string },
+): Promise<Picture> {
+  const parsed = parseLedger(data);
+  const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
+  const election = withTerms(withScheduleNotes(report), ledger);
+  return {
+    election,
+    runs: ledger?.runs ?? [],
+    schedule: await servedSchedule(election, ledger, looked),
+    unreadable: parsed.kind === 'unreadable' ? { why: parsed.why, excerpt: parsed.excerpt } : undefined,
+  };
+}
+
+/** The runs of a picture as reports show them, oldest first. */
+export function shownRuns({ election, runs }: Pick<Picture, 'election' | 'runs'>): RunDocument[] {
+  return runs.map((run) => runDocument(run, leadingTerm(election)));
+}
+
+function withTerms(election: ElectionReport, ledger: Ledger | undefined): ElectionReport {
+  if (election.lease === undefined || ledger?.terms === undefined) return election;
+  return { ...election, lease: { ...election.lease, terms: ledger.terms } };
+}

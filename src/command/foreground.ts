@@ -1,0 +1,36 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { notStarted, outcomeOf, throughShell, type Outcome, type Program } from './launch.ts';
+
+/** A command that runs in the place of this process: in its process group, with its stdin, stdout and stderr. */
+export interface ForegroundCommand {
+  /** Resolves when the command has ended; what it has started may live on. Never rejects. */
+  readonly ended: Promise<Outcome>;
+  /** Sends a signal to the command itself; does nothing when it has ended. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+/**
+ * Starts the command with no open file but stdin, stdout and stderr. Never throws: a command that cannot be started has
+ * the outcome `notStarted`.
+ */
+export function runInForeground(program: Program): ForegroundCommand {
+  const { command, env } = throughShell(program);
+  const [file, ...args] = command;
+  let child: ChildProcess;
+  try {
+    child = spawn(file, args, { env, stdio: 'inherit' });
+  } catch (error) {
+    const ended = Promise.resolve(notStarted(program.command[0], program.env['PATH'], error));
+    return { ended, signal: () => undefined };
+  }
+  return { ended: outcomeOf(child, program), signal: (signal) => pass(child, signal) };
+}
+
+function pass({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended, or has become another user's: who may signal that one does it without ballot.
+  }
+}

@@ -1,0 +1,91 @@
+/** The sessions of this process: one for each ensemble that it talks to, with one keeper, for all its elections. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../clock.ts';
+import type { LibraryConfig } from '../config/config.ts';
+import { formatServers } from '../config/servers.ts';
+import { ConfigurationError } from '../errors.ts';
+import { AlreadyStandingError } from '../candidate/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import type { SessionOpener } from '../zookeeper/session/port.ts';
+import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
+
+/** An ensemble as this process uses it. */
+interface Ensemble {
+  readonly sessions: SessionOpener;
+  /** Logs of the candidates that use it, in the order in which they came; the first one is told of the session. */
+  readonly loggers: Logger[];
+  /** Election and id of each candidate. */
+  readonly candidates: Set<string>;
+}
+
+const ensembles = new Map<string, Ensemble>();
+
+/** A candidate's part in an ensemble. */
+export interface Share {
+  readonly sessions: SessionOpener;
+  /** The candidate is closed. */
+  leave(): void;
+}
+
+/**
+ * Sessions for one candidate. Opens nothing yet. Throws AlreadyStandingError, and ConfigurationError when the keeper's
+ * program is not where it is looked for.
+ */
+export function join(config: LibraryConfig, logger: Logger): Share {
+  const { zookeeperServers, zookeeperSessionTimeout, zookeeperBasePath, zookeeperClient, candidateId, debug } = config;
+  const key = JSON.stringify([formatServers(zookeeperServers), zookeeperSessionTimeout, zookeeperClient, debug]);
+  const ensemble = ensembles.get(key) ?? open(config);
+  const candidate = JSON.stringify([zookeeperBasePath, candidateId]);
+  if (ensemble.candidates.has(candidate)) throw new AlreadyStandingError(zookeeperBasePath, candidateId);
+  ensembles.set(key, ensemble);
+  ensemble.candidates.add(candidate);
+  ensemble.loggers.push(logger);
+  return {
+    sessions: ensemble.sessions,
+    leave() {
+      ensemble.candidates.delete(candidate);
+      const at = ensemble.loggers.indexOf(logger);
+      if (at >= 0) ensemble.loggers.splice(at, 1);
+    },
+  };
+}
+
+function open({ zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debug }: LibraryConfig): Ensemble {
+  const loggers: Logger[] = [];
+  const tell = (level: keyof Logger): Logger[keyof Logger] => {
+    return (message, fields) => loggers[0]?.[level](message, fields);
+  };
+  const logger: Logger = {
+    trace: tell('trace'),
+    debug: tell('debug'),
+    info: tell('info'),
+    warn: tell('warn'),
+    error: tell('error'),
+    fatal: tell('fatal'),
+  };
+  const sessions = zookeeperSessions({
+    servers: zookeeperServers,
+    sessionTimeout: zookeeperSessionTimeout,
+    keeperPath: keeperPath(),
+    client: zookeeperClient,
+    clock: systemClock,
+    logger,
+    debug,
+  });
+  return { sessions, loggers, candidates: new Set() };
+}
+
+/** The keeper is a program of its own, beside this file of the package. */
+function keeperPath(): string {
+  // Bundlers to CommonJS leave nothing of it.
+  const here = import.meta.url as string | undefined;
+  const path = here === undefined || here === '' ? undefined : fileURLToPath(new URL('./keeper.js', here));
+  if (path !== undefined && existsSync(path)) return path;
+  const where = path === undefined ? 'beside ballot’s own file' : `at ${path}`;
+  throw new ConfigurationError([`ballot: its second program, keeper.js, is not ${where}`], {
+    hint:
+      'do not bundle ballot: keep it external (esbuild --external:ballot) and install it beside the bundle; ' +
+      'it starts keeper.js of its package as a process of its own',
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * What the keeper asks of a ZooKeeper client: one connection to one address, made once, and the session on it. A
+ * connection that breaks is not mended: the session goes on with the next keeper.
+ */
+
+/** What ZooKeeper says of a znode. */
+export interface Stat {
+  /** Transaction that created the znode. */
+  readonly czxid: number;
+  /**
+   * Transaction of the last change of its data. The upper 32 bits are the epoch: one epoch, one ZooKeeper leader, one
+   * clock.
+   */
+  readonly mzxid: number;
+  /** Milliseconds since the Unix epoch by the ensemble's clock. */
+  readonly ctime: number;
+  readonly mtime: number;
+  readonly version: number;
+  /** Session id in hex as `Session.id`, or `"0"` for a persistent znode. */
+  readonly ephemeralOwner: string;
+  readonly dataLength: number;
+  readonly numChildren: number;
+}
+
+/** What a new keeper needs to take over a session: as good as a password, so never on a command line nor in a log. */
+export interface Credentials {
+  /** Hex without leading zeros. */
+  readonly id: string;
+  /** Hex. */
+  readonly password: string;
+}
+
+/** A session as the ensemble granted it. `timeout` in ms. */
+export interface Grant extends Credentials {
+  readonly timeout: number;
+}
+
+export type ZNodeEvent = 'created' | 'changed' | 'deleted' | 'child';
+
+export type ClientRequest =
+  /** `flags`: 1 ephemeral, 2 sequential. */
+  | { readonly op: 'create'; readonly path: string; readonly data: Buffer; readonly flags: number }
+  /** `watch`: tell of the next change, once. A `get` of a znode that is not there leaves no watch. */
+  | { readonly op: 'get' | 'children' | 'exists'; readonly path: string; readonly watch: boolean }
+  | { readonly op: 'set'; readonly path: string; readonly data: Buffer; readonly version: number }
+  | { readonly op: 'delete'; readonly path: string; readonly version: number }
+  /** What is asked afterwards is answered by a server that has seen all that was written before. */
+  | { readonly op: 'sync'; readonly path: string };
+
+/** How a request has ended: `rc` 0 and what the operation returns, or a result code of ZooKeeper's. */
+export interface ClientAnswer {
+  readonly rc: number;
+  /** False when the client did not even take the request: nothing was applied. */
+  readonly sent: boolean;
+  readonly path?: string;
+  readonly stat?: Stat;
+  readonly data?: Buffer;
+  readonly children?: readonly string[];
+}
+
+export interface ConnectOptions {
+  /** IP literal and port, `127.0.0.1:2181` or `::1:2181`: the C client knows no brackets. */
+  readonly address: string;
+  /** Session timeout to ask for, ms. */
+  readonly timeout: number;
+  /** The session to take over; a new one otherwise. */
+  readonly credentials?: Credentials;
+  /** Let the client log to stderr. */
+  readonly debug: boolean;
+}
+
+/** Why a client is of no use any more. */
+export type ClientEnd =
+  /** The connection is gone, or was never made; the session may well live on. `why` in words, if the client says it. */
+  | { readonly kind: 'disconnected'; readonly why?: string }
+  /** The ensemble has refused or ended the session, with its result code. */
+  | { readonly kind: 'ended'; readonly code: number };
+
+/** Called outside of the client's own code, `event` and `ended` apart. */
+export interface ClientListener {
+  /** The server has granted the session. It may still cut it at the first request. */
+  granted(grant: Grant): void;
+  /** A watch has fired. */
+  event(event: ZNodeEvent, path: string): void;
+  ended(end: ClientEnd): void;
+}
+
+export interface Client {
+  /** Whether the session is granted and the connection is there, as far as the client knows. */
+  readonly isConnected: boolean;
+  /**
+   * Sends a request after those of before. `answered` is called at most once, maybe inside the client's own code: it
+   * must not call the client. The client may know no deadline: whoever asks has one.
+   */
+  ask(request: ClientRequest, answered: (answer: ClientAnswer) => void): void;
+  /** Ends the session, and the client. Resolves to whether that was confirmed. Takes some seconds at the longest. */
+  close(): Promise<boolean>;
+}

@@ -1,0 +1,172 @@
+/**
+ * Whether a candidate holds a fresh lease, as far as one who writes nothing can know.
+ *
+ * A lease is fresh while less than its duration has passed since its last renewal. Its stamp is by the ensemble's clock,
+ * which nobody can read without a write. So its age is taken by a clock that both ends of the measure share: that of
+ * this host when the leader wrote its own time here, else this host's against the stamp. Where these clocks contradict
+ * each other, or call the lease old, it is watched: a renewal that is seen proves that it is fresh.
+ */
+import { formatDuration } from '../../duration.ts';
+import { UnavailableError } from '../../errors.ts';
+import { firing, firstOf } from '../election/firing.ts';
+import { parseGoTime } from '../election/go-time.ts';
+import { untilAnswered } from '../election/options.ts';
+import { parseLease, type LeaseRecord, type Proposal, type ProposalRecord } from '../election/record.ts';
+import type { ZNode } from '../session/port.ts';
+import { orGone, takeSnapshot, type Inspection } from './inspection.ts';
+import { heartbeatInterval, isNotable, read } from './snapshot.ts';
+
+/** The candidate that is asked about, and the host that asks. */
+export interface Question {
+  readonly candidateId: string;
+  readonly hostname: string;
+  /**
+   * For people: whether all who stand are read to find the candidate, should it not lead, and whether namesakes on one
+   * host are told of, which do no harm.
+   */
+  readonly isThorough: boolean;
+}
+
+export interface Answer {
+  readonly leads: boolean;
+  /** In words, for a log. */
+  readonly why: string;
+  /** What somebody should know of, though the question is answered. */
+  readonly warnings: readonly string[];
+}
+
+/** Time that is kept for the answer after a watch, ms. */
+const ANSWER_MS = 100;
+
+/**
+ * Answers whether the candidate holds a fresh lease. Writes nothing. Throws UnavailableError when that cannot be known
+ * before `watchUntil`, RefusedError, the signal's reason when aborted.
+ */
+export async function askWhoLeads(inspection: Inspection, question: Question): Promise<Answer> {
+  for (;;) {
+    const base = await readBase(inspection);
+    const lease = base === undefined ? undefined : parseLease(base.data);
+    if (base === undefined || lease?.kind !== 'held' || lease.record.candidateId !== question.candidateId)
+      return notLeading(inspection, question, base);
+    const judged = judge(base, lease.record, lease.duration, question, inspection.clock.wall());
+    if (judged.kind === 'doubtful' && (await isRenewed(inspection, base, judged)) === 'changed') {
+      // A renewal that was seen to come is fresh. A watch also fires when its connection breaks.
+      const next = await readBase(inspection);
+      if (next?.stat.mzxid === base.stat.mzxid || !isSameHolder(lease.record, next)) continue;
+    } else if (judged.kind !== 'fresh') return { leads: false, why: judged.why, warnings: [] };
+    return amongNamesakes(inspection, question, lease.record);
+  }
+}
+
+type Judged =
+  | { readonly kind: 'fresh' }
+  | { readonly kind: 'expired'; readonly why: string }
+  /** `unchangedFor`: watched for so long without a renewal, ms, it is known to be old. */
+  | { readonly kind: 'doubtful'; readonly why: string; readonly unchangedFor: number };
+
+/** What the clocks say of a lease that the candidate holds. */
+function judge(
+  { stat }: ZNode,
+  record: LeaseRecord,
+  duration: number | undefined,
+  { hostname }: Question,
+  wall: number,
+): Judged {
+  if (duration === undefined)
+    return { kind: 'doubtful', why: 'the lease names no usable duration', unchangedFor: Infinity };
+  const written = parseGoTime(record.lastSeenTime);
+  // The leader's own time is by the clock of this very host.
+  const isOwnClock = record.hostname === hostname && written !== undefined;
+  const age = wall - (isOwnClock ? written : stat.mtime);
+  if (age < duration && !(age < 0 && isNotable(age))) return { kind: 'fresh' };
+  const ranOut = `its lease ran out ${formatDuration(Math.round(Math.abs(age - duration)))} ago`;
+  if (age >= duration && isOwnClock) return { kind: 'expired', why: ranOut };
+  if (age < 0) return { kind: 'doubtful', why: 'clocks differ', unchangedFor: duration };
+  const interval = heartbeatInterval({ kind: 'held', record, duration }) ?? duration;
+  return { kind: 'doubtful', why: `by the clock of this host ${ranOut}`, unchangedFor: interval };
+}
+
+/**
+ * Watches the lease until it changes. In vain: for long enough to know that it is old, else throws UnavailableError.
+ */
+async function isRenewed(
+  { session, clock, basePath, signal, watchUntil }: Inspection,
+  seen: ZNode,
+  { why, unchangedFor }: Extract<Judged, { kind: 'doubtful' }>,
+): Promise<'changed' | 'unchanged'> {
+  const since = clock.now();
+  const enough = since + unchangedFor;
+  const armed = await orGone(untilAnswered(clock, session, signal, (options) => session.getWatched(basePath, options)));
+  if (armed === undefined) return 'changed';
+  const { node, watch } = armed;
+  try {
+    const isOther = node.stat.mzxid !== seen.stat.mzxid;
+    const until = Math.min(enough, watchUntil - ANSWER_MS);
+    if (isOther || (await firstOf(clock, [firing(watch)], signal, until)) !== 'time') return 'changed';
+  } finally {
+    watch.cancel();
+  }
+  if (clock.now() >= enough) return 'unchanged';
+  const watchedFor = formatDuration(Math.round(clock.now() - since));
+  throw new UnavailableError(`it cannot be known whether the lease in ${basePath} is fresh: ${why}`, {
+    hint: `no renewal came in ${watchedFor}, which proves nothing yet: --timeout allows more time`,
+  });
+}
+
+function isSameHolder({ candidateId, hostname, pid }: LeaseRecord, node: ZNode | undefined): boolean {
+  const lease = node && parseLease(node.data);
+  if (lease?.kind !== 'held') return false;
+  const { record } = lease;
+  return record.candidateId === candidateId && record.hostname === hostname && record.pid === pid;
+}
+
+/** The candidate id leads. Where several have it, those of other hosts are not the one that is asked about. */
+async function amongNamesakes(inspection: Inspection, question: Question, leader: LeaseRecord): Promise<Answer> {
+  const { candidateId, hostname, isThorough } = question;
+  const why = `${candidateId} leads, on host ${leader.hostname}`;
+  const namesakes = (await candidates(inspection)).filter((one) => one.candidateId === candidateId);
+  if (namesakes.length < 2) return { leads: true, why, warnings: [] };
+  const isHere = namesakes.some((one) => one.hostname === hostname);
+  const where = namesakes.map((one) => `${one.hostname} (pid ${one.pid})`).join(', ');
+  const warning = `${namesakes.length} candidates have the id ${candidateId}: on ${where}; the one on ${leader.hostname} leads`;
+  const isHarmless = namesakes.every((one) => one.hostname === leader.hostname);
+  return {
+    leads: !isHere || leader.hostname === hostname,
+    why,
+    warnings: isHarmless && !isThorough ? [] : [warning],
+  };
+}
+
+async function notLeading(inspection: Inspection, question: Question, base: ZNode | undefined): Promise<Answer> {
+  const { candidateId, isThorough } = question;
+  const why = base === undefined ? `there is no znode ${inspection.basePath}` : whoLeads(base);
+  if (!isThorough) return { leads: false, why, warnings: [] };
+  const standing = await candidates(inspection);
+  const isKnown = standing.some((one) => one.candidateId === candidateId);
+  const unknown = `no candidate ${candidateId} stands in ${inspection.basePath}; ${why}`;
+  return { leads: false, why, warnings: isKnown ? [] : [unknown] };
+}
+
+function whoLeads({ data }: ZNode): string {
+  const lease = parseLease(data);
+  switch (lease.kind) {
+    case 'held':
+      return `${lease.record.candidateId} leads, on host ${lease.record.hostname}`;
+    case 'unreadable':
+      return `the lease cannot be read: ${lease.why}`;
+    case 'vacant':
+      return 'nobody leads';
+  }
+}
+
+/** All who stand and say who they are. */
+async function candidates(inspection: Inspection): Promise<ProposalRecord[]> {
+  const { proposals } = read(await takeSnapshot(inspection));
+  const said = (proposal: Proposal | undefined): ProposalRecord[] =>
+    proposal?.kind === 'readable' ? [proposal.record] : [];
+  return proposals.flatMap(({ proposal }) => said(proposal));
+}
+
+function readBase({ session, clock, basePath, signal }: Inspection): Promise<ZNode | undefined> {
+  return orGone(untilAnswered(clock, session, signal, (options) => session.get(basePath, options)));
+}
