@@ -25,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   'standby-requests': () => import('./standby-requests.ts'),
   memory: () => import('./memory.ts'),
   cpu: () => import('./cpu.ts'),
+  local: () => import('./local.ts'),
 };
 
 /** A program of its own, with arguments of its own. */

@@ -42,7 +42,7 @@ void main();
 
 async function main(): Promise<void> {
   const { runProgram } = await import('./cli/program.ts');
-  const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper, takeSignals });
+  const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper, dropKeeper, takeSignals });
   if (!taken) forked?.kill();
   await finish(exitCode);
 }
@@ -50,6 +50,12 @@ async function main(): Promise<void> {
 function takeKeeper(): KeeperProcess {
   taken = true;
   return forked ?? forkKeeper(keeperPath, likelyClient());
+}
+
+/** Nobody needs it. */
+function dropKeeper(): void {
+  if (!taken) forked?.kill();
+  taken = true;
 }
 
 function takeSignals(): Signals {
@@ -71,8 +77,16 @@ function names(words: readonly string[]): boolean {
 function wantsKeeper(): boolean {
   return (
     names(['run', 'join', 'info', 'history', 'watch', 'is-leader', 'if-leader', 'step-down']) &&
-    !names(['-h', '--help', '--version'])
+    !names(['-h', '--help', '--version']) &&
+    !isLocal()
   );
+}
+
+/** Whether the coordinator is this host. A file may say so too: that is not read yet. */
+function isLocal(): boolean {
+  const split = argv.indexOf('--coordinator');
+  const named = split >= 0 && argv[split + 1] === 'local';
+  return named || names(['--coordinator=local']) || process.env['BALLOT_COORDINATOR'] === 'local';
 }
 
 /**

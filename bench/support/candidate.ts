@@ -9,8 +9,9 @@ export interface CandidateOptions {
   /** The working directory, home and configuration folder. */
   readonly cwd: string;
   readonly id: string;
-  readonly servers: string;
-  readonly basePath: string;
+  /** Without a base path, `flags` say where the election is. */
+  readonly servers?: string;
+  readonly basePath?: string;
   /** `once` by default. */
   readonly mode?: 'once' | 'cron';
   /** More options of `run`. */
@@ -58,10 +59,9 @@ export class Candidate {
   }: CandidateOptions) {
     this.id = id;
     const options = [
-      '--zookeeper-servers',
-      servers,
-      '--zookeeper-base-path',
-      basePath,
+      ...(basePath === undefined || servers === undefined
+        ? []
+        : ['--zookeeper-servers', servers, '--zookeeper-base-path', basePath]),
       '--candidate-id',
       id,
       '--log-format',

@@ -19,9 +19,9 @@ export interface CommandContext<C extends GlobalConfig = GlobalConfig> extends P
 > {
   /**
    * The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by
-   * `main.ts`.
+   * `main.ts`. `undefined` with coordinator local.
    */
-  readonly keeper: KeeperProcess;
+  readonly keeper: KeeperProcess | undefined;
   /** The keeper's program, for the keepers that replace the first one. */
   readonly keeperPath: string;
   /** The environment that ballot was started with. */
@@ -81,7 +81,7 @@ export function sessionsFor(
     sessionTimeout: config.zookeeperSessionTimeout,
     client: config.zookeeperClient,
     keeperPath,
-    firstKeeper: keeper,
+    ...(keeper && { firstKeeper: keeper }),
     clock,
     logger,
     debug: config.debug,

@@ -12,6 +12,7 @@ import {
   type LoadInput,
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
 import {
@@ -51,6 +52,8 @@ interface Invocation extends Asked {
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
   takeKeeper(): KeeperProcess;
+  /** Ends the keeper that was forked at the start: nobody needs it. */
+  dropKeeper(): void;
   /** For a command that supervises. */
   takeSignals(): Signals;
 }
@@ -78,25 +81,49 @@ function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
   return flag.kind.parse(own.get(flag.name) ?? flag.default ?? '');
 }
 
+/** Takes the keeper over, where the coordinator needs one. */
+function keeperFor(
+  { config }: Loaded<GlobalConfig>,
+  { takeKeeper, dropKeeper }: Invocation,
+): KeeperProcess | undefined {
+  if (config.coordinator === 'zookeeper') return takeKeeper();
+  dropKeeper();
+  return undefined;
+}
+
+/** Takes the keeper over. Throws ConfigurationError where the coordinator is one that the command cannot ask yet. */
+function zookeeperKeeper({ config, sources }: Loaded<GlobalConfig>, { takeKeeper }: Invocation): KeeperProcess {
+  if (config.coordinator === 'zookeeper') return takeKeeper();
+  throw new ConfigurationError(
+    [`${sources.coordinator}: coordinator ${config.coordinator} does not work with this command yet`],
+    { hint: `it works with ${WORK_LOCALLY}` },
+  );
+}
+
+/** The commands of an election that know `coordinator: local`. */
+const WORK_LOCALLY = 'ballot run once, ballot run cron, ballot info and ballot history';
+
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
-  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const { input, keeperPath, takeSignals } = invocation;
   const command = invocation.command as [string, ...string[]];
-  return { ...loaded, command, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  const keeper = keeperFor(loaded, invocation);
+  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
 function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
-  const { input, keeperPath, takeKeeper, takeSignals } = invocation;
+  const { input, keeperPath, takeSignals } = invocation;
   const waitLeader = valueOf(waitLeaderFlag, invocation);
-  return { ...loaded, waitLeader, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
 /** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
-  const { input, keeperPath, takeKeeper } = invocation;
+  const { input, keeperPath } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { ...loaded, ...asked, keeper: takeKeeper(), keeperPath, env: input.env };
+  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: input.env };
 }
 
 /** For a question about one candidate. Takes the keeper over. */
@@ -104,9 +131,10 @@ function questionContext(
   invocation: Invocation,
   loaded: Loaded<CandidateConfig>,
 ): LookContext<CandidateConfig> & { readonly hostname: string } {
-  const { input, keeperPath, takeKeeper } = invocation;
+  const { input, keeperPath } = invocation;
   const timeout = valueOf(quickTimeoutFlag, invocation);
-  return { ...loaded, timeout, hostname: input.hostname, keeper: takeKeeper(), keeperPath, env: input.env };
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: input.env };
 }
 
 /** How long `step-down` waits in all, ms, unless told otherwise. */
@@ -114,9 +142,10 @@ const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 
 /** Takes the keeper over. */
 function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
-  const { input, own, keeperPath, takeKeeper, takeSignals } = invocation;
+  const { input, own, keeperPath, takeSignals } = invocation;
   const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
-  return { ...loaded, output, signals: takeSignals(), keeper: takeKeeper(), keeperPath, env: input.env };
+  const keeper = zookeeperKeeper(loaded, invocation);
+  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
 export const commands: readonly Command[] = [
@@ -271,12 +300,13 @@ export const commands: readonly Command[] = [
       ['ballot step-down --wait --timeout 5m', 'before maintenance of the host that leads'],
     ],
     async perform(invocation) {
-      const { own, input, keeperPath, takeKeeper } = invocation;
+      const { own, input, keeperPath } = invocation;
       const [{ stepDown }, loaded] = await Promise.all([import('./commands/step-down.ts'), loadGlobal(input)]);
       const wait = valueOf(waitFlag, invocation);
       const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
       const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
-      return stepDown({ ...loaded, wait, timeout, keeper: takeKeeper(), keeperPath, env: input.env });
+      const keeper = zookeeperKeeper(loaded, invocation);
+      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: input.env });
     },
   },
   {

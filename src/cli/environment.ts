@@ -9,18 +9,25 @@ import { ConfigurationError } from '../errors.ts';
 import { formatInstant } from '../ledger/record.ts';
 
 /** Who stands, and where. */
-type Candidate = Pick<RunConfig, 'candidateId' | 'zookeeperServers' | 'zookeeperBasePath'>;
+type Candidate = Pick<
+  RunConfig,
+  'candidateId' | 'coordinator' | 'election' | 'stateDir' | 'zookeeperServers' | 'zookeeperBasePath'
+>;
 
 /** What an outer ballot has said of its own run, and what a service manager has said to ballot alone. */
 const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
 
 /** Ballot's own environment, less what is not the command's, and what it may need to know of its election and run. */
 export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, run: Run): NodeJS.ProcessEnv {
-  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_INHERITED.includes(name)));
+  // What another coordinator's ballot has said to this one would be about another election.
+  const notInherited = [...NOT_INHERITED, ...(config.coordinator === 'local' ? ABOUT_ZOOKEEPER : [])];
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !notInherited.includes(name)));
   const tick = run.tick === undefined ? {} : { BALLOT_TICK: formatInstant(run.tick) };
   const token = run.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(run.fencingToken) };
   return {
     ...inherited,
+    // A ballot in the command is not to look where an outer one's elections are.
+    ...(inherited['BALLOT_COORDINATOR'] !== undefined && { BALLOT_COORDINATOR: config.coordinator }),
     ...electionEnvironment(config),
     BALLOT_RUN_ID: run.runId,
     ...token,
@@ -28,13 +35,27 @@ export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, ru
   };
 }
 
+const ABOUT_ZOOKEEPER = ['BALLOT_ZOOKEEPER_SERVERS', 'BALLOT_ZOOKEEPER_BASE_PATH'] as const;
+
 /** What every run of this candidate is told of its election. */
 export function electionEnvironment(config: Candidate): NodeJS.ProcessEnv {
+  if (config.coordinator === 'local') return { BALLOT_CANDIDATE_ID: config.candidateId, ...localEnvironment(config) };
   return {
     BALLOT_CANDIDATE_ID: config.candidateId,
     BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
     BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
   };
+}
+
+/** Which election on this host it is. */
+function localEnvironment({ election, stateDir }: Candidate): NodeJS.ProcessEnv {
+  return { BALLOT_COORDINATOR: 'local', BALLOT_ELECTION: election, BALLOT_STATE_DIR: stateDir };
+}
+
+/** Entries of the environment (`NAME=value`) that all runs of a term on this host carry, and no others. */
+export function tracesOfTerm(config: Candidate, fencingToken: number): string[] {
+  const traces = { ...localEnvironment(config), BALLOT_FENCING_TOKEN: String(fencingToken) };
+  return Object.entries(traces).map(([name, value]) => `${name}=${value}`);
 }
 
 /** One server has several names, at least on its own host. */
@@ -48,6 +69,7 @@ function plainLoopback(server: string): string {
  */
 export function refuseOwnElection(config: Candidate, env: NodeJS.ProcessEnv): void {
   const { BALLOT_RUN_ID: runId, BALLOT_ZOOKEEPER_SERVERS: servers, BALLOT_ZOOKEEPER_BASE_PATH: basePath } = env;
+  if (config.coordinator === 'local') return refuseOwnLocal(config, env);
   if (runId === undefined || basePath !== config.zookeeperBasePath) return;
   const outer = new Set((servers ?? '').split(',').map(plainLoopback));
   const inner = formatServers(config.zookeeperServers).split(',').map(plainLoopback);
@@ -58,5 +80,18 @@ export function refuseOwnElection(config: Candidate, env: NodeJS.ProcessEnv): vo
         `(BALLOT_RUN_ID ${runId}), and would wait for itself to end`,
     ],
     { hint: 'choose another base path for the inner election' },
+  );
+}
+
+function refuseOwnLocal(config: Candidate, env: NodeJS.ProcessEnv): void {
+  const { BALLOT_RUN_ID: runId } = env;
+  const isOwn = Object.entries(localEnvironment(config)).every(([name, value]) => env[name] === value);
+  if (runId === undefined || !isOwn) return;
+  throw new ConfigurationError(
+    [
+      `election: this process runs as the command of the election ${config.election} in ${config.stateDir} itself ` +
+        `(BALLOT_RUN_ID ${runId}), and would wait for itself to end`,
+    ],
+    { hint: 'choose another name for the inner election' },
   );
 }

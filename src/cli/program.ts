@@ -19,6 +19,7 @@ export interface Surroundings {
   readonly version: string;
   readonly keeperPath: string;
   takeKeeper(): KeeperProcess;
+  dropKeeper(): void;
   takeSignals(): Signals;
 }
 
@@ -57,7 +58,7 @@ function wantsDebug(argv: readonly string[]): boolean {
 }
 
 async function perform(surroundings: Surroundings): Promise<number> {
-  const { argv, version, takeKeeper, takeSignals, keeperPath } = surroundings;
+  const { argv, version, takeKeeper, dropKeeper, takeSignals, keeperPath } = surroundings;
   refuseBrokenArguments(argv);
   const args = read(argv);
   if (asks(args, 'version')) return show(`${version}\n`, ExitCode.ok);
@@ -72,6 +73,7 @@ async function perform(surroundings: Surroundings): Promise<number> {
     version,
     keeperPath,
     takeKeeper,
+    dropKeeper,
     takeSignals,
   });
 }

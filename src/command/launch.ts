@@ -56,6 +56,8 @@ export interface LaunchOptions {
   readonly bytes?: ReadonlyMap<string, Buffer>;
   /** Log the output line by line, or let the command inherit ballot's stdout and stderr. */
   readonly wrap: boolean;
+  /** A descriptor for the command to inherit as its fourth: what holds the lock of its election. */
+  readonly inherits?: number | undefined;
   /** Gives the run a cgroup of its own, where there are any. */
   readonly cgroups?: Pick<RunCgroups, 'take'>;
   /** Receives reports about the run's processes. */
@@ -168,7 +170,8 @@ function spawnCommand(options: LaunchOptions, pipes: Pipes | undefined): ChildPr
   const [stdout, stderr] = options.wrap ? wrapped : (['inherit', 'inherit'] as const);
   try {
     // `detached` is setsid(2): a session and process group of its own.
-    return spawn(file, args, { detached: true, env, stdio: ['ignore', stdout, stderr] });
+    const more = options.inherits === undefined ? [] : [options.inherits];
+    return spawn(file, args, { detached: true, env, stdio: ['ignore', stdout, stderr, ...more] });
   } finally {
     if (pipes !== undefined) for (const pipe of [pipes.stdout, pipes.stderr]) closeSync(pipe.write);
   }

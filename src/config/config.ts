@@ -10,6 +10,8 @@ export type ClientChoice = 'native' | 'wire' | 'auto';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
+export type Coordinator = 'zookeeper' | 'local';
+
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
@@ -17,6 +19,11 @@ export interface ServerAddress {
 
 export interface GlobalConfig {
   readonly configFile: string | undefined;
+  readonly coordinator: Coordinator;
+  /** Its name. */
+  readonly election: string;
+  /** `undefined`: this user has no home. */
+  readonly stateDir: string | undefined;
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
@@ -58,7 +65,10 @@ export type JoinConfig = GlobalConfig &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'onHangup' | 'leaseDuration' | 'electionTimeout'>;
 
 /** What a program that uses the library may say of its candidate. */
-export type LibraryConfig = Omit<GlobalConfig, 'configFile' | 'logLevel' | 'logFormat'> &
+export type LibraryConfig = Omit<
+  GlobalConfig,
+  'configFile' | 'coordinator' | 'election' | 'stateDir' | 'logLevel' | 'logFormat'
+> &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
 
 /** Which candidate of an election is meant. */

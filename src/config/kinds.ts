@@ -206,6 +206,35 @@ export const znodePath: Kind<string> = {
   format: (path) => path,
 };
 
+/** Where an election stands that is given a name alone. */
+export const BASE = '/ballot';
+
+/** A name of an election: a part of a znode's path, and the name of a folder. */
+export const electionName: Kind<string> = {
+  placeholder: 'NAME',
+  allowed: 'up to 128 letters, digits, dots, dashes and underscores, not beginning with a dot or a dash',
+  schema: { type: 'string', pattern: '^\\w[\\w.-]{0,127}$' },
+  parse(name) {
+    if (!/^\w[\w.-]{0,127}$/.test(name)) throw new ValueError(`must be ${electionName.allowed}`);
+    znodePath.parse(`${BASE}/${name}`);
+    return name;
+  },
+  format: (name) => name,
+};
+
+/** An absolute path of a folder: a relative one would be another folder for each working directory. */
+export const folder: Kind<string> = {
+  placeholder: 'FOLDER',
+  allowed: 'an absolute path of a folder',
+  schema: { type: 'string', pattern: '^/' },
+  parse(path) {
+    const plain = text('FOLDER', folder.allowed, 4096).parse(path);
+    if (!plain.startsWith('/')) throw new ValueError(`must be ${folder.allowed}`);
+    return plain;
+  },
+  format: (path) => path,
+};
+
 /** A list of servers. Repeated flags and lists in files are joined with commas before they come here. */
 export const servers: Kind<readonly ServerAddress[]> = {
   placeholder: 'HOST[:PORT],…',

@@ -9,6 +9,7 @@ import type {
   RunConfig,
   ScheduleConfig,
 } from './config.ts';
+import { defaultStateDir, fitToCoordinator, type Value } from './coordinators.ts';
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
@@ -68,7 +69,7 @@ export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
 export function loadGiven(given: Layer, hostname: string): LibraryConfig {
   const rules = { problems: [checkJoin] };
   // A program leaves SIGHUP to itself.
-  const wanted = judged<JoinConfig & LibraryConfig>({ hostname }, libraryFields, rules, [given]);
+  const wanted = judged<JoinConfig & LibraryConfig>({ hostname, env: {} }, libraryFields, rules, [given]);
   const problems = [...wanted.problems, ...wanted.conflicts];
   if (problems.length > 0) throw new ConfigurationError(problems, { hint: 'docs/library.md lists the options' });
   return wanted.config;
@@ -106,11 +107,6 @@ interface Rules<C extends GlobalConfig> {
   readonly warnings?: Rule<C>;
 }
 
-interface Value {
-  readonly value: unknown;
-  readonly source: string;
-}
-
 async function load<C extends GlobalConfig>(
   input: LoadInput,
   wanted: readonly Field[],
@@ -143,7 +139,7 @@ interface Judged<C extends GlobalConfig> extends Pick<Loaded<C>, 'config' | 'sou
 }
 
 function judged<C extends GlobalConfig>(
-  input: Pick<LoadInput, 'hostname'>,
+  input: Defaults,
   wanted: readonly Field[],
   rules: Rules<C>,
   layers: readonly Layer[],
@@ -152,6 +148,9 @@ function judged<C extends GlobalConfig>(
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const layer of layers) apply(layer, values, problems, warnings);
+  const unfit = fitToCoordinator(values, (field) => defaultValue(field, input));
+  problems.push(...unfit.problems);
+  warnings.push(...unfit.warnings);
   const each = (part: keyof Value): unknown =>
     Object.freeze(Object.fromEntries([...values].map(([field, value]) => [field, value[part]])));
   const [config, sources] = [each('value') as C, each('source') as Loaded<C>['sources']];
@@ -228,9 +227,13 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
   return { layers: [{ settings: [], problems: [problem] }], read: [], warnings: [] };
 }
 
-function defaultValue(field: Field, { hostname }: Pick<LoadInput, 'hostname'>): Value {
+/** What defaults depend on. */
+type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
+
+function defaultValue(field: Field, { hostname, env }: Defaults): Value {
   const option = optionOf(field);
   if (field === 'candidateId') return { value: hostname, source: 'default' };
+  if (field === 'stateDir') return { value: defaultStateDir(env, process.geteuid?.()), source: 'default' };
   return { value: option.default === undefined ? undefined : option.kind.parse(option.default), source: 'default' };
 }
 

@@ -1,5 +1,17 @@
 import type { RunConfig } from './config.ts';
-import { boolean, choice, duration, plainName, servers, text, znodePath, type Kind } from './kinds.ts';
+import {
+  BASE,
+  boolean,
+  choice,
+  duration,
+  electionName,
+  folder,
+  plainName,
+  servers,
+  text,
+  znodePath,
+  type Kind,
+} from './kinds.ts';
 import { schedule, timezone } from './schedule.ts';
 
 /**
@@ -60,6 +72,26 @@ export const options: Table = {
     inFile: false,
     help: 'read this configuration file instead of the three usual files',
   },
+  coordinator: {
+    scope: 'global',
+    kind: choice(['zookeeper', 'local']),
+    default: 'zookeeper',
+    help: 'what holds the election: a ZooKeeper ensemble, or local: this host alone, without a server',
+  },
+  election: {
+    scope: 'global',
+    kind: electionName,
+    default: 'election',
+    help: 'name of the election: its znode is /ballot/NAME unless zookeeper-base-path is set; with coordinator local its folder in state-dir',
+    example: 'report',
+  },
+  stateDir: {
+    scope: 'global',
+    kind: folder,
+    defaultNote: '/var/lib/ballot for root, else $XDG_STATE_HOME/ballot',
+    help: 'with coordinator local: the folder that holds the elections, on a disk of this host',
+    example: '/var/lib/ballot',
+  },
   zookeeperServers: {
     scope: 'global',
     kind: servers,
@@ -71,7 +103,7 @@ export const options: Table = {
   zookeeperBasePath: {
     scope: 'global',
     kind: znodePath,
-    default: '/ballot/election',
+    default: `${BASE}/election`,
     inGo: true,
     help: 'znode of the election, the same for all its candidates; ballot creates it with its parents',
   },

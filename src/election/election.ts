@@ -11,6 +11,8 @@ import type { Register } from './register.ts';
 export type LossCause =
   | { readonly kind: 'claimed'; readonly by: string }
   | { readonly kind: 'wiped' }
+  /** What carries the lease was deleted or replaced. */
+  | { readonly kind: 'removed'; readonly what: string }
   | { readonly kind: 'released'; readonly by: string }
   /** This process, or its whole host, stood still for `ms`: its keeper may have given the lease up, others may lead. */
   | { readonly kind: 'stoodStill'; readonly ms: number };
@@ -35,9 +37,9 @@ export type TermEvent =
 export interface Succession {
   /**
    * `resigned`: that term, or its keeper, has given the lease up. `vacant`: who led before was not seen. `first`:
-   * nobody has claimed this lease before.
+   * nobody has claimed this lease before. `died`: the process that led is gone, and did not resign.
    */
-  readonly why: 'first' | 'resigned' | 'expired' | 'vacant';
+  readonly why: 'first' | 'resigned' | 'expired' | 'died' | 'vacant';
   readonly from?: string;
 }
 

@@ -8,6 +8,7 @@ const WHY_ELECTED: Readonly<Record<Succession['why'], string>> = {
   first: 'nobody has led before',
   resigned: 'resigned',
   expired: 'its lease ran out without a renewal',
+  died: 'it is gone without having resigned',
   vacant: 'the lease was vacant',
 };
 
@@ -21,6 +22,8 @@ export function whyLost(cause: LossCause): string {
   switch (cause.kind) {
     case 'wiped':
       return 'its znode is gone';
+    case 'removed':
+      return `${cause.what} was deleted or replaced`;
     case 'stoodStill':
       return `this process, or its host, stood still for ${seconds(cause.ms)}: its keeper may have given the lease up`;
     case 'claimed':

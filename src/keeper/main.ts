@@ -3,14 +3,14 @@
  * supervisor: when it closes without a goodbye, or the supervisor does not run in time, the keeper executes the will,
  * and ends.
  *
- * Its argument names the client that it is likely to be told to use.
+ * Its argument names the client that it is likely to be told to use. With WILL_ALONE it has none, and holds nothing.
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
 import type { Client, ClientAnswer, ClientListener, ClientRequest, Grant } from '../zookeeper/client/client.ts';
 import { loadNative, NativeClient, type NativeModule } from '../zookeeper/client/native.ts';
 import { WireClient } from '../zookeeper/client/wire/wire-client.ts';
-import type { Command, ConnectCommand, Operation, Report } from './protocol.ts';
+import { type Command, type ConnectCommand, type Operation, type Report, WILL_ALONE } from './protocol.ts';
 import { AUTHENTICATION_WANTED } from './result-codes.ts';
 import type { Will } from './will.ts';
 import { Executor } from './executor.ts';
@@ -62,7 +62,11 @@ function nativeClient(): NativeModule | Error {
   return native;
 }
 
+/** This keeper is for its will, and was given the first one with its name. */
+const isWillAlone = process.argv[2] === WILL_ALONE;
+
 function connect(command: ConnectCommand): void {
+  if (isWillAlone) return abandon('crash', 'this keeper is for a will alone, and has no ZooKeeper client');
   const wanted = command.client === 'wire' ? undefined : nativeClient();
   if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);
   const takenOver = command.credentials !== undefined;
@@ -198,7 +202,8 @@ function main(): void {
   process.on('uncaughtException', (error) => abandon('crash', error.stack ?? String(error)));
   process.on('disconnect', () => void executor.execute('gone'));
 
-  if (process.argv[2] !== 'wire') nativeClient();
+  if (isWillAlone) executor.accept(JSON.parse(process.argv[3] ?? '') as Will);
+  else if (process.argv[2] !== 'wire') nativeClient();
   const obey = (command: Command): void => {
     if (executor.executing) return;
     if (command.kind === 'will') executor.accept(command.will);

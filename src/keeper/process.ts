@@ -3,7 +3,7 @@ import { describe } from '../errors.ts';
 import { systemClock, type Clock } from '../clock.ts';
 import type { ClientChoice } from '../config/config.ts';
 import { actsAt, type Will } from './will.ts';
-import type { Command, Report } from './protocol.ts';
+import { type Command, type Report, WILL_ALONE } from './protocol.ts';
 
 /** A running keeper process, and the only tie to it. */
 export interface KeeperProcess {
@@ -83,13 +83,21 @@ const MEMORY_FLAGS = ['--v8-pool-size=0', '--single-threaded-gc'];
  * @param client the ZooKeeper client that it will be told to use, as far as is known: it is loaded ahead of time
  */
 export function forkKeeper(path: string, client: ClientChoice = 'auto'): KeeperProcess {
-  return new SupervisedKeeper(channelTo(path, client), systemClock);
+  return new SupervisedKeeper(channelTo(path, [client]), systemClock);
+}
+
+/**
+ * Starts a keeper that loads no client: it takes wills and executes them, and holds nothing. It has its first will from
+ * the start, so that it knows it even if this process dies before it can say another word. Otherwise as `forkKeeper`.
+ */
+export function forkWillKeeper(path: string, will: Will): KeeperProcess {
+  return new SupervisedKeeper(channelTo(path, [WILL_ALONE, JSON.stringify(will)]), systemClock);
 }
 
 /** Node throws some failures to fork and reports others. For the user of a keeper they are the same. */
-function channelTo(path: string, client: ClientChoice): KeeperChannel {
+function channelTo(path: string, args: readonly string[]): KeeperChannel {
   try {
-    return channelOf(start(path, client));
+    return channelOf(start(path, args));
   } catch (error) {
     const nothing = (): void => undefined;
     const dead = { pid: undefined, isOpen: false, isAlive: false, send: nothing, destroy: nothing, hold: nothing };
@@ -97,8 +105,8 @@ function channelTo(path: string, client: ClientChoice): KeeperChannel {
   }
 }
 
-function start(path: string, client: ClientChoice): ChildProcess {
-  const child = fork(path, [client], {
+function start(path: string, args: readonly string[]): ChildProcess {
+  const child = fork(path, args, {
     detached: true,
     execArgv: MEMORY_FLAGS,
     serialization: 'json',

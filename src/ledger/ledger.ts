@@ -230,12 +230,12 @@ export class RunLedger {
     const [runId] = runs;
     if (runId === undefined)
       return logger.warn(
-        'ZooKeeper unreachable: the handover is not recorded, the next leader goes on as after a crash',
+        'the ledger of runs cannot be written: the handover is not recorded, the next leader goes on as after a crash',
       );
     const what = runs.length === 1 ? 'run' : 'runs';
     logger.warn(
-      `ZooKeeper unreachable: ${what} ${runs.join(', ')} not recorded, ` +
-        `unless ZooKeeper took it and its answer was lost`,
+      `the ledger of runs cannot be written: ${what} ${runs.join(', ')} not recorded, ` +
+        `unless it was written and the answer was lost`,
       { runId: runs.length === 1 ? runId : undefined },
     );
   }

@@ -2,7 +2,6 @@ import { exitCode } from '../command/exit.ts';
 import type { Outcome, RunningCommand } from '../command/launch.ts';
 import { namesOf } from '../command/proc.ts';
 import type { Clock } from '../clock.ts';
-import type { LeaseLossPolicy } from '../config/config.ts';
 import type { LiveRun, Run, Term } from '../election/election.ts';
 import type { Fields, Logger } from '../log/logger.ts';
 import { formatInstant } from '../ledger/record.ts';
@@ -14,13 +13,16 @@ import type { Effect, Event, NotEntered } from './state.ts';
 /** What a run has to know of its term. It cannot resign it. */
 export type TermOfRun = Pick<Term, 'fencingToken' | 'leaseDuration' | 'heartbeat' | 'safeUntil'>;
 
+/** What becomes of a tick whose entry in the ledger is not answered: its run starts all the same, or it does not. */
+export type UnrecordedTicks = 'start' | 'skip';
+
 export interface RunParts {
   readonly launch: (run: Run) => RunningCommand;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The name under which runs are written down. */
   readonly candidateId: string;
-  readonly onLeaseLoss: LeaseLossPolicy;
+  readonly unrecordedTicks: UnrecordedTicks;
   /** Where ticks are entered before their runs start. */
   readonly ledger: RunLedger | undefined;
   /** Where runs without a schedule are written down. */
@@ -43,7 +45,7 @@ const HIDDEN_AFTER_MS = 200;
 
 /**
  * Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms
- * (`on-lease-loss=keep`).
+ * (when unrecorded ticks are started).
  */
 const SILENT_LEDGER_MS = 50;
 
@@ -143,33 +145,32 @@ export class RunProcess {
   }
 
   /**
-   * Enters the tick in the ledger, then starts the run. Without an answer: under `stop` the entry is taken back and
-   * nothing is started; under `keep` the run is started all the same, and the entry is written when the ensemble is
-   * back.
+   * Enters the tick in the ledger, then starts the run. Without an answer the entry is taken back and nothing is
+   * started; or the run is started all the same, and the entry is written when that is possible again.
    */
   async #enter(tick: number, term: TermOfRun): Promise<void> {
-    const { ledger, candidateId, clock, logger, onLeaseLoss } = this.#parts;
+    const { ledger, candidateId, clock, logger, unrecordedTicks } = this.#parts;
     if (ledger === undefined) throw new Error('invariant: a tick without a ledger');
     const record = { ...this.run, tick, candidateId, start: clock.wall() };
     const verdict = await Promise.race([ledger.enter(record, this.#patience(ledger, term)), this.#untilCalledOff()]);
     if (verdict === 'taken' || verdict === 'fenced') return this.#notEntered(verdict);
     const isCalledOff = verdict === 'withdrawn' || this.#calledOff.signal.aborted;
-    if (isCalledOff || (verdict === 'unanswered' && onLeaseLoss === 'stop')) {
+    if (isCalledOff || (verdict === 'unanswered' && unrecordedTicks === 'skip')) {
       ledger.withdraw(record.runId);
       return this.#notEntered(verdict === 'unanswered' ? 'unanswered' : 'withdrawn');
     }
     if (verdict === 'unanswered')
       logger.warn(
-        'ZooKeeper unreachable: the tick runs unrecorded, and is recorded when ZooKeeper answers',
+        'the ledger of runs cannot be written: the tick runs unrecorded, and is recorded when that is possible',
         this.fields,
       );
     this.#isEntered = true;
     this.#launch();
   }
 
-  /** How long an entry is waited for, ms. Under `keep` a heartbeat, from the first one that was not answered. */
+  /** How long an entry is waited for, ms. If the run starts anyway, a heartbeat from the first one unanswered. */
   #patience(ledger: RunLedger, { leaseDuration, heartbeat }: TermOfRun): number {
-    if (this.#parts.onLeaseLoss === 'stop') return leaseDuration;
+    if (this.#parts.unrecordedTicks === 'skip') return leaseDuration;
     return Math.max(SILENT_LEDGER_MS, heartbeat - ledger.silentFor);
   }
 

@@ -216,7 +216,10 @@ const WHY_NOT: Readonly<Record<NotEntered, readonly [Level, string] | undefined>
     'warn',
     'a later leader writes the ledger of runs; nothing is started here, and this candidate stands again',
   ],
-  unanswered: ['error', 'ZooKeeper unreachable: the tick could not be recorded in time, so it is not started'],
+  unanswered: [
+    'error',
+    'the ledger of runs cannot be written: the tick could not be recorded in time, so it is not started',
+  ],
   withdrawn: undefined,
 };
 

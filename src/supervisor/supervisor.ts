@@ -8,7 +8,7 @@ import type { Schedule } from '../cron/schedule.ts';
 import { start, transition } from './machine.ts';
 import { failureOf } from './policy.ts';
 import type { Plan, Effect, Event, State, Step } from './state.ts';
-import { RunProcess, type RunParts } from './run-process.ts';
+import { RunProcess, type RunParts, type UnrecordedTicks } from './run-process.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {
@@ -25,6 +25,8 @@ export interface CronParts {
   readonly schedule: Schedule;
   readonly ledger: RunLedger;
   readonly rules: CatchUpRules;
+  /** Under `on-lease-loss=keep`; under `stop` they are skipped. `start` unless told otherwise. */
+  readonly unrecordedTicks?: UnrecordedTicks;
 }
 
 /**
@@ -84,7 +86,7 @@ export class Supervisor {
     this.#scheduler = cron && new Scheduler({ ...cron, clock, logger });
     this.#runParts = {
       ...parts,
-      onLeaseLoss: plan.onLeaseLoss,
+      unrecordedTicks: plan.onLeaseLoss === 'stop' ? 'skip' : (cron?.unrecordedTicks ?? 'start'),
       ledger: cron?.ledger,
       diary,
       report: (event) => this.#dispatch(event),

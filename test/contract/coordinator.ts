@@ -8,6 +8,7 @@ import type { Session } from '../../src/zookeeper/session/port.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { ensembles, type EnsembleWorld } from './ensembles.ts';
 import type { FragileHost } from './hosts.ts';
+import { LocalCoordinator } from './local.ts';
 
 export interface CandidateOptions {
   /** Ms; the coordinator's own unless told otherwise. */
@@ -42,7 +43,7 @@ export interface Coordinator {
   pass(ms: number): Promise<void>;
   /**
    * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
-   * thing that happens is one, and each is met twice; where it is real, each is eight times as far away as the last.
+   * thing that happens is one, and each is met twice; where it is real, each is several times as far away as the last.
    */
   moment(index: number): Promise<void>;
   /** To be called after each test: nobody stands, nobody leads, nobody has ever led. */
@@ -185,4 +186,7 @@ export const distantCoordinators: Named<DistantCoordinator> = ensembles.map(([na
 ]);
 
 /** What the contract of the port is run on. A coordinator on one host has its place here alone. */
-export const coordinators: Named<Coordinator> = [...distantCoordinators];
+export const coordinators: Named<Coordinator> = [
+  ...distantCoordinators,
+  ['one host', () => Promise.resolve(new LocalCoordinator())],
+];

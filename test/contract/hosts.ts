@@ -56,7 +56,7 @@ export function simulatedHost(
 }
 
 /** The clock of the machine, whose timers wait while it is frozen. */
-class FreezableClock implements Clock {
+export class FreezableClock implements Clock {
   /** What was due since it froze; `undefined`: it is not frozen. */
   #held: (() => void)[] | undefined;
 

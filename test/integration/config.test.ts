@@ -75,12 +75,16 @@ const everything: Readonly<Record<string, string>> = {
   concurrency: 'queue',
   'catch-up': 'none',
   'start-deadline': '30m0s',
+  coordinator: 'zookeeper',
+  election: 'report',
 };
 
 describe('three ways to say the same', () => {
   const expected = {
     ...everything,
     'config-file': null,
+    // It means nothing beside ZooKeeper, and would be an error.
+    'state-dir': expect.any(String) as string,
     'mixed-fleet': true,
     debug: true,
     'wrap-child-logs': false,
@@ -697,6 +701,7 @@ describe('documents', () => {
     await put('ballot.yaml', sample.replaceAll(/^#(?=[a-z])/gm, ''));
     const report = await configured([]);
     const untouched = Object.entries(report).filter(([, { source }]) => source === 'default');
-    expect(untouched.map(([key]) => key)).toEqual(['config-file']);
+    // The sample is for ZooKeeper, beside which the state folder means nothing.
+    expect(untouched.map(([key]) => key)).toEqual(['config-file', 'state-dir']);
   });
 });

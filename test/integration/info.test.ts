@@ -45,6 +45,9 @@ function contextOf(
   const { zookeeperServers = serversOf(zookeeper), ...others } = changes;
   const config: GlobalConfig = {
     configFile: undefined,
+    coordinator: 'zookeeper',
+    election: 'election',
+    stateDir: undefined,
     zookeeperServers,
     zookeeperBasePath: basePath,
     zookeeperSessionTimeout: 5000,

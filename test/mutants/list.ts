@@ -2,6 +2,7 @@ import { candidateMutants } from './candidate.ts';
 import { commandMutants } from './command.ts';
 import { electionMutants } from './election.ts';
 import { keeperMutants } from './keeper.ts';
+import { localMutants } from './local.ts';
 import type { Mutant } from './mutant.ts';
 import { scheduleMutants } from './schedule.ts';
 import { supervisorMutants } from './supervisor.ts';
@@ -15,5 +16,6 @@ export const mutants: readonly Mutant[] = [
   ...scheduleMutants,
   ...commandMutants,
   ...candidateMutants,
+  ...localMutants,
   ...watchMutants,
 ];

@@ -115,9 +115,9 @@ export interface LogLine {
 }
 
 export interface CandidateOptions {
-  /** `host:port`, separated by commas. */
-  readonly servers: string;
-  readonly basePath: string;
+  /** `host:port`, separated by commas. Without one, `flags` say where the election is. */
+  readonly servers?: string;
+  readonly basePath?: string;
   readonly id?: string;
   /** `ballot run once` (the default), `ballot run cron`, or `ballot join`, which has no command. */
   readonly mode?: 'once' | 'cron' | 'join';
@@ -179,8 +179,8 @@ export class Candidate implements AsyncDisposable {
     this.#folder = mkdtempSync(join(tmpdir(), 'ballot-candidate-'));
     const all = {
       'log-format': 'json',
-      'zookeeper-servers': servers,
-      'zookeeper-base-path': basePath,
+      ...(servers !== undefined && { 'zookeeper-servers': servers }),
+      ...(basePath !== undefined && { 'zookeeper-base-path': basePath }),
       'candidate-id': this.id,
       ...flags,
     };

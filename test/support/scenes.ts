@@ -2,6 +2,7 @@
 import { pictureOf } from '../../src/cli/report/picture.ts';
 import type { Scene } from '../../src/cli/watch/scene.ts';
 import { encodeLedger, type Ledger } from '../../src/ledger/record.ts';
+import { electionReport } from '../../src/zookeeper/report/report.ts';
 import type { Snapshot } from '../../src/zookeeper/report/snapshot.ts';
 import { BASE, NOW, snapshot } from './snapshots.ts';
 
@@ -18,7 +19,7 @@ export async function sceneOf(
     basePath: BASE,
     servers: ['zk1:2181'],
     connection: { state: 'connected', since: START - 10_000, server: 'zk1:2181' },
-    picture: await pictureOf(snapshot(fields), data, { now: NOW, seed: BASE }),
+    picture: await pictureOf(electionReport(snapshot(fields)), data, { now: NOW, seed: BASE }),
     picturedAt: START,
     notes: [],
     ...changes,

@@ -73,6 +73,20 @@ export class Stage implements AsyncDisposable {
     return this.#observer;
   }
 
+  /** What says to a candidate where the election is. */
+  protected get place(): Pick<CandidateOptions, 'servers' | 'basePath' | 'flags'> {
+    return {
+      servers: this.#servers,
+      basePath: this.basePath,
+      flags: { 'zookeeper-session-timeout': '4s' },
+    };
+  }
+
+  /** The same, to a report. */
+  protected get question(): readonly string[] {
+    return [`--zookeeper-servers=${this.#servers}`, `--zookeeper-base-path=${this.basePath}`];
+  }
+
   /**
    * Starts a candidate with the journalled command, or with another. Sessions last 4 s unless a flag says otherwise.
    */
@@ -83,11 +97,10 @@ export class Stage implements AsyncDisposable {
     ...options
   }: Partial<CandidateOptions> & { readonly script?: string; readonly traps?: string } = {}): Candidate {
     const candidate = new Candidate({
-      servers: this.#servers,
-      basePath: this.basePath,
+      ...this.place,
       command: this.journal.command(script, traps),
-      flags: { 'zookeeper-session-timeout': '4s', ...flags },
       ...options,
+      flags: { ...this.place.flags, ...flags },
     });
     this.#candidates.push(candidate);
     return candidate;
@@ -126,9 +139,8 @@ export class Stage implements AsyncDisposable {
   }
 
   async #ask(question: 'info' | 'history'): Promise<unknown> {
-    const where = [`--zookeeper-servers=${this.#servers}`, `--zookeeper-base-path=${this.basePath}`];
     const { folder } = this.journal;
-    const told = await runBallot([question, '-o', 'json', ...where], { cwd: folder, env: { HOME: folder } });
+    const told = await runBallot([question, '-o', 'json', ...this.question], { cwd: folder, env: { HOME: folder } });
     if (told.code !== 0) throw new Error(`ballot ${question} ended with ${told.code}: ${told.stderr}`);
     return JSON.parse(told.stdout);
   }

@@ -19,25 +19,39 @@ export function history(context: ReportContext): Promise<number> {
 }
 
 /** The runs, and which term holds the lease. */
-function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
-  const { zookeeperBasePath } = context.config;
+async function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
+  const { coordinator, zookeeperBasePath } = context.config;
+  if (coordinator === 'local') return runsHere(context, logger);
   return look(context, logger, systemClock, async (inspection) => {
-    const parsed = parseLedger(await readRegister(inspection, LEDGER));
-    if (parsed.kind === 'unreadable')
-      throw new BallotError(
-        'LEDGER',
-        ExitCode.unavailable,
-        `the ledger of runs of ${zookeeperBasePath} cannot be read: ${parsed.why}: ${parsed.excerpt}`,
-        { hint: 'the next leader replaces it' },
-      );
-    if (parsed.kind === 'empty') {
-      logger.info('this election has no ledger of runs: no leader has run a command in it yet', {
-        election: zookeeperBasePath,
-      });
-      return [[], undefined];
-    }
-    const { runs } = parsed.ledger;
+    const runs = runsIn(await readRegister(inspection, LEDGER), zookeeperBasePath, logger);
     // Only who leads knows what runs.
     return [runs, runs.some(isOpen) ? leadingTerm(electionReport(await inspect(inspection))) : undefined];
   });
+}
+
+async function runsHere(
+  { config }: ReportContext,
+  logger: Logger,
+): Promise<[readonly RunRecord[], number | undefined]> {
+  const [{ electionFolder }, { localRegister, localStandings }] = await Promise.all([
+    import('../local.ts'),
+    import('../../local/standings.ts'),
+  ]);
+  const folder = electionFolder(config);
+  return [runsIn(localRegister(folder, LEDGER), folder.path, logger), leadingTerm(localStandings(folder))];
+}
+
+/** The runs that the ledger's data holds. `election`: where that is, for people. */
+function runsIn(data: Buffer, election: string, logger: Logger): readonly RunRecord[] {
+  const parsed = parseLedger(data);
+  if (parsed.kind === 'unreadable')
+    throw new BallotError(
+      'LEDGER',
+      ExitCode.unavailable,
+      `the ledger of runs of ${election} cannot be read: ${parsed.why}: ${parsed.excerpt}`,
+      { hint: 'the next leader replaces it' },
+    );
+  if (parsed.kind === 'empty')
+    logger.info('this election has no ledger of runs: no leader has run a command in it yet', { election });
+  return parsed.kind === 'empty' ? [] : parsed.ledger.runs;
 }

@@ -15,7 +15,7 @@ import { formatDuration } from '../../duration.ts';
 import { createElection } from '../../zookeeper/election/election.ts';
 import type { Election } from '../../election/election.ts';
 import { createLogger } from '../../log/create-logger.ts';
-import type { Logger, RootLogger } from '../../log/logger.ts';
+import type { Fields, Logger, RootLogger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
 import { RunLedger } from '../../ledger/ledger.ts';
@@ -69,7 +69,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
   if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
-  const election = electionOf(context, logger, served);
+  const { election, inherits, name } = await coordinatorOf(context, logger, served);
   const supervisor = new Supervisor(
     {
       ...ledgerParts(config, election, logger, served),
@@ -80,6 +80,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
             env: commandEnvironment(config, env, run),
             bytes,
             wrap: config.wrapChildLogs,
+            inherits: inherits(),
             cgroups,
             report: (message, fields) => logger.error(message, { runId: run.runId, ...fields }),
           },
@@ -101,12 +102,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
       if (signal !== 'SIGWINCH' || resizes) supervisor.passOn(signal);
     },
   });
-  logger.info('standing for election', {
-    servers: formatServers(config.zookeeperServers),
-    basePath: config.zookeeperBasePath,
-    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
-  });
-  const name = config.zookeeperBasePath;
+  logger.info('standing for election', whereOf(config));
   const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
@@ -130,6 +126,36 @@ function loggerOf({ config, env }: RunContext, served: ParsedSchedule | undefine
     runIds: config.logRunId || overlapping,
     env,
   });
+}
+
+/** Where the election is held, for the log. */
+function whereOf(config: RunConfig): Fields {
+  const { coordinator, election, stateDir } = config;
+  if (coordinator === 'local') return { coordinator, stateDir, election };
+  return {
+    servers: formatServers(config.zookeeperServers),
+    basePath: config.zookeeperBasePath,
+    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
+  };
+}
+
+/** The election, its name for people, and the descriptor that a command of the present term has to inherit. */
+interface Held {
+  readonly election: Election;
+  readonly name: string;
+  readonly inherits: () => number | undefined;
+}
+
+async function coordinatorOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Promise<Held> {
+  const { config } = context;
+  if (config.coordinator === 'zookeeper') {
+    const election = electionOf(context, logger, served);
+    return { election, name: config.zookeeperBasePath, inherits: () => undefined };
+  }
+  // Who asks ZooKeeper does not wait for this code to be loaded.
+  const { electionFolder, localElection } = await import('../local.ts');
+  const election = localElection(context, logger, served?.record);
+  return { election, name: electionFolder(config).path, inherits: () => election.descriptor };
 }
 
 function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Election {
@@ -160,7 +186,7 @@ function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule 
 
 /** The election, and where its runs are written down: with a schedule before they start. */
 function ledgerParts(
-  { candidateId, catchUp, startDeadline, mixedFleet }: RunConfig,
+  { candidateId, coordinator, catchUp, startDeadline, mixedFleet }: RunConfig,
   election: Election,
   logger: Logger,
   served: ParsedSchedule | undefined,
@@ -170,7 +196,10 @@ function ledgerParts(
   announce(served, logger);
   const service = { ...served.record, candidateId, hostname: hostname() };
   const ledger = new RunLedger({ ...parts, service });
-  return { election, cron: { schedule: served.schedule, ledger, rules: { catchUp, startDeadline, mixedFleet } } };
+  const rules = { catchUp, startDeadline, mixedFleet };
+  // The next leader on this host reads the same disk: what is not written would be started again.
+  const unrecordedTicks = coordinator === 'local' ? 'skip' : 'start';
+  return { election, cron: { schedule: served.schedule, ledger, rules, unrecordedTicks } };
 }
 
 /**

@@ -8,6 +8,7 @@ import { LEDGER } from '../../ledger/record.ts';
 import { createLogger } from '../../log/create-logger.ts';
 import { follow, type View } from '../../zookeeper/report/follow.ts';
 import { snapshotAt } from '../../zookeeper/report/mirror.ts';
+import { electionReport } from '../../zookeeper/report/report.ts';
 import { sessionsFor, tellConfiguration, type WatchContext } from '../command-context.ts';
 import { notesOnServers } from '../look.ts';
 import { notesOnNobody } from '../report/nobody.ts';
@@ -157,7 +158,10 @@ class Show {
     const scene = { basePath, servers, connection, picturedAt };
     if (sight === undefined) return this.#display.show({ ...scene, picture: undefined, notes: this.#servers });
     const snapshot = snapshotAt(basePath, sight, picturedAt, wall);
-    const picture = await pictureOf(snapshot, sight.register, { now: this.#clock.wall(), seed: basePath });
+    const picture = await pictureOf(electionReport(snapshot), sight.register, {
+      now: this.#clock.wall(),
+      seed: basePath,
+    });
     const missing = `there is no znode ${basePath} yet: it is waited for`;
     const nobody = sight.base === undefined ? [missing] : notesOnNobody(snapshot, undefined);
     const { unreadable } = picture;

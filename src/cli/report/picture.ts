@@ -1,7 +1,6 @@
 /** What reports show of an election: its standings, its runs and its schedule, made of what was read. */
 import { parseLedger, type Ledger, type RunRecord } from '../../ledger/record.ts';
-import { electionReport, type ElectionReport } from '../../zookeeper/report/report.ts';
-import type { Snapshot } from '../../zookeeper/report/snapshot.ts';
+import type { ElectionReport } from '../../zookeeper/report/report.ts';
 import { leadingTerm, runDocument, type RunDocument } from './runs.ts';
 import { servedSchedule, withScheduleNotes, type ScheduleDocument } from './schedules.ts';
 
@@ -18,17 +17,17 @@ export interface Picture {
 }
 
 /**
- * The picture of a snapshot and the data of the ledger that belongs to it. `now`: ms since the Unix epoch, for the next
+ * The picture of a report and the data of the ledger that belongs to it. `now`: ms since the Unix epoch, for the next
  * tick. `seed` spreads `H`: the base path.
  */
 export async function pictureOf(
-  snapshot: Snapshot,
+  report: ElectionReport,
   data: Buffer,
   looked: { readonly now: number; readonly seed: string },
 ): Promise<Picture> {
   const parsed = parseLedger(data);
   const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
-  const election = withTerms(withScheduleNotes(electionReport(snapshot)), ledger);
+  const election = withTerms(withScheduleNotes(report), ledger);
   return {
     election,
     runs: ledger?.runs ?? [],

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { commandEnvironment, refuseOwnElection } from '../../../src/cli/environment.ts';
+import { commandEnvironment, refuseOwnElection, tracesOfTerm } from '../../../src/cli/environment.ts';
 import { parseServers } from '../../../src/config/servers.ts';
 
 const candidacy = (servers: string, zookeeperBasePath = '/jobs/report') => {
   const parsed = parseServers(servers);
   if ('problem' in parsed) throw new Error(parsed.problem);
-  return { candidateId: 'a', zookeeperServers: parsed.servers, zookeeperBasePath };
+  return {
+    candidateId: 'a',
+    coordinator: 'zookeeper' as const,
+    election: 'election',
+    stateDir: '/state',
+    zookeeperServers: parsed.servers,
+    zookeeperBasePath,
+  };
 };
 const TICK = Date.UTC(2026, 10, 21, 2);
 
@@ -71,5 +78,36 @@ describe('a ballot that is the command of an election', () => {
   it('is none without a run’s id: those variables are configuration too', () => {
     const { BALLOT_RUN_ID: _id, ...env } = inside('zk1');
     expect(() => refuseOwnElection(candidacy('zk1'), env)).not.toThrow();
+  });
+});
+
+describe('with coordinator local', () => {
+  const local = (election: string) => ({ ...candidacy('zk1'), coordinator: 'local' as const, election });
+  const run = { runId: '7.1', fencingToken: 7, tick: undefined };
+
+  it('a command is told of its election, and nothing of ZooKeeper', () => {
+    const outer = commandEnvironment(candidacy('zk1'), { PATH: '/bin' }, { runId: '3.9', fencingToken: 3 });
+    const env = commandEnvironment(local('job'), outer, run);
+    expect(env).toEqual({
+      PATH: '/bin',
+      BALLOT_CANDIDATE_ID: 'a',
+      BALLOT_COORDINATOR: 'local',
+      BALLOT_STATE_DIR: '/state',
+      BALLOT_ELECTION: 'job',
+      BALLOT_RUN_ID: '7.1',
+      BALLOT_FENCING_TOKEN: '7',
+    });
+    const entries = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    expect(entries).toEqual(expect.arrayContaining(tracesOfTerm(local('job'), 7)));
+    expect(commandEnvironment(candidacy('zk1'), env, run)).toMatchObject({ BALLOT_COORDINATOR: 'zookeeper' });
+  });
+
+  it('ballot may not stand in the election whose command it is, and may in others', () => {
+    const env = commandEnvironment(local('job'), {}, run);
+    expect(() => refuseOwnElection(local('job'), env)).toThrow(/would wait for itself/);
+    expect(() => refuseOwnElection(local('other'), env)).not.toThrow();
+    expect(() => refuseOwnElection(candidacy('zk1'), env)).not.toThrow();
+    const { BALLOT_RUN_ID: _id, ...configured } = env;
+    expect(() => refuseOwnElection(local('job'), configured)).not.toThrow();
   });
 });

@@ -459,7 +459,7 @@ describe('handing over', () => {
     expect(a.register).toMatchObject({ writes, reads });
     expect(await a.ledger.enter(record(`${a.token}.2`, 2), 100)).toBe('fenced');
     expect(a.lines.at(-1)).toMatchObject({ level: 'warn', fields: { runId: `${a.token}.1` } });
-    expect(a.lines.at(-1)?.message).toContain(`ZooKeeper unreachable: run ${a.token}.1 not recorded`);
+    expect(a.lines.at(-1)?.message).toContain(`the ledger of runs cannot be written: run ${a.token}.1 not recorded`);
   });
 
   it('says it of no run that is recorded', async () => {
@@ -469,7 +469,7 @@ describe('handing over', () => {
     a.register.weather = { ...a.register.weather, fate: () => ({ late: 400 }) };
     await world.clock.wait(a.ledger.handOver(NOON, 300));
     expect(a.lines.at(-1)).toMatchObject({ level: 'warn' });
-    expect(a.lines.at(-1)?.message).toContain('ZooKeeper unreachable: the handover is not recorded');
+    expect(a.lines.at(-1)?.message).toContain('the ledger of runs cannot be written: the handover is not recorded');
   });
 
   it('leaves a write behind that the next leader either finds, or refuses', async () => {

@@ -11,7 +11,7 @@ type Verdict = Awaited<ReturnType<RunLedger['enter']>>;
 
 interface Scene {
   readonly verdict?: Verdict;
-  readonly onLeaseLoss?: RunParts['onLeaseLoss'];
+  readonly unrecordedTicks?: RunParts['unrecordedTicks'];
   readonly term?: Partial<TermOfRun> | 'lost';
   readonly tick?: number | undefined;
 }
@@ -24,7 +24,7 @@ const after = async (turns: number): Promise<void> => {
 };
 
 /** One run of term 7, and what it does to everybody, in order. */
-function stage({ verdict = 'entered', onLeaseLoss = 'keep', term = {}, tick }: Scene) {
+function stage({ verdict = 'entered', unrecordedTicks = 'start', term = {}, tick }: Scene) {
   const journal: string[] = [];
   let [end, vanish] = [(): void => undefined, (): void => undefined];
   const ledger = {
@@ -53,7 +53,7 @@ function stage({ verdict = 'entered', onLeaseLoss = 'keep', term = {}, tick }: S
     clock: new VirtualClock(1).process(),
     logger: silentLogger,
     candidateId: 'a',
-    onLeaseLoss,
+    unrecordedTicks,
     ledger: ledger as unknown as RunLedger,
     diary: undefined,
     report: (event) => void journal.push('why' in event ? `${event.kind}: ${event.why}` : event.kind),
@@ -86,15 +86,15 @@ describe('the start of a run', () => {
     expect(await rest({})).toEqual(STARTED);
   });
 
-  it('follows the entry of its tick, which is waited for by a heartbeat of the term under `keep`', async () => {
+  it('follows the entry of its tick, which is waited for by a heartbeat of the term', async () => {
     // The ensemble granted 30 s; the lease lasts longer.
     expect(await rest({ tick: 0 })).toEqual(['enter within 10000', ...STARTED]);
   });
 
-  it('does without an answer under `keep`, and not under `stop`', async () => {
+  it('does without an answer if unrecorded ticks are started, and not if they are skipped', async () => {
     const scene = { tick: 0, verdict: 'unanswered' } as const;
     expect(await rest(scene)).toEqual(['enter within 10000', ...STARTED]);
-    expect(await rest({ ...scene, onLeaseLoss: 'stop' })).toEqual([
+    expect(await rest({ ...scene, unrecordedTicks: 'skip' })).toEqual([
       'enter within 60000',
       'withdraw',
       'notEntered: unanswered',
@@ -179,7 +179,7 @@ describe('what a command leaves behind', () => {
       launch: () => command,
       clock: process,
       logger: silentLogger,
-      onLeaseLoss: 'keep',
+      unrecordedTicks: 'start',
       candidateId: 'a',
       ledger: undefined,
       diary: undefined,

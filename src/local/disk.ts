@@ -1,0 +1,114 @@
+/** Files of the state folder: how they are written whole, and what a failure is called. */
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type BallotError, ConfigurationError, UnavailableError } from '../errors.ts';
+
+/** The system call's error code, such as ENOSPC. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | null)?.code ?? '';
+}
+
+/** What the codes mean, and what to do. */
+const REASONS: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  EACCES: ['permission denied', 'let this user write there, or choose another folder with --state-dir'],
+  EPERM: ['not permitted', 'let this user write there, or choose another folder with --state-dir'],
+  EROFS: ['the file system is read-only', 'choose a folder that can be written with --state-dir'],
+  ENOTDIR: ['a part of its path is no folder', 'choose another folder with --state-dir'],
+  ELOOP: ['it is a symbolic link', 'delete the link: ballot makes the file itself'],
+  ENOSPC: ['no space is left on the disk', 'make room there'],
+  EDQUOT: ['the quota of the disk is used up', 'make room there'],
+  EMFILE: ['the limit of open files is reached (ulimit -n)', 'raise it'],
+  ENFILE: ['the limit of open files of the whole system is reached', 'raise it'],
+  EIO: ['the disk does not work', 'look at the kernel’s log'],
+};
+
+/** These do not mend themselves: to try again is of no use. */
+const LASTING: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP'];
+
+/** One sentence about a file or folder that cannot be used: `deed`, such as `cannot write`, its path, and the reason. */
+export function diskError(deed: string, path: string, cause: unknown): BallotError {
+  const code = codeOf(cause);
+  const [why, hint] = REASONS[code] ?? [cause instanceof Error ? cause.message : String(cause), undefined];
+  const message = `coordinator local: ${deed} ${path}: ${why}${code === '' ? '' : ` (${code})`}`;
+  const options = hint === undefined ? {} : { hint };
+  return LASTING.includes(code) ? new ConfigurationError([message], options) : new UnavailableError(message, options);
+}
+
+/** What is written has to survive. Killed processes alone: the kernel has it, and no disk is waited for. */
+type Lasting = 'over a power failure' | 'over a crash of ballot';
+
+/**
+ * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws what the
+ * system throws, and leaves nothing then.
+ */
+function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
+  const name = `${path}.${process.pid}.${randomUUID()}.tmp`;
+  const file = openSync(name, 'wx', 0o600);
+  try {
+    const bytes = Buffer.from(data);
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+    if (lasts === 'over a power failure') fsyncSync(file);
+  } catch (error) {
+    rmSync(name, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return name;
+}
+
+/** Makes what was renamed or linked in a folder last over a crash of the host. */
+function syncFolder(folder: string): void {
+  const file = openSync(folder, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Replaces a file, whole or not at all, whatever crashes meanwhile. Throws what the system throws. */
+export function replaceFile(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): void {
+  const name = draft(path, data, lasts);
+  try {
+    renameSync(name, path);
+  } catch (error) {
+    rmSync(name, { force: true });
+    throw error;
+  }
+  if (lasts === 'over a power failure') syncFolder(dirname(path));
+}
+
+/** Makes a file that must not be there yet, whole or not at all. Returns false when it is there. */
+export function createFile(path: string, data: string | Buffer): boolean {
+  const name = draft(path, data);
+  try {
+    linkSync(name, path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(name, { force: true });
+  }
+  syncFolder(dirname(path));
+  return true;
+}
+
+/** Removes the drafts of processes that have crashed in the middle of a write. */
+export function removeDrafts(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const [, pid] = /\.(\d+)\.[0-9a-f-]+\.tmp$/.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { force: true });
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The lock of an election: flock(2) on one file. Node has no flock, so the program `flock` takes it, on a descriptor
+ * that it inherits: the lock belongs to the open file that both share, and stays with ours when the helper has ended.
+ * The kernel frees it when the last descriptor of that open file is closed, and hands it over in the order of arrival.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { ConfigurationError, UnavailableError } from '../errors.ts';
+import { codeOf, diskError } from './disk.ts';
+import type { FileIdentity } from './processes.ts';
+
+/** A place in the kernel's queue for the lock, and later the lock itself. */
+export interface LockRequest {
+  /** Who inherits it holds the lock as well. */
+  readonly descriptor: number;
+  readonly file: FileIdentity;
+  /** The process that waits in the kernel; `undefined` once it has ended. */
+  readonly helper: number | undefined;
+  /** Resolves when the lock is held. Rejects when it cannot be taken; not after `close`. */
+  readonly granted: Promise<void>;
+  /** Whether the locked file is still the one at its path. Throws UnavailableError when that cannot be told. */
+  isInPlace(): boolean;
+  /** Gives up the place, or our share of the lock: it is free when nobody who has inherited it is left. Idempotent. */
+  close(): void;
+}
+
+/** Opens the file, makes it if need be, and joins the queue for its lock. Throws what `diskError` makes. */
+export type Locks = (path: string) => LockRequest;
+
+/** By the program `flock` of util-linux or busybox. */
+export const flock: Locks = (path) => {
+  const descriptor = openLock(path);
+  const stats = fstatSync(descriptor);
+  const file = { dev: stats.dev, ino: stats.ino };
+  // A session of its own: a terminal's signals are not for it.
+  const child = spawn('flock', ['-x', '3'], { detached: true, stdio: ['ignore', 'ignore', 'pipe', descriptor] });
+  const granted = grantOf(child, path);
+  granted.catch(() => undefined);
+  let closed = false;
+  return {
+    descriptor,
+    file,
+    get helper() {
+      return child.exitCode === null && child.signalCode === null ? child.pid : undefined;
+    },
+    granted,
+    isInPlace: () => isAt(path, file),
+    close() {
+      if (closed) return;
+      closed = true;
+      child.removeAllListeners('exit');
+      child.kill('SIGKILL');
+      closeSync(descriptor);
+    },
+  };
+};
+
+function openLock(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  } catch (error) {
+    throw diskError('cannot open the lock', path, error);
+  }
+}
+
+function grantOf(child: ChildProcess, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.once('error', (error) => reject(notStarted(error)));
+    child.once('exit', (code, signal) => {
+      if (code === 0) return resolve();
+      const how = signal === null ? `exit code ${code}` : `ended by ${signal}`;
+      const why = said.trim() === '' ? how : `${how}: ${said.trim()}`;
+      reject(new UnavailableError(`coordinator local: flock could not lock ${path}: ${why}`));
+    });
+  });
+}
+
+function notStarted(error: Error): Error {
+  if (codeOf(error) !== 'ENOENT')
+    return new UnavailableError('coordinator local: the program flock cannot be started', { cause: error });
+  return new ConfigurationError(['coordinator local needs the program flock, which is not in PATH'], {
+    hint: 'install util-linux (or busybox with flock), or set PATH',
+  });
+}
+
+function isAt(path: string, { dev, ino }: FileIdentity): boolean {
+  try {
+    const stats = statSync(path);
+    return stats.dev === dev && stats.ino === ino;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return false;
+    throw diskError('cannot look at', path, error);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Who stands, one file a candidate, for people to see: the lock's own queue is in the kernel. A file is named by when
+ * its candidate came, so that names are in the order of arrival.
+ */
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isObject, parseObject } from '../json-fields.ts';
+import { send } from '../command/proc.ts';
+import { codeOf, diskError, removeDrafts, replaceFile } from './disk.ts';
+import { type LocalCandidate, candidateIn } from './lease.ts';
+import { identityOf, lives, type ProcessIdentity } from './processes.ts';
+
+/** A candidate's place. */
+export interface QueueEntry extends LocalCandidate {
+  /** Path of its file. */
+  readonly path: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** The process that waits for the lock in its name. */
+  readonly helper?: ProcessIdentity | undefined;
+}
+
+export interface Arrival {
+  /** Monotonic ms. */
+  readonly now: number;
+  /** Ms since the Unix epoch. */
+  readonly wall: number;
+  readonly helper: number | undefined;
+}
+
+let arrivals = 0;
+
+/** Writes that a candidate stands. Returns the path of its file. Throws what `diskError` makes. */
+export function enterQueue(folder: string, candidate: LocalCandidate, { now, wall, helper }: Arrival): string {
+  const microseconds = String(Math.trunc(now * 1000)).padStart(17, '0');
+  const path = join(folder, `${microseconds}-${candidate.process.pid}-${++arrivals}.json`);
+  const since = new Date(wall).toISOString();
+  const entry = { ...candidate, since, ...(helper !== undefined && { helper: identityOf(helper) }) };
+  try {
+    replaceFile(path, `${JSON.stringify(entry)}\n`, 'over a crash of ballot');
+  } catch (error) {
+    throw diskError('cannot write', path, error);
+  }
+  return path;
+}
+
+/** It stands no more. A file that cannot be removed is removed by another when its process is dead. */
+export function leaveQueue(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A read-only disk: whoever reads the file sees whether its process lives.
+  }
+}
+
+/** All that stand, in order, and the dead whose files are still there. Throws what `diskError` makes. */
+export function readQueue(folder: string): { living: QueueEntry[]; dead: QueueEntry[] } {
+  const entries = namesIn(folder).flatMap((name) => readEntry(join(folder, name)) ?? []);
+  return {
+    living: entries.filter((entry) => lives(entry.process)),
+    dead: entries.filter((entry) => !lives(entry.process)),
+  };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .toSorted();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw diskError('cannot read', folder, error);
+  }
+}
+
+/** `undefined`: it has left meanwhile, or somebody else's file. */
+function readEntry(path: string): QueueEntry | undefined {
+  let data: Buffer;
+  try {
+    data = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  const json = parseObject(data);
+  if (typeof json === 'string') return undefined;
+  const candidate = candidateIn(json);
+  if (typeof candidate === 'string') return undefined;
+  const { since, helper } = json;
+  const process = isObject(helper) ? (helper as unknown as ProcessIdentity) : undefined;
+  return { ...candidate, path, since: String(since), helper: process };
+}
+
+/**
+ * Removes what the dead have left: their places, the processes that wait in their names, and unfinished writes, there
+ * and in the other folders.
+ */
+export function clearQueue(folder: string, others: readonly string[]): void {
+  for (const { path, helper } of readQueue(folder).dead) {
+    if (helper !== undefined && lives(helper)) send(helper.pid, 'SIGKILL');
+    leaveQueue(path);
+  }
+  for (const each of [folder, ...others]) removeDrafts(each);
+}
