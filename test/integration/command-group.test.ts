@@ -160,7 +160,7 @@ ctypes.CDLL(None).pthread_exit(None)`;
     const run = start(['sleep', '60']);
     const earlier = processesOf({ pgid: run.pid!, startTime: '1' });
     expect(earlier.signal('SIGKILL')).toBe('gone');
-    expect(earlier.isAlive()).toBe(false);
+    await poll(() => !earlier.isAlive());
     await earlier.untilGone(systemClock);
     expect(alive(run.pid!)).toBe(true);
     const copy = processesOf(JSON.parse(JSON.stringify(run.group)) as GroupIdentity);
