@@ -90,6 +90,13 @@ const SERVER = [
   { package: 'procps', why: 'ps (procps)', missing: () => onPath('ps') === undefined },
 ];
 
+/** What the tests of completion, manual page and units start besides. @type {SystemTool[]} */
+export const TEST_TOOLS = [
+  { package: 'zsh', why: 'zsh', missing: () => onPath('zsh') === undefined },
+  { package: 'mandoc', why: 'mandoc', missing: () => onPath('mandoc') === undefined },
+  { package: 'systemd', why: 'systemd-analyze', missing: () => onPath('systemd-analyze') === undefined },
+];
+
 /** @returns {string[] | undefined} what has to stand before `apt-get`, undefined when it cannot be used */
 function aptPrefix() {
   if (onPath('apt-get') === undefined) return undefined;
@@ -225,19 +232,25 @@ function checkNode() {
   if (problem !== undefined) throw new SetupError(problem);
 }
 
-/** Does all of it. Throws a SetupError that says what a person has to do. */
-export function setUp() {
+/**
+ * Does all of it. Throws a SetupError that says what a person has to do.
+ * @param {SystemTool[]} [more] to be there as well
+ */
+function setUp(more = []) {
   checkNode();
   installDependencies();
   compileClient();
-  installSystemTools(SERVER);
+  installSystemTools([...SERVER, ...more]);
   buildIfOutdated();
 }
 
-/** `setUp` for a program: on failure the message goes to stderr and the process ends with 1. */
-export function setUpOrExit() {
+/**
+ * `setUp` for a program: on failure the message goes to stderr and the process ends with 1.
+ * @param {SystemTool[]} [more] to be there as well
+ */
+export function setUpOrExit(more = []) {
   try {
-    setUp();
+    setUp(more);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`set-up: ${error.message}`);

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { imageCheck, lintChecks, runChecks, typeCheck } from './checks.mjs';
 import { runMutants } from './mutants.mjs';
 import { CORE, onNode, packageOf } from './on-node.mjs';
-import { setUpOrExit } from './setup.mjs';
+import { setUpOrExit, TEST_TOOLS } from './setup.mjs';
 import { conclude, PROJECTS, runProject, total } from './suite.mjs';
 
 /** @typedef {import('./suite.mjs').Sum} Sum */
@@ -37,7 +37,7 @@ async function inTurn(steps) {
 const projects = (waiting) =>
   PROJECTS.filter(({ waits = false }) => waits === waiting).map((project) => () => runProject(project));
 
-setUpOrExit();
+setUpOrExit(TEST_TOOLS);
 // Before anybody reads `dist`: what runs side by side finds it built.
 spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
 // Tests of real servers wait most of the time, the others compute: together they take little longer than the longer
