@@ -195,11 +195,13 @@ describe('a global installation where npm runs no scripts', () => {
   const prefix = join(folder, 'prefix');
   const ballot = (...args: string[]) => program(join(prefix, 'bin/ballot'), args, folder);
 
-  it('has the program, and says what to allow for the client', async () => {
+  it('has the program, with ballot’s own client, and says what to allow for the native one', async () => {
     await install(['--global', '--prefix', prefix], folder);
     expect(await ballot('--version')).toMatchObject({ code: 0, stderr: '' });
     expect((await ballot('schedule', '@daily', '-n', '1')).code).toBe(0);
-    const info = await ballot('info', `--zookeeper-servers=${zookeeper.connectString}`, '--timeout=1m');
+    const look = ['info', `--zookeeper-servers=${zookeeper.connectString}`, '--timeout=1m'];
+    expect((await ballot(...look)).code).toBe(0);
+    const info = await ballot(...look, '--zookeeper-client=native');
     expect(info.code).toBe(78);
     expect(info.stderr).toContain('npm install -g --allow-scripts=zookeeper');
   });
