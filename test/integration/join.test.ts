@@ -1,9 +1,7 @@
 /** `ballot join`: candidates without a command. */
 import { describe, expect, it } from 'vitest';
-import { encodeStepDown } from '../../src/zookeeper/election/step-down.ts';
-import { runBallot } from '../support/ballot.ts';
+import { runBallot, type Ended } from '../support/ballot.ts';
 import type { Candidate } from '../support/candidate.ts';
-import { within } from '../support/sessions.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
 import { abandoned, useZooKeeper, type Stage } from '../support/stage.ts';
@@ -56,13 +54,16 @@ describe('ballot join', () => {
   it('steps down when it is asked to, and stands again at the end of the queue', async () => {
     await using stage = zookeeper.stage();
     const [a, b] = [await join(stage, 'a'), await join(stage, 'b')];
-    const { term } = await a.says('elected leader');
-    const path = `${stage.basePath}/step-down`;
-    await poll(async () => (await stage.observer.exists(path, within)) !== undefined);
-    const request = encodeStepDown({ fencingToken: Number(term), by: 'the test', time: '' });
-    await stage.observer.set(path, request, -1, within);
-    expect(await a.says('asked to step down')).toMatchObject({ by: 'the test' });
+    await a.says('elected leader');
+    const at = [`--zookeeper-servers=${zookeeper.connectString}`, `--zookeeper-base-path=${stage.basePath}`];
+    const leads = (id: string): Promise<Ended> =>
+      runBallot(['is-leader', `--candidate-id=${id}`, '--timeout=60s', ...at]);
+    expect(await leads('a')).toMatchObject({ code: 0 });
+    expect(await leads('b')).toMatchObject({ code: 1 });
+    expect(await runBallot(['step-down', '--wait', '--timeout=60s', ...at])).toMatchObject({ code: 0, stderr: '' });
+    await a.says('asked to step down');
     await b.says('elected leader');
+    expect(await leads('b')).toMatchObject({ code: 0 });
     await poll(async () => (await stage.info()).candidates.map(({ candidateId }) => candidateId).join('') === 'ba');
   });
 
