@@ -6,6 +6,7 @@ export {
   LeaseLostError,
   NotElectedError,
   ResignedError,
+  SteppedDownError,
 } from './candidate/errors.ts';
 export { BallotError, ConfigurationError, RefusedError, UnavailableError } from './errors.ts';
 export type {
