@@ -43,7 +43,7 @@ const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['keeper/process.ts'],
   'cli/commands/run.ts': ['zookeeper/election', 'zookeeper/session', 'ledger', 'cron', 'command'],
-  'cli/commands/join.ts': ['zookeeper/election', 'library/participants.ts'],
+  'cli/commands/join.ts': ['zookeeper/election', 'library/participants.ts', 'library/standing.ts'],
   'cli/commands/info.ts': ['zookeeper/report', 'local', 'ledger'],
   'cli/commands/watch.ts': ['zookeeper/report', 'ledger'],
   'cli/commands/history.ts': ['zookeeper/report', 'local', 'ledger'],
@@ -59,7 +59,7 @@ const COMPOSERS = {
   'cli/watch/layout.ts': ['zookeeper/report/report.ts'],
   'cli/report/runs.ts': ['ledger'],
   'cli/report/schedules.ts': ['ledger', 'cron'],
-  'library/elect.ts': ['zookeeper/election'],
+  'library/standing.ts': ['zookeeper/election'],
   'library/ensembles.ts': ['zookeeper/session'],
   'library/participants.ts': ['zookeeper/report', 'election'],
   // A schedule that cannot be read is a problem of the layer that holds it, with file and line.

@@ -1,15 +1,14 @@
 /** The library: puts the parts of a candidate together for a program. Nothing happens before it is called. */
 import { hostname } from 'node:os';
-import { Candidate as Standing, NO_COMMAND } from '../candidate/candidate.ts';
-import type { CandidateEvents } from '../candidate/candidate.ts';
+import type { Candidate as Standing, CandidateEvents } from '../candidate/candidate.ts';
 import { CandidateClosedError } from '../candidate/errors.ts';
 import type { LeadingTerm } from '../candidate/leading-term.ts';
 import { systemClock } from '../clock.ts';
-import { createElection } from '../zookeeper/election/election.ts';
 import type { Candidate, ElectOptions, Participant, Term, WaitOptions } from './api.ts';
 import { join } from './ensembles.ts';
 import { understand } from './options.ts';
 import { participants } from './participants.ts';
+import { standing } from './standing.ts';
 
 /** How long a look at the queue may take, ms. */
 const LOOK_WITHIN_MS = 5_000;
@@ -49,30 +48,9 @@ class ElectedCandidate implements Candidate {
     const { config, signal, logger } = understand(options, hostname());
     signal?.throwIfAborted();
     const { sessions, leave } = join(config, logger);
-    const { zookeeperBasePath: basePath, zookeeperSessionTimeout: sessionTimeout, candidateId } = config;
+    const { zookeeperBasePath: basePath, killAfter } = config;
     const clock = systemClock;
-    const election = createElection({
-      sessions,
-      clock,
-      logger,
-      basePath,
-      candidate: { candidateId, hostname: hostname(), pid: String(process.pid) },
-      sessionTimeout,
-      leaseDuration: config.leaseDuration,
-      mixedFleet: config.mixedFleet,
-      stop: NO_COMMAND,
-      withoutCommand: true,
-    });
-    this.#standing = new Standing({
-      election,
-      clock,
-      logger,
-      name: basePath,
-      patience: sessionTimeout,
-      onElectionFailure: config.onElectionFailure === 'exit' ? 'exit' : 'retry',
-      electionTimeout: config.electionTimeout,
-      killAfter: config.killAfter,
-    });
+    this.#standing = standing(config, { sessions, clock, logger, killAfter }).candidate;
     this.#signal = signal;
     this.#look = ({ signal: calledOff, timeout = LOOK_WITHIN_MS }) => {
       const ends = [this.#standing.end, ...(calledOff === undefined ? [] : [calledOff])];

@@ -1,25 +1,18 @@
 /** `ballot join`: stands for election without a command, for others to ask about. */
-import { hostname } from 'node:os';
-import { Candidate, NO_COMMAND } from '../../candidate/candidate.ts';
 import { sleep, systemClock } from '../../clock.ts';
-import type { JoinConfig } from '../../config/config.ts';
 import { formatServers } from '../../config/servers.ts';
 import { formatDuration } from '../../duration.ts';
-import type { Election } from '../../election/election.ts';
 import { BallotError, describe, ExitCode } from '../../errors.ts';
 import { participants } from '../../library/participants.ts';
-import { createLogger } from '../../log/create-logger.ts';
+import { standing } from '../../library/standing.ts';
 import type { RootLogger } from '../../log/logger.ts';
-import { createElection } from '../../zookeeper/election/election.ts';
 import { NAMESAKE } from '../../zookeeper/election/others.ts';
 import type { SessionOpener } from '../../zookeeper/session/port.ts';
+import { candidateLogger, FLUSH_WITHIN_MS } from '../candidate-log.ts';
 import { sessionsFor, tellConfiguration, type JoinContext } from '../command-context.ts';
 import { refuseOwnElection } from '../environment.ts';
 import { tellOfJoined } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
-
-/** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
-const FLUSH_WITHIN_MS = 5_000;
 
 /**
  * Stands until a signal ends it, or with `--wait-leader` until it leads: then it resigns and leaves. Resolves with
@@ -29,16 +22,7 @@ const FLUSH_WITHIN_MS = 5_000;
 export async function join(context: JoinContext): Promise<number> {
   const { config, env } = context;
   refuseOwnElection(config, env);
-  const logger = createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    hostname: hostname(),
-    candidateId: config.candidateId,
-    fd: 1,
-    debug: config.debug,
-    runIds: false,
-    env,
-  });
+  const logger = candidateLogger(config, env, false);
   try {
     tellConfiguration(context, logger);
     const exitCode = await stand(context, logger);
@@ -57,8 +41,8 @@ async function stand(context: JoinContext, logger: RootLogger): Promise<number> 
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   });
   const sessions = sessionsFor(context, systemClock, logger);
-  const election = electionOf(context, sessions, logger);
-  const candidate = candidateOf(context, election, logger);
+  // Nobody works in its terms.
+  const { candidate, election } = standing(config, { sessions, clock: systemClock, logger, killAfter: 0 });
   const { env } = context;
   const name = config.zookeeperBasePath;
   const manager = tellOfJoined(candidate, { env, clock: systemClock, logger, election, name });
@@ -109,39 +93,4 @@ async function lookForNamesakes(
       logger.debug('it is not known who else stands', { error: describe(error) });
     }
   }
-}
-
-function electionOf({ config }: JoinContext, sessions: SessionOpener, logger: RootLogger): Election {
-  const { zookeeperBasePath: basePath, zookeeperSessionTimeout: sessionTimeout, candidateId } = config;
-  return createElection({
-    sessions,
-    clock: systemClock,
-    logger,
-    basePath,
-    candidate: { candidateId, hostname: hostname(), pid: String(process.pid) },
-    sessionTimeout,
-    leaseDuration: config.leaseDuration,
-    mixedFleet: config.mixedFleet,
-    stop: NO_COMMAND,
-    withoutCommand: true,
-  });
-}
-
-function candidateOf({ config }: JoinContext, election: Election, logger: RootLogger): Candidate {
-  return new Candidate({
-    election,
-    clock: systemClock,
-    logger,
-    name: config.zookeeperBasePath,
-    patience: config.zookeeperSessionTimeout,
-    onElectionFailure: policyOf(config),
-    electionTimeout: config.electionTimeout,
-    // Nobody works in its terms.
-    killAfter: 0,
-  });
-}
-
-/** The configuration has refused the third one. */
-function policyOf({ onElectionFailure }: JoinConfig): 'retry' | 'exit' {
-  return onElectionFailure === 'exit' ? 'exit' : 'retry';
 }

@@ -14,21 +14,18 @@ import { formatServers } from '../../config/servers.ts';
 import { formatDuration } from '../../duration.ts';
 import { createElection } from '../../zookeeper/election/election.ts';
 import type { Election } from '../../election/election.ts';
-import { createLogger } from '../../log/create-logger.ts';
-import type { Fields, Logger, RootLogger } from '../../log/logger.ts';
+import type { Fields, Logger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
 import { RunLedger } from '../../ledger/ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
+import { candidateLogger, FLUSH_WITHIN_MS } from '../candidate-log.ts';
 import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
 import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
 import { tellOfSupervisor } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
-
-/** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
-const FLUSH_WITHIN_MS = 5_000;
 
 /**
  * Stands for election and supervises the command. Resolves with ballot's exit code. Throws ConfigurationError when it
@@ -63,7 +60,8 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   // would compile them again when every millisecond counts (measured with five candidates: 13.4 ms a handover with,
   // 11.4 ms without).
   setFlagsFromString('--no-flush-bytecode');
-  const logger = loggerOf(context, served);
+  const overlapping = served !== undefined && config.concurrency === 'allow';
+  const logger = candidateLogger(config, env, config.logRunId || overlapping);
   tellConfiguration(context, logger);
   for (const variable of bytes.keys())
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
@@ -112,20 +110,6 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
-}
-
-function loggerOf({ config, env }: RunContext, served: ParsedSchedule | undefined): RootLogger {
-  const overlapping = served !== undefined && config.concurrency === 'allow';
-  return createLogger({
-    level: config.logLevel,
-    format: config.logFormat,
-    hostname: hostname(),
-    candidateId: config.candidateId,
-    fd: 1,
-    debug: config.debug,
-    runIds: config.logRunId || overlapping,
-    env,
-  });
 }
 
 /** Where the election is held, for the log. */
