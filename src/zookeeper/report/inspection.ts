@@ -1,5 +1,6 @@
 /** Reads an election without taking part in it: nothing is written, nothing is created. */
 import type { Clock } from '../../clock.ts';
+import type { RequestOptions } from '../../election/register.ts';
 import { NoNodeError } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import { untilAnswered } from '../election/options.ts';
@@ -37,12 +38,10 @@ export async function inspect(inspection: Inspection): Promise<Snapshot> {
 }
 
 /** Reads the lease and all proposals, once. Throws as `inspect` does. */
-export async function takeSnapshot({ session, clock, basePath, signal }: Inspection): Promise<Snapshot> {
-  const read = (path: string): Promise<ZNode | undefined> =>
-    orGone(untilAnswered(clock, session, signal, (options) => session.get(path, options)));
-  const children = await orGone(
-    untilAnswered(clock, session, signal, (options) => session.children(basePath, options)),
-  );
+export async function takeSnapshot(inspection: Inspection): Promise<Snapshot> {
+  const { session, clock, basePath } = inspection;
+  const read = (path: string): Promise<ZNode | undefined> => readNode(inspection, path);
+  const children = await ask(inspection, (options) => session.children(basePath, options));
   const names = sortProposals(children ?? []);
   const prefix = basePath === '/' ? '' : basePath;
   const [base, ...nodes] = await Promise.all([read(basePath), ...names.map((name) => read(`${prefix}/${name}`))]);
@@ -57,9 +56,10 @@ export interface Neighbourhood {
 }
 
 /** The base path itself, or the nearest parent of it that exists. Proposals are left out. Throws as `inspect` does. */
-export async function neighbourhood({ session, clock, basePath, signal }: Inspection): Promise<Neighbourhood> {
+export async function neighbourhood(inspection: Inspection): Promise<Neighbourhood> {
+  const { session, basePath } = inspection;
   for (let path = basePath; ; path = path.slice(0, path.lastIndexOf('/')) || '/') {
-    const children = await orGone(untilAnswered(clock, session, signal, (options) => session.children(path, options)));
+    const children = await ask(inspection, (options) => session.children(path, options));
     const names = children?.filter((name) => !isProposal(name) && !(path === '/' && name === 'zookeeper'));
     if (names !== undefined) return { path, names: names.sort() };
     if (path === '/') return { path, names: [] };
@@ -71,20 +71,27 @@ export async function neighbourhood({ session, clock, basePath, signal }: Inspec
  * `inspect` does.
  */
 export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
-  const { session, clock, basePath, signal } = inspection;
-  const path = `${basePath === '/' ? '' : basePath}/${name}`;
-  const node = await orGone(untilAnswered(clock, session, signal, (options) => session.get(path, options)));
+  const { basePath } = inspection;
+  const node = await readNode(inspection, `${basePath === '/' ? '' : basePath}/${name}`);
   return node?.data ?? Buffer.alloc(0);
 }
 
-/** What a request answers; `undefined` when there is no such znode. */
-export async function orGone<T>(answer: Promise<T>): Promise<T | undefined> {
+/** Asks until answered; `undefined` when there is no such znode. Throws as `inspect` does. */
+export async function ask<T>(
+  { session, clock, signal }: Pick<Inspection, 'session' | 'clock' | 'signal'>,
+  request: (options: RequestOptions) => Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await answer;
+    return await untilAnswered(clock, session, signal, request);
   } catch (error) {
     if (error instanceof NoNodeError) return undefined;
     throw error;
   }
+}
+
+/** The znode at this path; `undefined` when there is none. Throws as `inspect` does. */
+export function readNode(inspection: Inspection, path: string): Promise<ZNode | undefined> {
+  return ask(inspection, (options) => inspection.session.get(path, options));
 }
 
 type Heard = (now: number) => Pick<Snapshot, 'ensembleClock' | 'unchangedFor'>;
@@ -95,7 +102,7 @@ const NOTHING: Heard = () => ({ ensembleClock: undefined, unchangedFor: undefine
 async function watchHeartbeat(inspection: Inspection, until: number, mzxid: number | undefined): Promise<Heard> {
   const { session, clock, basePath, signal } = inspection;
   const since = clock.now();
-  const armed = await orGone(untilAnswered(clock, session, signal, (options) => session.getWatched(basePath, options)));
+  const armed = await ask(inspection, (options) => session.getWatched(basePath, options));
   if (armed === undefined) return NOTHING;
   const { node, watch } = armed;
   try {
@@ -105,8 +112,7 @@ async function watchHeartbeat(inspection: Inspection, until: number, mzxid: numb
     const at = clock.now();
     if (waited === 'time') return (now) => ({ ensembleClock: undefined, unchangedFor: now - since });
     if ((await watch.fired) !== 'changed') return NOTHING;
-    const stamp = (await orGone(untilAnswered(clock, session, signal, (options) => session.exists(basePath, options))))
-      ?.mtime;
+    const stamp = (await ask(inspection, (options) => session.exists(basePath, options)))?.mtime;
     return stamp === undefined ? NOTHING : (now) => ({ ensembleClock: stamp + (now - at), unchangedFor: undefined });
   } finally {
     watch.cancel();

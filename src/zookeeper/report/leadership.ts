@@ -10,10 +10,9 @@ import { formatDuration } from '../../duration.ts';
 import { UnavailableError } from '../../errors.ts';
 import { firing, firstOf } from '../election/firing.ts';
 import { parseGoTime } from '../election/go-time.ts';
-import { untilAnswered } from '../election/options.ts';
 import { parseLease, type LeaseRecord, type Proposal, type ProposalRecord } from '../election/record.ts';
 import type { ZNode } from '../session/port.ts';
-import { orGone, takeSnapshot, type Inspection } from './inspection.ts';
+import { ask, readNode, takeSnapshot, type Inspection } from './inspection.ts';
 import { heartbeatInterval, isNotable, read } from './snapshot.ts';
 
 /** The candidate that is asked about, and the host that asks. */
@@ -44,14 +43,14 @@ const ANSWER_MS = 100;
  */
 export async function askWhoLeads(inspection: Inspection, question: Question): Promise<Answer> {
   for (;;) {
-    const base = await readBase(inspection);
+    const base = await readNode(inspection, inspection.basePath);
     const lease = base === undefined ? undefined : parseLease(base.data);
     if (base === undefined || lease?.kind !== 'held' || lease.record.candidateId !== question.candidateId)
       return notLeading(inspection, question, base);
     const judged = judge(base, lease.record, lease.duration, question, inspection.clock.wall());
     if (judged.kind === 'doubtful' && (await isRenewed(inspection, base, judged)) === 'changed') {
       // A renewal that was seen to come is fresh. A watch also fires when its connection breaks.
-      const next = await readBase(inspection);
+      const next = await readNode(inspection, inspection.basePath);
       if (next?.stat.mzxid === base.stat.mzxid || !isSameHolder(lease.record, next)) continue;
     } else if (judged.kind !== 'fresh') return { leads: false, why: judged.why, warnings: [] };
     return amongNamesakes(inspection, question, lease.record);
@@ -90,13 +89,14 @@ function judge(
  * Watches the lease until it changes. In vain: for long enough to know that it is old, else throws UnavailableError.
  */
 async function isRenewed(
-  { session, clock, basePath, signal, watchUntil }: Inspection,
+  inspection: Inspection,
   seen: ZNode,
   { why, unchangedFor }: Extract<Judged, { kind: 'doubtful' }>,
 ): Promise<'changed' | 'unchanged'> {
+  const { session, clock, basePath, signal, watchUntil } = inspection;
   const since = clock.now();
   const enough = since + unchangedFor;
-  const armed = await orGone(untilAnswered(clock, session, signal, (options) => session.getWatched(basePath, options)));
+  const armed = await ask(inspection, (options) => session.getWatched(basePath, options));
   if (armed === undefined) return 'changed';
   const { node, watch } = armed;
   try {
@@ -165,8 +165,4 @@ async function candidates(inspection: Inspection): Promise<ProposalRecord[]> {
   const said = (proposal: Proposal | undefined): ProposalRecord[] =>
     proposal?.kind === 'readable' ? [proposal.record] : [];
   return proposals.flatMap(({ proposal }) => said(proposal));
-}
-
-function readBase({ session, clock, basePath, signal }: Inspection): Promise<ZNode | undefined> {
-  return orGone(untilAnswered(clock, session, signal, (options) => session.get(basePath, options)));
 }

@@ -2,9 +2,8 @@
 import type { Clock } from '../../clock.ts';
 import { within } from '../../waiting.ts';
 import type { Session, Watch, WatchEvent, ZNode } from '../session/port.ts';
-import { untilAnswered } from '../election/options.ts';
 import { sortProposals } from '../election/queue.ts';
-import { orGone } from './inspection.ts';
+import { ask } from './inspection.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 
 /** Where to look, and until when. */
@@ -120,7 +119,7 @@ export class Mirror {
 
   async #readChildren(): Promise<void> {
     const { session, basePath, register } = this.#options;
-    const armed = await this.#ask((options) => session.childrenWatched(basePath, options));
+    const armed = await ask(this.#options, (options) => session.childrenWatched(basePath, options));
     if (armed !== undefined) this.#arm(CHILDREN, armed.watch);
     const children = armed?.children ?? [];
     this.#queue = sortProposals(children);
@@ -132,7 +131,7 @@ export class Mirror {
   async #readNode(name: string): Promise<void> {
     const { session, basePath } = this.#options;
     const path = name === BASE ? basePath : `${basePath === '/' ? '' : basePath}/${name}`;
-    const armed = await this.#ask((options) => session.getWatched(path, options));
+    const armed = await ask(this.#options, (options) => session.getWatched(path, options));
     if (armed === undefined) {
       this.#drop(name);
       return name === BASE ? this.#awaitBase() : undefined;
@@ -145,7 +144,7 @@ export class Mirror {
   /** There is no election yet, or no more. */
   async #awaitBase(): Promise<void> {
     const { session, basePath } = this.#options;
-    const armed = await this.#ask((options) => session.existsWatched(basePath, options));
+    const armed = await ask(this.#options, (options) => session.existsWatched(basePath, options));
     if (armed === undefined) return;
     this.#arm(BASE, armed.watch);
     if (armed.stat !== undefined) this.#markAll();
@@ -160,11 +159,6 @@ export class Mirror {
     this.#beat = undefined;
     this.#unchangedSince = beat?.at ?? clock.now();
     if (beat !== undefined && stat.version === beat.version + 1) this.#ensembleClock = stat.mtime - beat.at;
-  }
-
-  #ask<T>(request: Parameters<typeof untilAnswered<T>>[3]): Promise<T | undefined> {
-    const { clock, session, signal } = this.#options;
-    return orGone(untilAnswered(clock, session, signal, request));
   }
 
   #arm(name: string, watch: Watch): void {

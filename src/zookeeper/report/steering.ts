@@ -3,14 +3,14 @@ import { BallotError, ExitCode, UnavailableError } from '../../errors.ts';
 import { formatDuration } from '../../duration.ts';
 import { sleep } from '../../clock.ts';
 import { firing, firstOf } from '../election/firing.ts';
-import { isUnanswered, RETRY_PAUSE_MS, suspectIfSilent, untilAnswered } from '../election/options.ts';
+import { isUnanswered, RETRY_PAUSE_MS, suspectIfSilent } from '../election/options.ts';
 import { sortProposals } from '../election/queue.ts';
 import { formatGoTime, parseLease } from '../election/record.ts';
 import { encodeStepDown, parseStepDown, stepDownPath, type StepDownRequest } from '../election/step-down.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import { BadVersionError, NodeExistsError, NoNodeError, SessionEndedError } from '../session/errors.ts';
 import type { ZNode } from '../session/port.ts';
-import type { Inspection } from './inspection.ts';
+import { ask, readNode, type Inspection } from './inspection.ts';
 
 /** Who holds the lease, and under which number. */
 export interface Leader {
@@ -51,7 +51,7 @@ export async function askToStepDown(inspection: Inspection, by: string): Promise
   const leader = await presentLeader(inspection);
   const request = { fencingToken: leader.fencingToken, by, time: formatGoTime(inspection.clock.wall()) };
   const written = await writeRequest(inspection, leader, request);
-  const base = await read(inspection, inspection.basePath);
+  const base = await readNode(inspection, inspection.basePath);
   const isOver = base === undefined || leaderOf(base)?.fencingToken !== leader.fencingToken;
   if (!isOver) refuseExpired(inspection, leader, base, written);
   return { leader, by: written.by, isTooLate: isOver && (base?.stat.mzxid ?? 0) < written.mzxid };
@@ -61,7 +61,7 @@ type Askable = Leader & { readonly fencingToken: number };
 
 async function presentLeader(inspection: Inspection): Promise<Askable> {
   const { basePath } = inspection;
-  const base = await read(inspection, basePath);
+  const base = await readNode(inspection, basePath);
   if (base === undefined)
     throw new NobodyToAskError(
       `nobody leads: there is no znode ${basePath}`,
@@ -112,7 +112,7 @@ async function writeRequest(inspection: Inspection, leader: Askable, request: St
   let isSent = false;
   try {
     for (;;) {
-      const present = await read(inspection, path);
+      const present = await readNode(inspection, path);
       const found = present && parseStepDown(present.data);
       if (present !== undefined && found?.fencingToken === leader.fencingToken)
         return { ...present.stat, by: found.by };
@@ -174,8 +174,8 @@ function refuseExpired({ basePath }: Inspection, leader: Leader, base: ZNode, { 
 export async function untilSucceeded(inspection: Inspection, leader: Leader): Promise<Succeeded> {
   const { session, clock, basePath, signal } = inspection;
   for (;;) {
-    const lease = await watched(inspection, (o) => session.getWatched(basePath, o));
-    const queue = await watched(inspection, (o) => session.childrenWatched(basePath, o));
+    const lease = await ask(inspection, (o) => session.getWatched(basePath, o));
+    const queue = await ask(inspection, (o) => session.childrenWatched(basePath, o));
     try {
       if (lease === undefined || queue === undefined) return { next: undefined };
       const next = leaderOf(lease.node);
@@ -188,21 +188,4 @@ export async function untilSucceeded(inspection: Inspection, leader: Leader): Pr
       queue?.watch.cancel();
     }
   }
-}
-
-/** `undefined`: the base znode is gone. */
-async function watched<T>(
-  { session, clock, signal }: Inspection,
-  request: (options: { readonly timeout: number; readonly signal?: AbortSignal }) => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await untilAnswered(clock, session, signal, request);
-  } catch (error) {
-    if (error instanceof NoNodeError) return undefined;
-    throw error;
-  }
-}
-
-function read(inspection: Inspection, path: string): Promise<ZNode | undefined> {
-  return watched(inspection, (options) => inspection.session.get(path, options));
 }
