@@ -32,3 +32,9 @@ export function within<T>(
     promise.finally(() => settle(() => resolve(promise))).catch(() => undefined);
   });
 }
+
+/** Resolves when the signal is aborted; at once when it is so already. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

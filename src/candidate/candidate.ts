@@ -1,18 +1,18 @@
 import { sleep, type Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
-import { BallotError, describe, ExitCode, UnavailableError } from '../errors.ts';
+import { asError, BallotError, describe, ExitCode, UnavailableError } from '../errors.ts';
 import type { Election, StopRules, Term } from '../election/election.ts';
 import { electionRetryDelay, STAND_BACK_MS } from '../election/timing.ts';
 import { seconds, whyElected } from '../election/words.ts';
 import type { Logger } from '../log/logger.ts';
-import { within } from '../waiting.ts';
+import { untilAborted, within } from '../waiting.ts';
 import { CandidateClosedError, LeaseLostError, NotElectedError } from './errors.ts';
 import { LeadingTerm, type TermEnd } from './leading-term.ts';
 import { Listeners } from './listeners.ts';
 
 /**
- * What the keeper knows of a candidate without a command: there is nothing to stop. When this process does not renew the
- * lease in time, it gives that up, a safety margin before others may claim it.
+ * What the keeper knows of a candidate without a command: there is nothing to stop. When this process does not renew
+ * the lease in time, the keeper gives it up, a safety margin before others may claim it.
  */
 export const NO_COMMAND: StopRules = { onLeaseLoss: 'stop', stopSignal: 'SIGTERM', killAfter: 0, mark: () => [] };
 
@@ -125,8 +125,8 @@ export class Candidate implements AsyncDisposable {
   }
 
   /**
-   * One item for each term, until the candidate is closed; throws what has ended it otherwise. A term ends with the body
-   * of the loop: the candidate resigns and stands again, also when the loop is left.
+   * One item for each term, until the candidate is closed; throws what has ended it otherwise. A term ends with the
+   * body of the loop: the candidate resigns and stands again, also when the loop is left.
    */
   terms(): AsyncIterableIterator<LeadingTerm> {
     let last: LeadingTerm | undefined;
@@ -211,7 +211,7 @@ export class Candidate implements AsyncDisposable {
   async #live(): Promise<Error | undefined> {
     const { clock, election, logger } = this.#parts;
     const life = this.#standAndLead().catch((error: unknown) => this.#stop(asError(error)));
-    await this.#stopped();
+    await untilAborted(this.#end.signal);
     // A campaign that is called off may be giving back a claim, for as long as the lease: that is not waited for.
     const work = this.#term?.isWorking === true ? this.#parts.killAfter : 0;
     await within(clock, life, { at: clock.now() + work + LEAVE_WITHIN.life }).catch(() => this.#leaveAnyway());
@@ -230,12 +230,6 @@ export class Candidate implements AsyncDisposable {
   #leaveAnyway(): void {
     if (this.#term === undefined) return this.#parts.logger.debug('a campaign that was called off is not over yet');
     this.#unreleased ??= new UnavailableError(`the lease of ${this.#parts.name} was not given up in time`);
-  }
-
-  #stopped(): Promise<void> {
-    const { signal } = this.#end;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
 
   /** Throws the reason for its end. */
@@ -348,8 +342,4 @@ export class Candidate implements AsyncDisposable {
   #closedError(cause: unknown): CandidateClosedError {
     return cause instanceof CandidateClosedError ? cause : new CandidateClosedError(this.#parts.name, { cause });
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { within } from '../waiting.ts';
+import { untilAborted, within } from '../waiting.ts';
 import type { Term, TermEvent } from '../election/election.ts';
 import { margin, stopInstants } from '../election/timing.ts';
 import { whyLost } from '../election/words.ts';
@@ -74,9 +74,7 @@ export class LeadingTerm {
 
   /** Resolves when the term is over. */
   get ended(): Promise<void> {
-    const { signal } = this;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    return untilAborted(this.signal);
   }
 
   /** Whether work is known of that has not ended. */
@@ -103,8 +101,8 @@ export class LeadingTerm {
 
   /**
    * Ends the term and gives the lease up at once: who calls it says that nothing of its work is left. Resolves when the
-   * coordinator has acknowledged it. Throws UnavailableError when it does not in time: then the lease runs out by itself.
-   * Idempotent.
+   * coordinator has acknowledged it. Throws UnavailableError when it does not in time: then the lease runs out by
+   * itself. Idempotent.
    */
   resign(): Promise<void> {
     this.leave(new ResignedError(this.#parts.election));
@@ -133,8 +131,8 @@ export class LeadingTerm {
   }
 
   /**
-   * Resolves when the work has ended, or its time has. Work that is not known of has all of that time, unless it was the
-   * program itself that has ended the term. A lost lease need not be given up, so nobody waits.
+   * Resolves when the work has ended, or its time has. Work that is not known of has all of that time, unless the
+   * program itself has ended the term. A lost lease need not be given up, so nobody waits.
    */
   async #workEnded(): Promise<void> {
     if (this.#isLost) return;

@@ -1,12 +1,13 @@
 /**
- * The keeper process: owns one ZooKeeper client and nothing else. It never forks. The IPC channel is the only tie to the
- * supervisor: when it closes without a goodbye, or the supervisor does not run in time, the keeper executes the will,
- * and ends.
+ * The keeper process: owns one ZooKeeper client and nothing else. It never forks. The IPC channel is the only tie to
+ * the supervisor: when it closes without a goodbye, or the supervisor does not run in time, the keeper executes the
+ * will, and ends.
  *
  * Its argument names the client that it is likely to be told to use. With WILL_ALONE it has none, and holds nothing.
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
+import { asError } from '../errors.ts';
 import type { Client, ClientAnswer, ClientListener, ClientRequest, Grant } from '../zookeeper/client/client.ts';
 import { loadNative, NativeClient, type NativeModule } from '../zookeeper/client/native.ts';
 import { WireClient } from '../zookeeper/client/wire/wire-client.ts';
@@ -57,7 +58,7 @@ function nativeClient(): NativeModule | Error {
   try {
     native ??= loadNative();
   } catch (error) {
-    native = error instanceof Error ? error : new Error(String(error));
+    native = asError(error);
   }
   return native;
 }

@@ -35,6 +35,28 @@ export interface WillCommand {
   readonly signalled: boolean;
 }
 
+/** How runs are stopped, as far as the keeper has to know it. */
+interface Stop extends Pick<WillCommand, 'stopSignal' | 'killAfter'> {
+  readonly mark: (runId: string) => readonly string[];
+}
+
+/** A run that lives, as its supervisor knows it. */
+interface Run extends Pick<WillCommand, 'runId' | 'signalled'> {
+  readonly group: GroupIdentity | undefined;
+}
+
+/** The runs as a will names them. */
+export function willCommands(runs: readonly Run[], { stopSignal, killAfter, mark }: Stop): WillCommand[] {
+  return runs.map(({ runId, group, signalled }) => ({
+    runId,
+    ...(group && { group }),
+    mark: mark(runId),
+    stopSignal,
+    killAfter,
+    signalled,
+  }));
+}
+
 /**
  * The supervisor knows the instants as well, and acts on them first if it can: the keeper waits this much longer, ms.
  * That is small against the safety margin between SIGKILL and the end of the lease (100 ms at least).

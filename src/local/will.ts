@@ -1,7 +1,7 @@
 import { type Clock } from '../clock.ts';
 import type { LiveRun, StopRules } from '../election/election.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { Will } from '../keeper/will.ts';
+import { willCommands, type Will } from '../keeper/will.ts';
 import type { Logger } from '../log/logger.ts';
 
 export interface WillParts {
@@ -82,15 +82,6 @@ export class LocalWill {
   }
 
   #will(): Will {
-    const { killAfter, stopSignal, mark } = this.#parts.stop;
-    const commands = this.#runs.map(({ runId, group, signalled }) => ({
-      runId,
-      ...(group && { group }),
-      mark: mark(runId),
-      stopSignal,
-      killAfter,
-      signalled,
-    }));
-    return { election: this.#election, commands };
+    return { election: this.#election, commands: willCommands(this.#runs, this.#parts.stop) };
   }
 }

@@ -9,6 +9,7 @@ import type { RunDiary } from '../ledger/diary.ts';
 import type { RunLedger } from '../ledger/ledger.ts';
 import { failureOf } from './policy.ts';
 import type { Effect, Event, NotEntered } from './state.ts';
+import { untilAborted } from '../waiting.ts';
 
 /** What a run has to know of its term. It cannot resign it. */
 export type TermOfRun = Pick<Term, 'fencingToken' | 'leaseDuration' | 'heartbeat' | 'safeUntil'>;
@@ -175,8 +176,7 @@ export class RunProcess {
   }
 
   #untilCalledOff(): Promise<'withdrawn'> {
-    const { signal } = this.#calledOff;
-    return new Promise((resolve) => signal.addEventListener('abort', () => resolve('withdrawn'), { once: true }));
+    return untilAborted(this.#calledOff.signal).then(() => 'withdrawn');
   }
 
   #notEntered(why: NotEntered): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { within } from '../../src/waiting.ts';
+import { untilAborted, within } from '../../src/waiting.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 /** A promise, and who settles it. */
@@ -48,5 +48,15 @@ describe('a wait', () => {
     await expect(outcome).rejects.toThrow('called off');
     reject(new Error('nobody waits for this'));
     await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
+describe('an abort', () => {
+  it('is waited for, also when it has come already', async () => {
+    const controller = new AbortController();
+    const waiting = untilAborted(controller.signal);
+    controller.abort();
+    await waiting;
+    await untilAborted(controller.signal);
   });
 });

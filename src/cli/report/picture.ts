@@ -11,6 +11,8 @@ export interface Picture {
   readonly election: ElectionReport;
   /** All that the ledger holds, oldest first. */
   readonly runs: readonly RunRecord[];
+  /** The same, as they are shown. */
+  readonly shown: readonly RunDocument[];
   readonly schedule: ScheduleDocument | undefined;
   /** Why the ledger could not be read, and how it begins. */
   readonly unreadable: { readonly why: string; readonly excerpt: string } | undefined;
@@ -28,17 +30,15 @@ export async function pictureOf(
   const parsed = parseLedger(data);
   const ledger = parsed.kind === 'ledger' ? parsed.ledger : undefined;
   const election = withTerms(withScheduleNotes(report), ledger);
+  const runs = ledger?.runs ?? [];
+  const leading = leadingTerm(election);
   return {
     election,
-    runs: ledger?.runs ?? [],
+    runs,
+    shown: runs.map((run) => runDocument(run, leading)),
     schedule: await servedSchedule(election, ledger, looked),
     unreadable: parsed.kind === 'unreadable' ? { why: parsed.why, excerpt: parsed.excerpt } : undefined,
   };
-}
-
-/** The runs of a picture as reports show them, oldest first. */
-export function shownRuns({ election, runs }: Pick<Picture, 'election' | 'runs'>): RunDocument[] {
-  return runs.map((run) => runDocument(run, leadingTerm(election)));
 }
 
 function withTerms(election: ElectionReport, ledger: Ledger | undefined): ElectionReport {

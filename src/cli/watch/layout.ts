@@ -3,7 +3,7 @@ import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
 import { isOrdinary, type CandidateReport, type LeaseReport } from '../../zookeeper/report/report.ts';
 import type { RunDocument } from '../report/runs.ts';
-import { LAST_RUNS, shownRuns } from '../report/picture.ts';
+import { LAST_RUNS } from '../report/picture.ts';
 import { cut, fitted, span, widthOf, type Row, type Span, type Style } from './cells.ts';
 import { elapsed, type Scene } from './scene.ts';
 
@@ -172,7 +172,7 @@ function barOf(part: number, columns: number): string {
 /** What runs at present. */
 function runs(scene: Scene, { now, wall }: Moment): Fact[] {
   const election = scene.picture?.election;
-  const all = scene.picture === undefined ? [] : shownRuns(scene.picture);
+  const all = scene.picture?.shown ?? [];
   const running = all.filter(({ outcome }) => outcome === 'running');
   if (running.length > 0) {
     const at = scene.connection.state === 'lost' ? wall - (now - scene.connection.since) : wall;
@@ -206,9 +206,7 @@ const SHOWN = /^(is leader$|last heartbeat [^ ]+ ago$|no heartbeat in the )/;
 
 /** How it ended comes first: on a narrow terminal the rest is cut. */
 function lastRuns({ picture }: Scene): Fact[] {
-  const ended = (picture === undefined ? [] : shownRuns(picture))
-    .filter(({ outcome }) => outcome !== 'running')
-    .slice(-LAST_RUNS);
+  const ended = (picture?.shown ?? []).filter(({ outcome }) => outcome !== 'running').slice(-LAST_RUNS);
   return ended.reverse().map((run, index) => labelled(index === 0 ? 'last runs' : '', ...runInWords(run)));
 }
 

@@ -1,7 +1,7 @@
 /** What `ballot watch` shows at a moment, and what has changed since another. Pure. */
 import type { CandidateReport } from '../../zookeeper/report/report.ts';
 import type { Connection } from '../../zookeeper/report/follow.ts';
-import { LAST_RUNS, shownRuns, type Picture } from '../report/picture.ts';
+import { LAST_RUNS, type Picture } from '../report/picture.ts';
 
 /** All that is known. Instants are monotonic ms where nothing else is said. */
 export interface Scene {
@@ -39,7 +39,7 @@ export function sectionsOf({ connection, picture, notes }: Scene): Sections {
     leader: textOf(leader && person(leader)),
     candidates: candidates.length === 0 ? undefined : textOf(candidates.map(person)),
     lease: textOf(lease && { ...held, hasExpired: expiresIn !== undefined && expiresIn <= 0 }),
-    runs: picture === undefined || picture.runs.length === 0 ? undefined : textOf(shownRuns(picture).slice(-LAST_RUNS)),
+    runs: picture === undefined || picture.runs.length === 0 ? undefined : textOf(picture.shown.slice(-LAST_RUNS)),
     schedule: textOf(schedule === undefined ? undefined : { schedule, timezone }),
     notes: notes.length === 0 ? undefined : textOf(notes),
   };

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { SessionOpener } from '../session/port.ts';
 import type { ElectionOptions } from './options.ts';
-import { actsAt, type Will } from '../../keeper/will.ts';
+import { actsAt, willCommands, type Will } from '../../keeper/will.ts';
 import type { LiveRun, StopRules } from '../../election/election.ts';
 import type { StopInstants } from '../../election/timing.ts';
 import type { HeldLease } from './lease.ts';
@@ -138,16 +138,9 @@ export class ElectionWill {
   }
 
   #will(): Will {
-    const { killAfter, stopSignal, mark } = this.#rules;
+    const { killAfter } = this.#rules;
     const [election, held] = [this.#election, this.#lease];
-    const commands = this.#runs.map(({ runId, group, signalled }) => ({
-      runId,
-      ...(group && { group }),
-      mark: mark(runId),
-      stopSignal,
-      killAfter,
-      signalled,
-    }));
+    const commands = willCommands(this.#runs, this.#rules);
     if (held === undefined) {
       const overtime = commands.length === 0 ? undefined : this.#overtime;
       return { election, commands, ...(overtime && { instants: this.#instants(overtime) }) };
