@@ -66,11 +66,21 @@ function listenToSignals(): Signals {
   return new Signals((signal) => process.exit(128 + constants.signals[signal]));
 }
 
-/** Whether one of the words stands before the command to run: a cheap guess, before anything is loaded. */
-function names(words: readonly string[]): boolean {
+/** The words before the command to run: what they ask for can be guessed cheaply, before anything is loaded. */
+function ownWords(): string[] {
   const dashes = argv.indexOf('--');
-  const own = dashes < 0 ? argv : argv.slice(0, dashes);
-  return own.some((word) => words.includes(word));
+  return dashes < 0 ? argv : argv.slice(0, dashes);
+}
+
+/** Whether one of the words stands among them. */
+function names(words: readonly string[]): boolean {
+  return ownWords().some((word) => words.includes(word));
+}
+
+/** The value of a flag, or of its variable, as far as they say it. */
+function valueOf(flag: string, variable: string): string | undefined {
+  const said = new RegExp(`(?:^| )--${flag}[= ](\\S+)`).exec(ownWords().join(' '))?.[1];
+  return said ?? process.env[variable];
 }
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
@@ -84,9 +94,7 @@ function wantsKeeper(): boolean {
 
 /** Whether the coordinator is this host. A file may say so too: that is not read yet. */
 function isLocal(): boolean {
-  const split = argv.indexOf('--coordinator');
-  const named = split >= 0 && argv[split + 1] === 'local';
-  return named || names(['--coordinator=local']) || process.env['BALLOT_COORDINATOR'] === 'local';
+  return valueOf('coordinator', 'BALLOT_COORDINATOR') === 'local';
 }
 
 /**
@@ -94,8 +102,7 @@ function isLocal(): boolean {
  * milliseconds.
  */
 function likelyClient(): 'wire' | 'auto' {
-  const flag = /--zookeeper-client[= ](\w+)/.exec(argv.join(' '))?.[1];
-  return (flag ?? process.env['BALLOT_ZOOKEEPER_CLIENT'])?.toLowerCase() === 'wire' ? 'wire' : 'auto';
+  return valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT')?.toLowerCase() === 'wire' ? 'wire' : 'auto';
 }
 
 /**

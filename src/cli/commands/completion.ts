@@ -32,9 +32,10 @@ function shellOf({ shell, ownShell }: CompletionRequest): keyof typeof SHELLS {
   const known = Object.keys(SHELLS) as (keyof typeof SHELLS)[];
   const found = known.find((candidate) => candidate === name);
   if (found !== undefined) return found;
+  const own = ownShell === undefined ? 'not set' : JSON.stringify(ownShell);
   const asked =
     shell === undefined
-      ? `ballot completion needs to know the shell: SHELL is ${ownShell === undefined ? 'not set' : JSON.stringify(ownShell)}`
+      ? `ballot completion needs to know the shell: SHELL is ${own}`
       : `ballot completion ${JSON.stringify(shell)}: there is no script for this shell${didYouMean(shell, known)}`;
   throw new UsageError(asked, { hint: `ballot completion ${known.join(', ballot completion ')}` });
 }

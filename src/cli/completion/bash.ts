@@ -1,4 +1,4 @@
-import { lookUp, sharedFunctions } from './shell.ts';
+import { lookUp, sharedFunctions, walk } from './shell.ts';
 import type { Table, Word } from './table.ts';
 
 const join = (offered: readonly Word[]): string => offered.map(({ word }) => word).join(' ');
@@ -110,23 +110,7 @@ _ballot() {
   local REPLY i word command='' flag=''
   COMPREPLY=()
   _ballot_read
-  for ((i = 1; i < \${#_ballot_words[@]} - 1; i++)); do
-    word=\${_ballot_words[i]}
-    if [[ -n $flag ]]; then
-      _ballot_switch "$flag" && [[ $word != true && $word != false ]] && ((i--))
-      flag=''
-    elif [[ $word == -- ]]; then
-      _ballot_command "$command" && _ballot_run $((i + 1))
-      return
-    elif [[ $word == -*=* ]]; then :
-    elif [[ $word == -* ]]; then flag=$word
-    elif _ballot_next "$command"; then command+=\${command:+ }$word
-    elif _ballot_command "$command"; then
-      _ballot_run "$i"
-      return
-    fi
-  done
-  _ballot_last "$command" "$flag"
+${walk({ word: '${_ballot_words[i]}', first: '1', last: '${#_ballot_words[@]} - 1', index: '"$i"' })}
 }
 
 complete -F _ballot ballot

@@ -38,3 +38,36 @@ export function sharedFunctions(table: Table): string[] {
     lookUp('_ballot_switch', table.switches.map(yes)),
   ];
 }
+
+/** Where a shell keeps the words of a command line, as it writes it. */
+interface Line {
+  /** The word number `i`. */
+  readonly word: string;
+  /** The number of the first word after `ballot`. */
+  readonly first: string;
+  /** The number of the last word, which is being completed. */
+  readonly last: string;
+  /** `i` as the argument of a function. */
+  readonly index: string;
+}
+
+/** The loop that finds the command and the flag before the last word, and has that completed. */
+export function walk({ word, first, last, index }: Line): string {
+  return `  for ((i = ${first}; i < ${last}; i++)); do
+    word=${word}
+    if [[ -n $flag ]]; then
+      _ballot_switch "$flag" && [[ $word != true && $word != false ]] && ((i--))
+      flag=''
+    elif [[ $word == -- ]]; then
+      _ballot_command "$command" && _ballot_run $((i + 1))
+      return
+    elif [[ $word == -*=* ]]; then :
+    elif [[ $word == -* ]]; then flag=$word
+    elif _ballot_next "$command"; then command+=\${command:+ }$word
+    elif _ballot_command "$command"; then
+      _ballot_run ${index}
+      return
+    fi
+  done
+  _ballot_last "$command" "$flag"`;
+}

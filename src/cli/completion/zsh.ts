@@ -1,4 +1,4 @@
-import { lookUp, quoted, sharedFunctions } from './shell.ts';
+import { lookUp, quoted, sharedFunctions, walk } from './shell.ts';
 import type { Table, Word } from './table.ts';
 
 /** Lines of `word:what it means`, as `_describe` reads them. */
@@ -74,23 +74,7 @@ _ballot_last() {
 _ballot() {
   local REPLY word command='' flag=''
   local -i i
-  for ((i = 2; i < CURRENT; i++)); do
-    word=\${words[i]}
-    if [[ -n $flag ]]; then
-      _ballot_switch "$flag" && [[ $word != true && $word != false ]] && ((i--))
-      flag=''
-    elif [[ $word == -- ]]; then
-      _ballot_command "$command" && _ballot_run $((i + 1))
-      return
-    elif [[ $word == -*=* ]]; then :
-    elif [[ $word == -* ]]; then flag=$word
-    elif _ballot_next "$command"; then command+=\${command:+ }$word
-    elif _ballot_command "$command"; then
-      _ballot_run $i
-      return
-    fi
-  done
-  _ballot_last "$command" "$flag"
+${walk({ word: '${words[i]}', first: '2', last: 'CURRENT', index: '$i' })}
 }
 
 # zsh calls a file of fpath as the function of that name; a file that is sourced only says which function it is.
