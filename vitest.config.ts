@@ -25,8 +25,8 @@ class SlowFirst extends BaseSequencer {
 }
 
 /**
- * Limits are for hangs: a busy machine is slow. `isolate: false`: the files of a worker share its modules, which saves a
- * third of the processor time of the unit tests. Nothing mocks a module, and what a file opens it closes.
+ * Limits are for hangs: a busy machine is slow. `isolate: false`: the files of a worker share its modules, which saves
+ * a third of the processor time of the unit tests. Nothing mocks a module, and what a file opens it closes.
  */
 export default defineConfig({
   define: { BALLOT_VERSION: JSON.stringify('0.0.0-test') },

@@ -3,9 +3,9 @@
  * behind.
  *
  * Two processes: `main.js` with `program.mjs`, whose commands are chunks of their own so that each loads only what it
- * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. `index.mjs` is the library, with
- * its types beside it. What a process begins with is CommonJS, which starts some 10 ms sooner than an ES module: that is on the way of every start and every
- * replacement.
+ * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. `index.mjs` is the library,
+ * with its types beside it. What a process begins with is CommonJS, which starts some 10 ms sooner than an ES module:
+ * that is on the way of every start and every replacement.
  */
 import { existsSync } from 'node:fs';
 import { execFile } from 'node:child_process';

@@ -1,4 +1,6 @@
-/** The manual page ballot(1), made of the tables that `--help` is made of: man(7) macros, for groff and mandoc alike. */
+/**
+ * The manual page ballot(1), made of the tables that `--help` is made of: man(7) macros, for groff and mandoc alike.
+ */
 import './run-ts.mjs';
 
 const { commands } = await import('../src/cli/commands.ts');

@@ -1,8 +1,8 @@
 /**
  * Makes a fresh checkout ready for tests and demo: npm packages, ZooKeeper's client compiled for this Node where that
- * can be, a ZooKeeper server, a build. Needs Node and npm; installs what else is missing with apt where it may, and says
- * what to do where it may not. Silent and fast (tens of milliseconds) when there is nothing to do. Uses no packages: it
- * is what installs them.
+ * can be, a ZooKeeper server, a build. Needs Node and npm; installs what else is missing with apt where it may, and
+ * says what to do where it may not. Silent and fast (tens of milliseconds) when there is nothing to do. Uses no
+ * packages: it is what installs them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';

@@ -116,7 +116,9 @@ function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
 }
 
-/** A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place. */
+/**
+ * A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place.
+ */
 function openOutputs(): void {
   for (const [fd, name] of [
     [1, 'stdout'],

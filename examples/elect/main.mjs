@@ -1,6 +1,6 @@
 /**
- * Events: this program does something all the time, and one thing more while it leads. Start it in several terminals and
- * end the one that leads.
+ * Events: this program does something all the time, and one thing more while it leads. Start it in several terminals
+ * and end the one that leads.
  *
  *     ZOOKEEPER=localhost:2181 node examples/elect/main.mjs a
  */

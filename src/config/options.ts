@@ -310,7 +310,9 @@ export const joinFields = [
   'electionTimeout',
 ] as const satisfies readonly Field[];
 
-/** What the library takes, in the table's order. It reads neither files nor environment, and its program has the log. */
+/**
+ * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
+ */
 export const libraryFields = [
   'zookeeperServers',
   'zookeeperBasePath',

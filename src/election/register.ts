@@ -24,10 +24,10 @@ export interface Register {
    */
   read(signal: AbortSignal): Promise<RegisterState>;
   /**
-   * One try. Resolves with the new version. Nothing was written: VersionConflictError, GoneError (there is no register),
-   * RefusedError, NotSentError (also when the candidate has not read the register since the coordinator gave it up),
-   * and what else the coordinator answers. It may have been written, or may yet be: OutcomeUnknownError, GivenUpError,
-   * the signal's reason.
+   * One try. Resolves with the new version. Nothing was written: VersionConflictError, GoneError (there is no
+   * register), RefusedError, NotSentError (also when the candidate has not read the register since the coordinator gave
+   * it up), and what else the coordinator answers. It may have been written, or may yet be: OutcomeUnknownError,
+   * GivenUpError, the signal's reason.
    */
   write(data: Buffer, version: number, options: RequestOptions): Promise<number>;
 }

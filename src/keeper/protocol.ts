@@ -7,7 +7,9 @@ import type { ClientChoice } from '../config/config.ts';
 import type { ClientAnswer, ClientEnd, ConnectOptions, Grant, ZNodeEvent } from '../zookeeper/client/client.ts';
 import type { Will } from './will.ts';
 
-/** The argument of a keeper that is for its will alone, and loads no ZooKeeper client. Its first will follows, as JSON. */
+/**
+ * The argument of a keeper that is for its will alone, and loads no ZooKeeper client. Its first will follows, as JSON.
+ */
 export const WILL_ALONE = 'will-alone';
 
 export type { Grant, Stat, ZNodeEvent } from '../zookeeper/client/client.ts';

@@ -29,7 +29,9 @@ export interface ElectOptions {
   readonly zookeeperServers?: string | readonly string[] | undefined;
   /** `5s` by default; the ensemble may grant another. */
   readonly zookeeperSessionTimeout?: Duration | undefined;
-  /** The ZooKeeper client that the keeper uses. `auto` by default: npm's `zookeeper` where it loads, else ballot's own. */
+  /**
+   * The ZooKeeper client that the keeper uses. `auto` by default: npm's `zookeeper` where it loads, else ballot's own.
+   */
   readonly zookeeperClient?: 'auto' | 'native' | 'wire' | undefined;
   /** The name of this candidate in logs and reports, one for each candidate. The host's name by default. */
   readonly candidateId?: string | undefined;
@@ -89,8 +91,8 @@ export interface Candidate extends AsyncDisposable {
   /** The term that it leads in. */
   readonly term: Term | undefined;
   /**
-   * Calls `listener` whenever it begins to lead; at once if it leads already. Each of several listeners is called, never
-   * synchronously. Returns what ends it for this listener.
+   * Calls `listener` whenever it begins to lead; at once if it leads already. Each of several listeners is called,
+   * never synchronously. Returns what ends it for this listener.
    */
   on(event: 'leader', listener: (term: Term) => void): () => void;
   /** Calls `listener` whenever it leads no more. */

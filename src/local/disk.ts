@@ -36,7 +36,9 @@ const REASONS: Readonly<Record<string, readonly [why: string, hint: string]>> = 
 /** These do not mend themselves: to try again is of no use. */
 const LASTING: readonly string[] = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP'];
 
-/** One sentence about a file or folder that cannot be used: `deed`, such as `cannot write`, its path, and the reason. */
+/**
+ * One sentence about a file or folder that cannot be used: `deed`, such as `cannot write`, its path, and the reason.
+ */
 export function diskError(deed: string, path: string, cause: unknown): BallotError {
   const code = codeOf(cause);
   const [why, hint] = REASONS[code] ?? [cause instanceof Error ? cause.message : String(cause), undefined];
@@ -49,8 +51,8 @@ export function diskError(deed: string, path: string, cause: unknown): BallotErr
 type Lasting = 'over a power failure' | 'over a crash of ballot';
 
 /**
- * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws what the
- * system throws, and leaves nothing then.
+ * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws
+ * what the system throws, and leaves nothing then.
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
   const name = `${path}.${process.pid}.${randomUUID()}.tmp`;

@@ -105,7 +105,9 @@ export class FileRegister implements Register {
     return version + 1;
   }
 
-  /** A file of an earlier version may be made anew once that was removed: what counts is whether later ones know of it. */
+  /**
+   * A file of an earlier version may be made anew once that was removed: what counts is whether later ones know of it.
+   */
   #confirm(folder: ElectionFolder, version: number, id: string): void {
     const latest = this.#latest(folder);
     if (latest?.header.writes.includes(id)) return;

@@ -1,7 +1,7 @@
 /**
- * One message to the service manager (sd_notify(3)), sent by its own tool `systemd-notify`. Node has no datagram sockets
- * of the UNIX family, and the packages that have them bring a native build. The tool also waits until the message has
- * been taken: a sender that is gone by then could not be told to be of this unit.
+ * One message to the service manager (sd_notify(3)), sent by its own tool `systemd-notify`. Node has no datagram
+ * sockets of the UNIX family, and the packages that have them bring a native build. The tool also waits until the
+ * message has been taken: a sender that is gone by then could not be told to be of this unit.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '../clock.ts';

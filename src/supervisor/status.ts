@@ -47,7 +47,8 @@ export const standbyStatus = (election: string, outlook: string): string => `sta
 
 /** `since`: ms since the Unix epoch. */
 export function leaderStatus(election: string, since: number | undefined): string {
-  return `leader of ${election}${since === undefined ? '' : ` since ${formatInstant(1000 * Math.floor(since / 1000))}`}`;
+  const known = since === undefined ? '' : ` since ${formatInstant(1000 * Math.floor(since / 1000))}`;
+  return `leader of ${election}${known}`;
 }
 
 /** Such as `leader of /ballot/worker since 2026-11-21T08:59:47Z, run 3.7`. */

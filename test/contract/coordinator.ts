@@ -42,8 +42,9 @@ export interface Coordinator {
   /** Lets `ms` pass. */
   pass(ms: number): Promise<void>;
   /**
-   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
-   * thing that happens is one, and each is met twice; where it is real, each is several times as far away as the last.
+   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual,
+   * each thing that happens is one, and each is met twice; where it is real, each is several times as far away as the
+   * last.
    */
   moment(index: number): Promise<void>;
   /** To be called after each test: nobody stands, nobody leads, nobody has ever led. */

@@ -28,8 +28,9 @@ export interface EnsembleWorld {
   /** Lets `ms` pass. */
   pass(ms: number): Promise<void>;
   /**
-   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual, each
-   * arrival at a process is one, and each is met twice; where it is real, each is eight times as far away as the last.
+   * Lets time pass to the `index`-th of the moments, from 0, that are worth to be looked at. Where time is virtual,
+   * each arrival at a process is one, and each is met twice; where it is real, each is eight times as far away as the
+   * last.
    */
   moment(index: number): Promise<void>;
   /** All servers are gone: connections break. */

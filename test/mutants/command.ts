@@ -45,14 +45,14 @@ export const commandMutants: readonly Mutant[] = [
   },
   {
     what: 'completion takes a word after -- for one of ballot’s',
-    file: 'cli/completion/bash.ts',
+    file: 'cli/completion/shell.ts',
     find: 'elif [[ $word == -- ]]; then',
     put: 'elif [[ $word == --- ]]; then',
     noticedBy: unit('cli/completion'),
   },
   {
     what: 'completion takes the word after a switch for its value',
-    file: 'cli/completion/bash.ts',
+    file: 'cli/completion/shell.ts',
     find: '[[ $word != true && $word != false ]] && ((i--))',
     put: 'false',
     noticedBy: unit('cli/completion'),

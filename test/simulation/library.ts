@@ -1,6 +1,6 @@
 /**
- * Histories of programs that use the library: candidates without a command, on the fake ensemble. What is judged is what
- * a program can see: the signals of its terms, and what it does between their beginning and the end of its work.
+ * Histories of programs that use the library: candidates without a command, on the fake ensemble. What is judged is
+ * what a program can see: the signals of its terms, and what it does between their beginning and the end of its work.
  */
 import { Candidate, NO_COMMAND } from '../../src/candidate/candidate.ts';
 import { CandidateClosedError } from '../../src/candidate/errors.ts';
@@ -357,7 +357,9 @@ class LibraryHost {
     service.workEndedAt = this.#world.clock.time;
   }
 
-  /** Work that its candidate does not know of: it has time to end when others end its term, and none when it resigns. */
+  /**
+   * Work that its candidate does not know of: it has time to end when others end its term, and none when it resigns.
+   */
   async #watch(term: LeadingTerm, process: VirtualProcess): Promise<void> {
     const { random, setting, clock } = this.#world;
     const service = this.#begin(term, process);

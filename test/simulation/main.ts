@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --histories 100000 [--first 1] [--mode cron|library]` runs many histories, on all cores, and prints
- * those that went wrong; `--seed 17` tells one, whole.
+ * `npm run simulate -- --histories 100000 [--first 1] [--mode cron|library]` runs many histories, on all cores, and
+ * prints those that went wrong; `--seed 17` tells one, whole.
  */
 import { parseArgs } from 'node:util';
 import { runHistory } from './history.ts';

@@ -24,8 +24,8 @@ export interface Result {
 }
 
 /**
- * How many jobs are handed over at a time: enough that nobody waits for messages, few enough that little is told in vain
- * once the first result is enough (a mutant is found out in four histories as a rule).
+ * How many jobs are handed over at a time: enough that nobody waits for messages, few enough that little is told in
+ * vain once the first result is enough (a mutant is found out in four histories as a rule).
  */
 const BATCH = 2;
 

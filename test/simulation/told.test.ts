@@ -509,7 +509,8 @@ describe('an operator who asks the leader to step down', () => {
   });
 
   it('of a schedule loses no tick and repeats none, though the ensemble goes away in the middle of it', async () => {
-    // In between, 5 ms after the request, the ledger is handed over and the lease is not yet given up: nobody leads then.
+    // In between, 5 ms after the request, the ledger is handed over and the lease is not yet given up: nobody leads
+    // then.
     for (const after of [0, 1, 20, 100]) {
       const plan = { onLeaseLoss: 'keep', onChildSuccess: 'rerun' } as const;
       const world = tell({ theme: 'outages', ...cron({ catchUp: 'once' }, plan), habits: BRIEF });

@@ -1,4 +1,6 @@
-/** A program of its own that writes a file over and over, each time with other data of many blocks, until it is killed. */
+/**
+ * A program of its own that writes a file over and over, each time with other data of many blocks, until it is killed.
+ */
 import { replaceFile } from '../../src/local/disk.ts';
 
 const [path = ''] = process.argv.slice(2);

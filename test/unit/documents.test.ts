@@ -1,6 +1,6 @@
 /**
- * README and docs/ against the rest of the repository: what they quote is in the source, what they name or link to exists,
- * and their prose has short lines.
+ * README and docs/ against the rest of the repository: what they quote is in the source, what they name or link to
+ * exists, and their prose has short lines.
  *
  * A document marks what ballot prints in two ways: as a code span of several plain words (`the lease is lost`), or as a
  * line of the log in a code block. `…` in a quotation stands for any text.

@@ -38,8 +38,9 @@ async function ask(context: StepDownContext, inspection: Inspection): Promise<st
     return after(leader, (await untilSucceeded(inspection, leader)).next);
   } catch (error) {
     if (!inspection.signal.aborted) throw error;
+    const waited = formatDuration(context.timeout);
     throw new UnavailableError(
-      `${inWords(leader)} was asked to step down, and is not known to have done so after ${formatDuration(context.timeout)}`,
+      `${inWords(leader)} was asked to step down, and is not known to have done so after ${waited}`,
       {
         hint:
           'its command may still be stopping (kill-after), its ballot may be older than step-down; ' +

@@ -19,8 +19,8 @@ function replyOf(values: Values): string {
 }
 
 /**
- * `_ballot_values 'info --output'`: the words that may follow, or `:files`, `:folders`. `_ballot_argument schedule`: the
- * same for an argument. `_ballot_command 'run once'`: whether a command to run follows. `_ballot_switch --debug`:
+ * `_ballot_values 'info --output'`: the words that may follow, or `:files`, `:folders`. `_ballot_argument schedule`:
+ * the same for an argument. `_ballot_command 'run once'`: whether a command to run follows. `_ballot_switch --debug`:
  * whether the flag needs no value.
  */
 export function sharedFunctions(table: Table): string[] {

@@ -1,7 +1,7 @@
 /**
  * npm's `zookeeper`, a binding to the C client. This is the only file that loads it, and the keeper the only program
- * that uses this file: the binding closes and reuses descriptors behind libuv's back, and may block or abort the process
- * that it lives in. That process must not fork nor open sockets or pipes of its own.
+ * that uses this file: the binding closes and reuses descriptors behind libuv's back, and may block or abort the
+ * process that it lives in. That process must not fork nor open sockets or pipes of its own.
  */
 import { createRequire } from 'node:module';
 import type { Clock } from '../../clock.ts';

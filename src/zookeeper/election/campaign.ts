@@ -89,8 +89,9 @@ export class Campaign {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
     if (predecessors.length === 1) return this.#standBehind(predecessor);
-    this.#outlook = `${inLine(predecessors.length)}: ${predecessors.length} candidates stand before this one in the queue`;
-    this.#report('standing by in the queue', { before: predecessors.length });
+    const before = predecessors.length;
+    this.#outlook = `${inLine(before)}: ${before} candidates stand before this one in the queue`;
+    this.#report('standing by in the queue', { before });
     // A data watch fires when the predecessor leaves, and also when it has become leader and refreshes its proposal:
     // that makes this candidate the next in line.
     const found = await this.#unlessGone((o) => this.#place.session.getWatched(this.#path(predecessor), o));

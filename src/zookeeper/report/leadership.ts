@@ -1,10 +1,10 @@
 /**
  * Whether a candidate holds a fresh lease, as far as one who writes nothing can know.
  *
- * A lease is fresh while less than its duration has passed since its last renewal. Its stamp is by the ensemble's clock,
- * which nobody can read without a write. So its age is taken by a clock that both ends of the measure share: that of
- * this host when the leader wrote its own time here, else this host's against the stamp. Where these clocks contradict
- * each other, or call the lease old, it is watched: a renewal that is seen proves that it is fresh.
+ * A lease is fresh while less than its duration has passed since its last renewal. Its stamp is by the ensemble's
+ * clock, which nobody can read without a write. So its age is taken by a clock that both ends of the measure share:
+ * that of this host when the leader wrote its own time here, else this host's against the stamp. Where these clocks
+ * contradict each other, or call the lease old, it is watched: a renewal that is seen proves that it is fresh.
  */
 import { formatDuration } from '../../duration.ts';
 import { UnavailableError } from '../../errors.ts';
@@ -128,7 +128,8 @@ async function amongNamesakes(inspection: Inspection, question: Question, leader
   if (namesakes.length < 2) return { leads: true, why, warnings: [] };
   const isHere = namesakes.some((one) => one.hostname === hostname);
   const where = namesakes.map((one) => `${one.hostname} (pid ${one.pid})`).join(', ');
-  const warning = `${namesakes.length} candidates have the id ${candidateId}: on ${where}; the one on ${leader.hostname} leads`;
+  const many = `${namesakes.length} candidates have the id ${candidateId}`;
+  const warning = `${many}: on ${where}; the one on ${leader.hostname} leads`;
   const isHarmless = namesakes.every((one) => one.hostname === leader.hostname);
   return {
     leads: !isHere || leader.hostname === hostname,

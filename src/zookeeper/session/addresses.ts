@@ -196,7 +196,9 @@ function unfit(status: string): string | undefined {
 
 type Found<T> = { readonly value: T } | { readonly problem: string };
 
-/** Bounds work that knows no deadline, and puts its failure into words. Rejects with the signal's reason when aborted. */
+/**
+ * Bounds work that knows no deadline, and puts its failure into words. Rejects with the signal's reason when aborted.
+ */
 async function foundWithin<T>(clock: Clock, ms: number, signal: AbortSignal, work: Promise<T>): Promise<Found<T>> {
   const late = (): Error => new Error(`no answer within ${Math.round(ms)} ms`);
   try {

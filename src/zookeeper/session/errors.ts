@@ -44,11 +44,10 @@ export class ClientMissingError extends BallotError {
       `the native module of the npm package zookeeper cannot be loaded: ${message.split('\n', 1)[0]}`,
       {
         hint:
-          'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which npm leaves out with ' +
-          '--ignore-scripts, and where allow-scripts does not name zookeeper: `npm approve-scripts zookeeper` in a project, ' +
-          '`npm install -g --allow-scripts=zookeeper` otherwise; then run `npm rebuild zookeeper` where ballot is installed ' +
-          '(needs a C++ compiler, make and python3), or set ' +
-          'zookeeper-client to wire',
+          'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which npm leaves ' +
+          'out with --ignore-scripts, and where allow-scripts does not name zookeeper: `npm approve-scripts zookeeper` ' +
+          'in a project, `npm install -g --allow-scripts=zookeeper` otherwise; then run `npm rebuild zookeeper` where ' +
+          'ballot is installed (needs a C++ compiler, make and python3), or set zookeeper-client to wire',
       },
     );
   }

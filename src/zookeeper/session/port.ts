@@ -47,8 +47,8 @@ export interface Session {
   readonly ended: AbortSignal;
   readonly contact: Contact;
   /**
-   * Called at each change of `contact`, and when a connection is lost on which no contact was counted yet: requests were
-   * answered on it all the same. Returns its removal.
+   * Called at each change of `contact`, and when a connection is lost on which no contact was counted yet: requests
+   * were answered on it all the same. Returns its removal.
    */
   onContact(listener: (contact: Contact) => void): () => void;
 
@@ -73,7 +73,8 @@ export interface Session {
 
   /**
    * The present connection is not to be trusted (a deadline was missed): drops it without ending the session, and
-   * connects again, at the next address. Pending requests end with an unknown outcome, pending watches as `interrupted`.
+   * connects again, at the next address. Pending requests end with an unknown outcome, pending watches as
+   * `interrupted`.
    */
   reconnect(why: string): void;
   /** Other elections of this process use the session, too: `close` lets it and its ephemeral znodes live. */

@@ -204,7 +204,9 @@ export class WireClient implements Client {
     this.#cancelLook = this.#clock.at(Math.min(silentAt, pingAt), () => this.#look());
   }
 
-  /** A process that stood still has not read yet what came meanwhile: timers are first, then what arrived, then this. */
+  /**
+   * A process that stood still has not read yet what came meanwhile: timers are first, then what arrived, then this.
+   */
   #lookAgain(heardAt: number): void {
     if (this.#heardAt !== heardAt) return this.#look();
     const silence = Math.round(this.#clock.now() - heardAt);
