@@ -56,7 +56,7 @@ describe('an abort', () => {
     const controller = new AbortController();
     const waiting = untilAborted(controller.signal);
     controller.abort();
-    await waiting;
-    await untilAborted(controller.signal);
+    await expect(waiting).resolves.toBeUndefined();
+    await expect(untilAborted(controller.signal)).resolves.toBeUndefined();
   });
 });
