@@ -1,11 +1,11 @@
-/** One crontab line on three hosts: `ballot if-leader`, while the leader changes. */
+/** One crontab line on three hosts that have joined: `ballot if-leader`, while the leader changes. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { runBallot } from '../support/ballot.ts';
 import type { Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
-import { RERUN, useZooKeeper } from '../support/stage.ts';
+import { useZooKeeper } from '../support/stage.ts';
 
 const zookeeper = useZooKeeper();
 
@@ -20,7 +20,7 @@ it('starts the command once a tick, but for ticks in a take-over, over four chan
   const at = [`--zookeeper-servers=${zookeeper.connectString}`, `--zookeeper-base-path=${stage.basePath}`];
   const started = join(stage.journal.folder, 'started');
   appendFileSync(started, '');
-  const stand = (id: string): Promise<Candidate> => stage.stand({ id, flags: RERUN });
+  const stand = (id: string): Promise<Candidate> => stage.stand({ mode: 'join', id });
   const candidates = new Map<string, Candidate>();
   for (const id of HOSTS) candidates.set(id, await stand(id));
   const leader = async (): Promise<string | undefined> => (await stage.info()).leader.candidateId;
