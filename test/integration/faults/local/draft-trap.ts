@@ -48,13 +48,12 @@ export class DraftTrap implements Disposable {
     return candidates.find(({ pid }) => pid === this.#victim?.pid);
   }
 
-  /** Ends a command that has lost its supervisor, and has no keeper that would end it. Returns whether there was one. */
-  endOrphan(candidates: readonly Candidate[]): boolean {
+  /** Ends a command that has lost its supervisor, and has no keeper that would end it. */
+  endOrphan(candidates: readonly Candidate[]): void {
     const { at = Infinity } = this.#victim ?? {};
-    if (performance.now() - at < STOPPED_WITHIN_MS) return false;
+    if (performance.now() - at < STOPPED_WITHIN_MS) return;
     const orphans = this.victimAmong(candidates)?.descendants().filter(isOfRun) ?? [];
     for (const pid of orphans) process.kill(pid, 'SIGKILL');
-    return orphans.length > 0;
   }
 
   [Symbol.dispose](): void {
