@@ -31,8 +31,8 @@ export interface Findings {
   readonly evidence: readonly string[];
 }
 
-/** One and a half heartbeats of a session of 4 s. */
-const ANY_MOMENT_MS = 2000;
+/** One and a half heartbeats of a session of 4 s; and where nobody waits for heartbeats, ms. */
+const ANY_MOMENT_MS = { onServers: 2000, here: 500 } as const;
 
 export interface SeriesOptions {
   readonly times: number;
@@ -54,6 +54,7 @@ export async function series(
   { times, seed, onRound }: SeriesOptions,
 ): Promise<Findings> {
   const random = new Random(seed);
+  const moment = zookeeper === undefined ? ANY_MOMENT_MS.here : ANY_MOMENT_MS.onServers;
   await using trio = new Trio({
     arena,
     command: fault.command ?? 'plain',
@@ -69,7 +70,7 @@ export async function series(
     let [leftBehind, touched, termsLost, disturbed, overlaps] = [0, 0, 0, 0, 0];
     for (let number = 0; number < times; number++) {
       let leadership = await trio.settled();
-      await sleep(random.between(0, ANY_MOMENT_MS));
+      await sleep(random.between(0, moment));
       // On a machine that is too busy to renew a short lease, the role may have moved by itself.
       while (trio.journal.latest !== leadership.run) {
         disturbed++;

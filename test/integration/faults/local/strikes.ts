@@ -10,7 +10,7 @@ import { DraftTrap } from './draft-trap.ts';
 type Strike = (round: Round) => Promise<void>;
 
 /** So long something stays stopped, or a command that nobody stops goes on, at most, ms. */
-const A_WHILE_MS = 800;
+const A_WHILE_MS = 500;
 
 /** Every so many rounds something stays stopped for longer than leases and their looks last, ms. */
 const LONG = { every: 25, ms: 5_500 } as const;
