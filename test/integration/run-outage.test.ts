@@ -11,7 +11,7 @@ const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
 /** The server keeps a session for up to two ticks longer than it lasts. */
 const LONGER_THAN_SESSION = SESSION + 1500;
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 beforeEach(() => zookeeper.restartStopped());
 

@@ -15,7 +15,7 @@ import { useOpenings } from '../support/hooks.ts';
 import { keeperPath, serversOf, sessionsAt, theKeeper, within, type LogLine } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 const { open } = useOpenings();
 
 /** What the log says of the client in use. */
