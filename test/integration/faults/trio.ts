@@ -124,7 +124,7 @@ export class Trio implements AsyncDisposable {
       servers: proxy?.address ?? servers,
       basePath: this.basePath,
       command: this.journal.command(command),
-      flags: { 'zookeeper-session-timeout': '4s', 'kill-after': '500ms', ...flags(place) },
+      flags: { 'zookeeper-session-timeout': '4s', 'kill-after': '500ms', ...clientAt(place), ...flags(place) },
       env: offset === 0 ? {} : { LD_PRELOAD: this.#shim(), WALL_CLOCK_OFFSET: String(offset) },
     });
     return { place, candidate, proxy };
@@ -152,6 +152,11 @@ export class Trio implements AsyncDisposable {
     }
     return this.#wallClock;
   }
+}
+
+/** One of the three speaks to ZooKeeper by ballot's own client: it leads in its turn, under every fault. */
+function clientAt(place: number): Readonly<Record<string, string>> {
+  return place === 1 ? { 'zookeeper-client': 'wire' } : {};
 }
 
 /** Those of `pids` that live on although they were given ten seconds to end. */
