@@ -19,8 +19,8 @@ export interface Seen {
 }
 
 export interface Arena extends AsyncDisposable {
-  /** What says to a candidate where the election is. `server`: its own way to the server. */
-  candidate(server?: string): Pick<CandidateOptions, 'servers' | 'basePath' | 'flags'>;
+  /** What says to the candidate in this place where the election is. `server`: its own way to the server. */
+  candidate(place: number, server?: string): Pick<CandidateOptions, 'servers' | 'basePath' | 'flags'>;
   /** `undefined`: nobody has stood yet. */
   look(): Promise<Seen | undefined>;
   /** What is wrong with the records while everybody stands in place; empty when all is well. */
@@ -41,8 +41,14 @@ export class ZooKeeperArena implements Arena {
     this.#observer = new Observer(zookeeper);
   }
 
-  candidate(server = this.servers): ReturnType<Arena['candidate']> {
-    return { servers: server, basePath: this.#basePath, flags: { 'zookeeper-session-timeout': '4s' } };
+  /** One of the three speaks by ballot's own client: it leads in its turn, under every fault. */
+  candidate(place: number, server = this.servers): ReturnType<Arena['candidate']> {
+    const client: CandidateOptions['flags'] = place === 1 ? { 'zookeeper-client': 'wire' } : {};
+    return {
+      servers: server,
+      basePath: this.#basePath,
+      flags: { 'zookeeper-session-timeout': '4s', ...client },
+    };
   }
 
   async look(): Promise<Seen | undefined> {

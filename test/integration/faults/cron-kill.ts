@@ -36,7 +36,7 @@ class CronElection implements AsyncDisposable {
   }
 
   enter(): void {
-    const where = this.#arena.candidate();
+    const where = this.#arena.candidate(this.all.length % 3);
     const flags = { ...where.flags, schedule: '@every 1s', 'kill-after': '500ms', ...this.#flags };
     const id = `c${this.all.length + 1}`;
     this.all.push(new Candidate({ ...where, id, mode: 'cron', flags, command: this.journal.command(WORK) }));

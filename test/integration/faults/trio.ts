@@ -118,7 +118,7 @@ export class Trio implements AsyncDisposable {
   async #enter(place: number): Promise<Member> {
     const { arena, flags, command, proxied, wallClocks } = this.#options;
     const proxy = proxied === undefined ? undefined : await Proxy.start(proxied);
-    const where = arena.candidate(proxy?.address);
+    const where = arena.candidate(place, proxy?.address);
     const offset = wallClocks?.[place] ?? 0;
     const candidate = new Candidate({
       ...where,
