@@ -9,11 +9,12 @@ import { useZooKeeper } from '../support/stage.ts';
 
 const zookeeper = useZooKeeper();
 
-const TICKS = 100;
+/** A multiple of 20; each asks three times. */
+const TICKS = Number(process.env['BALLOT_TICKS'] ?? 40);
 const HOSTS = ['h1', 'h2', 'h3'] as const;
 /** The leader changes after these ticks. */
-const KILLED = [20, 60];
-const STEPS_DOWN = [40, 80];
+const KILLED = [TICKS / 5, (3 * TICKS) / 5];
+const STEPS_DOWN = [(2 * TICKS) / 5, (4 * TICKS) / 5];
 
 it('starts the command once a tick, but for ticks in a take-over, over four changes of leader', async () => {
   await using stage = zookeeper.stage();

@@ -10,7 +10,7 @@ import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 
 beforeAll(async () => {
   for (const base of ['/rubbish', '/many'])

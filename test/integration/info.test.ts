@@ -21,7 +21,7 @@ import { startZooKeeper } from '../support/zookeeper.ts';
 /** Less than the half of five seconds, after which it would count as late. */
 const RECENT = /^last heartbeat (\d+ms|[12][\d.]*s) ago$/;
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 const elect = useElections(zookeeper);
 
 interface Candidate {

@@ -13,7 +13,7 @@ import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 
 /** Time enough for the slowest machine, unless a test asks for less. */
 const at = (basePath: string, timeout = '60s'): string[] => [

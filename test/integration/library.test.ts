@@ -15,7 +15,7 @@ import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 const folder = useFolder('library');
 const servers = (): string => zookeeper.connectString;
 

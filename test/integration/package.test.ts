@@ -14,7 +14,7 @@ function run(command: string, args: readonly string[], cwd: string): string {
   return stdout;
 }
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 /** The tarball of `npm pack`, unpacked where no `node_modules` folder is near. */
 const folder = useFolder('package');

@@ -5,7 +5,7 @@ import { useZooKeeper } from '../support/stage.ts';
 const SESSION = 3000;
 const FLAGS = { 'zookeeper-session-timeout': `${SESSION}ms` };
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 describe('a standby whose supervisor stands still', () => {
   it('gives up its place, so that those behind it are not held up; awake again, it stands at the end', async () => {

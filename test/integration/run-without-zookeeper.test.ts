@@ -6,7 +6,7 @@ import { Stage, useZooKeeper } from '../support/stage.ts';
 /** How long a candidate does without ZooKeeper before it says so is the session timeout: a short one. */
 const SHORT = { 'zookeeper-session-timeout': '1s' };
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 // Away, but its address is known and free.
 beforeEach(() => zookeeper.server.stop());

@@ -16,7 +16,7 @@ import { poll } from '../support/poll.ts';
 import { keeperPath, serversOf, sessionsAt, theKeeper, within, type LogLine } from '../support/sessions.ts';
 import { EXIT, UNTIL_OPEN, useZooKeeper } from '../support/stage.ts';
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 const { open } = useOpenings();
 
 /** What the log says of the client in use. */

@@ -16,7 +16,7 @@ import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 const { afterwards } = useOpenings();
 
 const local = (port: number): { host: string; port: number } => ({ host: '127.0.0.1', port });

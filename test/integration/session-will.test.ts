@@ -12,7 +12,7 @@ import { contact, endOf, keeperPath, keepers, serversOf, theKeeper, within } fro
 import { useZooKeeper } from '../support/stage.ts';
 
 const { afterwards, open } = useOpenings();
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 /** A command that does not listen to SIGTERM. */
 async function deaf(): Promise<ChildProcess> {

@@ -16,7 +16,7 @@ import { expectWithin } from '../support/yardstick.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 const { open } = useOpenings();
 const session = async (): Promise<Session> => (await open(serversOf(zookeeper))).zk;
 

@@ -9,7 +9,7 @@ import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 import { GoCandidate } from './faults/go-candidate.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 
 const at = (basePath: string): string[] => [
   `--zookeeper-servers=${zookeeper.connectString}`,

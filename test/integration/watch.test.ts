@@ -11,7 +11,7 @@ import { useZooKeeper } from '../support/stage.ts';
 import { TerminalRun, type TerminalOptions } from '../support/terminal.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 
 const at = (servers: string, base: string): string[] => [
   `--zookeeper-servers=${servers}`,

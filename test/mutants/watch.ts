@@ -17,6 +17,13 @@ export const watchMutants: readonly Mutant[] = [
     noticedBy: contract('follow', 'seen as it begins'),
   },
   {
+    what: 'a lease that looks old by a clock that differs is shown before its next heartbeat',
+    file: 'zookeeper/report/follow.ts',
+    find: 'if (sight.ensembleClock === undefined && now < this.#tellBy) return this.#tellBy;',
+    put: '',
+    noticedBy: contract('follow', 'waits for a heartbeat'),
+  },
+  {
     what: 'what is not known any more grows older on the screen',
     file: 'cli/watch/scene.ts',
     find: "connection.state === 'lost' ? connection.since : now",

@@ -109,6 +109,7 @@ export const cronMutants = {
     what: 'the mark of a handover',
     mode: 'cron',
     theme: 'rates',
+    from: 1_000_042,
     parts: findingsWith((found) => ({ ...found, handedOver: undefined })),
   },
   entries: {

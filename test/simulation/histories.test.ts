@@ -4,7 +4,7 @@ import { perform, type Job } from './pool.ts';
 import type { Mode } from './setting.ts';
 
 /** How many of each are told, beginning with the first seed. */
-const HISTORIES: Readonly<Record<Mode, number>> = { once: 400, cron: 60 };
+const HISTORIES: Readonly<Record<Mode, number>> = { once: 200, cron: 40 };
 
 function* histories(mode: Mode): Generator<Extract<Job, { kind: 'history' }>> {
   for (let seed = 1; seed <= HISTORIES[mode]; seed += 1) yield { kind: 'history', mode, seed };

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { runLibraryHistory } from './library.ts';
 import { perform, type Job } from './pool.ts';
 
-const HISTORIES = 200;
+const HISTORIES = 80;
 
 function* histories(): Generator<Extract<Job, { kind: 'library' }>> {
   for (let seed = 1; seed <= HISTORIES; seed += 1) yield { kind: 'library', seed };

@@ -19,6 +19,8 @@ export interface Mutant {
   readonly theme: Theme;
   /** `once` unless told otherwise. */
   readonly mode?: Mode;
+  /** The seed to begin the search with, where those before it are known to find nothing. */
+  readonly from?: number;
   readonly parts: Parts;
 }
 
@@ -107,6 +109,7 @@ export const mutants = {
   starts: {
     what: 'the deadline of a term in the supervisor alone: it starts runs too late, though the will stops them',
     theme: 'rates',
+    from: 1_000_032,
     parts: deadlinesWith(() => Infinity),
   },
   gone: { what: 'the wait for the whole process group', theme: 'rates', parts: { command: hastyCommand } },
@@ -149,6 +152,7 @@ export const mutants = {
   cleaning: {
     what: 'the deletion of a proposal whose creation was in doubt',
     theme: 'rates',
+    from: 1_000_044,
     parts: sessionsWith((session) => ({
       exists: (path, options) =>
         LEASE_AND_PROPOSALS.test(path) && path.includes('proposal-')

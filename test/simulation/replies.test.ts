@@ -18,8 +18,19 @@ function fatesOf(mode: Mode, { kind, path }: Request): readonly Fate[] {
 }
 
 /**
+ * Whether what it follows is a series that has been disturbed twice already: heartbeats, whose two writes or one read
+ * come again and again.
+ */
+function isRepeated(requests: readonly Request[], index: number): boolean {
+  const isSame = (other: Request | undefined): boolean =>
+    other?.kind === requests[index]?.kind && other?.path === requests[index]?.path;
+  return isSame(requests[index - 2]) && isSame(requests[index - 4]);
+}
+
+/**
  * One scripted history of three candidates (campaigns, claims, renewals, two orderly handovers, candidates that come
- * back), told again for every request that any of them sends: that one request is lost, or its answer is.
+ * back), told again for every request that any of them sends, of a series of heartbeats for the first ones: that one
+ * request is lost, or its answer is.
  */
 describe('a connection that breaks around any single request', () => {
   it.each([
@@ -35,13 +46,13 @@ describe('a connection that breaks around any single request', () => {
       if (mode === 'once') expect(undisturbed.longestGap).toBeLessThan(100);
       const jobs = Object.entries(undisturbed.requests).flatMap(([host, requests]) =>
         requests.flatMap((request, index) =>
-          fatesOf(mode, request).map((fate): Reply => ({
+          (isRepeated(requests, index) ? [] : fatesOf(mode, request)).map((fate): Reply => ({
             kind: 'reply',
             incident: { mode, host, ordinal: index + 1, fate, stop },
           })),
         ),
       );
-      expect(jobs.length).toBeGreaterThan(mode === 'once' ? 300 : 40);
+      expect(jobs.length).toBeGreaterThan(mode === 'once' ? 200 : 40);
       const wrong: string[] = [];
       await perform(jobs, ({ incident }, { problems }) => {
         if (problems.length > 0) wrong.push([JSON.stringify(incident), ...problems].join('\n  '));

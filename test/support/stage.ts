@@ -183,12 +183,28 @@ export interface InfoReport {
 export interface SharedOptions extends ZooKeeperOptions {
   /** Whether there is an observer (the default). A file whose tests stop the server does without. */
   readonly observer?: boolean;
+  /**
+   * The file's own server: its tests stop it, look at its log and counters, or expect to find nothing in it. Options of
+   * the server imply it. Without, the files of a worker share one, and each election has a path of its own.
+   */
+  readonly alone?: boolean;
+}
+
+/** What the files of this worker share, as long as nobody stops it. It ends with the process. */
+let common: Promise<Ensemble> | undefined;
+
+function startCommon(): Promise<Ensemble> {
+  // That is how a worker is ended: the server and its folder go at `exit`.
+  process.once('SIGTERM', () => process.exit(143));
+  return startZooKeeper();
 }
 
 /** The ZooKeeper of `useZooKeeper`. It is there while tests and their hooks run. */
 export class SharedZooKeeper {
   #ensemble: Ensemble | undefined;
   #observer: Session | undefined;
+  /** Of the common server: who finds another one at the end has stopped it. */
+  #commonPid: number | undefined;
 
   /** Throws before the start. */
   get ensemble(): Ensemble {
@@ -230,23 +246,32 @@ export class SharedZooKeeper {
   }
 
   /** @internal */
-  async start({ observer = true, ...options }: SharedOptions): Promise<void> {
-    this.#ensemble = await startZooKeeper(options);
+  async start({ observer = true, alone, ...options }: SharedOptions): Promise<void> {
+    if (alone ?? Object.keys(options).length > 0) this.#ensemble = await startZooKeeper(options);
+    else {
+      this.#ensemble = await (common ??= startCommon());
+      this.#commonPid = this.server.pid;
+    }
     if (!observer) return;
     const { opener } = sessionsAt(serversOf(this.#ensemble), { sessionTimeout: OBSERVER_SESSION_MS });
     this.#observer = await opener.open(within);
   }
 
-  /** @internal */
+  /** Throws when tests have stopped the server that others share. @internal */
   async close(): Promise<void> {
     await this.#observer?.close(3000);
-    await this.#ensemble?.close();
+    const ensemble = this.#ensemble;
+    if (this.#commonPid === undefined || ensemble === undefined) return ensemble?.close();
+    if (ensemble.server.pid === this.#commonPid && (await ensemble.server.serves())) return;
+    common = undefined;
+    await ensemble.close();
+    throw new Error('these tests have stopped the server that others share: they need `useZooKeeper({ alone: true })`');
   }
 }
 
 /**
  * One ZooKeeper for all tests of a file, or of the `describe` that this is called in: a server, unless options say
- * otherwise, and an observer. It is started before the first test, and closed after the last.
+ * otherwise, and an observer. It is there before the first test, and until the last has ended.
  */
 export function useZooKeeper(options: SharedOptions = {}): SharedZooKeeper {
   const shared = new SharedZooKeeper();

@@ -345,5 +345,6 @@ const folders = new Set<string>();
 
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  // A server that has not died yet may still write.
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 9, retryDelay: 10 });
 });

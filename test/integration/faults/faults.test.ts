@@ -3,7 +3,7 @@ import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
 import { TRIALS, type Verdict } from './trials.ts';
 
 /** Rounds of each fault; `npm run faults` takes any number. */
-const TIMES = 3;
+const TIMES = 2;
 
 /** Elections side by side: most of their time they wait for leases to run out. */
 const PARALLEL = 8;

@@ -3,7 +3,7 @@ import { isAlive, type Candidate } from '../../support/candidate.ts';
 import { pass } from '../../support/poll.ts';
 import { EXIT, useZooKeeper, type Stage } from '../../support/stage.ts';
 
-const zookeeper = useZooKeeper({ observer: false });
+const zookeeper = useZooKeeper({ observer: false, alone: true });
 
 // Tests stop and start the server.
 beforeEach(() => zookeeper.restartStopped());

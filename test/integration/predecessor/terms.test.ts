@@ -7,7 +7,7 @@ import { EXIT, abandoned, useZooKeeper } from '../../support/stage.ts';
 import { expectWithin } from '../../support/yardstick.ts';
 import { renewals } from './measures.ts';
 
-const zookeeper = useZooKeeper();
+const zookeeper = useZooKeeper({ alone: true });
 
 const FLAGS = { 'zookeeper-session-timeout': '4s' };
 const timeOf = (line: { readonly [field: string]: unknown } | undefined): number => Date.parse(String(line?.['time']));
