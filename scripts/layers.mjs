@@ -56,7 +56,7 @@ const COMPOSERS = {
   'cli/commands/schedule.ts': ['cron'],
   'cli/environment.ts': ['ledger'],
   'cli/look.ts': ['zookeeper/session'],
-  'cli/command-context.ts': ['zookeeper/session'],
+  'cli/command-context.ts': ['zookeeper/session', 'command/core-dumps.ts'],
   'cli/report/picture.ts': ['zookeeper/report', 'ledger'],
   'cli/watch/layout.ts': ['zookeeper/report/report.ts'],
   'cli/report/runs.ts': ['ledger'],

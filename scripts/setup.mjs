@@ -96,6 +96,12 @@ export const TEST_TOOLS = [
   { package: 'zsh', why: 'zsh', missing: () => onPath('zsh') === undefined },
   { package: 'mandoc', why: 'mandoc', missing: () => onPath('mandoc') === undefined },
   { package: 'systemd', why: 'systemd-analyze', missing: () => onPath('systemd-analyze') === undefined },
+  // Debian's packages of Python are for Debian's own Python, wherever another one stands on the PATH.
+  {
+    package: 'python3-kazoo',
+    why: 'kazoo, an independent client of ZooKeeper, for /usr/bin/python3',
+    missing: () => !existsSync('/usr/lib/python3/dist-packages/kazoo/__init__.py'),
+  },
 ];
 
 /** @returns {string[] | undefined} what has to stand before `apt-get`, undefined when it cannot be used */

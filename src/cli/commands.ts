@@ -48,6 +48,8 @@ export interface Asked {
 /** What a command is started with: what it is asked, and what the process around it offers. */
 interface Invocation extends Asked {
   readonly input: LoadInput;
+  /** For what is started, and for all but the configuration: without secrets. */
+  readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -105,25 +107,25 @@ const WORK_LOCALLY = 'ballot run once, ballot run cron, ballot info and ballot h
 
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
-  const { input, keeperPath, takeSignals } = invocation;
+  const { keeperPath, takeSignals } = invocation;
   const command = invocation.command as [string, ...string[]];
   const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 /** Takes the keeper over. */
 function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
-  const { input, keeperPath, takeSignals } = invocation;
+  const { keeperPath, takeSignals } = invocation;
   const waitLeader = valueOf(waitLeaderFlag, invocation);
   const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 /** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
-  const { input, keeperPath } = invocation;
+  const { keeperPath } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: input.env };
+  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: invocation.env };
 }
 
 /** For a question about one candidate. Takes the keeper over. */
@@ -134,7 +136,7 @@ function questionContext(
   const { input, keeperPath } = invocation;
   const timeout = valueOf(quickTimeoutFlag, invocation);
   const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: input.env };
+  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: invocation.env };
 }
 
 /** How long `step-down` waits in all, ms, unless told otherwise. */
@@ -142,10 +144,10 @@ const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 
 /** Takes the keeper over. */
 function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
-  const { input, own, keeperPath, takeSignals } = invocation;
+  const { own, keeperPath, takeSignals } = invocation;
   const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
   const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 export const commands: readonly Command[] = [
@@ -306,7 +308,7 @@ export const commands: readonly Command[] = [
       const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
       const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
       const keeper = zookeeperKeeper(loaded, invocation);
-      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: input.env });
+      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: invocation.env });
     },
   },
   {

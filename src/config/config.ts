@@ -7,6 +7,9 @@ export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
 export type CatchUp = 'none' | 'once';
 /** `auto`: the native one where it loads, else the wire client. */
 export type ClientChoice = 'native' | 'wire' | 'auto';
+/** `creator`: what ballot makes is for its own identity alone. */
+export type AclChoice = 'open' | 'creator';
+export type AuthScheme = 'digest' | 'sasl-digest';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
@@ -15,6 +18,15 @@ export type Coordinator = 'zookeeper' | 'local';
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** Who this process is to ZooKeeper. What prints it, or makes JSON of it, does not see the password. */
+export interface ZooKeeperAuth {
+  readonly scheme: AuthScheme;
+  readonly user: string;
+  /** The file that holds it. `undefined`: it was given itself. */
+  readonly file: string | undefined;
+  password(): string;
 }
 
 export interface GlobalConfig {
@@ -35,6 +47,8 @@ export interface GlobalConfig {
   readonly zookeeperTlsKey: string | undefined;
   /** `undefined`: the name or address by which `zookeeperServers` has the server. */
   readonly zookeeperTlsServerName: string | undefined;
+  readonly zookeeperAuth: ZooKeeperAuth | undefined;
+  readonly zookeeperAcl: AclChoice;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly mixedFleet: boolean;

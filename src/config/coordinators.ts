@@ -23,6 +23,8 @@ const MEANINGLESS: Readonly<Record<string, readonly Field[]>> = {
     'zookeeperTlsCert',
     'zookeeperTlsKey',
     'zookeeperTlsServerName',
+    'zookeeperAuth',
+    'zookeeperAcl',
     'mixedFleet',
     'onElectionFailure',
     'onLeaseLoss',

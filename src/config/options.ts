@@ -15,6 +15,7 @@ import {
   type Kind,
 } from './kinds.ts';
 import { schedule, timezone } from './schedule.ts';
+import { zookeeperAuth } from './zookeeper-auth.ts';
 
 /**
  * `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to
@@ -155,6 +156,19 @@ export const options: Table = {
     defaultNote: 'as in zookeeper-servers',
     help: "name or IP address that each server's certificate must hold, where it is another than in zookeeper-servers",
     example: 'zookeeper.example.org',
+  },
+  zookeeperAuth: {
+    scope: 'global',
+    kind: zookeeperAuth,
+    defaultNote: 'none',
+    help: 'who this candidate is to ZooKeeper, or file: and the file that says so; best kept in a file, as it holds a password',
+    example: 'file:/etc/ballot/zookeeper-auth',
+  },
+  zookeeperAcl: {
+    scope: 'global',
+    kind: choice(['open', 'creator']),
+    default: 'open',
+    help: 'who may read and change the znodes of the election: open is everybody, creator is the identity of zookeeper-auth alone',
   },
   logLevel: {
     scope: 'global',
@@ -359,6 +373,8 @@ export const libraryFields = [
   'zookeeperTlsCert',
   'zookeeperTlsKey',
   'zookeeperTlsServerName',
+  'zookeeperAuth',
+  'zookeeperAcl',
   'mixedFleet',
   'debug',
   'candidateId',

@@ -7,6 +7,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
+import { keepOutOfCores } from '../command/core-dumps.ts';
 import { asError, describe } from '../errors.ts';
 import type {
   Client,
@@ -88,6 +89,7 @@ async function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: C
 }
 
 function connect(command: ConnectCommand): void {
+  if (command.authentication !== undefined) keepOutOfCores();
   if (isWillAlone) return abandon('crash', 'this keeper is for a will alone, and has no ZooKeeper client');
   const wanted = command.client === 'wire' || command.tls ? undefined : nativeClient();
   if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);

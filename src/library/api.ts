@@ -42,6 +42,10 @@ export interface ElectOptions {
   readonly zookeeperTlsKey?: string | undefined;
   /** The name or address that each server's certificate must hold, where it is another than in `zookeeperServers`. */
   readonly zookeeperTlsServerName?: string | undefined;
+  /** `digest:USER:PASSWORD`, `sasl-digest:USER:PASSWORD`, or `file:PATH` of a file that holds one of them. */
+  readonly zookeeperAuth?: string | undefined;
+  /** Who may read and change the znodes of the election: everybody (`open`, by default), or this identity alone. */
+  readonly zookeeperAcl?: 'open' | 'creator' | undefined;
   /** The name of this candidate in logs and reports, one for each candidate. The host's name by default. */
   readonly candidateId?: string | undefined;
   /** How long others wait after the leader's last renewal. As long as the session timeout by default. */

@@ -57,6 +57,8 @@ function contextOf(
     zookeeperTlsCert: undefined,
     zookeeperTlsKey: undefined,
     zookeeperTlsServerName: undefined,
+    zookeeperAuth: undefined,
+    zookeeperAcl: 'open',
     logLevel: 'info',
     logFormat: 'human',
     mixedFleet: false,

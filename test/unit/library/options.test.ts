@@ -25,6 +25,8 @@ describe('options of a program', () => {
       zookeeperTlsCert: undefined,
       zookeeperTlsKey: undefined,
       zookeeperTlsServerName: undefined,
+      zookeeperAuth: undefined,
+      zookeeperAcl: 'open',
       mixedFleet: false,
       debug: false,
       candidateId: 'vm',
