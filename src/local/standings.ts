@@ -1,12 +1,13 @@
 /** An election on this host as it is seen by one who does not stand in it: what `info` and `history` read. */
 import { type Stats, statSync } from 'node:fs';
-import { namesOf } from '../command/proc.ts';
+import { environmentValue, namesOf } from '../command/proc.ts';
 import type { Participant, Standings } from '../election/standings.ts';
 import { codeOf, diskError } from './disk.ts';
 import { type ElectionFolder, inspectFolder } from './folder.ts';
 import { type Lease, type LeaseRecord, type LocalCandidate, readLease } from './lease.ts';
 import { holdersOf, isStopped, lives, type ProcessIdentity } from './processes.ts';
 import { type QueueEntry, readQueue } from './queue.ts';
+import { WAITS_FOR } from './lock.ts';
 import { registerData } from './register.ts';
 
 /** One candidate. A text that a candidate on this host does not have is empty. */
@@ -111,8 +112,11 @@ function keptBy({ lock }: ElectionFolder, entries: readonly QueueEntry[]): strin
     if (codeOf(error) === 'ENOENT') return [];
     throw diskError('cannot look at', lock, error);
   }
-  const standing = entries.flatMap(({ process, helper }) => [process.pid, helper?.pid]);
-  const holders = holdersOf(file).filter(({ pid }) => !standing.includes(pid));
+  const places = new Set(entries.map(({ path }) => path));
+  const standing = entries.map(({ process }) => process.pid);
+  const isCandidate = ({ pid }: { readonly pid: number }): boolean =>
+    standing.includes(pid) || places.has(environmentValue(pid, WAITS_FOR) ?? '');
+  const holders = holdersOf(file).filter((holder) => !isCandidate(holder));
   return holders.length === 0
     ? []
     : [`the lock is held by processes that inherited it, nobody starts before they end: ${namesOf(holders)}`];

@@ -26,8 +26,8 @@ class Mortal {
   readonly #requests: LockRequest[] = [];
   isDead = false;
 
-  readonly locks: Locks = (path) => {
-    const request = flock(path);
+  readonly locks: Locks = (path, place) => {
+    const request = flock(path, place);
     this.#requests.push(request);
     const granted = new Promise<void>((resolve, reject) => {
       request.granted.then(
@@ -38,9 +38,6 @@ class Mortal {
     return {
       descriptor: request.descriptor,
       file: request.file,
-      get helper() {
-        return request.helper;
-      },
       granted,
       isInPlace: () => request.isInPlace(),
       close: () => this.isDead || request.close(),

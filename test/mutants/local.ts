@@ -91,6 +91,13 @@ export const localMutants: readonly Mutant[] = [
     noticedBy: unit('local/disk', 'whenever its writer is killed'),
   },
   {
+    what: 'the process that waits for one that was killed is left behind',
+    file: 'local/queue.ts',
+    find: "  for (const pid of waitingFor(paths)) send(pid, 'SIGKILL');",
+    put: '',
+    noticedBy: onHost('leaves nothing of a killed standby'),
+  },
+  {
     what: 'a folder of another user is trusted',
     file: 'local/folder.ts',
     find: 'if (stats.uid !== own)',
