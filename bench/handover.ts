@@ -5,20 +5,27 @@
 import { backToBack, gaps } from './support/journal.ts';
 import { figure, type Report } from './support/report.ts';
 import { syncTimes } from './support/disk.ts';
-import type { Workshop } from './support/workshop.ts';
+import type { Way, Workshop } from './support/workshop.ts';
 
-const CANDIDATES = 5;
+export const CANDIDATES = 5;
 const HANDOVERS = 60;
-const WORK_MS = 150;
+export const WORK_MS = 150;
 const PROMISE_MS = 12;
 
-export async function measure(shop: Workshop): Promise<Report> {
+/** The gaps between the runs of different candidates, once everybody has led. */
+export async function betweenCandidates(
+  shop: Workshop,
+  basePath: string,
+  handovers: number,
+  { flags, ...place }: Way = { flags: [] },
+): Promise<ReturnType<typeof gaps>> {
   const journal = shop.journal();
   for (let i = 1; i <= CANDIDATES; i++) {
     const candidate = shop.candidate({
       id: `c${i}`,
-      basePath: '/bench/handover',
-      flags: ['--zookeeper-session-timeout', '5s', '--on-child-success', 'reelect'],
+      basePath,
+      ...place,
+      flags: ['--zookeeper-session-timeout', '5s', '--on-child-success', 'reelect', ...flags],
       command: journal.worker(WORK_MS),
     });
     // The first leads without a pause until there is a second.
@@ -26,9 +33,12 @@ export async function measure(shop: Workshop): Promise<Report> {
   }
   // Everybody has led once: what loads at the first run has been loaded.
   const warm = (await journal.reach('start', CANDIDATES * 2)).length;
-  const all = await journal.reach('start', CANDIDATES * 2 + HANDOVERS, 40_000);
-  const found = gaps(all.slice(warm - 1));
-  const between = found.filter(({ from, to }) => from.candidate !== to.candidate);
+  const all = await journal.reach('start', CANDIDATES * 2 + handovers, 40_000);
+  return gaps(all.slice(warm - 1)).filter(({ from, to }) => from.candidate !== to.candidate);
+}
+
+export async function measure(shop: Workshop): Promise<Report> {
+  const between = await betweenCandidates(shop, '/bench/handover', HANDOVERS);
   const floor = shop.journal();
   return {
     figures: [
@@ -43,7 +53,7 @@ export async function measure(shop: Workshop): Promise<Report> {
       figure('of it, twice: the disk forces one of the server’s writes', 'ms', syncTimes(shop.folder, 40)),
     ],
     notes: [
-      `${CANDIDATES} candidates, session timeout 5 s, commands of ${WORK_MS} ms; ${found.length - between.length} of ${found.length} runs came back to the same candidate and are left out.`,
+      `${CANDIDATES} candidates, session timeout 5 s, commands of ${WORK_MS} ms; runs that came back to the same candidate are left out.`,
       "From the command's last line to the first line of the next command, both bash: the end of the one and the start of the other are within the figure. The same gap in a shell loop, which does nothing but wait and fork, is the second row.",
       'No two commands overlapped: the journal was checked.',
     ],

@@ -13,12 +13,15 @@ import { Workshop } from './support/workshop.ts';
 interface Bench {
   /** Of the throw-away server, ms; 500 by default. */
   readonly tickTime?: number;
+  /** The server has a port for TLS as well. */
+  readonly tls?: boolean;
   measure(shop: Workshop): Promise<Report>;
 }
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   start: () => import('./start.ts'),
   handover: () => import('./handover.ts'),
+  'handover-tls': () => import('./handover-tls.ts'),
   takeover: () => import('./takeover.ts'),
   ticks: () => import('./ticks.ts'),
   requests: () => import('./requests.ts'),
@@ -60,8 +63,8 @@ async function perform(name: string, client: string): Promise<void> {
   const load = benches[name];
   if (load === undefined)
     throw new Error(`no benchmark is called ${name}: there are ${Object.keys(benches).join(', ')}, ${OUTPUT}`);
-  const { tickTime, measure } = await load();
-  await Workshop.use(root, tickTime === undefined ? {} : { tickTime }, async (shop) => {
+  const { tickTime = 500, tls = false, measure } = await load();
+  await Workshop.use(root, { tickTime, tls }, async (shop) => {
     const around = surroundings(root, await shop.serverVersion());
     print(name, { ...around, client }, await measure(shop), values.json);
   });

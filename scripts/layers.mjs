@@ -26,11 +26,12 @@ const ROOMS = {
   ledger: ['election', 'cron'],
   'zookeeper/report': ['zookeeper/election', 'zookeeper/session', 'election'],
   'zookeeper/election': ['zookeeper/session', 'election', 'keeper'],
-  'zookeeper/session': ['election', 'keeper'],
+  'zookeeper/session': ['election', 'keeper', 'zookeeper/tls'],
   local: ['election', 'keeper', 'command'],
   election: [],
-  keeper: ['command', 'zookeeper/client'],
+  keeper: ['command', 'zookeeper/client', 'zookeeper/tls'],
   'zookeeper/client': [],
+  'zookeeper/tls': [],
   cron: [],
   command: [],
 };
@@ -98,6 +99,7 @@ const DEPTH = {
   election: 6,
   keeper: 6,
   'zookeeper/client': 7,
+  'zookeeper/tls': 8,
   cron: 7,
   command: 7,
 };

@@ -90,8 +90,9 @@ const SERVER = [
   { package: 'procps', why: 'ps (procps)', missing: () => onPath('ps') === undefined },
 ];
 
-/** What the tests of completion, manual page and units start besides. @type {SystemTool[]} */
+/** What the tests of completion, manual page, units and TLS start besides. @type {SystemTool[]} */
 export const TEST_TOOLS = [
+  { package: 'openssl', why: 'openssl', missing: () => onPath('openssl') === undefined },
   { package: 'zsh', why: 'zsh', missing: () => onPath('zsh') === undefined },
   { package: 'mandoc', why: 'mandoc', missing: () => onPath('mandoc') === undefined },
   { package: 'systemd', why: 'systemd-analyze', missing: () => onPath('systemd-analyze') === undefined },

@@ -46,10 +46,10 @@ export function findZooKeeper() {
       throw new Error(`ZOOKEEPER_HOME is ${home}, but no zookeeper jar is in its lib folder: correct it or unset it`);
     return join(folder, '*');
   }
-  // Debian's jar names the jars it needs in its manifest, but none that logs.
+  // Debian's jar names the jars it needs in its manifest, but none that logs, nor what Netty needs for TLS.
   const debian = '/usr/share/java/zookeeper.jar';
-  const logger = '/usr/share/java/slf4j-simple.jar';
-  if (existsSync(debian)) return existsSync(logger) ? `${debian}${delimiter}${logger}` : debian;
+  const beside = ['slf4j-simple.jar', 'netty-codec.jar'].map((name) => join(dirname(debian), name));
+  if (existsSync(debian)) return [debian, ...beside.filter((jar) => existsSync(jar))].join(delimiter);
   for (const name of ['zkServer.sh', 'zkServer']) {
     const script = onPath(name);
     if (script === undefined) continue;

@@ -107,7 +107,8 @@ function isLocal(): boolean {
  * milliseconds.
  */
 function likelyClient(): 'wire' | 'auto' {
-  return valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT')?.toLowerCase() === 'wire' ? 'wire' : 'auto';
+  const isWire = valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT')?.toLowerCase() === 'wire';
+  return isWire || valueOf('zookeeper-tls', 'BALLOT_ZOOKEEPER_TLS')?.toLowerCase() === 'true' ? 'wire' : 'auto';
 }
 
 /**

@@ -77,9 +77,10 @@ export function escapedBlock(block: string, colours: boolean): string {
 }
 
 /**
- * A value as it may be shown: whatever stands before an `@` and looks like `user:password` becomes `***`. Masks too
- * much rather than too little: from the first word with a colon to the last `@`.
+ * A value as it may be shown: whatever stands before an `@` and looks like `user:password` becomes `***`, and so does
+ * what a PEM file holds: it may be a private key. Masks too much rather than too little: from the first word with a
+ * colon to the last `@`.
  */
 export function mask(value: string): string {
-  return value.replace(/[^\s:"]*:.*@/gs, '***@');
+  return value.replace(/-----BEGIN .*?("?)$/s, '-----BEGIN ***$1').replace(/[^\s:"]*:.*@/gs, '***@');
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
+import { tlsOf } from '../config/tls.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
@@ -60,16 +61,21 @@ export interface WatchContext extends CommandContext {
   readonly signals: Signals;
 }
 
-/** Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. */
+/**
+ * Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. Throws
+ * ConfigurationError when a file of TLS is wrong.
+ */
 export function sessionsFor(
   { config, keeper, keeperPath }: CommandContext,
   clock: Clock,
   logger: Logger,
 ): SessionOpener {
+  const tls = tlsOf(config);
   return zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,
     client: config.zookeeperClient,
+    ...(tls && { tls }),
     keeperPath,
     ...(keeper && { firstKeeper: keeper }),
     clock,

@@ -3,6 +3,7 @@
  * one.
  */
 import type { RunConfig } from '../config/config.ts';
+import { variableOf, type Field } from '../config/options.ts';
 import { formatServers } from '../config/servers.ts';
 import type { Run } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -11,8 +12,22 @@ import { formatInstant } from '../ledger/record.ts';
 /** Who stands, and where. */
 type Candidate = Pick<
   RunConfig,
-  'candidateId' | 'coordinator' | 'election' | 'stateDir' | 'zookeeperServers' | 'zookeeperBasePath'
+  | 'candidateId'
+  | 'coordinator'
+  | 'election'
+  | 'stateDir'
+  | 'zookeeperServers'
+  | 'zookeeperBasePath'
+  | (typeof TLS_FIELDS)[number]
 >;
+
+const TLS_FIELDS = [
+  'zookeeperTls',
+  'zookeeperTlsCa',
+  'zookeeperTlsCert',
+  'zookeeperTlsKey',
+  'zookeeperTlsServerName',
+] as const satisfies readonly Field[];
 
 /** What an outer ballot has said of its own run, and what a service manager has said to ballot alone. */
 const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
@@ -20,7 +35,8 @@ const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', '
 /** Ballot's own environment, less what is not the command's, and what it may need to know of its election and run. */
 export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, run: Run): NodeJS.ProcessEnv {
   // What another coordinator's ballot has said to this one would be about another election.
-  const notInherited = [...NOT_INHERITED, ...(config.coordinator === 'local' ? ABOUT_ZOOKEEPER : [])];
+  const elsewhere = config.coordinator === 'local' ? ABOUT_ZOOKEEPER : [];
+  const notInherited = [...NOT_INHERITED, ...elsewhere, ...TLS_FIELDS.map(variable)];
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !notInherited.includes(name)));
   const tick = run.tick === undefined ? {} : { BALLOT_TICK: formatInstant(run.tick) };
   const token = run.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(run.fencingToken) };
@@ -44,7 +60,17 @@ export function electionEnvironment(config: Candidate): NodeJS.ProcessEnv {
     BALLOT_CANDIDATE_ID: config.candidateId,
     BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
     BALLOT_ZOOKEEPER_BASE_PATH: config.zookeeperBasePath,
+    ...tlsEnvironment(config),
   };
+}
+
+const variable = (field: Field): string => `BALLOT_${variableOf(field)}`;
+
+/** How its servers are spoken to. The files are named, not handed over. */
+function tlsEnvironment(config: Candidate): NodeJS.ProcessEnv {
+  if (!config.zookeeperTls) return {};
+  const set = TLS_FIELDS.filter((field) => config[field] !== undefined);
+  return Object.fromEntries(set.map((field) => [variable(field), String(config[field])]));
 }
 
 /** Which election on this host it is. */

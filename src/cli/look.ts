@@ -7,12 +7,14 @@ import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { LogLevel } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
+import { tlsOf } from '../config/tls.ts';
 import { formatDuration } from '../duration.ts';
 import type { Inspection } from '../zookeeper/report/inspection.ts';
 import { ExitCode, UnavailableError } from '../errors.ts';
 import { createLogger } from '../log/create-logger.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Session } from '../zookeeper/session/port.ts';
+import { proberFor } from '../zookeeper/session/sessions.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
 import { sessionsFor, type CommandContext, type LookContext, type ReportContext } from './command-context.ts';
 import { print } from './report/print.ts';
@@ -100,7 +102,8 @@ export async function notesOnServers(
 ): Promise<string[]> {
   const { zookeeperServers: servers } = config;
   if (servers.length < 2) return [];
-  const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal);
+  const { probe } = proberFor(tlsOf(config));
+  const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal, probe);
   return dead.map(({ name, why }) => `ZooKeeper server ${name} does not serve: ${why}`);
 }
 

@@ -28,6 +28,13 @@ export interface GlobalConfig {
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
   readonly zookeeperClient: ClientChoice;
+  readonly zookeeperTls: boolean;
+  /** Paths of PEM files; each process of ballot reads them anew before each connection. */
+  readonly zookeeperTlsCa: string | undefined;
+  readonly zookeeperTlsCert: string | undefined;
+  readonly zookeeperTlsKey: string | undefined;
+  /** `undefined`: the name or address by which `zookeeperServers` has the server. */
+  readonly zookeeperTlsServerName: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly mixedFleet: boolean;

@@ -1,7 +1,7 @@
 import { BallotError, ExitCode } from '../errors.ts';
 import type { ServerAddress } from './config.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
-import { formatServers, parseServers } from './servers.ts';
+import { formatServers, isHost, parseServers } from './servers.ts';
 import { invisibleIn } from '../visible.ts';
 
 /** A text that is not a value of its kind. The message says what is allowed. */
@@ -233,6 +233,32 @@ export const folder: Kind<string> = {
     return plain;
   },
   format: (path) => path,
+};
+
+/** An absolute path of a file: a relative one in a file of ballot's would be another file in each working directory. */
+export const pemFile: Kind<string> = {
+  placeholder: 'FILE',
+  allowed: 'an absolute path of a PEM file',
+  schema: { type: 'string', pattern: '^/' },
+  parse(path) {
+    if (path.includes('-----BEGIN')) throw new ValueError(`must be ${pemFile.allowed}, not what is in it`);
+    const plain = text('FILE', pemFile.allowed, 4096).parse(path);
+    if (!plain.startsWith('/')) throw new ValueError(`must be ${pemFile.allowed}`);
+    return plain;
+  },
+  format: (path) => path,
+};
+
+/** What a certificate is issued for. */
+export const tlsName: Kind<string> = {
+  placeholder: 'NAME',
+  allowed: 'one host name or IP address, without a port',
+  schema: { type: 'string', minLength: 1 },
+  parse(name) {
+    if (!isHost(name)) throw new ValueError(`must be ${tlsName.allowed}`);
+    return name.toLowerCase();
+  },
+  format: (name) => name,
 };
 
 /** A list of servers. Repeated flags and lists in files are joined with commas before they come here. */

@@ -13,7 +13,7 @@ import { defaultStateDir, fitToCoordinator, type Value } from './coordinators.ts
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
-import { checkCron, checkJoin, checkScheduled, checkTogether, doubtCron } from './rules.ts';
+import { checkCron, checkJoin, checkScheduled, checkTls, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
 import { escaped, mask } from '../visible.ts';
 
@@ -47,27 +47,27 @@ export interface Loaded<C extends GlobalConfig> {
  * ConfigurationError with every problem.
  */
 export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
-  return load<GlobalConfig>(input, globals, {});
+  return load<GlobalConfig>(input, globals, { problems: [checkTls] });
 }
 
 /** The global options, and the candidate that is meant. Throws as `loadGlobal` does. */
 export function loadCandidate(input: LoadInput): Promise<Loaded<CandidateConfig>> {
-  return load<CandidateConfig>(input, [...globals, 'candidateId'], {});
+  return load<CandidateConfig>(input, [...globals, 'candidateId'], { problems: [checkTls] });
 }
 
 /** Everything that `run once` needs. Throws ConfigurationError with every problem, also those between fields. */
 export function loadRun(input: LoadInput): Promise<Loaded<RunConfig>> {
-  return load<RunConfig>(input, fields, { problems: [checkTogether] });
+  return load<RunConfig>(input, fields, { problems: [checkTls, checkTogether] });
 }
 
 /** Everything that a candidate without a command needs. Throws as `loadRun` does. */
 export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
-  return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkJoin] });
+  return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkTls, checkJoin] });
 }
 
 /** What a program gave the library, and nothing else. Throws ConfigurationError with every problem. */
 export function loadGiven(given: Layer, hostname: string): LibraryConfig {
-  const rules = { problems: [checkJoin] };
+  const rules = { problems: [checkTls, checkJoin] };
   // A program leaves SIGHUP to itself.
   const wanted = judged<JoinConfig & LibraryConfig>({ hostname, env: {} }, libraryFields, rules, [given]);
   const problems = [...wanted.problems, ...wanted.conflicts];
@@ -78,14 +78,14 @@ export function loadGiven(given: Layer, hostname: string): LibraryConfig {
 /** Everything that `run cron` needs. Throws as `loadRun` does. */
 export function loadCron(input: LoadInput): Promise<Loaded<CronConfig>> {
   return load<CronConfig>(input, fields, {
-    problems: [checkTogether, checkCron, checkScheduled],
+    problems: [checkTls, checkTogether, checkCron, checkScheduled],
     warnings: doubtCron,
   });
 }
 
 /** Every key, for whom wants to see it; a schedule may be missing. Throws as `loadRun` does. */
 export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
-  return load<RunConfig>(input, fields, { problems: [checkTogether, checkCron], warnings: doubtCron });
+  return load<RunConfig>(input, fields, { problems: [checkTls, checkTogether, checkCron], warnings: doubtCron });
 }
 
 /**

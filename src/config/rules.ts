@@ -1,5 +1,5 @@
 import { formatDuration } from '../duration.ts';
-import type { CronConfig, JoinConfig, RunConfig } from './config.ts';
+import type { CronConfig, GlobalConfig, JoinConfig, RunConfig } from './config.ts';
 import { keyOf, type Field } from './options.ts';
 import { doubtSchedule, findZone } from './schedule.ts';
 
@@ -25,6 +25,38 @@ export function checkTogether(config: RunConfig, sources: Sources): string[] {
     ...checkName(config),
     ...atLeast(longest, first, 'the longest pause cannot be shorter than the first'),
     ...checkLease(config, sources),
+  ];
+}
+
+const TLS_FIELDS = [
+  'zookeeperTlsCa',
+  'zookeeperTlsCert',
+  'zookeeperTlsKey',
+  'zookeeperTlsServerName',
+] as const satisfies readonly Field[];
+
+type TlsField = 'zookeeperTls' | 'zookeeperClient' | (typeof TLS_FIELDS)[number];
+
+/**
+ * What TLS demands. A certificate without TLS is refused: whoever names one does not mean to speak in the clear.
+ */
+export function checkTls(config: Pick<GlobalConfig, TlsField>, sources: Sources<TlsField>): string[] {
+  const said = (field: TlsField): string => `${keyOf(field)} ${config[field]} (${sources[field]})`;
+  if (!config.zookeeperTls)
+    return TLS_FIELDS.filter((field) => config[field] !== undefined).map(
+      (field) =>
+        `${said(field)} means nothing with ${said('zookeeperTls')}: set zookeeper-tls to true, or leave it out`,
+    );
+  const pair = ['zookeeperTlsCert', 'zookeeperTlsKey'] as const;
+  const [lonely, ...both] = pair.filter((field) => config[field] !== undefined);
+  const missing = keyOf(lonely === 'zookeeperTlsKey' ? 'zookeeperTlsCert' : 'zookeeperTlsKey');
+  return [
+    ...(config.zookeeperClient === 'native'
+      ? [
+          `${said('zookeeperClient')} cannot go with ${said('zookeeperTls')}: npm's zookeeper knows no TLS: choose auto or wire`,
+        ]
+      : []),
+    ...(lonely !== undefined && both.length === 0 ? [`${said(lonely)} needs ${missing}, which is not set`] : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { ServerAddress } from './config.ts';
 import { escaped } from '../visible.ts';
 
@@ -9,6 +9,11 @@ const DEFAULT_PORT = 2181;
  * Letters, digits, `-`, `_` (seen in container networks) in labels separated by dots; an IPv4 literal is one of these.
  */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
+
+/** A host name, or an IP address without brackets. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || HOST_NAME.test(text);
+}
 
 function parsePort(text: string): number | undefined {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;

@@ -7,8 +7,15 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
-import { asError } from '../errors.ts';
-import type { Client, ClientAnswer, ClientListener, ClientRequest, Grant } from '../zookeeper/client/client.ts';
+import { asError, describe } from '../errors.ts';
+import type {
+  Client,
+  ClientAnswer,
+  ClientListener,
+  ClientRequest,
+  ConnectOptions,
+  Grant,
+} from '../zookeeper/client/client.ts';
 import { loadNative, NativeClient, type NativeModule } from '../zookeeper/client/native.ts';
 import { WireClient } from '../zookeeper/client/wire/wire-client.ts';
 import { type Command, type ConnectCommand, type Operation, type Report, WILL_ALONE } from './protocol.ts';
@@ -66,9 +73,23 @@ function nativeClient(): NativeModule | Error {
 /** This keeper is for its will, and was given the first one with its name. */
 const isWillAlone = process.argv[2] === WILL_ALONE;
 
+type TlsTarget = NonNullable<ConnectOptions['tls']>;
+
+/** The TLS of Node costs time and memory: loaded when it is asked for. Whoever asks for it gets nothing else. */
+async function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientListener): Promise<void> {
+  const [{ tlsDial }, { readTlsFiles }] = await Promise.all([
+    import('../zookeeper/tls/socket.ts'),
+    import('../zookeeper/tls/files.ts'),
+  ]);
+  const dial = tlsDial(tls.serverName, readTlsFiles(tls));
+  const why = command.client === 'auto' ? ', since the native one knows no TLS' : '';
+  report({ kind: 'connecting', client: `wire${why}` });
+  client = new WireClient(command, listener, systemClock, dial);
+}
+
 function connect(command: ConnectCommand): void {
   if (isWillAlone) return abandon('crash', 'this keeper is for a will alone, and has no ZooKeeper client');
-  const wanted = command.client === 'wire' ? undefined : nativeClient();
+  const wanted = command.client === 'wire' || command.tls ? undefined : nativeClient();
   if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);
   const takenOver = command.credentials !== undefined;
   const listener: ClientListener = {
@@ -76,6 +97,10 @@ function connect(command: ConnectCommand): void {
     event: (event, path) => report({ kind: 'event', event, path }),
     ended: report,
   };
+  if (command.tls !== undefined)
+    return void connectByTls(command, command.tls, listener).catch((error: unknown) =>
+      abandon('crash', describe(error)),
+    );
   if (wanted === undefined || wanted instanceof Error) {
     const why = wanted && `, since the native one cannot be loaded: ${wanted.message.split('\n', 1)[0]}`;
     report({ kind: 'connecting', client: `wire${why ?? ''}` });

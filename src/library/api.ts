@@ -33,6 +33,15 @@ export interface ElectOptions {
    * The ZooKeeper client that the keeper uses. `auto` by default: npm's `zookeeper` where it loads, else ballot's own.
    */
   readonly zookeeperClient?: 'auto' | 'native' | 'wire' | undefined;
+  /** Speak TLS to the servers, with ballot's own client. */
+  readonly zookeeperTls?: boolean | undefined;
+  /** PEM file of the CAs that may have issued the servers' certificates. Node's own list by default. */
+  readonly zookeeperTlsCa?: string | undefined;
+  /** PEM files of ballot's own certificate and its key, for servers that ask for one. */
+  readonly zookeeperTlsCert?: string | undefined;
+  readonly zookeeperTlsKey?: string | undefined;
+  /** The name or address that each server's certificate must hold, where it is another than in `zookeeperServers`. */
+  readonly zookeeperTlsServerName?: string | undefined;
   /** The name of this candidate in logs and reports, one for each candidate. The host's name by default. */
   readonly candidateId?: string | undefined;
   /** How long others wait after the leader's last renewal. As long as the session timeout by default. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';
 import type { LibraryConfig } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
+import { tlsOf } from '../config/tls.ts';
 import { ConfigurationError } from '../errors.ts';
 import { AlreadyStandingError } from '../candidate/errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -29,12 +30,13 @@ export interface Share {
 }
 
 /**
- * Sessions for one candidate. Opens nothing yet. Throws AlreadyStandingError, and ConfigurationError when the keeper's
- * program is not where it is looked for.
+ * Sessions for one candidate. Opens nothing yet. Throws AlreadyStandingError, and ConfigurationError when a file of TLS
+ * is wrong, or the keeper's program is not where it is looked for.
  */
 export function join(config: LibraryConfig, logger: Logger): Share {
   const { zookeeperServers, zookeeperSessionTimeout, zookeeperBasePath, zookeeperClient, candidateId, debug } = config;
-  const key = JSON.stringify([formatServers(zookeeperServers), zookeeperSessionTimeout, zookeeperClient, debug]);
+  const place = [formatServers(zookeeperServers), tlsOf(config)];
+  const key = JSON.stringify([...place, zookeeperSessionTimeout, zookeeperClient, debug]);
   const ensemble = ensembles.get(key) ?? open(config);
   const candidate = JSON.stringify([zookeeperBasePath, candidateId]);
   if (ensemble.candidates.has(candidate)) throw new AlreadyStandingError(zookeeperBasePath, candidateId);
@@ -51,7 +53,9 @@ export function join(config: LibraryConfig, logger: Logger): Share {
   };
 }
 
-function open({ zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debug }: LibraryConfig): Ensemble {
+function open(config: LibraryConfig): Ensemble {
+  const { zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debug } = config;
+  const tls = tlsOf(config);
   const loggers: Logger[] = [];
   const tell = (level: keyof Logger): Logger[keyof Logger] => {
     return (message, fields) => loggers[0]?.[level](message, fields);
@@ -69,6 +73,7 @@ function open({ zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debu
     sessionTimeout: zookeeperSessionTimeout,
     keeperPath: keeperPath(),
     client: zookeeperClient,
+    ...(tls && { tls }),
     clock: systemClock,
     logger,
     debug,

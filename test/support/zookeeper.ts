@@ -27,6 +27,8 @@ export interface ZooKeeperOptions {
   readonly members?: 1 | 3;
   /** More lines for `zoo.cfg`. */
   readonly config?: Readonly<Record<string, string | number>>;
+  /** The same, of a server that speaks TLS on one port more. */
+  readonly secure?: (port: number) => Readonly<Record<string, string | number>>;
   /** More of the environment of the servers. */
   readonly env?: Readonly<Record<string, string>>;
   /** Java system properties: what `zoo.cfg` cannot say, such as `jute.maxbuffer`. */
@@ -57,19 +59,23 @@ function isStopped(pid: number): boolean {
 interface ServerProcess {
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly securePort?: number | undefined;
 }
 
 /** One server of an ensemble. */
 export class Member {
   readonly port: number;
   readonly address: string;
+  readonly #securePort: number | undefined;
   readonly #folder: string;
   readonly #myid: number;
   readonly #flags: readonly string[];
   readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined;
 
-  constructor(folder: string, myid: number, port: number, config: string, { flags, env }: ServerProcess) {
+  constructor(folder: string, myid: number, port: number, config: string, started: ServerProcess) {
+    const { flags, env, securePort } = started;
+    this.#securePort = securePort;
     this.#flags = flags;
     this.#env = { ...process.env, ...env };
     this.port = port;
@@ -78,6 +84,12 @@ export class Member {
     this.#myid = myid;
     this.#prepareData();
     writeFileSync(join(folder, 'zoo.cfg'), config);
+  }
+
+  /** Where it speaks TLS. Throws when it does so nowhere. */
+  get securePort(): number {
+    if (this.#securePort === undefined) throw new Error(`the server on port ${this.port} has no port for TLS`);
+    return this.#securePort;
   }
 
   /** Process id of the server; undefined while it is stopped. */
@@ -306,12 +318,13 @@ async function prepare({
   tickTime = 500,
   members = 1,
   config = {},
+  secure,
   properties = {},
   flags: more = [],
   env = {},
 }: ZooKeeperOptions): Promise<Ensemble> {
-  const ports = await freePorts(members * 3);
-  const portOf = (index: number, use: 0 | 1 | 2): number => ports[index * 3 + use] as number;
+  const ports = await freePorts(members * 4);
+  const portOf = (index: number, use: 0 | 1 | 2 | 3): number => ports[index * 4 + use] as number;
   const numbers = Array.from({ length: members }, (_, index) => index);
   const quorum = numbers.map((index) => [`server.${index + 1}`, `127.0.0.1:${portOf(index, 1)}:${portOf(index, 2)}`]);
 
@@ -332,10 +345,12 @@ async function prepare({
         ? {}
         : { initLimit: 20, syncLimit: 10, ...(Object.fromEntries(quorum) as Record<string, string>) }),
       ...config,
+      ...secure?.(portOf(index, 3)),
     };
+    const securePort = secure && portOf(index, 3);
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     const flags = [...Object.entries(properties).map(([key, value]) => `-D${key}=${value}`), ...more];
-    return new Member(folder, index + 1, portOf(index, 0), lines.join(''), { flags, env });
+    return new Member(folder, index + 1, portOf(index, 0), lines.join(''), { flags, env, securePort });
   };
   return new Ensemble(root, numbers.map(build));
 }

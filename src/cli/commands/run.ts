@@ -115,6 +115,7 @@ function whereOf(config: RunConfig): Fields {
   return {
     servers: formatServers(config.zookeeperServers),
     basePath: config.zookeeperBasePath,
+    ...(config.zookeeperTls && { tls: true }),
     sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
   };
 }

@@ -3,6 +3,8 @@
  * connection that breaks is not mended: the session goes on with the next keeper.
  */
 
+import type { TlsOptions } from '../tls/files.ts';
+
 /** What ZooKeeper says of a znode. */
 export interface Stat {
   /** Transaction that created the znode. */
@@ -65,6 +67,8 @@ export interface ConnectOptions {
   readonly timeout: number;
   /** The session to take over; a new one otherwise. */
   readonly credentials?: Credentials;
+  /** Connect by TLS, for which `serverName` says what the server's certificate must be issued for. */
+  readonly tls?: TlsOptions & Required<Pick<TlsOptions, 'serverName'>>;
   /** Let the client log to stderr. */
   readonly debug: boolean;
 }

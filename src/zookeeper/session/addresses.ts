@@ -10,6 +10,8 @@ import { within } from '../../waiting.ts';
 export interface Endpoint {
   /** As configured, with its address when that is another: `zk1:2181 (10.0.0.7)`. */
   readonly name: string;
+  /** As configured. */
+  readonly host: string;
   readonly ip: string;
   readonly port: number;
 }
@@ -64,14 +66,14 @@ export class Addresses {
 
   async #resolve(server: ServerAddress, signal: AbortSignal): Promise<readonly (Endpoint | Unresolved)[]> {
     const name = nameOf(server);
-    if (isIP(server.host) !== 0) return [{ name, ip: server.host, port: server.port }];
+    if (isIP(server.host) !== 0) return [{ ...server, name, ip: server.host }];
     const found = await foundWithin(this.#clock, RESOLVE_TIMEOUT_MS, signal, this.#lookUp(server));
     if (!('value' in found))
       return this.#known.get(server) ?? [{ name, problem: `the host name cannot be resolved (${found.problem})` }];
     const endpoints = found.value.map(({ address }) => ({
+      ...server,
       name: `${name} (${address})`,
       ip: address,
-      port: server.port,
     }));
     this.#known.set(server, endpoints);
     return endpoints;
@@ -89,9 +91,15 @@ export class Addresses {
   }
 }
 
+/** A certificate is not accepted, in words, and by whom: that heals when somebody renews one. */
+export interface Refusal {
+  readonly refusal: string;
+  readonly by: 'server' | 'client';
+}
+
 /** How an address is looked at before a keeper is spent on it. */
 export interface Prober {
-  readonly probe: typeof probe;
+  readonly probe: (...asked: Parameters<typeof probe>) => Promise<string | Refusal | undefined>;
   readonly wantsTls: typeof wantsTls;
 }
 
@@ -113,7 +121,8 @@ export const SILENT = 'accepts connections, but is silent';
 /** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
 export const CLOSES = 'closes connections without a word';
 
-export const TLS = 'speaks TLS: this is not the port for plain connections (clientPort)';
+export const TLS =
+  'speaks TLS: this is not the port for plain connections (clientPort); set zookeeper-tls to true, or name that port';
 
 /**
  * Whether a keeper is well spent on the address: `undefined`, or what speaks against it in words, `SILENT` and `CLOSES`
@@ -135,12 +144,17 @@ export async function probe(
     const accepted = await foundWithin(clock, timeout, signal, connected(socket, endpoint));
     // A server that has too many connections may reset one so early that it never seemed to be there.
     if (!('value' in accepted)) return accepted.problem === PROBLEMS['ECONNRESET'] ? CLOSES : accepted.problem;
-    const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
-    const status = await foundWithin(clock, STATUS_TIMEOUT_MS, signal, answerTo(socket, 'srvr')).finally(cancel);
-    return 'value' in status ? unfit(status.value) : SILENT;
+    return await statusOf(socket, clock, signal);
   } finally {
     socket.destroy();
   }
+}
+
+/** What a server says of itself on a connection that it has accepted, as `probe` returns it. */
+export async function statusOf(socket: Socket, clock: Clock, signal: AbortSignal): Promise<string | undefined> {
+  const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
+  const status = await foundWithin(clock, STATUS_TIMEOUT_MS, signal, answerTo(socket, 'srvr')).finally(cancel);
+  return 'value' in status ? unfit(status.value) : SILENT;
 }
 
 function connected(socket: Socket, { ip, port }: Endpoint): Promise<void> {
@@ -150,7 +164,8 @@ function connected(socket: Socket, { ip, port }: Endpoint): Promise<void> {
   });
 }
 
-function answerTo(socket: Socket, word: string): Promise<string> {
+/** All that is said until the connection is closed. */
+export function answerTo(socket: Socket, word: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
     socket.setEncoding('latin1').on('data', (data: string) => (answer += data));
@@ -199,7 +214,12 @@ type Found<T> = { readonly value: T } | { readonly problem: string };
 /**
  * Bounds work that knows no deadline, and puts its failure into words. Rejects with the signal's reason when aborted.
  */
-async function foundWithin<T>(clock: Clock, ms: number, signal: AbortSignal, work: Promise<T>): Promise<Found<T>> {
+export async function foundWithin<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  work: Promise<T>,
+): Promise<Found<T>> {
   const late = (): Error => new Error(`no answer within ${Math.round(ms)} ms`);
   try {
     return { value: await within(clock, work, { signal, at: clock.now() + ms, late }) };

@@ -2,7 +2,9 @@ import { sleep, type Clock } from '../../clock.ts';
 import { RefusedError } from '../../errors.ts';
 import type { ClientChoice } from '../../config/config.ts';
 import type { Logger } from '../../log/logger.ts';
-import { CLOSES, SILENT, TLS, type Addresses, type Endpoint, type Prober } from './addresses.ts';
+import { CLOSES, SILENT, TLS, type Addresses, type Endpoint, type Prober, type Refusal } from './addresses.ts';
+import { nameAt } from './tls-probe.ts';
+import type { TlsOptions } from '../tls/files.ts';
 import { ClientMissingError } from './errors.ts';
 import type { KeeperProcess } from '../../keeper/process.ts';
 import type { Keepers } from './keepers.ts';
@@ -16,6 +18,8 @@ export interface SearchContext extends Prober {
   /** What to ask for, ms. */
   readonly sessionTimeout: number;
   readonly client: ClientChoice;
+  /** Servers are spoken to by TLS. */
+  readonly tls?: TlsOptions;
   readonly debug: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -92,6 +96,8 @@ class Search {
   readonly #since: number;
   readonly #accepting = new Set<string>();
   readonly #silent = new Set<string>();
+  /** Servers of which it was told that a certificate is not accepted. */
+  readonly #told = new Set<string>();
   #spare: KeeperProcess | undefined;
   #attempts = 0;
   #round = 0;
@@ -110,7 +116,8 @@ class Search {
   /** The result; a text when another address is to be tried. */
   async tryAt(endpoint: Endpoint): Promise<Found | Over | string> {
     const { clock, probe } = this.#context;
-    const found = await probe(endpoint, this.#grown(PROBE), clock, this.#signal);
+    const found = await probe(endpoint, this.#patience(), clock, this.#signal);
+    if (typeof found === 'object') return this.#notAccepted(endpoint, found);
     const isOpen = found === undefined || found === CLOSES || (found === SILENT && this.#mayTrySilent(endpoint));
     if (!isOpen) return found;
     this.#accepting.add(endpoint.name);
@@ -124,6 +131,26 @@ class Search {
     if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
     if (outcome.kind === 'ended') return reasonOf(outcome.code);
     return connection.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
+  }
+
+  /** A handshake that is broken off has to begin anew: where no other server waits, the only one gets its time. */
+  #patience(): number {
+    const { tls, addresses } = this.#context;
+    return tls !== undefined && addresses.size === 1 ? PROBE.longest : this.#grown(PROBE);
+  }
+
+  /**
+   * Whom the server refuses has no session to hope for. A session that lives waits until somebody has renewed a
+   * certificate, and says so once for each server.
+   */
+  #notAccepted({ name }: Endpoint, { refusal, by }: Refusal): string {
+    if (this.#session === undefined && by === 'server') throw new RefusedError(`${name}: ${refusal}`);
+    if (this.#session !== undefined && !this.#told.has(name)) {
+      this.#told.add(name);
+      const told = { address: name, why: refusal };
+      this.#context.logger.warn('a certificate is not accepted: this ZooKeeper server is of no use', told);
+    }
+    return refusal;
   }
 
   /** What may be wrong with a server that was silent to the probe and let the handshake fail. */
@@ -169,7 +196,7 @@ class Search {
     endpoint: Endpoint,
     session: Grant | undefined,
   ): Promise<{ connection: KeeperConnection; outcome: Grant | ConnectionEnd }> {
-    const { clock, sessionTimeout, client, debug, keepers } = this.#context;
+    const { clock, sessionTimeout, client, tls, debug, keepers } = this.#context;
     const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
     this.#spare = undefined;
     const connection = new KeeperConnection(process, endpoint, clock);
@@ -182,6 +209,7 @@ class Search {
         timeout: sessionTimeout,
         client,
         debug,
+        ...(tls && { tls: { ...tls, serverName: nameAt(endpoint, tls) } }),
         ...(session && { credentials: { id: session.id, password: session.password } }),
       },
       patience,

@@ -4,6 +4,8 @@ import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
 import { findServer, type SearchContext } from './connect.ts';
+import { readTlsFiles, type TlsOptions } from '../tls/files.ts';
+import { tlsProber } from './tls-probe.ts';
 import { SessionEndedError } from './errors.ts';
 import { forkKeeper, type KeeperProcess } from '../../keeper/process.ts';
 import type { Will } from '../../keeper/will.ts';
@@ -21,6 +23,8 @@ export interface SessionsOptions {
   readonly sessionTimeout: number;
   /** The ZooKeeper client that keepers use. */
   readonly client: ClientChoice;
+  /** Servers are spoken to by TLS. */
+  readonly tls?: TlsOptions;
   /** The built `keeper.js`. */
   readonly keeperPath: string;
   /** A keeper that was forked ahead of time; the first session uses it. */
@@ -35,9 +39,20 @@ export interface SessionsParts extends Omit<SessionsOptions, 'keeperPath'>, Prob
   fork(): KeeperProcess;
 }
 
-/** Sessions on a ZooKeeper ensemble, held by keeper processes of this host. */
+/**
+ * Sessions on a ZooKeeper ensemble, held by keeper processes of this host. Throws ConfigurationError with everything
+ * that is wrong with the files of TLS.
+ */
 export function zookeeperSessions({ keeperPath, ...options }: SessionsOptions): SessionOpener {
-  return new Sessions({ ...options, fork: () => forkKeeper(keeperPath, options.client), probe, wantsTls });
+  const { tls } = options;
+  if (tls !== undefined) readTlsFiles(tls);
+  const client = tls === undefined ? options.client : 'wire';
+  return new Sessions({ ...options, ...proberFor(tls), fork: () => forkKeeper(keeperPath, client) });
+}
+
+/** How servers are looked at, with TLS or without. */
+export function proberFor(tls: TlsOptions | undefined): Prober {
+  return tls === undefined ? { probe, wantsTls } : tlsProber(tls);
 }
 
 /** A search for a server that grants a session, for all that wait for one. */

@@ -2,7 +2,7 @@ import { sleep, type Clock } from '../../clock.ts';
 import type { ServerAddress } from '../../config/config.ts';
 import { describe } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { Addresses, CLOSES, probe, SILENT, type Prober } from './addresses.ts';
+import { Addresses, CLOSES, SILENT, type Prober } from './addresses.ts';
 
 /** A configured server none of whose addresses serves, and what the last of them said. */
 export interface DeadServer {
@@ -30,7 +30,7 @@ export async function deadServers(
   clock: Clock,
   timeout: number,
   signal: AbortSignal,
-  ask: Prober['probe'] = probe,
+  ask: Prober['probe'],
 ): Promise<DeadServer[]> {
   const found = await Promise.all(
     servers.map(async (server) => {
@@ -38,7 +38,8 @@ export async function deadServers(
       const answers: (string | undefined)[] = [];
       do {
         const endpoint = await addresses.next(signal);
-        answers.push('problem' in endpoint ? endpoint.problem : await ask(endpoint, timeout, clock, signal));
+        const answer = 'problem' in endpoint ? endpoint.problem : await ask(endpoint, timeout, clock, signal);
+        answers.push(typeof answer === 'object' ? answer.refusal : answer);
       } while (answers.length < addresses.size);
       const why = answers.at(-1);
       const serves = answers.some((answer) => answer === undefined || answer === SILENT || answer === CLOSES);

@@ -12,6 +12,11 @@ const candidacy = (servers: string, zookeeperBasePath = '/jobs/report') => {
     stateDir: '/state',
     zookeeperServers: parsed.servers,
     zookeeperBasePath,
+    zookeeperTls: false,
+    zookeeperTlsCa: undefined,
+    zookeeperTlsCert: undefined,
+    zookeeperTlsKey: undefined,
+    zookeeperTlsServerName: undefined,
   };
 };
 const TICK = Date.UTC(2026, 10, 21, 2);
@@ -29,6 +34,19 @@ describe('the environment of a command', () => {
       BALLOT_RUN_ID: '7.1',
       BALLOT_FENCING_TOKEN: '7',
       BALLOT_TICK: '2026-11-21T02:00:00Z',
+    });
+  });
+
+  it('says how the servers are spoken to by TLS, and nothing of it that an outer ballot has said', () => {
+    const run = { runId: '7.1', fencingToken: undefined, tick: undefined };
+    const outer = { BALLOT_ZOOKEEPER_TLS: 'true', BALLOT_ZOOKEEPER_TLS_CERT: '/outer.pem' };
+    expect(commandEnvironment(config, { ...own, ...outer }, run)).toEqual(commandEnvironment(config, own, run));
+    const secured = { ...config, zookeeperTls: true, zookeeperTlsCa: '/ca.pem', zookeeperTlsServerName: 'zk' };
+    expect(commandEnvironment(secured, { ...own, ...outer }, run)).toEqual({
+      ...commandEnvironment(config, own, run),
+      BALLOT_ZOOKEEPER_TLS: 'true',
+      BALLOT_ZOOKEEPER_TLS_CA: '/ca.pem',
+      BALLOT_ZOOKEEPER_TLS_SERVER_NAME: 'zk',
     });
   });
 

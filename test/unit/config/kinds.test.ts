@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { boolean, choice, duration, instant, servers, znodePath } from '../../../src/config/kinds.ts';
+import { boolean, choice, duration, instant, pemFile, servers, tlsName, znodePath } from '../../../src/config/kinds.ts';
 import { schedule, timezone } from '../../../src/config/schedule.ts';
 import { escaped } from '../../../src/visible.ts';
 import { defaultOf, fieldOf, fields, keyOf, optionOf, options, variableOf } from '../../../src/config/options.ts';
@@ -45,6 +45,25 @@ describe('servers', () => {
   it('never repeats a password', () => {
     expect(() => servers.parse('zk1,me:secret@zk2')).toThrow('do not belong in a server address');
     expect(() => servers.parse('zk1,me:secret@zk2')).not.toThrow('secret');
+  });
+});
+
+describe('a PEM file', () => {
+  it('is an absolute path, not what is in it', () => {
+    expect(pemFile.parse('/etc/ballot/ca.pem')).toBe('/etc/ballot/ca.pem');
+    for (const text of ['ca.pem', './ca.pem', '~/ca.pem'])
+      expect(() => pemFile.parse(text)).toThrow('an absolute path');
+    expect(() => pemFile.parse('-----BEGIN PRIVATE KEY-----\nMIG')).toThrow('not what is in it');
+  });
+});
+
+describe('a name in a certificate', () => {
+  it.each(['zk1.example.org', 'localhost', '10.0.0.1', '::1', 'ZK1'])('may be %s', (name) => {
+    expect(tlsName.parse(name)).toBe(name.toLowerCase());
+  });
+
+  it.each(['', 'zk1:2181', 'a,b', '*.example.org', '[::1]', 'https://zk1'])('is not %j', (name) => {
+    expect(() => tlsName.parse(name)).toThrow('without a port');
   });
 });
 

@@ -23,6 +23,7 @@ describe('nearest', () => {
 
 describe('mask', () => {
   it.each([
+    ['"-----BEGIN PRIVATE KEY-----\\nMIGHAgEAMBMG"', '"-----BEGIN ***"'],
     ['me:secret@zk', '***@zk'],
     ['zk://me:secret@zk1:2181', '***@zk1:2181'],
     ['a,me:se/cr,et@b', '***@b'],

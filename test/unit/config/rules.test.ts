@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunConfig } from '../../../src/config/config.ts';
 import { fields, optionOf, type Field } from '../../../src/config/options.ts';
-import { checkCron, checkScheduled, checkTogether, doubtCron } from '../../../src/config/rules.ts';
+import { checkCron, checkScheduled, checkTls, checkTogether, doubtCron } from '../../../src/config/rules.ts';
 import { findZone } from '../../../src/config/schedule.ts';
 
 const defaults = Object.fromEntries(
@@ -14,6 +14,50 @@ const defaults = Object.fromEntries(
 const sources = Object.fromEntries(fields.map((field) => [field, `from ${field}`])) as Record<Field, string>;
 
 const check = (changes: Partial<RunConfig>): string[] => checkTogether({ ...defaults, ...changes }, sources);
+
+describe('rules of TLS', () => {
+  const checked = (changes: Partial<RunConfig>): string[] => checkTls({ ...defaults, ...changes }, sources);
+  const files = { zookeeperTlsCert: '/c.pem', zookeeperTlsKey: '/c.key' };
+
+  it.each<[string, Partial<RunConfig>]>([
+    ['none', {}],
+    ['native without it', { zookeeperClient: 'native' }],
+    ['it alone', { zookeeperTls: true }],
+    ['the wire client', { zookeeperTls: true, zookeeperClient: 'wire' }],
+    ['all of it', { zookeeperTls: true, ...files, zookeeperTlsCa: '/ca.pem', zookeeperTlsServerName: 'zk' }],
+  ])('%s may be', (_, changes) => {
+    expect(checked(changes)).toEqual([]);
+  });
+
+  it('refuse the client that knows no TLS', () => {
+    expect(checked({ zookeeperTls: true, zookeeperClient: 'native' })).toEqual([
+      'zookeeper-client native (from zookeeperClient) cannot go with zookeeper-tls true (from zookeeperTls): ' +
+        "npm's zookeeper knows no TLS: choose auto or wire",
+    ]);
+  });
+
+  it.each([
+    ['zookeeperTlsCa', 'zookeeper-tls-ca'],
+    ['zookeeperTlsCert', 'zookeeper-tls-cert'],
+    ['zookeeperTlsKey', 'zookeeper-tls-key'],
+    ['zookeeperTlsServerName', 'zookeeper-tls-server-name'],
+  ])('refuse %s without TLS', (field, key) => {
+    expect(checked({ [field]: '/x' })).toEqual([
+      `${key} /x (from ${field}) means nothing with zookeeper-tls false (from zookeeperTls): ` +
+        'set zookeeper-tls to true, or leave it out',
+    ]);
+  });
+
+  it('want a certificate and its key together, and report all at once', () => {
+    expect(checked({ zookeeperTls: true, zookeeperTlsCert: '/c.pem' })).toEqual([
+      'zookeeper-tls-cert /c.pem (from zookeeperTlsCert) needs zookeeper-tls-key, which is not set',
+    ]);
+    expect(checked({ zookeeperTls: true, zookeeperClient: 'native', zookeeperTlsKey: '/c.key' })).toEqual([
+      expect.stringMatching(/^zookeeper-client native/),
+      'zookeeper-tls-key /c.key (from zookeeperTlsKey) needs zookeeper-tls-cert, which is not set',
+    ]);
+  });
+});
 
 describe('rules between fields', () => {
   it.each<[string, Partial<RunConfig>]>([

@@ -52,6 +52,7 @@ type Answered = (answer: WireAnswer) => void;
  */
 export class WireClient implements Client {
   readonly #socket: Socket;
+  readonly #dial: Dial;
   readonly #listener: ClientListener;
   readonly #clock: Clock;
   readonly #frames = new FrameSplitter();
@@ -71,17 +72,23 @@ export class WireClient implements Client {
   #cancelLook: () => void = () => undefined;
   #onOver: (() => void) | undefined;
 
-  /** Connects. */
-  constructor({ address, timeout, credentials }: ConnectOptions, listener: ClientListener, clock: Clock) {
+  /** Connects; `dial` says how. */
+  constructor(
+    { address, timeout, credentials }: ConnectOptions,
+    listener: ClientListener,
+    clock: Clock,
+    dial: Dial = plain,
+  ) {
+    this.#dial = dial;
     this.#listener = listener;
     this.#clock = clock;
     this.#timeout = timeout;
     this.#heardAt = this.#saidAt = clock.now();
-    let problem: string | undefined;
+    let problem: NodeJS.ErrnoException | undefined;
     const hello = handshakeFrame(timeout, credentials);
-    this.#socket = openSocket(address, () => this.#say(hello));
+    this.#socket = dial.open(splitAddress(address), () => this.#say(hello));
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => (problem = error.code ?? error.message));
+    this.#socket.on('error', (error) => (problem = error));
     this.#socket.on('close', () => this.#finish(this.#howClosed(problem)));
     this.#look();
   }
@@ -218,10 +225,11 @@ export class WireClient implements Client {
   }
 
   /** Before it grants a session, a server that closes the connection has no reason that shows here. */
-  #howClosed(problem: string | undefined): ClientEnd {
-    if (!this.#isGranted) return { kind: 'disconnected' };
-    const why = problem === undefined ? 'the server closed the connection' : `the connection broke (${problem})`;
-    return { kind: 'disconnected', why };
+  #howClosed(problem: NodeJS.ErrnoException | undefined): ClientEnd {
+    const refused = problem && this.#dial.explain?.(problem);
+    if (!this.#isGranted) return { kind: 'disconnected', ...(refused !== undefined && { why: refused }) };
+    const broke = `the connection broke (${problem?.code ?? problem?.message})`;
+    return { kind: 'disconnected', why: problem === undefined ? 'the server closed the connection' : broke };
   }
 
   /** Without `end` it was asked for: nobody is told. */
@@ -237,12 +245,30 @@ export class WireClient implements Client {
   }
 }
 
-/** The one place where a connection is made. `onOpen` is called once it can carry the protocol. */
-function openSocket(address: string, onOpen: () => void): Socket {
+/** How a connection is made. */
+export interface Dial {
+  /** `onOpen` is called once the connection can carry the protocol. */
+  open(address: Address, onOpen: () => void): Socket;
+  /** What an error says of a server that has not granted a session, where that is worth telling. */
+  explain?(error: Error): string | undefined;
+}
+
+interface Address {
+  readonly ip: string;
+  readonly port: number;
+}
+
+const plain: Dial = {
+  open({ ip, port }, onOpen) {
+    const socket = new Socket();
+    // Requests are small, and each matters at once.
+    socket.setNoDelay(true);
+    socket.once('connect', onOpen);
+    return socket.connect({ host: ip, port });
+  },
+};
+
+function splitAddress(address: string): Address {
   const colon = address.lastIndexOf(':');
-  const socket = new Socket();
-  // Requests are small, and each matters at once.
-  socket.setNoDelay(true);
-  socket.once('connect', onOpen);
-  return socket.connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
+  return { ip: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }

@@ -24,7 +24,7 @@ async function idle() {
     { kind: 'granted' },
     { kind: 'connected', grant },
   ]);
-  const endpoint = { name: 'zk1:2181', ip: '127.0.0.1', port: 1 };
+  const endpoint = { name: 'zk1:2181', host: 'zk1', ip: '127.0.0.1', port: 1 };
   const context = {
     addresses: new Addresses([{ host: '127.0.0.1', port: 1 }], process),
     keepers: new Keepers(() => new FakeKeeper(), process, undefined),

@@ -225,13 +225,14 @@ describe('requests of the wire client', () => {
   });
 
   it('are not taken without bound where the server reads and does not answer', async () => {
-    const { client, ask } = await connected();
+    const { client } = await connected();
     const auth = { op: 'auth', scheme: 'digest', auth: Buffer.from('u:p') } as const;
     let refused = 0;
     const count = ({ sent }: WireAnswer): void => void (refused += sent ? 0 : 1);
     for (let i = 0; i < 50_000; i++) [exists, auth].forEach((request) => client.ask(request, count));
     expect(refused).toBe(0);
-    expect([await ask(exists), await ask(auth)]).toEqual([NOT_TAKEN, NOT_TAKEN]);
+    [exists, auth].forEach((request) => client.ask(request, count));
+    expect(refused).toBe(2);
   });
 
   it('for an identity are answered in between', async () => {
