@@ -9,8 +9,8 @@ ARG NODE_VERSION=24
 FROM node:${NODE_VERSION}-bookworm AS build
 WORKDIR /ballot
 COPY package.json package-lock.json .npmrc ./
-# npm runs it as `preinstall`.
-COPY scripts/node-version.mjs scripts/
+# npm runs them before and behind an installation.
+COPY scripts/node-version.mjs scripts/compile.mjs scripts/
 RUN npm ci
 COPY scripts/build.mjs scripts/
 COPY tsconfig.json tsconfig.types.json ./

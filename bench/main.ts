@@ -1,7 +1,7 @@
 /**
- * Measures what ballot promises. `npm run bench [-- name…] [--json FILE] [--no-build]`; without a name, all of them,
- * one after the other. Each starts a ZooKeeper server of its own on the loopback, takes about a minute (`ticks` seven),
- * and leaves nothing behind. bench/README.md says what each measures.
+ * Measures what ballot promises: `npm run bench [-- name…] [--client native --client wire] [--json F] [--no-build]`.
+ * Without a name, all of them, one after the other. Each starts a ZooKeeper server of its own on the loopback, takes
+ * about a minute (`ticks` seven), and leaves nothing behind. bench/README.md says what each measures.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -34,18 +34,31 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 /** A program of its own, with arguments of its own. */
 const OUTPUT = 'output';
 
+/** Which client the candidates use: `zookeeper-client`. */
+const CLIENT = 'BALLOT_ZOOKEEPER_CLIENT';
+
 const root = join(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, 'no-build': { type: 'boolean', default: false } },
+  options: {
+    client: { type: 'string', multiple: true, default: [process.env[CLIENT] ?? 'auto'] },
+    json: { type: 'string' },
+    'no-build': { type: 'boolean', default: false },
+  },
 });
 const names = positionals.length > 0 ? positionals : [...Object.keys(benches), OUTPUT];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
 if (!values['no-build']) await build();
-for (const name of names) await perform(name);
+for (const name of names) {
+  // Both on the same machine, at about the same load.
+  for (const client of values.client) {
+    process.env[CLIENT] = client;
+    await perform(name, client);
+  }
+}
 
-async function perform(name: string): Promise<void> {
+async function perform(name: string, client: string): Promise<void> {
   if (name === OUTPUT) return measureOutput();
   const load = benches[name];
   if (load === undefined)
@@ -53,7 +66,7 @@ async function perform(name: string): Promise<void> {
   const { tickTime = 500, tls = false, measure } = await load();
   await Workshop.use(root, { tickTime, tls }, async (shop) => {
     const around = surroundings(root, await shop.serverVersion());
-    print(name, around, await measure(shop), values.json);
+    print(name, { ...around, client }, await measure(shop), values.json);
   });
 }
 

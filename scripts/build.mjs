@@ -2,16 +2,16 @@
  * Bundles src/ into dist/. `node scripts/build.mjs [--clean]`; `--clean` also removes what an earlier build left
  * behind.
  *
- * Two processes: `main.js` with `program.mjs`, whose commands are chunks of their own so that each loads only what it
- * needs, and `keeper.js`, which shares nothing with them: the keeper has to stay small. `index.mjs` is the library,
- * with its types beside it. What a process begins with is CommonJS, which starts some 10 ms sooner than an ES module:
- * that is on the way of every start and every replacement.
+ * Two processes: `main.js` with the program, of which large packages are chunks of their own, loaded when they are
+ * needed; and `keeper.js`, which shares nothing with them: the keeper has to stay small. `index.mjs` is the library,
+ * with its types beside it. All but that is CommonJS, which starts some 10 ms sooner than an ES module, and whose
+ * compiled code can be kept (`compile.mjs`): that is on the way of every start and every replacement.
  */
 import { existsSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -41,37 +41,69 @@ const common = {
   metafile: true,
 };
 
-/** CommonJS dependencies inside an ES module: esbuild leaves their `require('node:…')` calls as they are. */
-const requireBanner =
-  "import { createRequire as ballotCreateRequire } from 'node:module'; const require = ballotCreateRequire(import.meta.url);";
-
 /** A CommonJS file has no `import.meta`. */
 const urlBanner = "const ballotMainUrl = require('node:url').pathToFileURL(__filename).href;";
 
-/** `main.js` loads the program when it runs. @type {import('esbuild').Plugin} */
-const programApart = {
-  name: 'program-apart',
+/** @type {import('esbuild').BuildOptions & { write: false, metafile: true }} */
+const commonJs = {
+  ...common,
+  format: 'cjs',
+  banner: { js: urlBanner },
+  define: { ...common.define, 'import.meta.url': 'ballotMainUrl' },
+  supported: { 'dynamic-import': false },
+};
+
+/** Named by its content. @type {import('esbuild').BuildOptions & { write: false, metafile: true }} */
+const byContent = { ...commonJs, entryNames: 'chunks/[name]-[hash]' };
+
+/**
+ * Packages that most starts do without: what is imported of each, and what that is.
+ * @type {Record<string, [imported: string, contents: string]>}
+ */
+const LATE = {
+  cosmiconfig: ['cosmiconfig/dist/Explorer.js', "module.exports = require('cosmiconfig/dist/Explorer.js')"],
+  'cron-parser': ['cron-parser', "module.exports = require('cron-parser')"],
+  yaml: ['yaml', "module.exports = require('yaml')"],
+  yargs: ['yargs', "module.exports = require('yargs').default"],
+};
+
+const late = await Promise.all(
+  Object.entries(LATE).map(async ([name, [imported, contents]]) => {
+    const built = await build({
+      ...byContent,
+      stdin: { contents, resolveDir: root, sourcefile: `${name}.js` },
+      entryNames: `chunks/${name}-[hash]`,
+    });
+    return { imported, built };
+  }),
+);
+
+/** @param {{ outputFiles: { path: string }[] }} built */
+const codeOf = ({ outputFiles }) => outputFiles.find(({ path }) => path.endsWith('.js'))?.path ?? '';
+
+/** The program loads those when it needs them. @type {import('esbuild').Plugin} */
+const lateApart = {
+  name: 'late-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/cli\/program\.ts$/ }, () => ({ path: './program.mjs', external: true }));
+    for (const { imported, built } of late)
+      onResolve({ filter: new RegExp(`^${imported}$`) }, () => ({
+        path: `./${basename(codeOf(built))}`,
+        external: true,
+      }));
   },
 };
 
-const programs = await Promise.all([
+const program = await build({
+  ...byContent,
+  entryPoints: { program: 'src/cli/program.ts' },
+  plugins: [lateApart],
+});
+
+const others = await Promise.all([
   build({
-    ...common,
+    ...commonJs,
     entryPoints: { main: 'src/main.ts' },
-    format: 'cjs',
-    banner: { js: urlBanner },
-    define: { ...common.define, 'import.meta.url': 'ballotMainUrl' },
-    plugins: [programApart],
-  }),
-  build({
-    ...common,
-    entryPoints: { program: 'src/cli/program.ts' },
-    splitting: true,
-    outExtension: { '.js': '.mjs' },
-    chunkNames: 'chunks/[name]-[hash]',
-    banner: { js: requireBanner },
+    define: { ...commonJs.define, BALLOT_PROGRAM: JSON.stringify(`./chunks/${basename(codeOf(program))}`) },
   }),
   build({
     ...common,
@@ -84,6 +116,7 @@ const programs = await Promise.all([
     outExtension: { '.js': '.mjs' },
   }),
 ]);
+const programs = [...late.map(({ built }) => built), program, ...others];
 
 /**
  * The library's declarations, as far as `index.ts` reaches. TypeScript leaves the names of sources in them.
@@ -161,6 +194,8 @@ const noticesFile = join(dist, 'THIRD-PARTY-LICENSES.txt');
 await put(noticesFile, Buffer.from(await notices()));
 await chmod(join(dist, 'main.js'), 0o755);
 
+await promisify(execFile)(process.execPath, [join(root, 'scripts/compile.mjs')]);
+
 // Also when nothing changed: the set-up asks whether the build is newer than the sources.
 const now = new Date();
 await utimes(join(dist, 'main.js'), now, now);
@@ -169,7 +204,7 @@ if (process.argv.includes('--clean')) {
   const built = new Set([noticesFile, moduleType, ...files.map((file) => file.path)]);
   for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && !built.has(path)) await rm(path);
+    if (entry.isFile() && !built.has(path.replace(/\.js\.v[\w.-]+$/, '.js'))) await rm(path);
   }
 }
 

@@ -43,7 +43,8 @@ const ROOMS = {
 const COMPOSERS = {
   // Forks the keeper before anything else is loaded.
   'main.ts': ['keeper/process.ts'],
-  'cli/commands/run.ts': ['zookeeper/election', 'zookeeper/session', 'ledger', 'cron', 'command'],
+  'cli/commands/run.ts': ['ledger', 'cron', 'command'],
+  'cli/zookeeper.ts': ['zookeeper/election', 'command'],
   'cli/commands/join.ts': ['zookeeper/election', 'library/participants.ts', 'library/standing.ts'],
   'cli/commands/info.ts': ['zookeeper/report', 'local', 'ledger'],
   'cli/commands/watch.ts': ['zookeeper/report', 'ledger'],

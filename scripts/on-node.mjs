@@ -74,6 +74,13 @@ export const CORE = [
   ]),
 ];
 
+/**
+ * For a Node on which the native client does not compile: that ballot's own takes its place, holds sessions and takes
+ * them over, and that processes, descriptors and signals are what they were.
+ * @type {import('./suite.mjs').Project[]}
+ */
+export const CORE_WITHOUT_NATIVE = [some('integration', ['session-client', 'session-processes', 'command-group'])];
+
 /** What a person has to be told, in one sentence. */
 class OnNodeError extends Error {}
 

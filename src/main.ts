@@ -8,16 +8,21 @@ import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
+import { loadCompiled } from './cli/compiled.ts';
 import { failure } from './cli/failure.ts';
 import { checkLimits } from './cli/limits.ts';
+import type * as Program from './cli/program.ts';
 import { Signals } from './cli/signals.ts';
 import { forkKeeper, type KeeperProcess } from './keeper/process.ts';
 
 /** Set by the build. */
 declare const BALLOT_VERSION: string;
+/** The rest of the program, relative to this file. Set by the build. */
+declare const BALLOT_PROGRAM: string;
 
 const argv = process.argv.slice(2);
-const keeperPath = fileURLToPath(new URL('./keeper.js', import.meta.url));
+const built = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const keeperPath = built('./keeper.js');
 
 // First of all: a signal that comes before its handler would open Node's debugger, or end ballot without a word.
 let signals = names(['run', 'join']) ? listenToSignals() : undefined;
@@ -41,7 +46,7 @@ process.stderr.on('error', () => undefined);
 void main();
 
 async function main(): Promise<void> {
-  const { runProgram } = await import('./cli/program.ts');
+  const { runProgram } = loadCompiled(built(BALLOT_PROGRAM)) as typeof Program;
   const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper, dropKeeper, takeSignals });
   if (!taken) forked?.kill();
   await finish(exitCode);

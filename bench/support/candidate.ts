@@ -25,9 +25,11 @@ export interface CandidateOptions {
 
 const STOP_WITHIN_MS = 8_000;
 
-/** What a benchmark's candidates are given: nothing of the user's own configuration. */
+/** What a benchmark's candidates are given: nothing of the user's own configuration but the ZooKeeper client. */
 export function plainEnvironment(home: string): NodeJS.ProcessEnv {
+  const { BALLOT_ZOOKEEPER_CLIENT } = process.env;
   return {
+    ...(BALLOT_ZOOKEEPER_CLIENT !== undefined && { BALLOT_ZOOKEEPER_CLIENT }),
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: home,
     XDG_CONFIG_HOME: home,

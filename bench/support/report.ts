@@ -106,9 +106,9 @@ export function print(
   { figures, notes, detail }: Report,
   jsonFile: string | undefined,
 ): void {
-  const { cpu, cores, kernel, node, zookeeper, ballot, commit: at, load } = around;
+  const { cpu, cores, kernel, node, zookeeper, client, ballot, commit: at, load } = around;
   console.log(
-    `\n${bench}: ${cpu}, ${cores} cores, Linux ${kernel}; ballot ${ballot} (${at}), Node ${node}, ZooKeeper ${zookeeper}; load ${load}`,
+    `\n${bench}: ${cpu}, ${cores} cores, Linux ${kernel}; ballot ${ballot} (${at}), Node ${node}, ZooKeeper ${zookeeper}, client ${client}; load ${load}`,
   );
   console.table(Object.fromEntries(figures.map((row) => [row.what, cells(row)])));
   if (detail !== undefined) console.table(detail);

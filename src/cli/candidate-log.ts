@@ -2,7 +2,8 @@
 import { hostname } from 'node:os';
 import type { GlobalConfig } from '../config/config.ts';
 import { createLogger } from '../log/create-logger.ts';
-import type { RootLogger } from '../log/logger.ts';
+import type { Logger, RootLogger } from '../log/logger.ts';
+import type { CommandContext } from './command-context.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
 export const FLUSH_WITHIN_MS = 5_000;
@@ -23,4 +24,14 @@ export function candidateLogger(
     runIds,
     env,
   });
+}
+
+/** Logs what the loading of the configuration has to say. */
+export function tellConfiguration(
+  { config, warnings, files }: Pick<CommandContext, 'config' | 'warnings' | 'files'>,
+  logger: Logger,
+): void {
+  for (const warning of warnings) logger.warn(warning);
+  const read = files.length === 0 ? 'none' : files.join(', ');
+  logger[config.debug ? 'info' : 'debug']('configuration files that were read', { files: read });
 }

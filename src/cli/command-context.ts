@@ -61,16 +61,6 @@ export interface WatchContext extends CommandContext {
   readonly signals: Signals;
 }
 
-/** Logs what the loading of the configuration has to say. */
-export function tellConfiguration(
-  { config, warnings, files }: Pick<CommandContext, 'config' | 'warnings' | 'files'>,
-  logger: Logger,
-): void {
-  for (const warning of warnings) logger.warn(warning);
-  const read = files.length === 0 ? 'none' : files.join(', ');
-  logger[config.debug ? 'info' : 'debug']('configuration files that were read', { files: read });
-}
-
 /**
  * Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. Throws
  * ConfigurationError when a file of TLS is wrong.

@@ -16,14 +16,9 @@ import type { Logger } from '../log/logger.ts';
 import type { Session } from '../zookeeper/session/port.ts';
 import { proberFor } from '../zookeeper/session/sessions.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
-import {
-  sessionsFor,
-  tellConfiguration,
-  type CommandContext,
-  type LookContext,
-  type ReportContext,
-} from './command-context.ts';
+import { sessionsFor, type CommandContext, type LookContext, type ReportContext } from './command-context.ts';
 import { print } from './report/print.ts';
+import { tellConfiguration } from './candidate-log.ts';
 
 /** How long the end waits for a reader of the log that takes nothing, ms. */
 const FLUSH_WITHIN_MS = 1_000;

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +44,9 @@ function remove(names: Names): void {
   rmSync(names.folder, { recursive: true, force: true });
 }
 
+/** Those of `preparePipes`, which mkfifo may have made already though its end was not noticed yet. */
+let underWay: Names | undefined;
+
 /** Folders to try: a container may have a read-only root. */
 const bases = (): string[] => [tmpdir(), '/dev/shm'];
 
@@ -61,13 +64,16 @@ export async function preparePipes(): Promise<void> {
       const forget = (): void => remove(names);
       process.once('exit', forget);
       try {
+        underWay = names;
         await new Promise<void>((resolve, reject) => {
-          execFile('mkfifo', ['-m', '600', ...names.paths], { timeout: MKFIFO_TIMEOUT_MS }, (error) =>
-            error instanceof Error ? reject(error) : resolve(),
-          );
+          const options = { stdio: 'ignore', timeout: MKFIFO_TIMEOUT_MS } as const;
+          spawn('mkfifo', ['-m', '600', ...names.paths], options)
+            .once('error', reject)
+            .once('exit', resolve);
         });
-        collect(names);
+        if (underWay === names) collect(names);
       } finally {
+        underWay = undefined;
         process.off('exit', forget);
         remove(names);
       }
@@ -78,6 +84,15 @@ export async function preparePipes(): Promise<void> {
 }
 
 function makeNow(): void {
+  if (underWay !== undefined) {
+    const names = underWay;
+    underWay = undefined;
+    try {
+      return collect(names);
+    } catch {
+      // Not yet.
+    }
+  }
   for (const base of bases()) {
     if (stock.length >= 2) return;
     try {

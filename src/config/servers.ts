@@ -24,7 +24,8 @@ function parsePort(text: string): number | undefined {
 function parseServer(text: string): ServerAddress | string {
   if (text.includes('@')) return 'user names and passwords do not belong in a server address';
   if (text.includes('/')) return `${escaped(text)} holds a path, which belongs in zookeeper-base-path, or a scheme`;
-  if (isIPv6(text)) return { host: text.toLowerCase(), port: DEFAULT_PORT };
+  // Node compiles a large expression before it says no.
+  if (text.split(':').length > 2 && isIPv6(text)) return { host: text.toLowerCase(), port: DEFAULT_PORT };
   const [, literal, name = '', , portText] = /^(?:\[(.*)\]|([^:[\]]*))(:(.*))?$/s.exec(text) ?? [];
   const port = portText === undefined ? DEFAULT_PORT : parsePort(portText);
   if (literal === undefined ? !HOST_NAME.test(name) : !isIPv6(literal)) return `${escaped(text)} is not a server`;

@@ -6,7 +6,7 @@ import { inspect } from '../../src/zookeeper/report/inspection.ts';
 import { electionReport } from '../../src/zookeeper/report/report.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { silentLogger } from '../support/silent-logger.ts';
-import { ensembles, type EnsembleWorld } from './ensembles.ts';
+import { ensembles, threeServers, type EnsembleWorld } from './ensembles.ts';
 import type { FragileHost } from './hosts.ts';
 import { LocalCoordinator } from './local.ts';
 
@@ -178,13 +178,17 @@ class ZooKeeperCoordinator implements DistantCoordinator {
   }
 }
 
+function coordinator([name, start]: (typeof ensembles)[number]): Named<DistantCoordinator>[number] {
+  return [name, async () => new ZooKeeperCoordinator(await start())];
+}
+
 type Named<T> = readonly (readonly [name: string, start: () => Promise<T>])[];
 
 /** What the contract of the port is run on, where candidates may be far from their coordinator. */
-export const distantCoordinators: Named<DistantCoordinator> = ensembles.map(([name, start]) => [
-  name,
-  async () => new ZooKeeperCoordinator(await start()),
-]);
+export const distantCoordinators: Named<DistantCoordinator> = ensembles.map(coordinator);
+
+/** What its core is run on as well. */
+export const severalServers: Named<DistantCoordinator> = threeServers.map(coordinator);
 
 /** What the contract of the port is run on. A coordinator on one host has its place here alone. */
 export const coordinators: Named<Coordinator> = [

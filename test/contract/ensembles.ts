@@ -48,6 +48,8 @@ const O = { timeout: 5000 };
 /** Deletes whatever has no owner or a dead one. A session that is just being closed may take its znodes itself. */
 async function clear({ host, settle }: Pick<EnsembleWorld, 'host' | 'settle'>): Promise<void> {
   const session = await settle(host('cleaner', 1000).sessions.open(O));
+  // The server that has applied a write has applied what was written before, too.
+  await settle(session.create('/last-', Buffer.alloc(0), 'ephemeral-sequential', O));
   const remove = async (path: string): Promise<void> => {
     for (const name of await settle(session.children(path, O)))
       if (`${path}${name}` !== '/zookeeper') await remove(path === '/' ? `/${name}` : `${path}/${name}`);
@@ -103,9 +105,14 @@ function simulated(): EnsembleWorld {
   return world;
 }
 
-function sessionsOn(port: number, sessionTimeout: number, clock: Clock, client: ClientChoice): SessionOpener {
+function sessionsOn(
+  ports: readonly number[],
+  sessionTimeout: number,
+  clock: Clock,
+  client: ClientChoice,
+): SessionOpener {
   return zookeeperSessions({
-    servers: [{ host: '127.0.0.1', port }],
+    servers: ports.map((port) => ({ host: '127.0.0.1', port })),
     sessionTimeout,
     client,
     keeperPath: join(import.meta.dirname, '../../dist/keeper.js'),
@@ -115,9 +122,19 @@ function sessionsOn(port: number, sessionTimeout: number, clock: Clock, client: 
   });
 }
 
-async function real(client: ClientChoice = clientChoice): Promise<EnsembleWorld> {
-  const zookeeper = await startZooKeeper({ tickTime: TICK_MS });
+/** Servers that were silent for a while are to find each other again: they have as much patience as a test. */
+const PATIENT = { initLimit: 600, syncLimit: 600 };
+
+/** `clients`: of one host after the other, in turn. */
+async function real(
+  clients: readonly [ClientChoice, ...ClientChoice[]] = [clientChoice],
+  members: 1 | 3 = 1,
+): Promise<EnsembleWorld> {
+  const zookeeper = await startZooKeeper({ tickTime: TICK_MS, members, config: members === 1 ? {} : PATIENT });
+  const ports = zookeeper.members.map(({ port }) => port);
   let silenced = false;
+  let hosts = 0;
+  const nextClient = (): ClientChoice => clients[hosts % clients.length] as ClientChoice;
   const world: EnsembleWorld = {
     async restore() {
       world.silence(false);
@@ -131,31 +148,49 @@ async function real(client: ClientChoice = clientChoice): Promise<EnsembleWorld>
     isVirtual: false,
     host: (_name, sessionTimeout) => ({
       clock: systemClock,
-      sessions: sessionsOn(zookeeper.server.port, sessionTimeout, systemClock, client),
+      sessions: sessionsOn(ports, sessionTimeout, systemClock, nextClient()),
     }),
-    fragileHost: (_name, sessionTimeout) =>
-      realHost(zookeeper.server.port, (port, clock) => sessionsOn(port, sessionTimeout, clock, client)),
+    // Each behind a proxy to one of the servers.
+    fragileHost(_name, sessionTimeout) {
+      const [client, member] = [nextClient(), zookeeper.member(hosts++ % members)];
+      return realHost(member.port, (port, clock) => sessionsOn([port], sessionTimeout, clock, client));
+    },
     settle: (promise) => promise,
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     moment: (index) => world.pass(8 ** index - 1),
-    goDown: () => zookeeper.server.stop(),
-    comeBack: (options = {}) => zookeeper.server.restart({ wipe: options.wiped ?? false }),
+    async goDown() {
+      await Promise.all(zookeeper.members.map((member) => member.stop()));
+    },
+    async comeBack({ wiped = false } = {}) {
+      await Promise.all(zookeeper.members.map((member) => member.restart({ wipe: wiped })));
+    },
     silence(silent) {
       if (silent === silenced) return;
       silenced = silent;
-      if (silent) zookeeper.server.pause();
-      else zookeeper.server.resume();
+      for (const member of zookeeper.members) {
+        if (silent) member.pause();
+        else member.resume();
+      }
     },
     close: () => zookeeper.close(),
   };
   return world;
 }
 
-/** What the contract of a session is run on as well: the same, by ballot's own client. */
-export const byWire = ['ZooKeeper, by the wire client', () => real('wire')] as const;
+type Named = readonly (readonly [name: string, start: () => Promise<EnsembleWorld>])[];
 
 /** What every contract is run on. */
-export const ensembles: readonly (readonly [name: string, start: () => Promise<EnsembleWorld>])[] = [
+export const ensembles: Named = [
   ['the simulated ensemble', () => Promise.resolve(simulated())],
   ['ZooKeeper', () => real()],
 ];
+
+/** What the contract of a session is run on as well: ballot's own client, and three servers by either. */
+export const byEitherClient: Named = [
+  ['ZooKeeper, by the wire client', () => real(['wire'])],
+  ['three servers', () => real([clientChoice], 3)],
+  ['three servers, by the wire client', () => real(['wire'], 3)],
+];
+
+/** What the contract of an election is run on as well: hosts at each of the servers, every other by the wire client. */
+export const threeServers: Named = [['three servers, by both clients', () => real([clientChoice, 'wire'], 3)]];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { TermEvent } from '../../src/election/election.ts';
-import { coordinators, type Coordinator } from './coordinator.ts';
+import { coordinators, severalServers, type Coordinator } from './coordinator.ts';
 import { eventsOf, expectWithin, type Stage, SLACK_MS, useStages } from './stage.ts';
 
-describe.each(coordinators)('an election on %s', (_name, start) => {
+describe.each([...coordinators, ...severalServers])('an election on %s', (_name, start) => {
   let world: Coordinator;
   let stage: Stage;
 

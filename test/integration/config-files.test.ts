@@ -11,6 +11,7 @@ import { loadAll, type Loaded } from '../../src/config/load.ts';
 import { fields, keyOf, optionOf, variableOf } from '../../src/config/options.ts';
 import { ballotPath } from '../support/candidate.ts';
 import { freePorts } from '../support/ports.ts';
+import { clientVariable } from '../support/sessions.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** Nobody is known to the system by this number. */
@@ -59,7 +60,7 @@ interface Ended {
 function ballot(args: readonly string[], id?: number): Ended {
   const { status, stdout, stderr } = spawnSync(process.execPath, [ballotPath, ...args], {
     cwd,
-    env: { HOME: join(folder, 'home') },
+    env: { HOME: join(folder, 'home'), ...clientVariable },
     encoding: 'utf8',
     timeout: 120_000,
     ...(id === undefined ? {} : { uid: id, gid: id }),

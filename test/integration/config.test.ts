@@ -22,7 +22,8 @@ afterEach(async () => {
 
 /** The built `ballot`, in the test's folder, with this environment and no other. */
 async function ballot(args: readonly string[], env: NodeJS.ProcessEnv = {}, uid?: number): Promise<Told> {
-  const all = { HOME: join(folder, 'home'), ...env };
+  // The client of this run of the tests is configuration as well.
+  const all = { HOME: join(folder, 'home'), BALLOT_ZOOKEEPER_CLIENT: undefined, ...env };
   const { code, stdout, stderr } = await runBallot(args, { cwd: folder, env: all, uid });
   return { code, stdout, stderr };
 }

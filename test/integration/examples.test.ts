@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ballotPath, childrenOf } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
+import { clientVariable } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -29,7 +30,7 @@ class Terminal {
     const { PATH, HOME, ZOOKEEPER_HOME, JAVA_HOME } = process.env;
     this.#child = spawn(file, args, {
       cwd: root,
-      env: { PATH, HOME, ZOOKEEPER_HOME, JAVA_HOME, ...env },
+      env: { PATH, HOME, ZOOKEEPER_HOME, JAVA_HOME, ...clientVariable, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

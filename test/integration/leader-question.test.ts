@@ -8,7 +8,7 @@ import { runBallot, type Ended, type Surroundings } from '../support/ballot.ts';
 import { ballotPath, childrenOf } from '../support/candidate.ts';
 import { pass, poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
-import { within } from '../support/sessions.ts';
+import { clientChoice, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -208,7 +208,15 @@ describe('ballot if-leader', () => {
       return stdout;
     };
     const command = ['sh', '-c', script] as const;
-    const inBallot = await said([process.execPath, ballotPath, 'if-leader', ...at(basePath), '--', ...command]);
+    const inBallot = await said([
+      process.execPath,
+      ballotPath,
+      'if-leader',
+      ...at(basePath),
+      `--zookeeper-client=${clientChoice}`,
+      '--',
+      ...command,
+    ]);
     expect(inBallot).toMatch(/^who is there\n0\n1\n2\n(\d+\n)*0\n$/);
     // What the test itself has inherited is passed on.
     expect(inBallot).toBe(await said(command));

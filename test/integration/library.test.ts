@@ -10,7 +10,7 @@ import { useFolder } from '../support/hooks.ts';
 import { library, libraryUrl, moduleOf, Program } from '../support/library.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
-import { keepers, serversOf, within } from '../support/sessions.ts';
+import { clientChoice, keepers, serversOf, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 async function elect(zookeeperBasePath: string, candidateId: string, options: ElectOptions = {}): Promise<Candidate> {
-  const common = { zookeeperServers: servers(), zookeeperSessionTimeout: '10s' };
+  const common = { zookeeperServers: servers(), zookeeperClient: clientChoice, zookeeperSessionTimeout: '10s' };
   const candidate = await library.elect({ ...common, zookeeperBasePath, candidateId, ...options });
   standing.push(candidate);
   return candidate;
@@ -142,6 +142,7 @@ describe('lead', () => {
       };
     const options = (candidateId: string): ElectOptions => ({
       zookeeperServers: servers(),
+      zookeeperClient: clientChoice,
       zookeeperBasePath: path,
       candidateId,
     });
@@ -223,6 +224,7 @@ describe('an ensemble that is away', () => {
     await using own = await startZooKeeper();
     const candidate = await library.elect({
       zookeeperServers: serversOf(own).map(({ host, port }) => `${host}:${port}`),
+      zookeeperClient: clientChoice,
       zookeeperSessionTimeout: '4s',
       zookeeperBasePath: '/own',
     });
@@ -286,6 +288,7 @@ describe('a program', () => {
   const options = (path: string, id: string): string =>
     JSON.stringify({
       zookeeperServers: servers(),
+      zookeeperClient: clientChoice,
       zookeeperBasePath: path,
       candidateId: id,
       zookeeperSessionTimeout: '30s',

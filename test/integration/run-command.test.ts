@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ballotPath, type Candidate } from '../support/candidate.ts';
 import { pass, poll } from '../support/poll.ts';
+import { clientVariable } from '../support/sessions.ts';
 import { EXIT, useZooKeeper, type InfoReport } from '../support/stage.ts';
 
 const zookeeper = useZooKeeper();
@@ -29,6 +30,7 @@ describe('the environment of the command', () => {
       BALLOT_ZOOKEEPER_BASE_PATH: stage.basePath,
       BALLOT_FENCING_TOKEN: String(term),
       BALLOT_RUN_ID: runId,
+      ...clientVariable,
     });
     expect(Number(found.get('BALLOT_FENCING_TOKEN'))).toBeGreaterThan(0);
     expect(found.get('ORDINARY')).toBe('kept as it is');
@@ -39,7 +41,16 @@ describe('the environment of the command', () => {
 
 describe('what the command inherits', () => {
   const filesOf = (pid: number): Record<string, string> =>
-    Object.fromEntries(readdirSync(`/proc/${pid}/fd`).map((fd) => [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)]));
+    Object.fromEntries(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => fileOf(pid, fd)));
+
+  /** A process that has just begun closes what its loader has read. */
+  function fileOf(pid: number, fd: string): [fd: string, file: string][] {
+    try {
+      return [[fd, readlinkSync(`/proc/${pid}/fd/${fd}`)]];
+    } catch {
+      return [];
+    }
+  }
 
   async function running(candidate: Candidate): Promise<number> {
     await candidate.says('the command runs');

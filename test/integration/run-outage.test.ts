@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { isAlive, type Candidate, type Entry } from '../support/candidate.ts';
 import { pass, poll } from '../support/poll.ts';
 import { Proxy } from '../support/proxy.ts';
+import { clientChoice } from '../support/sessions.ts';
 import { useZooKeeper, type Stage } from '../support/stage.ts';
 import { expectWithin } from '../support/yardstick.ts';
 
@@ -48,9 +49,9 @@ async function expectUndisturbed(stage: Stage, [leader, standby, start]: [Candid
 }
 
 describe('under on-lease-loss=keep, a leader and a standby', () => {
-  it('do not mind a server that is killed and back', async () => {
+  it.each([clientChoice, 'wire'])('do not mind a server that is killed and back (client %s)', async (client) => {
     await using stage = zookeeper.stage();
-    const both = await two(stage);
+    const both = await two(stage, { 'zookeeper-client': client });
     await zookeeper.server.restart();
     await expectUndisturbed(stage, both);
   });

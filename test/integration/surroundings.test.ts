@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ballotPath } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
 import { freePorts } from '../support/ports.ts';
+import { clientVariable } from '../support/sessions.ts';
 
 let folder: string;
 let nobody: string;
@@ -44,12 +45,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs shell script in which `ballot` is the built one. Of the environment there is PATH alone. */
+/** Runs shell script in which `ballot` is the built one. Of the environment there is PATH, and the client in use. */
 function shell(script: string, { env = {}, uid }: { env?: NodeJS.ProcessEnv; uid?: number } = {}): Ended {
   const whole = `ballot() { "${process.execPath}" "${ballotPath}" "$@"; }\n${script}`;
   const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', whole], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, ...env },
+    env: { PATH: process.env['PATH'], HOME: folder, ...clientVariable, ...env },
     encoding: 'utf8',
     timeout: 120_000,
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -286,7 +287,7 @@ function start(flags: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProc
   const all = ['--zookeeper-servers', nobody, '--log-format', 'json', ...flags];
   const child = spawn(process.execPath, [ballotPath, 'run', 'once', ...all, '--', 'true'], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, ...env },
+    env: { PATH: process.env['PATH'], HOME: folder, ...clientVariable, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   started.push(child);

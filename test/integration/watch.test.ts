@@ -6,7 +6,7 @@ import { runBallot } from '../support/ballot.ts';
 import { ballotPath } from '../support/candidate.ts';
 import { pass, poll } from '../support/poll.ts';
 import { restrictedZNode } from '../support/restrict.ts';
-import { sessionsAt, within } from '../support/sessions.ts';
+import { clientVariable, sessionsAt, within } from '../support/sessions.ts';
 import { useZooKeeper } from '../support/stage.ts';
 import { TerminalRun, type TerminalOptions } from '../support/terminal.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -323,7 +323,7 @@ class Piped implements AsyncDisposable {
   stderr = '';
 
   constructor(base: string, servers: string, ...args: readonly string[]) {
-    const env = { PATH: process.env['PATH'], HOME: '/nonexistent' };
+    const env = { PATH: process.env['PATH'], HOME: '/nonexistent', ...clientVariable };
     this.child = spawn(process.execPath, [ballotPath, 'watch', ...at(servers, base), ...args], { env });
     this.child.stdout?.on('data', (data: Buffer) => (this.stdout += data.toString()));
     this.child.stderr?.on('data', (data: Buffer) => (this.stderr += data.toString()));

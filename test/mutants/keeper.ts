@@ -132,6 +132,20 @@ export const keeperMutants: readonly Mutant[] = [
     noticedBy: wire('without bound'),
   },
   {
+    what: 'the wire client counts no identities among the requests that wait for a server',
+    file: 'zookeeper/client/wire/wire-client.ts',
+    find: 'this.#pending.length + this.#pendingAuth.length',
+    put: 'this.#pending.length',
+    noticedBy: wire('the server reads and does not answer'),
+  },
+  {
+    what: 'the wire client takes whatever a server gives it for the password of a session',
+    file: 'zookeeper/client/wire/messages.ts',
+    find: 'if (password.length !== NO_SESSION.password.length)',
+    put: 'if (password.length < 0)',
+    noticedBy: unit('zookeeper/client/wire/codec', 'refuses a session that is over'),
+  },
+  {
     what: 'a request that makes the server cut the connection is sent',
     file: 'zookeeper/client/wire/wire-client.ts',
     find: 'frame.length > MAX_REQUEST_BYTES',

@@ -128,6 +128,8 @@ export interface CandidateOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The folder of a cgroup to start it in. */
   readonly cgroup?: string;
+  /** A command that becomes the one that is given to it, in surroundings of its own: words in front. */
+  readonly within?: readonly string[];
   /** Do not read its stdout: `output` is to be read by the test. */
   readonly unread?: boolean;
 }
@@ -173,6 +175,7 @@ export class Candidate implements AsyncDisposable {
     command,
     env = {},
     cgroup,
+    within: surroundings = [],
     unread = false,
   }: CandidateOptions) {
     this.id = id ?? `c${++candidates}`;
@@ -187,7 +190,7 @@ export class Candidate implements AsyncDisposable {
     const args = Object.entries(all).map(([key, value]) => `--${key}=${value}`);
     const [name, value] = this.#mark.split('=') as [string, string];
     const asked = mode === 'join' ? ['join', ...args] : ['run', mode, ...args, '--', ...command];
-    const ballot = [process.execPath, ballotPath, ...asked] as const;
+    const ballot = [...surroundings, process.execPath, ballotPath, ...asked] as [string, ...string[]];
     const [file, ...rest] = cgroup === undefined ? ballot : startedIn(cgroup, ballot);
     this.#child = spawn(file, rest, {
       cwd: this.#folder,

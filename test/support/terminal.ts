@@ -3,6 +3,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { Emulator } from './emulator.ts';
 import { poll } from './poll.ts';
+import { clientVariable } from './sessions.ts';
 
 export interface TerminalOptions {
   readonly columns: number;
@@ -32,7 +33,14 @@ export class TerminalRun implements AsyncDisposable {
     const line = `stty cols ${columns} rows ${rows}; echo before; ${words}; ${AFTER}`;
     this.#script = spawn('script', ['-qec', line, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: '/nonexistent',
+        TERM: 'xterm-256color',
+        SHELL: '/bin/sh',
+        ...clientVariable,
+        ...env,
+      },
     });
     this.#script.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.transcript += text;

@@ -33,7 +33,7 @@ describe('the layer rule', () => {
     ['main.ts', 'cli/program.ts'],
     ['main.ts', 'keeper/process.ts'],
     ['cli/commands/config.ts', 'config/load.ts'],
-    ['cli/commands/run.ts', 'zookeeper/session/sessions.ts'],
+    ['cli/command-context.ts', 'zookeeper/session/sessions.ts'],
     ['cli/commands/run.ts', 'command/launch.ts'],
     ['cli/commands/info.ts', 'zookeeper/report/report.ts'],
     ['config/schedule.ts', 'cron/grammar.ts'],

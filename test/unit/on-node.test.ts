@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CORE, packageOf } from '../../scripts/on-node.mjs';
+import { CORE, CORE_WITHOUT_NATIVE, packageOf } from '../../scripts/on-node.mjs';
 
 let folder: string;
 let cache: string;
@@ -92,10 +92,10 @@ describe('the npm package of Node', () => {
   });
 });
 
-it('the core names files and folders that exist', () => {
-  const files = CORE.flatMap(({ filter }) => filter ?? []).map((argument) =>
-    argument.replace(/^--exclude=|\/\*\*$/g, ''),
-  );
+it('the cores name files and folders that exist', () => {
+  const files = [...CORE, ...CORE_WITHOUT_NATIVE]
+    .flatMap(({ filter }) => filter ?? [])
+    .map((argument) => argument.replace(/^--exclude=|\/\*\*$/g, ''));
   expect(files.length).toBeGreaterThan(0);
   expect(files.filter((file) => !existsSync(join(import.meta.dirname, '../..', file)))).toEqual([]);
 });

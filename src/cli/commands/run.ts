@@ -1,18 +1,14 @@
 /** `ballot run once` and `ballot run cron`: put the parts together, and turn signals into requests. */
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { launch } from '../../command/launch.ts';
-import { markOf } from '../../command/mark.ts';
 import { preparePipes } from '../../command/pipes.ts';
 import { RunCgroups } from '../../command/run-cgroups.ts';
 import { systemClock } from '../../clock.ts';
 import type { CronConfig, RunConfig } from '../../config/config.ts';
-import { defaultOf } from '../../config/options.ts';
 import { formatServers } from '../../config/servers.ts';
 import { formatDuration } from '../../duration.ts';
-import { createElection } from '../../zookeeper/election/election.ts';
 import type { Election } from '../../election/election.ts';
 import type { Fields, Logger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
@@ -21,9 +17,9 @@ import { RunLedger } from '../../ledger/ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
-import { candidateLogger, FLUSH_WITHIN_MS } from '../candidate-log.ts';
-import { sessionsFor, tellConfiguration, type RunContext } from '../command-context.ts';
-import { commandEnvironment, electionEnvironment, refuseOwnElection } from '../environment.ts';
+import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration } from '../candidate-log.ts';
+import type { RunContext } from '../command-context.ts';
+import { commandEnvironment, refuseOwnElection } from '../environment.ts';
 import { tellOfSupervisor } from '../service.ts';
 import { closeStrayDebugger } from '../signals.ts';
 
@@ -131,42 +127,17 @@ interface Held {
   readonly inherits: () => number | undefined;
 }
 
+/** Loads one coordinator alone: start-up waits for it. */
 async function coordinatorOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Promise<Held> {
   const { config } = context;
   if (config.coordinator === 'zookeeper') {
-    const election = electionOf(context, logger, served);
+    const { zookeeperElection } = await import('../zookeeper.ts');
+    const election = zookeeperElection(context, logger, served?.record);
     return { election, name: config.zookeeperBasePath, inherits: () => undefined };
   }
-  // Who asks ZooKeeper does not wait for this code to be loaded.
   const { electionFolder, localElection } = await import('../local.ts');
   const election = localElection(context, logger, served?.record);
   return { election, name: electionFolder(config).path, inherits: () => election.descriptor };
-}
-
-function electionOf(context: RunContext, logger: Logger, served: ParsedSchedule | undefined): Election {
-  const { config } = context;
-  return createElection({
-    sessions: sessionsFor(context, systemClock, logger),
-    clock: systemClock,
-    logger,
-    basePath: config.zookeeperBasePath,
-    candidate: {
-      candidateId: config.candidateId,
-      hostname: hostname(),
-      pid: String(process.pid),
-      ...served?.record,
-      ...digestOnSharedPath(context),
-    },
-    sessionTimeout: config.zookeeperSessionTimeout,
-    leaseDuration: config.leaseDuration,
-    mixedFleet: config.mixedFleet,
-    stop: {
-      onLeaseLoss: config.onLeaseLoss,
-      stopSignal: config.stopSignal,
-      killAfter: config.killAfter,
-      mark: (runId) => markOf({ ...electionEnvironment(config), BALLOT_RUN_ID: runId }),
-    },
-  });
 }
 
 /** The election, and where its runs are written down: with a schedule before they start. */
@@ -185,15 +156,6 @@ function ledgerParts(
   // The next leader on this host reads the same disk: what is not written would be started again.
   const unrecordedTicks = coordinator === 'local' ? 'skip' : 'start';
   return { election, cron: { schedule: served.schedule, ledger, rules, unrecordedTicks } };
-}
-
-/**
- * Tells two jobs apart that stand in one election because neither has chosen a base path. 32 bits are enough for that.
- * They are too few to find a secret argument by trying: many texts have the same digest.
- */
-function digestOnSharedPath({ command, config }: RunContext): { readonly commandDigest?: string } {
-  if (config.zookeeperBasePath !== defaultOf('zookeeperBasePath')) return {};
-  return { commandDigest: createHash('sha256').update(JSON.stringify(command)).digest('hex').slice(0, 8) };
 }
 
 /**

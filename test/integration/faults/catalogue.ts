@@ -25,7 +25,8 @@ import {
 export interface Fault {
   /** What is done and what is to come of it. */
   readonly summary: string;
-  readonly servers: 'shared' | 'own' | 'three';
+  /** `none`: the election is on this host. */
+  readonly servers: 'shared' | 'own' | 'three' | 'none';
   /** Candidates know only those of three servers that the ensemble can miss. */
   readonly followersOnly?: true;
   readonly ownNetworks?: true;

@@ -2,14 +2,12 @@
  * Three candidates serve `@every 1s`, and every five seconds the supervisor of the one that leads is killed, at a
  * random moment, and another candidate comes in its place.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Candidate, Journal, type LogLine } from '../../support/candidate.ts';
 import { tickOf } from '../../support/cron.ts';
 import { poll } from '../../support/poll.ts';
 import { Random } from '../../support/random.ts';
-import type { Ensemble } from '../../support/zookeeper.ts';
-import { Observer } from './observer.ts';
+import type { Arena } from './arena.ts';
 import type { TickFigures } from './report.ts';
 import type { Findings, SeriesOptions } from './series.ts';
 import { PATIENCE_MS, stillAlive } from './trio.ts';
@@ -27,32 +25,28 @@ const ROUND_MS = 5000;
 const WORK = 'stay 0.3';
 
 class CronElection implements AsyncDisposable {
-  readonly basePath = `/cron-kill-${randomUUID()}`;
   readonly journal = new Journal();
   readonly all: Candidate[] = [];
-  readonly #servers: string;
+  readonly #arena: Arena;
   readonly #flags: Readonly<Record<string, string>>;
-  readonly #observer: Observer;
 
-  constructor(zookeeper: Ensemble, flags: Readonly<Record<string, string>>) {
-    this.#servers = zookeeper.connectString;
+  constructor(arena: Arena, flags: Readonly<Record<string, string>>) {
+    this.#arena = arena;
     this.#flags = flags;
-    this.#observer = new Observer(zookeeper);
   }
 
   enter(): void {
-    const flags = { schedule: '@every 1s', 'zookeeper-session-timeout': '4s', 'kill-after': '500ms', ...this.#flags };
+    const where = this.#arena.candidate(this.all.length % 3);
+    const flags = { ...where.flags, schedule: '@every 1s', 'kill-after': '500ms', ...this.#flags };
     const id = `c${this.all.length + 1}`;
-    const { basePath, journal } = this;
-    const command = journal.command(WORK);
-    this.all.push(new Candidate({ id, mode: 'cron', servers: this.#servers, basePath, flags, command }));
+    this.all.push(new Candidate({ ...where, id, mode: 'cron', flags, command: this.journal.command(WORK) }));
   }
 
   /** The candidate that holds the lease. Waits until one does. */
   leader(): Promise<Candidate> {
     const find = async (): Promise<Candidate | undefined> => {
-      const lease = (await this.#observer.look(this.basePath))?.lease;
-      const pid = lease?.kind === 'held' ? lease.record.pid : undefined;
+      const lease = (await this.#arena.look())?.lease;
+      const pid = lease?.kind === 'held' ? lease.pid : undefined;
       return this.all.find((candidate) => candidate.isRunning && String(candidate.pid) === pid);
     };
     return poll(find, { timeout: PATIENCE_MS, interval: 10, what: 'a leader' });
@@ -69,19 +63,18 @@ class CronElection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.all.map((candidate) => candidate[Symbol.asyncDispose]()));
-    await this.#observer[Symbol.asyncDispose]();
     this.journal[Symbol.dispose]();
   }
 }
 
 /** Throws when nobody leads again after a kill, or no tick is served any more. */
 export async function cronKill(
-  zookeeper: Ensemble,
+  arena: Arena,
   flags: Readonly<Record<string, string>>,
   { times, seed, onRound }: SeriesOptions,
 ): Promise<CronFindings> {
   const random = new Random(seed);
-  await using election = new CronElection(zookeeper, flags);
+  await using election = new CronElection(arena, flags);
   const { journal } = election;
   for (let number = 0; number < 3; number++) election.enter();
   await journal.started(2, { timeout: PATIENCE_MS });
@@ -97,14 +90,16 @@ export async function cronKill(
   }
   await journal.started(journal.starts().length + 2, { timeout: PATIENCE_MS });
   const leftBehind = (await election.end()).length;
+  const records = await arena.leftOver();
   const counted = { touched: 0, termsLost: 0, disturbed: 0, leftBehind };
   const overlaps = journal.overlaps().map(({ pid }) => ({
     ...{ of: 'another run', and: `process ${pid}`, ms: 0.001, seenBy: 'lock' as const },
   }));
-  const shown = { overlaps, gaps: [], nextStarts: [], late: [] };
+  const shown = { overlaps, gaps: [], nextStarts: [], late: [], records };
   const ticks = figuresOf(election);
   const wrongTicks = wrong(journal);
-  const evidence = overlaps.length + wrongTicks.length + leftBehind === 0 ? [] : [evidenceOf(election)];
+  const evidence =
+    overlaps.length + wrongTicks.length + records.length + leftBehind === 0 ? [] : [evidenceOf(election)];
   return { rounds: times, seed, ...counted, ...shown, ticks, wrongTicks, evidence };
 }
 
@@ -112,10 +107,11 @@ export async function cronKill(
 const MOST = 0.75;
 
 /** What must never be, besides overlaps. That ticks are missed is in the nature of the fault: but not most of them. */
-export function cronViolations({ overlaps, leftBehind, ticks, wrongTicks }: CronFindings): string[] {
+export function cronViolations({ overlaps, leftBehind, ticks, wrongTicks, records }: CronFindings): string[] {
   return [
     ...overlaps.map((overlap) => `two commands at once: ${JSON.stringify(overlap)}`),
     ...wrongTicks,
+    ...records,
     ...(leftBehind > 0 ? [`${leftBehind} processes left behind`] : []),
     ...(ticks.notStarted > ticks.due * MOST ? [`${ticks.notStarted} of ${ticks.due} ticks were not started`] : []),
   ];

@@ -114,7 +114,7 @@ export async function mixedFleet(zookeeper: Ensemble, { times, seed }: SeriesOpt
     }
   }
   await go.resign();
-  const shown = { overlaps: journal.overlaps, gaps: journal.gaps(), nextStarts, late: [], evidence: [] };
+  const shown = { overlaps: journal.overlaps, gaps: journal.gaps(), nextStarts, late: [], records: [], evidence: [] };
   const counted = { touched: 0, termsLost: 0, disturbed: 0, leftBehind };
   return { rounds: times, seed, ...counted, ...shown, waited, driven };
 }

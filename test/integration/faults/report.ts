@@ -62,6 +62,7 @@ export function violations(fault: Fault, found: Findings): string[] {
   const said = found.overlaps.map(
     ({ of, and, ms, seenBy }) => `runs ${of} and ${and} at once for ${ms.toFixed(3)} ms (${seenBy})`,
   );
+  said.push(...found.records);
   if (found.leftBehind > 0) said.push(`${found.leftBehind} processes left behind`);
   if (fault.outcome === 'same' && found.touched > 0)
     said.push(`${found.touched} runs ended that the fault does not reach`);

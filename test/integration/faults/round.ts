@@ -23,22 +23,28 @@ export class Round {
   readonly leader: Member;
   readonly run: Run;
   readonly random: Random;
-  readonly zookeeper: Ensemble;
   /** Counts the rounds of a series from 0. */
   readonly number: number;
+  readonly #zookeeper: Ensemble | undefined;
   readonly #runs: number;
   #struckAt = NaN;
   #leftBehind = 0;
   #late: number | undefined;
 
-  constructor(trio: Trio, leadership: Leadership, random: Random, zookeeper: Ensemble, number: number) {
+  constructor(trio: Trio, leadership: Leadership, random: Random, number: number, zookeeper?: Ensemble) {
     this.trio = trio;
     this.leader = leadership.member;
     this.run = leadership.run;
     this.random = random;
-    this.zookeeper = zookeeper;
+    this.#zookeeper = zookeeper;
     this.number = number;
     this.#runs = trio.journal.runs.length;
+  }
+
+  /** Throws where the election is on no servers. */
+  get zookeeper(): Ensemble {
+    if (this.#zookeeper === undefined) throw new Error('this election is on no servers');
+    return this.#zookeeper;
   }
 
   /** Notes the instant, and does it. */

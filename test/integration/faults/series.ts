@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Overlap } from '../../support/journal.ts';
 import { Random } from '../../support/random.ts';
 import type { Ensemble } from '../../support/zookeeper.ts';
+import type { Arena } from './arena.ts';
 import type { Fault } from './catalogue.ts';
-import { Observer } from './observer.ts';
 import { Round } from './round.ts';
 import { Trio } from './trio.ts';
 
@@ -25,12 +25,14 @@ export interface Findings {
   readonly late: readonly number[];
   /** How often the role moved without a fault: a machine too busy to renew in time. */
   readonly disturbed: number;
+  /** What was wrong with the election's records, or left of them. */
+  readonly records: readonly string[];
   /** Logs of rounds that went wrong. */
   readonly evidence: readonly string[];
 }
 
-/** One and a half heartbeats of a session of 4 s. */
-const ANY_MOMENT_MS = 2000;
+/** One and a half heartbeats of a session of 4 s; and where nobody waits for heartbeats, ms. */
+const ANY_MOMENT_MS = { onServers: 2000, here: 500 } as const;
 
 export interface SeriesOptions {
   readonly times: number;
@@ -39,36 +41,42 @@ export interface SeriesOptions {
   readonly onRound?: (round: number) => void;
 }
 
+/** Where a series is held: on this host, or on servers. */
+export interface Place {
+  readonly arena: Arena;
+  readonly zookeeper?: Ensemble;
+}
+
 /** Throws when a round does not come to its end: nobody leads again, or somebody does who should not. */
 export async function series(
   fault: Fault,
-  zookeeper: Ensemble,
+  { arena, zookeeper }: Place,
   { times, seed, onRound }: SeriesOptions,
 ): Promise<Findings> {
   const random = new Random(seed);
-  await using observer = new Observer(zookeeper);
+  const moment = zookeeper === undefined ? ANY_MOMENT_MS.here : ANY_MOMENT_MS.onServers;
   await using trio = new Trio({
-    servers: await serversFor(fault, zookeeper),
-    observer,
+    arena,
     command: fault.command ?? 'plain',
     flags: fault.flags ?? (() => ({})),
-    ownNetworks: fault.ownNetworks ?? false,
+    proxied: fault.ownNetworks === true ? zookeeper?.server.port : undefined,
     ...(fault.wallClocks === undefined ? {} : { wallClocks: fault.wallClocks }),
   });
   try {
     const nextStarts: number[] = [];
     const late: number[] = [];
     const evidence: string[] = [];
+    const records: string[] = [];
     let [leftBehind, touched, termsLost, disturbed, overlaps] = [0, 0, 0, 0, 0];
     for (let number = 0; number < times; number++) {
       let leadership = await trio.settled();
-      await sleep(random.between(0, ANY_MOMENT_MS));
+      await sleep(random.between(0, moment));
       // On a machine that is too busy to renew a short lease, the role may have moved by itself.
       while (trio.journal.latest !== leadership.run) {
         disturbed++;
         leadership = await trio.settled();
       }
-      const round = new Round(trio, leadership, random, zookeeper, number);
+      const round = new Round(trio, leadership, random, number, zookeeper);
       await fault.strike(round);
       const { member, run } = await trio.settled();
       const result = round.result();
@@ -77,25 +85,22 @@ export async function series(
       leftBehind += result.leftBehind;
       if (result.leftBehind > 0 || trio.journal.overlaps.length > overlaps) evidence.push(trio.logs());
       overlaps = trio.journal.overlaps.length;
+      records.push(...arena.inspect());
+      // A ZooKeeper that has lost its data begins anew.
+      if (zookeeper === undefined && run.token < leadership.run.token)
+        records.push(`the token fell to ${run.token} from ${leadership.run.token}`);
       if (run !== leadership.run) touched++;
       if (fault.outcome === 'same' && run !== leadership.run) evidence.push(trio.logs());
       if (run.token !== leadership.run.token || member !== leadership.member) termsLost++;
       onRound?.(number + 1);
     }
     leftBehind += (await trio.end()).length;
-    const shown = { overlaps: trio.journal.overlaps, gaps: trio.journal.gaps(), nextStarts, late, evidence };
+    records.push(...(await arena.leftOver()));
+    const shown = { overlaps: trio.journal.overlaps, gaps: trio.journal.gaps(), nextStarts, late, records, evidence };
     return { rounds: times, seed, leftBehind, touched, termsLost, disturbed, ...shown };
   } catch (error) {
     throw new Error(`seed ${seed}, overlaps ${JSON.stringify(trio.journal.overlaps)}: ${String(error)}`, {
       cause: error,
     });
   }
-}
-
-/** Only servers that the ensemble can miss, if the fault is to meet one of those. */
-async function serversFor(fault: Fault, zookeeper: Ensemble): Promise<string> {
-  if (fault.followersOnly !== true) return zookeeper.connectString;
-  const leader = await zookeeper.leader();
-  const followers = zookeeper.members.filter((member) => member !== leader);
-  return followers.map(({ address }) => address).join(',');
 }

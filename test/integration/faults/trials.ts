@@ -1,10 +1,13 @@
 /** Everything that can be tried, by name: the faults of the catalogue, and the fleet of both kinds. */
 import { startZooKeeper, type Ensemble } from '../../support/zookeeper.ts';
+import { ZooKeeperArena } from './arena.ts';
 import { FAULTS, type Fault } from './catalogue.ts';
 import { cronKill, cronViolations } from './cron-kill.ts';
 import { mixedFleet, mixedViolations } from './mixed-fleet.ts';
 import { figures, violations, type Figures } from './report.ts';
-import { series, type SeriesOptions } from './series.ts';
+import { LocalArena } from './local/arena.ts';
+import { LOCAL_FAULTS } from './local/catalogue.ts';
+import { series, type Findings, type SeriesOptions } from './series.ts';
 
 export interface Verdict {
   readonly figures: Figures;
@@ -38,11 +41,49 @@ export const TRIALS: Readonly<Record<string, Trial>> = {
   }),
 };
 
+/** A trial of an election on this host. */
+export interface LocalTrial extends Omit<Trial, 'hold'> {
+  readonly hold: (options: SeriesOptions) => Promise<Verdict>;
+}
+
+/** The catalogue of one host. */
+export const LOCAL_TRIALS: Readonly<Record<string, LocalTrial>> = {
+  ...Object.fromEntries(Object.entries(LOCAL_FAULTS).map(([name, fault]) => [name, localTrialOf(name, fault)])),
+  'cron-kill': {
+    summary: 'run cron, @every 1s, SIGKILL of the leader’s supervisor every 5 s; catch-up=once',
+    hold: async (options) => {
+      await using arena = new LocalArena();
+      const found = await cronKill(arena, { ...RERUN, 'catch-up': 'once' }, options);
+      const shown = { ...figures('cron-kill', undefined, found), ticks: found.ticks };
+      return { figures: shown, wrong: cronViolations(found), evidence: found.evidence };
+    },
+  },
+};
+
+function localTrialOf(name: string, fault: Fault): LocalTrial {
+  return {
+    summary: fault.summary,
+    hold: async (options) => {
+      await using arena = new LocalArena();
+      return verdictOf(name, fault, await series(fault, { arena }, options));
+    },
+  };
+}
+
+function verdictOf(name: string, fault: Fault, found: Findings): Verdict {
+  return {
+    figures: figures(name, fault.promise, found),
+    wrong: violations(fault, found),
+    evidence: found.evidence,
+  };
+}
+
 function cronTrial(name: string, words: string, flags: Readonly<Record<string, string>>): Trial {
   return {
     summary: `run cron, @every 1s, SIGKILL of the leader’s supervisor every 5 s; ${words}`,
     hold: async (shared, options) => {
-      const found = await cronKill(shared, flags, options);
+      await using arena = new ZooKeeperArena(shared);
+      const found = await cronKill(arena, flags, options);
       const shown = { ...figures(name, undefined, found), ticks: found.ticks };
       return { figures: shown, wrong: cronViolations(found), evidence: found.evidence };
     },
@@ -50,21 +91,26 @@ function cronTrial(name: string, words: string, flags: Readonly<Record<string, s
 }
 
 function trialOf(name: string, fault: Fault): Trial {
-  const { summary, servers, promise } = fault;
+  const { summary, servers } = fault;
   return {
     summary,
     hold: async (shared, options) => {
       const own = servers === 'shared' ? undefined : await startZooKeeper({ members: servers === 'three' ? 3 : 1 });
       try {
-        const found = await series(fault, own ?? shared, options);
-        return {
-          figures: figures(name, promise, found),
-          wrong: violations(fault, found),
-          evidence: found.evidence,
-        };
+        const zookeeper = own ?? shared;
+        await using arena = new ZooKeeperArena(zookeeper, await serversFor(fault, zookeeper));
+        return verdictOf(name, fault, await series(fault, { arena, zookeeper }, options));
       } finally {
         await own?.close();
       }
     },
   };
+}
+
+/** Only servers that the ensemble can miss, if the fault is to meet one of those. */
+async function serversFor(fault: Fault, zookeeper: Ensemble): Promise<string> {
+  if (fault.followersOnly !== true) return zookeeper.connectString;
+  const leader = await zookeeper.leader();
+  const followers = zookeeper.members.filter((member) => member !== leader);
+  return followers.map(({ address }) => address).join(',');
 }

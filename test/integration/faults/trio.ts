@@ -1,6 +1,5 @@
 /** Three real candidates of one election, each behind a network of its own where that is needed, and kept at three. */
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,20 +7,18 @@ import { Candidate, isAlive } from '../../support/candidate.ts';
 import { BeatJournal, type CommandKind, type Run } from '../../support/journal.ts';
 import { poll } from '../../support/poll.ts';
 import { Proxy } from '../../support/proxy.ts';
-import type { Observer } from './observer.ts';
+import type { Arena } from './arena.ts';
 
 /** How long everything may take that a busy machine may delay, ms. */
 export const PATIENCE_MS = 120_000;
 
 export interface TrioOptions {
-  /** `host:port` of the servers, separated by commas; of the one server when candidates have networks of their own. */
-  readonly servers: string;
-  readonly observer: Observer;
+  readonly arena: Arena;
   readonly command: CommandKind;
   /** Flags of the candidate at that place among the three. */
   readonly flags: (place: number) => Readonly<Record<string, string>>;
-  /** Each candidate talks to the server through a proxy. */
-  readonly ownNetworks: boolean;
+  /** Each candidate talks through a proxy to the only server, which listens on this port. */
+  readonly proxied: number | undefined;
   /** Seconds by which the wall clock of the candidate at that place is off. */
   readonly wallClocks?: readonly number[];
 }
@@ -41,7 +38,6 @@ export interface Leadership {
 }
 
 export class Trio implements AsyncDisposable {
-  readonly basePath = `/faults-${randomUUID()}`;
   readonly journal = new BeatJournal();
   readonly #options: TrioOptions;
   readonly #members: Member[] = [];
@@ -51,6 +47,10 @@ export class Trio implements AsyncDisposable {
 
   constructor(options: TrioOptions) {
     this.#options = options;
+  }
+
+  get arena(): Arena {
+    return this.#options.arena;
   }
 
   get members(): readonly Member[] {
@@ -87,7 +87,7 @@ export class Trio implements AsyncDisposable {
 
   /** Names of the proposals. */
   async queue(): Promise<readonly string[]> {
-    return (await this.#options.observer.look(this.basePath))?.proposals ?? [];
+    return (await this.#options.arena.look())?.proposals ?? [];
   }
 
   /** Ends all three as an operator would. Returns the ids of processes that were left behind. */
@@ -116,29 +116,29 @@ export class Trio implements AsyncDisposable {
   }
 
   async #enter(place: number): Promise<Member> {
-    const { servers, flags, command, ownNetworks, wallClocks } = this.#options;
-    const proxy = ownNetworks ? await Proxy.start(Number(servers.split(':').at(-1))) : undefined;
+    const { arena, flags, command, proxied, wallClocks } = this.#options;
+    const proxy = proxied === undefined ? undefined : await Proxy.start(proxied);
+    const where = arena.candidate(place, proxy?.address);
     const offset = wallClocks?.[place] ?? 0;
     const candidate = new Candidate({
+      ...where,
       id: `c${++this.#number}`,
-      servers: proxy?.address ?? servers,
-      basePath: this.basePath,
       command: this.journal.command(command),
-      flags: { 'zookeeper-session-timeout': '4s', 'kill-after': '500ms', ...flags(place) },
+      flags: { ...where.flags, 'kill-after': '500ms', ...flags(place) },
       env: offset === 0 ? {} : { LD_PRELOAD: this.#shim(), WALL_CLOCK_OFFSET: String(offset) },
     });
     return { place, candidate, proxy };
   }
 
   async #leadership(): Promise<Leadership | string> {
-    const state = await this.#options.observer.look(this.basePath);
-    if (state?.lease.kind !== 'held') return `the lease is ${state?.lease.kind ?? 'not there'}`;
+    const state = await this.#options.arena.look();
+    if (state?.lease.kind !== 'held') return `the lease is ${state?.lease.why ?? 'not there'}`;
     if (state.proposals.length !== 3) return `${state.proposals.length} proposals: ${state.proposals.join(' ')}`;
-    const { record } = state.lease;
-    const member = this.#members.find(({ candidate }) => String(candidate.pid) === record.pid);
+    const { pid, candidateId, fencingToken } = state.lease;
+    const member = this.#members.find(({ candidate }) => String(candidate.pid) === pid);
     const run = this.journal.read().at(-1);
-    if (member === undefined) return `the lease is of ${record.candidateId}, which has ended`;
-    if (run === undefined || run.token !== record.fencingToken) return `term ${record.fencingToken} has no run yet`;
+    if (member === undefined) return `the lease is of ${candidateId}, which has ended`;
+    if (run === undefined || run.token !== fencingToken) return `term ${fencingToken} has no run yet`;
     if (run.ended || !isAlive(run.pid)) return `run ${run.runId} is over`;
     return { member, run };
   }

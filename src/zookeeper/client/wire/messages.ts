@@ -84,6 +84,8 @@ export function readGrant(frame: Buffer): Grant | undefined {
   const timeout = reader.int();
   const id = hex(reader.long());
   const password = reader.buffer().toString('hex');
+  if (password.length !== NO_SESSION.password.length)
+    throw new GarbledError(`a password of ${password.length / 2} bytes for a session`);
   return timeout <= 0 || id === '0' ? undefined : { id, password, timeout };
 }
 

@@ -85,7 +85,8 @@ export class WireClient implements Client {
     this.#timeout = timeout;
     this.#heardAt = this.#saidAt = clock.now();
     let problem: NodeJS.ErrnoException | undefined;
-    this.#socket = dial.open(splitAddress(address), () => this.#say(handshakeFrame(timeout, credentials)));
+    const hello = handshakeFrame(timeout, credentials);
+    this.#socket = dial.open(splitAddress(address), () => this.#say(hello));
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('error', (error) => (problem = error));
     this.#socket.on('close', () => this.#finish(this.#howClosed(problem)));
@@ -97,9 +98,7 @@ export class WireClient implements Client {
   }
 
   ask(request: WireRequest, answered: Answered): void {
-    const { writableLength } = this.#socket;
-    if (!this.isConnected || writableLength > MAX_UNSENT_BYTES || this.#pending.length >= MAX_PENDING)
-      return answered({ rc: INVALID_STATE, sent: false });
+    if (!this.isConnected || this.#isFull) return answered({ rc: INVALID_STATE, sent: false });
     const isAuth = request.op === 'auth';
     const xid = isAuth ? XID.auth : this.#nextXid();
     const frame = requestFrame(xid, request);
@@ -108,6 +107,11 @@ export class WireClient implements Client {
     const read = (reader: JuteReader): Result => readResult(request.op, reader);
     (isAuth ? this.#pendingAuth : this.#pending).push({ xid, read, answered });
     this.#say(frame);
+  }
+
+  get #isFull(): boolean {
+    const waiting = this.#pending.length + this.#pendingAuth.length;
+    return waiting >= MAX_PENDING || this.#socket.writableLength > MAX_UNSENT_BYTES;
   }
 
   close(): Promise<boolean> {

@@ -162,6 +162,9 @@ describe('what a server says', () => {
     expect(readGrant(body(grant({ timeout: 0 })))).toBeUndefined();
     expect(readGrant(body(grant({ id: 0n })))).toBeUndefined();
     expect(() => readGrant(Buffer.from('HTTP/1.1 400 Bad Request'))).toThrow(GarbledError);
+    const whole = body(grant());
+    const short = Buffer.concat([whole.subarray(0, 16), Buffer.of(0, 0, 0, 15), whole.subarray(21)]);
+    expect(() => readGrant(short)).toThrow(new GarbledError('a password of 15 bytes for a session'));
   });
 
   const STAT = {

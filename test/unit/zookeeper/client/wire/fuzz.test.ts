@@ -1,6 +1,7 @@
 /** `BALLOT_FUZZ=100000` for more frames than the tests of every day try. */
 import { expect, it } from 'vitest';
 import { FrameSplitter } from '../../../../../src/zookeeper/client/wire/frames.ts';
+import type { ClientEnd } from '../../../../../src/zookeeper/client/client.ts';
 import { GarbledError, JuteReader, type JuteWriter } from '../../../../../src/zookeeper/client/wire/jute.ts';
 import {
   readEvent,
@@ -9,13 +10,22 @@ import {
   readResult,
   type WireRequest,
 } from '../../../../../src/zookeeper/client/wire/messages.ts';
+import { WireClient } from '../../../../../src/zookeeper/client/wire/wire-client.ts';
+import { poll } from '../../../../support/poll.ts';
 import { Random } from '../../../../support/random.ts';
-import { grant, notification, reply, stat } from '../../../../support/scripted-server.ts';
+import { grant, notification, reply, ScriptedServer, stat } from '../../../../support/scripted-server.ts';
+import { VirtualClock } from '../../../../support/virtual-clock.ts';
 
 const FRAMES = Number(process.env['BALLOT_FUZZ'] ?? 10_000);
 
 const names = (writer: JuteWriter): JuteWriter => writer.list(['a', 'bb', 'ccc'], (name, to) => to.string(name));
 const acl = (writer: JuteWriter): JuteWriter => stat(1)(writer.int(1).int(31).string('world').string('anyone'));
+
+/** Connections of a whole client to a server that makes no sense. */
+const CONNECTIONS = Math.ceil(FRAMES / 200);
+
+/** For what comes at once, however busy the machine, real ms. */
+const HANG_MS = 15_000;
 
 /** What a server sends, and how a client that has asked for it reads it. */
 const SAMPLES: readonly (readonly [frame: Buffer, op: WireRequest['op'] | 'grant' | 'event'])[] = [
@@ -80,4 +90,49 @@ it(`${FRAMES} frames that are mutated or cut off: read, waited for, or refused w
   }
   // Each fate is met often: the mutations are neither too coarse nor too fine.
   expect(Math.min(...Object.values(fates))).toBeGreaterThan(FRAMES / 20);
+});
+
+/** A client asks three things of a server that says this and hangs up: how it ended, and how often it answered each. */
+async function converse(
+  ...said: readonly Buffer[]
+): Promise<{ ends: ClientEnd[]; answers: number[]; granted: boolean }> {
+  const server = await ScriptedServer.start();
+  const [ends, answers]: [ClientEnd[], number[]] = [[], []];
+  const listener = {
+    granted() {
+      for (const index of [0, 1, 2]) {
+        answers[index] = 0;
+        client.ask({ op: 'get', path: '/a', watch: true }, () => (answers[index] = (answers[index] ?? 0) + 1));
+      }
+    },
+    event: () => undefined,
+    ended: (end: ClientEnd) => void ends.push(end),
+  };
+  const options = { address: server.address, timeout: 3000, debug: false };
+  const client = new WireClient(options, listener, new VirtualClock(1).process());
+  await server.next();
+  server.say(...said);
+  server.hangUp();
+  await poll(() => ends.length > 0, { timeout: HANG_MS, interval: 1, what: 'the end of the client' });
+  server.close();
+  return { ends, answers, granted: answers.length > 0 };
+}
+
+it(`${CONNECTIONS} servers that make no sense: each request ends once, and the client with a reason`, async () => {
+  const random = new Random(11);
+  const read = (xid: number): Buffer => reply(xid, 0, (writer) => stat(1)(writer.buffer(Buffer.alloc(30, 'x'))));
+  let granted = 0;
+  for (let count = 0; count < CONNECTIONS; count += 1) {
+    const answers = [1, 2, 3].map(read);
+    const at = random.whole(0, 3);
+    const said = [grant(), ...answers].map((frame, index) => (index === at ? mutated(frame, random) : frame));
+    const talk = await converse(...said);
+    const seen = Buffer.concat(said).toString('hex');
+    expect(talk.ends, seen).toHaveLength(1);
+    if (!talk.granted) continue;
+    granted += 1;
+    expect(talk.answers, seen).toEqual([1, 1, 1]);
+    expect(talk.ends[0], seen).toEqual({ kind: 'disconnected', why: expect.stringMatching(/./) as string });
+  }
+  expect(granted).toBeGreaterThan(CONNECTIONS / 2);
 });

@@ -82,6 +82,10 @@ describe('the handshake of the wire client', () => {
     expect((await server.next()).readBigInt64BE(16)).toBe(0x1234n);
   });
 
+  it('is not begun with credentials that are none', async () => {
+    await expect(connect({ id: 'no number', password: '07' })).rejects.toThrow(SyntaxError);
+  });
+
   it('takes no requests before a session is granted', async () => {
     const { server, client, ask, until } = await connect();
     await server.next();
@@ -218,6 +222,17 @@ describe('requests of the wire client', () => {
     expect(answers.length).toBeGreaterThan(8);
     expect(new Set(answers.map(({ rc, sent }) => `${rc} ${sent}`))).toEqual(new Set(['-9 false']));
     expect(await ask(exists)).toEqual(NOT_TAKEN);
+  });
+
+  it('are not taken without bound where the server reads and does not answer', async () => {
+    const { client } = await connected();
+    const auth = { op: 'auth', scheme: 'digest', auth: Buffer.from('u:p') } as const;
+    let refused = 0;
+    const count = ({ sent }: WireAnswer): void => void (refused += sent ? 0 : 1);
+    for (let i = 0; i < 50_000; i++) [exists, auth].forEach((request) => client.ask(request, count));
+    expect(refused).toBe(0);
+    [exists, auth].forEach((request) => client.ask(request, count));
+    expect(refused).toBe(2);
   });
 
   it('for an identity are answered in between', async () => {
