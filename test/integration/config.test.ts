@@ -94,6 +94,7 @@ describe('three ways to say the same', () => {
     'zookeeper-auth': null,
     // It means nothing beside ZooKeeper, and would be an error.
     'state-dir': expect.any(String) as string,
+    'state-group': null,
     'zookeeper-tls': true,
     'mixed-fleet': true,
     debug: true,

@@ -49,7 +49,8 @@ describe('an ensemble that wants TLS and a client certificate', () => {
     const flags = byTls(own);
     const told = `${stage.journal.path}.told`;
     // The command is told how to ask about its own election.
-    const script = `"${process.execPath}" "${ballotPath}" info -o json >"${told}.new"; mv "${told}.new" "${told}"; stay`;
+    const ask = `"${process.execPath}" "${ballotPath}" info --timeout=60s -o json >"${told}.new"`;
+    const script = `${ask} && mv "${told}.new" "${told}"; stay`;
     const leader = await stage.stand({ id: 'a', servers, flags, command: stage.journal.command(script) });
     const standby = await stage.stand({ id: 'b', servers: secureServer(zookeeper, '127.0.0.1'), flags });
     // In the clear, by the other port: the same election.
