@@ -233,6 +233,13 @@ function checkNode() {
   if (problem !== undefined) throw new SetupError(problem);
 }
 
+/** Does what coordinator local needs: no ZooKeeper, no compiler, nothing that only root may install. */
+function setUpBallot() {
+  checkNode();
+  installDependencies();
+  buildIfOutdated();
+}
+
 /**
  * Does all of it. Throws a SetupError that says what a person has to do.
  * @param {SystemTool[]} [more] to be there as well
@@ -250,8 +257,18 @@ function setUp(more = []) {
  * @param {SystemTool[]} [more] to be there as well
  */
 export function setUpOrExit(more = []) {
+  orExit(() => setUp(more));
+}
+
+/** The same for a program that needs no ZooKeeper. */
+export function setUpBallotOrExit() {
+  orExit(setUpBallot);
+}
+
+/** @param {() => void} perform */
+function orExit(perform) {
   try {
-    setUp(more);
+    perform();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`set-up: ${error.message}`);

@@ -12,7 +12,6 @@ import {
   type LoadInput,
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
-import { ConfigurationError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
 import {
@@ -91,18 +90,6 @@ function keeperFor(
   return undefined;
 }
 
-/** Takes the keeper over. Throws ConfigurationError where the coordinator is one that the command cannot ask yet. */
-function zookeeperKeeper({ config, sources }: Loaded<GlobalConfig>, { takeKeeper }: Invocation): KeeperProcess {
-  if (config.coordinator === 'zookeeper') return takeKeeper();
-  throw new ConfigurationError(
-    [`${sources.coordinator}: coordinator ${config.coordinator} does not work with this command yet`],
-    { hint: `it works with ${WORK_LOCALLY}` },
-  );
-}
-
-/** The commands of an election that know `coordinator: local`. */
-const WORK_LOCALLY = 'ballot run once, ballot run cron, ballot info and ballot history';
-
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
   const { input, keeperPath, takeSignals } = invocation;
@@ -115,7 +102,7 @@ function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<
 function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
   const { input, keeperPath, takeSignals } = invocation;
   const waitLeader = valueOf(waitLeaderFlag, invocation);
-  const keeper = zookeeperKeeper(loaded, invocation);
+  const keeper = keeperFor(loaded, invocation);
   return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
@@ -133,7 +120,7 @@ function questionContext(
 ): LookContext<CandidateConfig> & { readonly hostname: string } {
   const { input, keeperPath } = invocation;
   const timeout = valueOf(quickTimeoutFlag, invocation);
-  const keeper = zookeeperKeeper(loaded, invocation);
+  const keeper = keeperFor(loaded, invocation);
   return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: input.env };
 }
 
@@ -144,7 +131,7 @@ const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
   const { input, own, keeperPath, takeSignals } = invocation;
   const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
-  const keeper = zookeeperKeeper(loaded, invocation);
+  const keeper = keeperFor(loaded, invocation);
   return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: input.env };
 }
 
@@ -160,6 +147,10 @@ export const commands: readonly Command[] = [
       [
         'ballot run once --zookeeper-servers zk1,zk2,zk3 --zookeeper-base-path /my/worker -- ./worker',
         'three servers, and an election of its own',
+      ],
+      [
+        'ballot run once --coordinator local --election report -- ./report',
+        'on this host alone, without a server: one at a time, the others queue',
       ],
       ['ballot run once --on-child-error rerun -- ./worker', 'after a failure, run it again on the same host'],
       [
@@ -305,7 +296,7 @@ export const commands: readonly Command[] = [
       const wait = valueOf(waitFlag, invocation);
       const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
       const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
-      const keeper = zookeeperKeeper(loaded, invocation);
+      const keeper = keeperFor(loaded, invocation);
       return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: input.env });
     },
   },

@@ -24,6 +24,8 @@ export interface GlobalConfig {
   readonly election: string;
   /** `undefined`: this user has no home. */
   readonly stateDir: string | undefined;
+  /** Name or number. `undefined`: elections on this host are this user's alone. */
+  readonly stateGroup: string | undefined;
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
@@ -72,10 +74,7 @@ export type JoinConfig = GlobalConfig &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'onHangup' | 'leaseDuration' | 'electionTimeout'>;
 
 /** What a program that uses the library may say of its candidate. */
-export type LibraryConfig = Omit<
-  GlobalConfig,
-  'configFile' | 'coordinator' | 'election' | 'stateDir' | 'logLevel' | 'logFormat'
-> &
+export type LibraryConfig = Omit<GlobalConfig, 'configFile' | 'logLevel' | 'logFormat'> &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
 
 /** Which candidate of an election is meant. */

@@ -65,11 +65,14 @@ export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
   return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkTls, checkJoin] });
 }
 
-/** What a program gave the library, and nothing else. Throws ConfigurationError with every problem. */
-export function loadGiven(given: Layer, hostname: string): LibraryConfig {
+/**
+ * What a program gave the library, and nothing else; `defaults` are the host's. Throws ConfigurationError with every
+ * problem.
+ */
+export function loadGiven(given: Layer, defaults: Defaults): LibraryConfig {
   const rules = { problems: [checkTls, checkJoin] };
   // A program leaves SIGHUP to itself.
-  const wanted = judged<JoinConfig & LibraryConfig>({ hostname, env: {} }, libraryFields, rules, [given]);
+  const wanted = judged<JoinConfig & LibraryConfig>(defaults, libraryFields, rules, [given]);
   const problems = [...wanted.problems, ...wanted.conflicts];
   if (problems.length > 0) throw new ConfigurationError(problems, { hint: 'docs/library.md lists the options' });
   return wanted.config;
@@ -228,7 +231,7 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
 }
 
 /** What defaults depend on. */
-type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
+export type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
 
 function defaultValue(field: Field, { hostname, env }: Defaults): Value {
   const option = optionOf(field);

@@ -94,6 +94,13 @@ export const options: Table = {
     help: 'with coordinator local: the folder that holds the elections, on a disk of this host',
     example: '/var/lib/ballot',
   },
+  stateGroup: {
+    scope: 'global',
+    kind: plainName('GROUP', 'the name or number of a group', 256),
+    defaultNote: 'none: this user alone',
+    help: 'with coordinator local: the group whose users share the elections in state-dir',
+    example: 'ops',
+  },
   zookeeperServers: {
     scope: 'global',
     kind: servers,
@@ -350,6 +357,10 @@ export const joinFields = [
  * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
  */
 export const libraryFields = [
+  'coordinator',
+  'election',
+  'stateDir',
+  'stateGroup',
   'zookeeperServers',
   'zookeeperBasePath',
   'zookeeperSessionTimeout',

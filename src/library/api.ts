@@ -21,8 +21,20 @@ export interface Logger {
 
 /** The keys of the configuration in camelCase. Neither files nor the environment nor flags are read. */
 export interface ElectOptions {
-  /** The name of the election: its base path is `/ballot/<election>`. `election` by default. */
+  /** What holds the election: a ZooKeeper ensemble (`zookeeper`, by default), or this host alone (`local`). */
+  readonly coordinator?: 'zookeeper' | 'local' | undefined;
+  /**
+   * The name of the election: its base path is `/ballot/<election>`, on this host its folder in `stateDir`. `election`
+   * by default.
+   */
   readonly election?: string | undefined;
+  /**
+   * The folder of all elections on this host. `/var/lib/ballot` for root by default, else `$XDG_STATE_HOME/ballot`: the
+   * same as for the command.
+   */
+  readonly stateDir?: string | undefined;
+  /** The group whose users share the elections in `stateDir`, by name or number. This user alone by default. */
+  readonly stateGroup?: string | undefined;
   /** The base path itself, instead of `election`. */
   readonly zookeeperBasePath?: string | undefined;
   /** `host` or `host:port`. `localhost` by default. */

@@ -1,4 +1,7 @@
-/** The sessions of this process: one for each ensemble that it talks to, with one keeper, for all its elections. */
+/**
+ * What the candidates of this process share: one session for each ensemble that it talks to, with one keeper, for all
+ * its elections; and on this host nothing but the knowledge of one another.
+ */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';
@@ -51,6 +54,17 @@ export function join(config: LibraryConfig, logger: Logger): Share {
       if (at >= 0) ensemble.loggers.splice(at, 1);
     },
   };
+}
+
+/** Candidates on this host: election and id. */
+const onThisHost = new Set<string>();
+
+/** Registers a candidate of an election on this host. Returns what removes it. Throws AlreadyStandingError. */
+export function joinHere(election: string, candidateId: string): () => void {
+  const candidate = JSON.stringify([election, candidateId]);
+  if (onThisHost.has(candidate)) throw new AlreadyStandingError(election, candidateId);
+  onThisHost.add(candidate);
+  return () => void onThisHost.delete(candidate);
 }
 
 function open(config: LibraryConfig): Ensemble {

@@ -86,6 +86,7 @@ describe('three ways to say the same', () => {
     'config-file': null,
     // It means nothing beside ZooKeeper, and would be an error.
     'state-dir': expect.any(String) as string,
+    'state-group': null,
     'mixed-fleet': true,
     debug: true,
     'wrap-child-logs': false,

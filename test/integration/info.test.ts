@@ -48,6 +48,7 @@ function contextOf(
     coordinator: 'zookeeper',
     election: 'election',
     stateDir: undefined,
+    stateGroup: undefined,
     zookeeperServers,
     zookeeperBasePath: basePath,
     zookeeperSessionTimeout: 5000,

@@ -1,10 +1,17 @@
 /** How an address is looked at that is to be spoken to by TLS. */
 import type { X509Certificate } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../clock.ts';
 import { describe } from '../../errors.ts';
 import { readTlsFiles, type TlsMaterial, type TlsOptions } from '../tls/files.ts';
-import { certificateProblem, handshakeProblem, isCertificateProblem, refusalOf } from '../tls/problems.ts';
+import {
+  certificateProblem,
+  handshakeProblem,
+  isCertificateProblem,
+  refusalOf,
+  type TlsFailure,
+} from '../tls/problems.ts';
 import { answerTo, foundWithin, statusOf, type Endpoint, type Prober, type Refusal } from './addresses.ts';
 
 /** A handshake costs both sides more than a connection does: it gets this many times as long. */
@@ -51,7 +58,12 @@ class Look {
     if (typeof material === 'string') return material;
     const { openTls } = await import('../tls/socket.ts');
     this.#signal.throwIfAborted();
-    const socket = openTls(this.#target, material);
+    let socket: TLSSocket;
+    try {
+      socket = openTls(this.#target, material);
+    } catch (error) {
+      return `the certificates cannot be used: ${describe(error)}`;
+    }
     let failure: Error | undefined;
     socket.on('error', (error: Error) => (failure = error));
     try {
@@ -62,7 +74,8 @@ class Look {
       if (!('value' in secured)) return await this.#whyNot(failure, material, patience);
       // By TLS 1.3 a server says only now that it does not accept this side's certificate.
       const status = await statusOf(socket, this.#clock, this.#signal);
-      return failure === undefined ? status : await this.#whyNot(failure, material, patience);
+      const refusal = failure && refusalOf(failure, this.#failure(material));
+      return refusal === undefined ? status : { refusal, by: 'server' };
     } finally {
       socket.destroy();
     }
@@ -81,10 +94,14 @@ class Look {
     }
   }
 
+  #failure(material: TlsMaterial): TlsFailure {
+    return { options: this.#options, material, name: this.#target.name, now: this.#clock.wall() };
+  }
+
   async #whyNot(error: Error | undefined, material: TlsMaterial, ms: number): Promise<string | Refusal> {
     if (error === undefined)
       return `accepts connections, but does not finish the TLS handshake within ${Math.round(ms)} ms`;
-    const failure = { options: this.#options, material, name: this.#target.name, now: this.#clock.wall() };
+    const failure = this.#failure(material);
     const refusal = refusalOf(error, failure);
     if (refusal !== undefined) return { refusal, by: 'server' };
     if (isCertificateProblem(error)) {

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../../../src/clock.ts';
-import { probe } from '../../../../src/zookeeper/session/addresses.ts';
+import { probe, type Prober } from '../../../../src/zookeeper/session/addresses.ts';
 import { ServerSurvey } from '../../../../src/zookeeper/session/survey.ts';
 import { silentLogger } from '../../../support/silent-logger.ts';
 import { freePorts } from '../../../support/ports.ts';
@@ -38,11 +38,16 @@ function hurried(onPause: () => Promise<unknown> = () => Promise.resolve()): Clo
   return { ...systemClock, at };
 }
 
-async function warned(ports: readonly number[], clock = hurried(), times = 1): Promise<object[]> {
+async function warned(
+  ports: readonly number[],
+  clock = hurried(),
+  times = 1,
+  ask: Prober['probe'] = probe,
+): Promise<object[]> {
   const lines: object[] = [];
   const logger = { ...silentLogger, warn: (_: string, fields?: object) => void lines.push(fields ?? {}) };
   const servers = ports.map((port) => ({ host: '127.0.0.1', port }));
-  const survey = new ServerSurvey(servers, clock, logger, probe);
+  const survey = new ServerSurvey(servers, clock, logger, ask);
   for (let time = 0; time < times; time += 1) await survey.look(new AbortController().signal);
   return lines;
 }
@@ -52,6 +57,14 @@ describe('of several servers', () => {
     const [dead] = (await freePorts(1)) as [number];
     const found = await warned([await listen(OK), dead, await listen(OK)], hurried(), 2);
     expect(found).toEqual([{ address: `127.0.0.1:${dead}`, why: REFUSED }]);
+  });
+
+  it('one whose certificate is not accepted is', async () => {
+    const ask: Prober['probe'] = ({ port }) =>
+      Promise.resolve(port === 2 ? { refusal: 'its certificate CN=zk2 expired', by: 'client' } : undefined);
+    expect(await warned([1, 2, 3], hurried(), 1, ask)).toEqual([
+      { address: '127.0.0.1:2', why: 'its certificate CN=zk2 expired' },
+    ]);
   });
 
   it('one that has no quorum is', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -153,6 +154,26 @@ describe('a look at a server by TLS', () => {
     );
     const rude = createServer((socket) => void socket.on('data', () => socket.destroy()));
     expect(await probed(await listening(rude))).toMatch(/^fails the TLS handshake: /);
+  });
+
+  it('takes a server that resets the connection after its answer for one that has answered', async () => {
+    const server = createTlsServer({ cert: readFileSync(own.cert), key: readFileSync(own.key) }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', () => socket.write('Zookeeper version: 3.8\nMode: standalone\n', () => reset()));
+    });
+    const reset = (): void => void accepted?.resetAndDestroy();
+    let accepted: Socket | undefined;
+    server.on('connection', (socket: Socket) => (accepted = socket));
+    expect(await probed(await listening(server))).toBeUndefined();
+  });
+
+  it('says that its own key is too weak to be used', async () => {
+    const [cert, key] = [join(folder, 'weak.pem'), join(folder, 'weak.key')];
+    const request = ['req', '-x509', '-newkey', 'rsa:512', '-nodes', '-subj', '/CN=weak'];
+    execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'pipe' });
+    expect(await probed(await secured(own), { ca, cert, key })).toMatch(
+      /^the certificates cannot be used: .*too small/,
+    );
   });
 
   it('says that a server has no quorum', async () => {
