@@ -1,5 +1,4 @@
 /** Files of the state folder: how they are written whole, and what a failure is called. */
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -15,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { type BallotError, ConfigurationError, UnavailableError } from '../errors.ts';
 
 /** The system call's error code, such as ENOSPC. */
@@ -58,7 +58,9 @@ type Lasting = 'over a power failure' | 'over a crash of ballot';
  * what the system throws, and leaves nothing then.
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
-  const name = `${path}.${process.pid}.${randomUUID()}.tmp`;
+  // In another namespace there may be a process with this number. Node's crypto would cost a start some milliseconds.
+  const unique = Math.trunc(systemClock.random() * 2 ** 48).toString(16);
+  const name = `${path}.${process.pid}.${unique}.tmp`;
   const file = openSync(name, 'wx', 0o600);
   try {
     // A file is for whom its folder is for.

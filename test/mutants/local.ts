@@ -86,8 +86,8 @@ export const localMutants: readonly Mutant[] = [
   {
     what: 'a file is written in place',
     file: 'local/disk.ts',
-    find: 'const name = `${path}.${process.pid}.${randomUUID()}.tmp`;',
-    put: 'const name = path; randomUUID(); rmSync(path, { force: true });',
+    find: 'const name = `${path}.${process.pid}.${unique}.tmp`;',
+    put: 'const name = path + unique.slice(99); rmSync(path, { force: true });',
     noticedBy: unit('local/disk', 'whenever its writer is killed'),
   },
   {
