@@ -118,7 +118,7 @@ async function crowd(shop: Workshop): Promise<Figure[]> {
   const all: Candidate[] = [];
   while (all.length < CROWD - 1) {
     const ids = Array.from({ length: Math.min(BATCH, CROWD - 1 - all.length) }, (_, i) => `c${all.length + i + 1}`);
-    all.push(...(await Promise.all(ids.map((id) => enterCrowd(shop, id, journal.worker(WORK_MS / 10))))));
+    all.push(...(await Promise.all(ids.map((id) => enterCrowd(shop, id, journal.worker(WORK_MS))))));
   }
   await sleep(SETTLE_MS);
   const watched = all.slice(0, WATCHED).map(({ pid }) => [pid, ...children(pid)]);

@@ -59,7 +59,9 @@ type Lasting = 'over a power failure' | 'over a crash of ballot';
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
   // In another namespace there may be a process with this number. Node's crypto would cost a start some milliseconds.
-  const unique = Math.trunc(systemClock.random() * 2 ** 48).toString(16);
+  const unique = Math.trunc(systemClock.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
   const name = `${path}.${process.pid}.${unique}.tmp`;
   const file = openSync(name, 'wx', 0o600);
   try {
@@ -117,8 +119,8 @@ export function createFile(path: string, data: string | Buffer, lasts: Lasting =
   return true;
 }
 
-/** As a draft is named: the number of the process that writes it, and 36 characters at random. */
-const DRAFT = /\.(\d+)\.[0-9a-f-]{36}\.tmp$/;
+/** As a draft is named: the number of the process that writes it, and 12 hex digits at random, or a UUID. */
+const DRAFT = /\.(\d+)\.(?:[0-9a-f]{12}|[0-9a-f-]{36})\.tmp$/;
 
 /** Removes the drafts of processes that have crashed in the middle of a write. */
 export function removeDrafts(folder: string): void {

@@ -1,5 +1,4 @@
 /** The folder of an election: where it is, and whether it can be trusted. */
-import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -159,7 +158,10 @@ function makeSharedParent(stateDir: string, group: number): void {
 /** Makes a folder, whole or not at all, unless somebody else has made it first. */
 function makeWhole(path: string, fill: (draft: string) => void): void {
   // No election has a name that begins with a dot.
-  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.${randomUUID()}.tmp`);
+  const draft = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}.${process.getBuiltinModule('node:crypto').randomUUID()}.tmp`,
+  );
   try {
     removeDrafts(dirname(path));
     mkdirSync(draft, { mode: 0o700 });
