@@ -1,9 +1,11 @@
-/** Coordinator local beside `flock -x` in a shell loop: start, handover, take-over. */
+/** Coordinator local beside `flock -x` in a shell loop: start, handover, take-over; and many candidates on one host. */
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Candidate, plainEnvironment } from './support/candidate.ts';
 import { gaps, type Journal } from './support/journal.ts';
-import { figure, type Report } from './support/report.ts';
+import { children, memory, wakeUps } from './support/processes.ts';
+import { figure, type Figure, type Report } from './support/report.ts';
 import type { Workshop } from './support/workshop.ts';
 
 const RUNS = 20;
@@ -11,6 +13,15 @@ const CANDIDATES = 5;
 const HANDOVERS = 60;
 const WORK_MS = 100;
 const KILLS = 15;
+/** So many stand on one host; each is a whole `ballot run once`. */
+const CROWD = 200;
+/** So many are started at a time. */
+const BATCH = 8;
+const CROWD_HANDOVERS = 100;
+/** How long those that stand by are watched, and left alone before, ms: V8 tidies up some seconds behind the start. */
+const WATCH_MS = 30_000;
+const SETTLE_MS = 30_000;
+const WATCHED = 5;
 
 export async function measure(shop: Workshop): Promise<Report> {
   const bare = bareNode(shop);
@@ -25,10 +36,13 @@ export async function measure(shop: Workshop): Promise<Report> {
       figure('ballot started → command started', 'ms', starts),
       figure('flock -x in a shell loop: end of a run → start of the next in another loop', 'ms', await loops(shop)),
       figure('end of a run → start of the next on another candidate', 'ms', await handovers(shop)),
+      ...(await crowd(shop)),
       figure('SIGKILL to the supervisor → start on the next', 'ms', await kills(shop)),
     ],
     notes: [
       `${CANDIDATES} candidates or loops; commands of ${WORK_MS} ms; three candidates for SIGKILL.`,
+      `Of ${CROWD} candidates, all whole processes, ${WATCHED} that stand by are watched for ${WATCH_MS / 1000} s.`,
+      'Memory is Pss of supervisor and waiting flock; wake-ups are context switches of all their threads.',
       'The starts are beside `node -e 0`, the handovers beside the loops; all within one run on one machine.',
       'No two commands overlapped: the journals were checked.',
     ],
@@ -95,6 +109,43 @@ async function handovers(shop: Workshop): Promise<number[]> {
   const found = between((await journal.reach('start', CANDIDATES * 2 + HANDOVERS, 60_000)).slice(warm - 1));
   await Promise.all(candidates.map((candidate) => candidate.stop()));
   return found;
+}
+
+/** Many on one host: what a standby costs while nothing happens, and handovers. */
+async function crowd(shop: Workshop): Promise<Figure[]> {
+  const journal = shop.journal();
+  const leader = await enterCrowd(shop, 'leader', journal.idler());
+  const all: Candidate[] = [];
+  while (all.length < CROWD - 1) {
+    const ids = Array.from({ length: Math.min(BATCH, CROWD - 1 - all.length) }, (_, i) => `c${all.length + i + 1}`);
+    all.push(...(await Promise.all(ids.map((id) => enterCrowd(shop, id, journal.worker(WORK_MS / 10))))));
+  }
+  await sleep(SETTLE_MS);
+  const watched = all.slice(0, WATCHED).map(({ pid }) => [pid, ...children(pid)]);
+  const count = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + wakeUps(pid), 0);
+  const before = watched.map(count);
+  await sleep(WATCH_MS);
+  const wakes = watched.map((pids, i) => ((count(pids) - (before[i] ?? NaN)) * 60_000) / WATCH_MS);
+  const sizes = watched.map((pids) => pids.reduce((sum, pid) => sum + memory(pid).pss, 0));
+  await leader.stop();
+  const stamps = await journal.reach('start', CROWD_HANDOVERS + 1, 120_000);
+  await Promise.all(all.map((candidate) => candidate.stop()));
+  return [
+    figure(
+      `the same, one of ${CROWD} on its host`,
+      'ms',
+      between(stamps.filter(({ candidate }) => candidate !== 'leader')),
+    ),
+    figure(`a standby, one of ${CROWD} on its host: memory`, 'MB', sizes),
+    figure(`a standby, one of ${CROWD} on its host: wake-ups`, 'wake-ups/min', wakes),
+  ];
+}
+
+async function enterCrowd(shop: Workshop, id: string, command: readonly string[]): Promise<Candidate> {
+  const flags = [...election(shop, 'crowd'), '--on-child-success', 'reelect'];
+  const candidate = shop.candidate({ id, flags, command });
+  await candidate.says(id === 'leader' ? 'the command runs' : 'standing by');
+  return candidate;
 }
 
 function between(stamps: Parameters<typeof gaps>[0]): number[] {

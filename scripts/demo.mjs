@@ -1,21 +1,37 @@
 /**
- * `npm run demo`: three candidates on a throw-away ZooKeeper. The leader's supervisor is killed, another candidate is
- * asked to stop, and the timeline shows who ran the command when. Takes about ten seconds and leaves nothing behind,
- * also on Ctrl-C.
+ * `npm run demo`: three candidates, one command. The leader's supervisor is killed, another candidate is asked to stop,
+ * and the timeline shows who ran the command when. They stand on this host alone (`coordinator: local`), which needs no
+ * server; with `npm run demo -- --zookeeper` on a throw-away ensemble of three ZooKeeper servers. Takes about ten
+ * seconds and leaves nothing behind, also on Ctrl-C.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { setUpOrExit } from './setup.mjs';
+import { setUpBallotOrExit, setUpOrExit } from './setup.mjs';
 
-setUpOrExit();
+const onZooKeeper = process.argv.includes('--zookeeper');
+const unknown = process.argv.slice(2).filter((word) => word !== '--zookeeper');
+if (unknown.length > 0) refuse(`unknown: ${unknown.join(' ')}. npm run demo, or npm run demo -- --zookeeper`, 64);
+if (onZooKeeper) setUpOrExit();
+else setUpBallotOrExit();
+if (!onZooKeeper && process.platform !== 'linux')
+  refuse('without ZooKeeper it runs on Linux alone: npm run demo -- --zookeeper', 1);
 // Only now: it needs a package.
 await import('./run-ts.mjs');
-const { startZooKeeper } = await import('../test/support/zookeeper.ts');
 const { poll } = await import('../test/support/poll.ts');
+
+/**
+ * @param {string} why
+ * @param {number} code
+ * @returns {never}
+ */
+function refuse(why, code) {
+  console.error(`demo: ${why}`);
+  process.exit(code);
+}
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SESSION_TIMEOUT = '2s';
@@ -34,6 +50,8 @@ while :; do echo "$BALLOT_CANDIDATE_ID works" >> "$JOURNAL"; sleep 0.1; done
 
 const folder = mkdtempSync(join(tmpdir(), 'ballot-demo-'));
 const journal = join(folder, 'journal');
+const stateDir = join(folder, 'state');
+mkdirSync(stateDir, { mode: 0o700 });
 const job = join(folder, 'job.sh');
 writeFileSync(journal, '');
 writeFileSync(job, JOB);
@@ -63,28 +81,25 @@ function entries() {
 }
 const starts = () => entries().filter(({ what }) => what === 'starts');
 
+/** @returns {string[]} what says to a candidate where the election is */
+function place() {
+  if (zookeeper === undefined) return ['--coordinator', 'local', '--state-dir', stateDir, '--election', 'demo'];
+  const session = ['--zookeeper-session-timeout', SESSION_TIMEOUT];
+  return ['--zookeeper-servers', zookeeper.connectString, '--zookeeper-base-path', '/demo', ...session];
+}
+
 /** @param {string} name */
 function start(name) {
-  const flags = [
-    '--zookeeper-servers',
-    String(zookeeper?.connectString),
-    '--zookeeper-base-path',
-    '/demo',
-    '--candidate-id',
-    name,
-  ];
-  const more = ['--zookeeper-session-timeout', SESSION_TIMEOUT, '--log-format', 'json'];
-  const env = { ...process.env, JOURNAL: journal };
+  const flags = [...place(), '--candidate-id', name, '--log-format', 'json'];
+  // What this shell has configured for ballot is not meant for the demo.
+  const own = Object.entries(process.env).filter(([variable]) => !variable.startsWith('BALLOT_'));
+  const env = { ...Object.fromEntries(own), HOME: folder, XDG_CONFIG_HOME: folder, JOURNAL: journal };
   // A group of its own: Ctrl-C is for the demo, which stops its candidates itself.
-  const child = spawn(
-    process.execPath,
-    [join(root, 'dist/main.js'), 'run', 'once', ...flags, ...more, '--', 'sh', job],
-    {
-      env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, [join(root, 'dist/main.js'), 'run', 'once', ...flags, '--', 'sh', job], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (/** @type {Buffer} */ data) => appendFileSync(join(folder, `${name}.log`), data));
   /** @type {Promise<string>} */
@@ -129,10 +144,14 @@ function kill(pid, signal = 'SIGKILL') {
 
 async function story() {
   console.log('Three candidates, one command. The numbers are milliseconds since the start.\n');
-  zookeeper = await startZooKeeper();
-  tell('', `a ZooKeeper server listens on ${zookeeper.connectString}`);
+  if (onZooKeeper) {
+    const { startZooKeeper } = await import('../test/support/zookeeper.ts');
+    zookeeper = await startZooKeeper({ members: 3 });
+    tell('', `three ZooKeeper servers listen on ${zookeeper.connectString}`);
+  }
   for (const name of ['alice', 'bob', 'carol']) start(name);
-  tell('', `alice, bob and carol: ballot run once --zookeeper-session-timeout ${SESSION_TIMEOUT} -- sh job.sh`);
+  const how = onZooKeeper ? `--zookeeper-session-timeout ${SESSION_TIMEOUT}` : '--coordinator local';
+  tell('', `alice, bob and carol: ballot run once ${how} -- sh job.sh`);
 
   const first = await startOf(1);
   tell(first.who, `is elected and runs the command (fencing token ${first.token}); the others stand by`);
@@ -141,7 +160,10 @@ async function story() {
   leaving.add(first.who);
   const killedAt = performance.now();
   kill(Number(candidate(first.who).process.pid));
-  tell(first.who, 'kill -9 of its supervisor: its keeper stops the command, then gives up the lease');
+  tell(
+    first.who,
+    `kill -9 of its supervisor: its keeper stops the command${onZooKeeper ? ', then gives up the lease' : ''}`,
+  );
   const second = await startOf(2);
   tell(second.who, `takes over ${Math.round(performance.now() - killedAt)} ms later (fencing token ${second.token})`);
   leaving.delete(first.who);

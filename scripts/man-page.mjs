@@ -85,7 +85,7 @@ const EXIT_CODES = [
   ['69', 'ZooKeeper is not available: on-election-failure is exit, or there was no answer in time'],
   ['70', 'a bug in ballot'],
   ['75', 'not elected within election-timeout'],
-  ['77', 'ZooKeeper refused: an ACL'],
+  ['77', 'ZooKeeper refused: authentication, or an ACL'],
   ['78', 'configuration'],
   ['124', 'a run ended by run-timeout, under the policy exit'],
   ['126, 127', 'the command is not executable, or not found, under the policy exit'],

@@ -96,6 +96,12 @@ export const TEST_TOOLS = [
   { package: 'zsh', why: 'zsh', missing: () => onPath('zsh') === undefined },
   { package: 'mandoc', why: 'mandoc', missing: () => onPath('mandoc') === undefined },
   { package: 'systemd', why: 'systemd-analyze', missing: () => onPath('systemd-analyze') === undefined },
+  // Debian's packages of Python are for Debian's own Python, wherever another one stands on the PATH.
+  {
+    package: 'python3-kazoo',
+    why: 'kazoo, an independent client of ZooKeeper, for /usr/bin/python3',
+    missing: () => !existsSync('/usr/lib/python3/dist-packages/kazoo/__init__.py'),
+  },
 ];
 
 /** @returns {string[] | undefined} what has to stand before `apt-get`, undefined when it cannot be used */
@@ -233,6 +239,13 @@ function checkNode() {
   if (problem !== undefined) throw new SetupError(problem);
 }
 
+/** Does what coordinator local needs: no ZooKeeper, no compiler, nothing that only root may install. */
+function setUpBallot() {
+  checkNode();
+  installDependencies();
+  buildIfOutdated();
+}
+
 /**
  * Does all of it. Throws a SetupError that says what a person has to do.
  * @param {SystemTool[]} [more] to be there as well
@@ -250,8 +263,18 @@ function setUp(more = []) {
  * @param {SystemTool[]} [more] to be there as well
  */
 export function setUpOrExit(more = []) {
+  orExit(() => setUp(more));
+}
+
+/** The same for a program that needs no ZooKeeper. */
+export function setUpBallotOrExit() {
+  orExit(setUpBallot);
+}
+
+/** @param {() => void} perform */
+function orExit(perform) {
   try {
-    setUp(more);
+    perform();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`set-up: ${error.message}`);

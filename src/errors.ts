@@ -71,6 +71,9 @@ export class RefusedError extends BallotError {
   }
 }
 
+/** ZooKeeper does not let this process in as who it is. Another try would be refused too, whatever the policy. */
+export class AuthenticationError extends RefusedError {}
+
 /** One line for any thrown value: messages along the chain of causes, no stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

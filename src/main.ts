@@ -12,6 +12,7 @@ import { loadCompiled } from './cli/compiled.ts';
 import { failure } from './cli/failure.ts';
 import { checkLimits } from './cli/limits.ts';
 import type * as Program from './cli/program.ts';
+import { takeSecretVariable } from './cli/secret-variable.ts';
 import { Signals } from './cli/signals.ts';
 import { forkKeeper, type KeeperProcess } from './keeper/process.ts';
 
@@ -28,6 +29,8 @@ const keeperPath = built('./keeper.js');
 let signals = names(['run', 'join']) ? listenToSignals() : undefined;
 // A bug: end at once. The keeper sees the channel close and does what its will says, so nothing is left running.
 process.on('uncaughtException', (error) => end(error, { debug: true }));
+// Before anything is started that would inherit it.
+const secrets = takeSecretVariable();
 // What runs in ballot's place reads what ballot would have read.
 detachFromTerminal({ stdinStays: names(['if-leader']) });
 try {
@@ -47,7 +50,15 @@ void main();
 
 async function main(): Promise<void> {
   const { runProgram } = loadCompiled(built(BALLOT_PROGRAM)) as typeof Program;
-  const exitCode = await runProgram({ argv, version: BALLOT_VERSION, keeperPath, takeKeeper, dropKeeper, takeSignals });
+  const exitCode = await runProgram({
+    argv,
+    version: BALLOT_VERSION,
+    secrets,
+    keeperPath,
+    takeKeeper,
+    dropKeeper,
+    takeSignals,
+  });
   if (!taken) forked?.kill();
   await finish(exitCode);
 }

@@ -17,7 +17,8 @@ export function pairOf(candidate: Candidate): Promise<Pair> {
   return poll(find, { what: `the keeper of ${candidate.id}` });
 }
 
-function children(parent: number): number[] {
+/** Process ids of the children of a process. */
+export function children(parent: number): number[] {
   const pids = readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0);
@@ -59,4 +60,16 @@ export function cpuTime(pid: number): number {
     (sum, tid) => sum + Number(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'latin1').split(' ')[0]) / 1e6,
     0,
   );
+}
+
+/** How often the present threads of a process have been given a processor. */
+export function wakeUps(pid: number): number {
+  const switches = (tid: string): number => {
+    const text = readFileSync(`/proc/${pid}/task/${tid}/status`, 'latin1');
+    return [...text.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    );
+  };
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, tid) => sum + switches(tid), 0);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 export interface Figure {
   /** What was measured. */
   readonly what: string;
-  readonly unit: 'ms' | 'ms/min' | 'MB' | 'requests' | 'requests/min' | 'times';
+  readonly unit: 'ms' | 'ms/min' | 'MB' | 'requests' | 'requests/min' | 'wake-ups/min' | 'times';
   /** How many measurements. */
   readonly n: number;
   readonly median: number;

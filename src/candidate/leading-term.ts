@@ -190,7 +190,9 @@ export class LeadingTerm {
   /** By the clock of this process; moves with each acknowledged renewal. Monotonic ms. */
   get #leadsUntil(): number {
     const { term, killAfter } = this.#parts;
-    return Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, term.safeUntil);
+    // First: on one host this looks at the lock, which moves the deadline.
+    const { safeUntil } = term;
+    return Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, safeUntil);
   }
 
   #arm(): void {

@@ -1,8 +1,10 @@
 /** The log of a command that stands in an election: ballot's own stdout. */
 import { hostname } from 'node:os';
 import type { GlobalConfig } from '../config/config.ts';
+import { formatServers } from '../config/servers.ts';
+import { formatDuration } from '../duration.ts';
 import { createLogger } from '../log/create-logger.ts';
-import type { Logger, RootLogger } from '../log/logger.ts';
+import type { Fields, Logger, RootLogger } from '../log/logger.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** How long the end of ballot waits for a reader of its log that takes nothing, ms. */
@@ -34,4 +36,16 @@ export function tellConfiguration(
   for (const warning of warnings) logger.warn(warning);
   const read = files.length === 0 ? 'none' : files.join(', ');
   logger[config.debug ? 'info' : 'debug']('configuration files that were read', { files: read });
+}
+
+/** Where the election is held, for the log. */
+export function whereOf(config: GlobalConfig): Fields {
+  const { coordinator, election, stateDir } = config;
+  if (coordinator === 'local') return { coordinator, stateDir, election };
+  return {
+    servers: formatServers(config.zookeeperServers),
+    basePath: config.zookeeperBasePath,
+    ...(config.zookeeperTls && { tls: true }),
+    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
+  };
 }

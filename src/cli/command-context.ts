@@ -1,9 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
+import { clientFor } from '../config/rules.ts';
+import { keepOutOfCores } from '../command/core-dumps.ts';
 import type { Loaded } from '../config/load.ts';
 import { tlsOf } from '../config/tls.ts';
 import type { Logger } from '../log/logger.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
+import { accessOf } from '../zookeeper/session/access.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
 import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
 import type { Signals } from './signals.ts';
@@ -71,10 +74,12 @@ export function sessionsFor(
   logger: Logger,
 ): SessionOpener {
   const tls = tlsOf(config);
+  if (config.zookeeperAuth !== undefined) keepOutOfCores();
   return zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,
-    client: config.zookeeperClient,
+    client: clientFor(config),
+    access: accessOf(config),
     ...(tls && { tls }),
     keeperPath,
     ...(keeper && { firstKeeper: keeper }),

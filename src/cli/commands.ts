@@ -12,7 +12,6 @@ import {
   type LoadInput,
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
-import { ConfigurationError } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
 import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
 import {
@@ -48,6 +47,8 @@ export interface Asked {
 /** What a command is started with: what it is asked, and what the process around it offers. */
 interface Invocation extends Asked {
   readonly input: LoadInput;
+  /** For what is started, and for all but the configuration: without secrets. */
+  readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly keeperPath: string;
   /** Hands the keeper over. Whoever calls it owns the keeper from then on. */
@@ -91,39 +92,27 @@ function keeperFor(
   return undefined;
 }
 
-/** Takes the keeper over. Throws ConfigurationError where the coordinator is one that the command cannot ask yet. */
-function zookeeperKeeper({ config, sources }: Loaded<GlobalConfig>, { takeKeeper }: Invocation): KeeperProcess {
-  if (config.coordinator === 'zookeeper') return takeKeeper();
-  throw new ConfigurationError(
-    [`${sources.coordinator}: coordinator ${config.coordinator} does not work with this command yet`],
-    { hint: `it works with ${WORK_LOCALLY}` },
-  );
-}
-
-/** The commands of an election that know `coordinator: local`. */
-const WORK_LOCALLY = 'ballot run once, ballot run cron, ballot info and ballot history';
-
 /** Takes the keeper over. */
 function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
-  const { input, keeperPath, takeSignals } = invocation;
+  const { keeperPath, takeSignals } = invocation;
   const command = invocation.command as [string, ...string[]];
   const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 /** Takes the keeper over. */
 function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
-  const { input, keeperPath, takeSignals } = invocation;
+  const { keeperPath, takeSignals } = invocation;
   const waitLeader = valueOf(waitLeaderFlag, invocation);
-  const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  const keeper = keeperFor(loaded, invocation);
+  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 /** Takes the keeper over. */
 function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
-  const { input, keeperPath } = invocation;
+  const { keeperPath } = invocation;
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: input.env };
+  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: invocation.env };
 }
 
 /** For a question about one candidate. Takes the keeper over. */
@@ -133,8 +122,8 @@ function questionContext(
 ): LookContext<CandidateConfig> & { readonly hostname: string } {
   const { input, keeperPath } = invocation;
   const timeout = valueOf(quickTimeoutFlag, invocation);
-  const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: input.env };
+  const keeper = keeperFor(loaded, invocation);
+  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: invocation.env };
 }
 
 /** How long `step-down` waits in all, ms, unless told otherwise. */
@@ -142,10 +131,10 @@ const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
 
 /** Takes the keeper over. */
 function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
-  const { input, own, keeperPath, takeSignals } = invocation;
+  const { own, keeperPath, takeSignals } = invocation;
   const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
-  const keeper = zookeeperKeeper(loaded, invocation);
-  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: input.env };
+  const keeper = keeperFor(loaded, invocation);
+  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
 }
 
 export const commands: readonly Command[] = [
@@ -160,6 +149,10 @@ export const commands: readonly Command[] = [
       [
         'ballot run once --zookeeper-servers zk1,zk2,zk3 --zookeeper-base-path /my/worker -- ./worker',
         'three servers, and an election of its own',
+      ],
+      [
+        'ballot run once --coordinator local --election report -- ./report',
+        'on this host alone, without a server: one at a time, the others queue',
       ],
       ['ballot run once --on-child-error rerun -- ./worker', 'after a failure, run it again on the same host'],
       [
@@ -305,8 +298,8 @@ export const commands: readonly Command[] = [
       const wait = valueOf(waitFlag, invocation);
       const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
       const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
-      const keeper = zookeeperKeeper(loaded, invocation);
-      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: input.env });
+      const keeper = keeperFor(loaded, invocation);
+      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: invocation.env });
     },
   },
   {

@@ -8,6 +8,7 @@ import { formatServers } from '../config/servers.ts';
 import type { Run } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
 import { formatInstant } from '../ledger/record.ts';
+import { localEnvironment, sharingEnvironment } from '../local/environment.ts';
 
 /** Who stands, and where. */
 type Candidate = Pick<
@@ -16,6 +17,7 @@ type Candidate = Pick<
   | 'coordinator'
   | 'election'
   | 'stateDir'
+  | 'stateGroup'
   | 'zookeeperServers'
   | 'zookeeperBasePath'
   | (typeof TLS_FIELDS)[number]
@@ -55,7 +57,12 @@ const ABOUT_ZOOKEEPER = ['BALLOT_ZOOKEEPER_SERVERS', 'BALLOT_ZOOKEEPER_BASE_PATH
 
 /** What every run of this candidate is told of its election. */
 export function electionEnvironment(config: Candidate): NodeJS.ProcessEnv {
-  if (config.coordinator === 'local') return { BALLOT_CANDIDATE_ID: config.candidateId, ...localEnvironment(config) };
+  if (config.coordinator === 'local')
+    return {
+      BALLOT_CANDIDATE_ID: config.candidateId,
+      ...localEnvironment(config),
+      ...sharingEnvironment(config.stateGroup),
+    };
   return {
     BALLOT_CANDIDATE_ID: config.candidateId,
     BALLOT_ZOOKEEPER_SERVERS: formatServers(config.zookeeperServers),
@@ -71,17 +78,6 @@ function tlsEnvironment(config: Candidate): NodeJS.ProcessEnv {
   if (!config.zookeeperTls) return {};
   const set = TLS_FIELDS.filter((field) => config[field] !== undefined);
   return Object.fromEntries(set.map((field) => [variable(field), String(config[field])]));
-}
-
-/** Which election on this host it is. */
-function localEnvironment({ election, stateDir }: Candidate): NodeJS.ProcessEnv {
-  return { BALLOT_COORDINATOR: 'local', BALLOT_ELECTION: election, BALLOT_STATE_DIR: stateDir };
-}
-
-/** Entries of the environment (`NAME=value`) that all runs of a term on this host carry, and no others. */
-export function tracesOfTerm(config: Candidate, fencingToken: number): string[] {
-  const traces = { ...localEnvironment(config), BALLOT_FENCING_TOKEN: String(fencingToken) };
-  return Object.entries(traces).map(([name, value]) => `${name}=${value}`);
 }
 
 /** One server has several names, at least on its own host. */

@@ -33,7 +33,17 @@ function bug(error: unknown, { version, argv }: { version: string; argv: readonl
     stackOf(error),
     'ballot: this is a bug in ballot. Please report it with the lines above and these:',
     `ballot:   ballot ${version}, Node ${process.version}, ${process.platform} ${process.arch}`,
-    `ballot:   ${mask(['ballot', ...argv].join(' '))}`,
+    `ballot:   ${mask(['ballot', ...withoutSecrets(argv)].join(' '))}`,
     '',
   ].join('\n');
+}
+
+/** Its value is never shown. */
+const SECRET_FLAG = '--zookeeper-auth';
+
+function withoutSecrets(argv: readonly string[]): string[] {
+  return argv.map((word, at) => {
+    if (argv[at - 1] === SECRET_FLAG) return '***';
+    return word.startsWith(`${SECRET_FLAG}=`) ? `${SECRET_FLAG}=***` : word;
+  });
 }

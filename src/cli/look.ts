@@ -9,10 +9,11 @@ import type { LogLevel } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { tlsOf } from '../config/tls.ts';
 import { formatDuration } from '../duration.ts';
-import type { Inspection } from '../zookeeper/report/inspection.ts';
+import type { Observer } from '../election/observer.ts';
 import { ExitCode, UnavailableError } from '../errors.ts';
 import { createLogger } from '../log/create-logger.ts';
 import type { Logger } from '../log/logger.ts';
+import { observe } from '../zookeeper/report/observer.ts';
 import type { Session } from '../zookeeper/session/port.ts';
 import { proberFor } from '../zookeeper/session/sessions.ts';
 import { deadServers } from '../zookeeper/session/survey.ts';
@@ -62,14 +63,26 @@ export async function withLog<T>(
 }
 
 /**
- * Opens a session, looks, and ends it, all within the context's timeout. Throws UnavailableError when there is no
- * answer in time, and what `inspect` throws.
+ * Looks at the election, all within the context's timeout. Throws UnavailableError when there is no answer in time, and
+ * what `ask` throws.
  */
-export async function look<T>(
+export function look<T>(
   context: LookContext,
   logger: Logger,
   clock: Clock,
-  inspect: (inspection: Inspection) => Promise<T>,
+  ask: (observer: Observer) => Promise<T>,
+): Promise<T> {
+  return context.config.coordinator === 'local'
+    ? lookHere(context, clock, ask)
+    : lookInZooKeeper(context, logger, clock, ask);
+}
+
+/** Opens a session for as long as it takes. */
+async function lookInZooKeeper<T>(
+  context: LookContext,
+  logger: Logger,
+  clock: Clock,
+  ask: (observer: Observer) => Promise<T>,
 ): Promise<T> {
   const { config, timeout } = context;
   const closing = Math.min(CLOSING_MS, timeout / 10);
@@ -84,10 +97,32 @@ export async function look<T>(
   const cancel = clock.at(until, () => late.abort(noAnswer(context, silence(session))));
   try {
     const { signal } = late;
-    return await inspect({ session, clock, basePath: config.zookeeperBasePath, signal, watchUntil: until });
+    return await ask(observe({ session, clock, basePath: config.zookeeperBasePath, signal, watchUntil: until }));
   } finally {
     cancel();
     await session.close(closing);
+  }
+}
+
+/** Files are read at once: only a wait for others can be too long. */
+async function lookHere<T>(
+  { config, timeout }: LookContext,
+  clock: Clock,
+  ask: (observer: Observer) => Promise<T>,
+): Promise<T> {
+  const [{ electionFolder }, { observe: observeHere }] = await Promise.all([
+    import('../local/folder.ts'),
+    import('../local/observer.ts'),
+  ]);
+  const folder = electionFolder(config);
+  const late = new AbortController();
+  const tooLate = (): void =>
+    late.abort(new UnavailableError(`no answer about ${folder.path} within ${formatDuration(timeout)}`));
+  const cancel = clock.at(clock.now() + timeout, tooLate);
+  try {
+    return await ask(observeHere(folder, clock, late.signal));
+  } finally {
+    cancel();
   }
 }
 
@@ -100,8 +135,8 @@ export async function notesOnServers(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { zookeeperServers: servers } = config;
-  if (servers.length < 2) return [];
+  const { coordinator, zookeeperServers: servers } = config;
+  if (coordinator === 'local' || servers.length < 2) return [];
   const { probe } = proberFor(tlsOf(config));
   const dead = await deadServers(servers, clock, SERVER_WITHIN_MS, signal, probe);
   return dead.map(({ name, why }) => `ZooKeeper server ${name} does not serve: ${why}`);

@@ -17,6 +17,8 @@ export interface Surroundings {
   /** The arguments after the program's own name. */
   readonly argv: readonly string[];
   readonly version: string;
+  /** Variables of the environment that were taken out of it: for the configuration alone. */
+  readonly secrets: NodeJS.ProcessEnv;
   readonly keeperPath: string;
   takeKeeper(): KeeperProcess;
   dropKeeper(): void;
@@ -58,7 +60,7 @@ function wantsDebug(argv: readonly string[]): boolean {
 }
 
 async function perform(surroundings: Surroundings): Promise<number> {
-  const { argv, version, takeKeeper, dropKeeper, takeSignals, keeperPath } = surroundings;
+  const { argv, version, secrets, takeKeeper, dropKeeper, takeSignals, keeperPath } = surroundings;
   refuseBrokenArguments(argv);
   const args = read(argv);
   if (asks(args, 'version')) return show(`${version}\n`, ExitCode.ok);
@@ -69,7 +71,14 @@ async function perform(surroundings: Surroundings): Promise<number> {
   const cwd = workingDirectory();
   return command.perform({
     ...asked,
-    input: { flags: args.flags, env: process.env, cwd, folders: configFolders(process.env, cwd), hostname: hostname() },
+    input: {
+      flags: args.flags,
+      env: { ...process.env, ...secrets },
+      cwd,
+      folders: configFolders(process.env, cwd),
+      hostname: hostname(),
+    },
+    env: process.env,
     version,
     keeperPath,
     takeKeeper,

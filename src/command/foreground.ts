@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { withInheritedFilter } from './core-dumps.ts';
 import { notStarted, outcomeOf, throughShell, type Outcome, type Program } from './launch.ts';
 
 /** A command that runs in the place of this process: in its process group, with its stdin, stdout and stderr. */
@@ -18,7 +19,7 @@ export function runInForeground(program: Program): ForegroundCommand {
   const [file, ...args] = command;
   let child: ChildProcess;
   try {
-    child = spawn(file, args, { env, stdio: 'inherit' });
+    child = withInheritedFilter(() => spawn(file, args, { env, stdio: 'inherit' }));
   } catch (error) {
     const ended = Promise.resolve(notStarted(program.command[0], program.env['PATH'], error));
     return { ended, signal: () => undefined };

@@ -4,6 +4,7 @@ import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../clock.ts';
 import { ExitCode, describe } from '../errors.ts';
+import { withInheritedFilter } from './core-dumps.ts';
 import { OutputReader, type OutputSink, type OutputStream } from './output.ts';
 import { type Pipe, takePipes } from './pipes.ts';
 import type { ProcessName } from './proc.ts';
@@ -171,7 +172,9 @@ function spawnCommand(options: LaunchOptions, pipes: Pipes | undefined): ChildPr
   try {
     // `detached` is setsid(2): a session and process group of its own.
     const more = options.inherits === undefined ? [] : [options.inherits];
-    return spawn(file, args, { detached: true, env, stdio: ['ignore', stdout, stderr, ...more] });
+    return withInheritedFilter(() =>
+      spawn(file, args, { detached: true, env, stdio: ['ignore', stdout, stderr, ...more] }),
+    );
   } finally {
     if (pipes !== undefined) for (const pipe of [pipes.stdout, pipes.stderr]) closeSync(pipe.write);
   }

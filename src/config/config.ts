@@ -7,6 +7,9 @@ export type Concurrency = 'skip' | 'queue' | 'allow' | 'replace';
 export type CatchUp = 'none' | 'once';
 /** `auto`: the native one where it loads, else the wire client. */
 export type ClientChoice = 'native' | 'wire' | 'auto';
+/** `creator`: what ballot makes is for its own identity alone. */
+export type AclChoice = 'open' | 'creator';
+export type AuthScheme = 'digest' | 'sasl-digest';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'human' | 'json' | 'raw';
 
@@ -17,6 +20,15 @@ export interface ServerAddress {
   readonly port: number;
 }
 
+/** Who this process is to ZooKeeper. What prints it, or makes JSON of it, does not see the password. */
+export interface ZooKeeperAuth {
+  readonly scheme: AuthScheme;
+  readonly user: string;
+  /** The file that holds it. `undefined`: it was given itself. */
+  readonly file: string | undefined;
+  password(): string;
+}
+
 export interface GlobalConfig {
   readonly configFile: string | undefined;
   readonly coordinator: Coordinator;
@@ -24,6 +36,8 @@ export interface GlobalConfig {
   readonly election: string;
   /** `undefined`: this user has no home. */
   readonly stateDir: string | undefined;
+  /** Name or number. `undefined`: elections on this host are this user's alone. */
+  readonly stateGroup: string | undefined;
   readonly zookeeperServers: readonly ServerAddress[];
   readonly zookeeperBasePath: string;
   readonly zookeeperSessionTimeout: number;
@@ -35,6 +49,8 @@ export interface GlobalConfig {
   readonly zookeeperTlsKey: string | undefined;
   /** `undefined`: the name or address by which `zookeeperServers` has the server. */
   readonly zookeeperTlsServerName: string | undefined;
+  readonly zookeeperAuth: ZooKeeperAuth | undefined;
+  readonly zookeeperAcl: AclChoice;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly mixedFleet: boolean;
@@ -72,10 +88,7 @@ export type JoinConfig = GlobalConfig &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'onHangup' | 'leaseDuration' | 'electionTimeout'>;
 
 /** What a program that uses the library may say of its candidate. */
-export type LibraryConfig = Omit<
-  GlobalConfig,
-  'configFile' | 'coordinator' | 'election' | 'stateDir' | 'logLevel' | 'logFormat'
-> &
+export type LibraryConfig = Omit<GlobalConfig, 'configFile' | 'logLevel' | 'logFormat'> &
   Pick<RunConfig, 'candidateId' | 'onElectionFailure' | 'leaseDuration' | 'electionTimeout' | 'killAfter'>;
 
 /** Which candidate of an election is meant. */

@@ -23,17 +23,19 @@ const MEANINGLESS: Readonly<Record<string, readonly Field[]>> = {
     'zookeeperTlsCert',
     'zookeeperTlsKey',
     'zookeeperTlsServerName',
+    'zookeeperAuth',
+    'zookeeperAcl',
     'mixedFleet',
     'onElectionFailure',
     'onLeaseLoss',
     'leaseDuration',
   ],
-  zookeeper: ['stateDir'],
+  zookeeper: ['stateDir', 'stateGroup'],
 };
 
 /**
- * Puts the default in the place of each value that means nothing beside the coordinator: an error when a flag has set
- * it, else a warning. And lets the base path follow the election's name, unless it is set.
+ * Puts the default in the place of each value that means nothing beside the coordinator: an error when a flag or a
+ * program has set it, else a warning. And lets the base path follow the election's name, unless it is set.
  */
 export function fitToCoordinator(
   values: Values,
@@ -41,13 +43,12 @@ export function fitToCoordinator(
 ): { readonly problems: string[]; readonly warnings: string[] } {
   const problems: string[] = [];
   const warnings: string[] = [];
-  // The library cannot choose: its elections are ZooKeeper's.
   const coordinator = values.get('coordinator') ?? defaults('coordinator');
   for (const field of MEANINGLESS[String(coordinator.value)] ?? []) {
     const { source = 'default', value } = values.get(field) ?? {};
     if (source === 'default') continue;
     const why = `coordinator ${String(coordinator.value)} (${coordinator.source})`;
-    if (source.startsWith('flag ')) problems.push(`${source}: means nothing with ${why}: leave it out`);
+    if (/^(flag|option) /.test(source)) problems.push(`${source}: means nothing with ${why}: leave it out`);
     // What `ballot config` prints names every key, and may be a file.
     else if (!isSame(field, value, defaults(field).value))
       warnings.push(`${source}: ${keyOf(field)} has no effect with ${why}`);

@@ -22,6 +22,8 @@ export interface Kind<T> {
   /** What a file may hold besides text. */
   readonly native?: 'boolean' | 'list';
   readonly schema: Schema;
+  /** It may hold a password: no message quotes it, and `format` hides that. */
+  readonly secret?: true;
   /** Throws a BallotError whose message says what is allowed. */
   parse(text: string): T;
   /** What `parse` would read as the same value. */

@@ -13,9 +13,10 @@ import { defaultStateDir, fitToCoordinator, type Value } from './coordinators.ts
 import { readFolders, readNamedFile, type ConfigFolder, type FileLayers } from './files.ts';
 import { environmentLayer, flagLayer, type Layer, type Setting } from './layers.ts';
 import { fields, joinFields, keyOf, libraryFields, optionOf, type Field } from './options.ts';
-import { checkCron, checkJoin, checkScheduled, checkTls, checkTogether, doubtCron } from './rules.ts';
+import { checkAccess, checkCron, checkJoin, checkScheduled, checkTls, checkTogether, doubtCron } from './rules.ts';
 import { doubtSchedule } from './schedule.ts';
 import { escaped, mask } from '../visible.ts';
+import { doubtSecrecy, GivenAuth } from './zookeeper-auth.ts';
 
 /** Where the configuration is taken from. */
 export interface LoadInput {
@@ -65,11 +66,14 @@ export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
   return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkTls, checkJoin] });
 }
 
-/** What a program gave the library, and nothing else. Throws ConfigurationError with every problem. */
-export function loadGiven(given: Layer, hostname: string): LibraryConfig {
+/**
+ * What a program gave the library, and nothing else; `defaults` are the host's. Throws ConfigurationError with every
+ * problem.
+ */
+export function loadGiven(given: Layer, defaults: Defaults): LibraryConfig {
   const rules = { problems: [checkTls, checkJoin] };
   // A program leaves SIGHUP to itself.
-  const wanted = judged<JoinConfig & LibraryConfig>({ hostname, env: {} }, libraryFields, rules, [given]);
+  const wanted = judged<JoinConfig & LibraryConfig>(defaults, libraryFields, rules, [given]);
   const problems = [...wanted.problems, ...wanted.conflicts];
   if (problems.length > 0) throw new ConfigurationError(problems, { hint: 'docs/library.md lists the options' });
   return wanted.config;
@@ -149,14 +153,29 @@ function judged<C extends GlobalConfig>(
   const warnings: string[] = [];
   for (const layer of layers) apply(layer, values, problems, warnings);
   const unfit = fitToCoordinator(values, (field) => defaultValue(field, input));
-  problems.push(...unfit.problems);
-  warnings.push(...unfit.warnings);
+  const secret = readAuth(values);
+  problems.push(...unfit.problems, ...secret.problems);
+  warnings.push(...unfit.warnings, ...secret.warnings);
   const each = (part: keyof Value): unknown =>
     Object.freeze(Object.fromEntries([...values].map(([field, value]) => [field, value[part]])));
   const [config, sources] = [each('value') as C, each('source') as Loaded<C>['sources']];
-  const applicable = problems.length === 0 ? (rules.problems ?? []) : [];
+  const applicable: readonly Rule<C>[] = problems.length === 0 ? [checkAccess, ...(rules.problems ?? [])] : [];
   const conflicts = applicable.flatMap((rule) => rule(config, sources));
   return { config, sources, problems, conflicts, warnings };
+}
+
+/** Puts what its file says in the place of a `zookeeper-auth` that names one: of the one that counts alone. */
+function readAuth(values: Map<Field, Value>): { readonly problems: string[]; readonly warnings: string[] } {
+  const { value, source } = values.get('zookeeperAuth') ?? {};
+  if (!(value instanceof GivenAuth) || source === undefined) return { problems: [], warnings: [] };
+  try {
+    values.set('zookeeperAuth', { value: value.read(), source });
+  } catch (error) {
+    if (!(error instanceof BallotError)) throw error;
+    return { problems: [`${source}: ${keyOf('zookeeperAuth')}: ${error.message}`], warnings: [] };
+  }
+  const doubt = doubtSecrecy(value, source);
+  return { problems: [], warnings: doubt === undefined ? [] : [doubt] };
 }
 
 /** Throws ConfigurationError when anything is wrong. */
@@ -228,7 +247,7 @@ async function readOneFile(named: Setting, { cwd }: LoadInput): Promise<FileLaye
 }
 
 /** What defaults depend on. */
-type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
+export type Defaults = Pick<LoadInput, 'hostname' | 'env'>;
 
 function defaultValue(field: Field, { hostname, env }: Defaults): Value {
   const option = optionOf(field);
@@ -250,7 +269,8 @@ function apply(layer: Layer, values: Map<Field, Value>, problems: string[], warn
 }
 
 function aboutSetting({ field, text, source }: Setting): string {
-  return `${source}: ${keyOf(field)} ${quoted(text)}`;
+  const isSecret = optionOf(field).kind.secret === true;
+  return isSecret ? `${source}: ${keyOf(field)}` : `${source}: ${keyOf(field)} ${quoted(text)}`;
 }
 
 function parse(setting: Setting): Value | { problem: string } {

@@ -15,6 +15,7 @@ import {
   type Kind,
 } from './kinds.ts';
 import { schedule, timezone } from './schedule.ts';
+import { zookeeperAuth } from './zookeeper-auth.ts';
 
 /**
  * `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to
@@ -94,6 +95,13 @@ export const options: Table = {
     help: 'with coordinator local: the folder that holds the elections, on a disk of this host',
     example: '/var/lib/ballot',
   },
+  stateGroup: {
+    scope: 'global',
+    kind: plainName('GROUP', 'the name or number of a group', 256),
+    defaultNote: 'none: this user alone',
+    help: 'with coordinator local: the group whose users share the elections in state-dir',
+    example: 'ops',
+  },
   zookeeperServers: {
     scope: 'global',
     kind: servers,
@@ -155,6 +163,19 @@ export const options: Table = {
     defaultNote: 'as in zookeeper-servers',
     help: "name or IP address that each server's certificate must hold, where it is another than in zookeeper-servers",
     example: 'zookeeper.example.org',
+  },
+  zookeeperAuth: {
+    scope: 'global',
+    kind: zookeeperAuth,
+    defaultNote: 'none',
+    help: 'who this candidate is to ZooKeeper, or file: and the file that says so; best kept in a file, as it holds a password',
+    example: 'file:/etc/ballot/zookeeper-auth',
+  },
+  zookeeperAcl: {
+    scope: 'global',
+    kind: choice(['open', 'creator']),
+    default: 'open',
+    help: 'who may read and change the znodes of the election: open is everybody, creator is the identity of zookeeper-auth alone',
   },
   logLevel: {
     scope: 'global',
@@ -350,6 +371,10 @@ export const joinFields = [
  * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
  */
 export const libraryFields = [
+  'coordinator',
+  'election',
+  'stateDir',
+  'stateGroup',
   'zookeeperServers',
   'zookeeperBasePath',
   'zookeeperSessionTimeout',
@@ -359,6 +384,8 @@ export const libraryFields = [
   'zookeeperTlsCert',
   'zookeeperTlsKey',
   'zookeeperTlsServerName',
+  'zookeeperAuth',
+  'zookeeperAcl',
   'mixedFleet',
   'debug',
   'candidateId',

@@ -1,5 +1,5 @@
 import { formatDuration } from '../duration.ts';
-import type { CronConfig, GlobalConfig, JoinConfig, RunConfig } from './config.ts';
+import type { ClientChoice, CronConfig, GlobalConfig, JoinConfig, RunConfig } from './config.ts';
 import { keyOf, type Field } from './options.ts';
 import { doubtSchedule, findZone } from './schedule.ts';
 
@@ -71,6 +71,42 @@ export function checkJoin(config: JoinConfig, sources: Sources<keyof JoinConfig>
       : []),
   ];
 }
+
+/** How ballot is to get into ZooKeeper, for every command that does. A command may know only some of the fields. */
+export function checkAccess(config: AccessConfig, sources: Sources<keyof AccessConfig>): string[] {
+  const { zookeeperAuth: auth, zookeeperAcl: acl, zookeeperClient: client, zookeeperTlsCert, mixedFleet } = config;
+  const creator = `zookeeper-acl creator (${sources.zookeeperAcl})`;
+  return [
+    ...(auth?.scheme === 'sasl-digest' && client === 'native'
+      ? [
+          `zookeeper-client native (${sources.zookeeperClient}) knows no SASL, which zookeeper-auth ` +
+            `(${sources.zookeeperAuth}) asks for: choose auto or wire`,
+        ]
+      : []),
+    ...(acl === 'creator' && auth === undefined && zookeeperTlsCert === undefined
+      ? [`${creator} needs an identity to make znodes for: set zookeeper-auth, or zookeeper-tls-cert`]
+      : []),
+    ...(acl === 'creator' && mixedFleet
+      ? [
+          `${creator} cannot go with mixed-fleet true (${sources.mixedFleet}): Go's ballot cannot authenticate, ` +
+            'and would be shut out',
+        ]
+      : []),
+  ];
+}
+
+/** The client that keepers are told to use: npm's does not speak SASL. */
+export function clientFor({
+  zookeeperClient,
+  zookeeperAuth,
+}: Pick<RunConfig, 'zookeeperAuth' | 'zookeeperClient'>): ClientChoice {
+  return zookeeperAuth?.scheme === 'sasl-digest' ? 'wire' : zookeeperClient;
+}
+
+type AccessConfig = Pick<
+  GlobalConfig,
+  'zookeeperAuth' | 'zookeeperAcl' | 'zookeeperClient' | 'zookeeperTlsCert' | 'mixedFleet'
+>;
 
 function checkName({ candidateId }: Pick<RunConfig, 'candidateId'>): string[] {
   if (candidateId !== '') return [];

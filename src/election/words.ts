@@ -31,3 +31,7 @@ export function whyLost(cause: LossCause): string {
       return `${cause.kind} by ${cause.by}`;
   }
 }
+
+/** What both are told that have one id. */
+export const NAMESAKE =
+  'another candidate of this election has the same candidate id: give each candidate an id of its own';

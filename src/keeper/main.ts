@@ -7,6 +7,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
+import { keepOutOfCores } from '../command/core-dumps.ts';
 import { asError, describe } from '../errors.ts';
 import type {
   Client,
@@ -86,6 +87,7 @@ function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientL
 }
 
 function connect(command: ConnectCommand): void {
+  if (command.authentication !== undefined) keepOutOfCores();
   if (isWillAlone) return abandon('crash', 'this keeper is for a will alone, and has no ZooKeeper client');
   const wanted = command.client === 'wire' || command.tls ? undefined : nativeClient();
   if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);

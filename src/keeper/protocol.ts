@@ -12,10 +12,17 @@ import type { Will } from './will.ts';
  */
 export const WILL_ALONE = 'will-alone';
 
-export type { Grant, Stat, ZNodeEvent } from '../zookeeper/client/client.ts';
+export type { AclEntry, Authentication, Grant, Stat, ZNodeEvent } from '../zookeeper/client/client.ts';
 
 export type Operation =
-  | { readonly op: 'create'; readonly path: string; readonly data: string; readonly flags: number }
+  | {
+      readonly op: 'create';
+      readonly path: string;
+      readonly data: string;
+      readonly flags: number;
+      readonly creator?: boolean;
+    }
+  | { readonly op: 'getAcl' | 'restrict'; readonly path: string }
   | { readonly op: 'get' | 'children' | 'exists'; readonly path: string; readonly watch: boolean }
   | { readonly op: 'set'; readonly path: string; readonly data: string; readonly version: number }
   | { readonly op: 'delete'; readonly path: string; readonly version: number };

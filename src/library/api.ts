@@ -21,8 +21,20 @@ export interface Logger {
 
 /** The keys of the configuration in camelCase. Neither files nor the environment nor flags are read. */
 export interface ElectOptions {
-  /** The name of the election: its base path is `/ballot/<election>`. `election` by default. */
+  /** What holds the election: a ZooKeeper ensemble (`zookeeper`, by default), or this host alone (`local`). */
+  readonly coordinator?: 'zookeeper' | 'local' | undefined;
+  /**
+   * The name of the election: its base path is `/ballot/<election>`, on this host its folder in `stateDir`. `election`
+   * by default.
+   */
   readonly election?: string | undefined;
+  /**
+   * The folder of all elections on this host. `/var/lib/ballot` for root by default, else `$XDG_STATE_HOME/ballot`: the
+   * same as for the command.
+   */
+  readonly stateDir?: string | undefined;
+  /** The group whose users share the elections in `stateDir`, by name or number. This user alone by default. */
+  readonly stateGroup?: string | undefined;
   /** The base path itself, instead of `election`. */
   readonly zookeeperBasePath?: string | undefined;
   /** `host` or `host:port`. `localhost` by default. */
@@ -42,6 +54,10 @@ export interface ElectOptions {
   readonly zookeeperTlsKey?: string | undefined;
   /** The name or address that each server's certificate must hold, where it is another than in `zookeeperServers`. */
   readonly zookeeperTlsServerName?: string | undefined;
+  /** `digest:USER:PASSWORD`, `sasl-digest:USER:PASSWORD`, or `file:PATH` of a file that holds one of them. */
+  readonly zookeeperAuth?: string | undefined;
+  /** Who may read and change the znodes of the election: everybody (`open`, by default), or this identity alone. */
+  readonly zookeeperAcl?: 'open' | 'creator' | undefined;
   /** The name of this candidate in logs and reports, one for each candidate. The host's name by default. */
   readonly candidateId?: string | undefined;
   /** How long others wait after the leader's last renewal. As long as the session timeout by default. */

@@ -4,11 +4,12 @@ import type { Candidate as Standing, CandidateEvents } from '../candidate/candid
 import { CandidateClosedError } from '../candidate/errors.ts';
 import type { LeadingTerm } from '../candidate/leading-term.ts';
 import { systemClock } from '../clock.ts';
+import type { LibraryConfig } from '../config/config.ts';
+import type { Logger } from '../log/logger.ts';
 import type { Candidate, ElectOptions, Participant, Term, WaitOptions } from './api.ts';
-import { join } from './ensembles.ts';
+import { join, joinHere } from './ensembles.ts';
 import { understand } from './options.ts';
-import { participants } from './participants.ts';
-import { standing } from './standing.ts';
+import { candidacyInZooKeeper, candidacyOnThisHost, standing, type Candidacy } from './standing.ts';
 
 /** How long a look at the queue may take, ms. */
 const LOOK_WITHIN_MS = 5_000;
@@ -39,6 +40,17 @@ export async function lead<T>(options: ElectOptions, work: (term: Term) => T | P
   }
 }
 
+/** A candidate's part in its election, and what says that it has left. Throws AlreadyStandingError. */
+function partIn(config: LibraryConfig, logger: Logger): { readonly candidacy: Candidacy; leave(): void } {
+  const ground = { clock: systemClock, logger };
+  if (config.coordinator === 'local') {
+    const candidacy = candidacyOnThisHost(config, ground);
+    return { candidacy, leave: joinHere(candidacy.name, config.candidateId) };
+  }
+  const { sessions, leave } = join(config, logger);
+  return { candidacy: candidacyInZooKeeper(config, { ...ground, sessions }), leave };
+}
+
 class ElectedCandidate implements Candidate {
   readonly #standing: Standing;
   readonly #signal: AbortSignal | undefined;
@@ -47,14 +59,14 @@ class ElectedCandidate implements Candidate {
   constructor(options: ElectOptions) {
     const { config, signal, logger } = understand(options, hostname());
     signal?.throwIfAborted();
-    const { sessions, leave } = join(config, logger);
-    const { zookeeperBasePath: basePath, killAfter } = config;
-    const clock = systemClock;
-    this.#standing = standing(config, { sessions, clock, logger, killAfter }).candidate;
+    const { candidacy, leave } = partIn(config, logger);
+    const { killAfter } = config;
+    this.#standing = standing(config, candidacy, { clock: systemClock, logger, killAfter });
     this.#signal = signal;
-    this.#look = ({ signal: calledOff, timeout = LOOK_WITHIN_MS }) => {
+    this.#look = async ({ signal: calledOff, timeout = LOOK_WITHIN_MS }) => {
       const ends = [this.#standing.end, ...(calledOff === undefined ? [] : [calledOff])];
-      return participants({ sessions, clock, basePath, signal: AbortSignal.any(ends), timeout });
+      const all = await candidacy.participants({ signal: AbortSignal.any(ends), timeout });
+      return all.map(({ candidateId, hostname: host, leads }) => ({ candidateId, hostname: host, leads }));
     };
     const onAbort = (): void => void this.#standing.close(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });

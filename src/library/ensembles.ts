@@ -1,13 +1,18 @@
-/** The sessions of this process: one for each ensemble that it talks to, with one keeper, for all its elections. */
+/**
+ * What the candidates of this process share: one session for each ensemble that it talks to, with one keeper, for all
+ * its elections; and on this host nothing but the knowledge of one another.
+ */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';
 import type { LibraryConfig } from '../config/config.ts';
+import { clientFor } from '../config/rules.ts';
 import { formatServers } from '../config/servers.ts';
 import { tlsOf } from '../config/tls.ts';
 import { ConfigurationError } from '../errors.ts';
 import { AlreadyStandingError } from '../candidate/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { accessOf } from '../zookeeper/session/access.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
 import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
 
@@ -34,9 +39,8 @@ export interface Share {
  * is wrong, or the keeper's program is not where it is looked for.
  */
 export function join(config: LibraryConfig, logger: Logger): Share {
-  const { zookeeperServers, zookeeperSessionTimeout, zookeeperBasePath, zookeeperClient, candidateId, debug } = config;
-  const place = [formatServers(zookeeperServers), tlsOf(config)];
-  const key = JSON.stringify([...place, zookeeperSessionTimeout, zookeeperClient, debug]);
+  const { zookeeperBasePath, candidateId } = config;
+  const key = keyOf(config);
   const ensemble = ensembles.get(key) ?? open(config);
   const candidate = JSON.stringify([zookeeperBasePath, candidateId]);
   if (ensemble.candidates.has(candidate)) throw new AlreadyStandingError(zookeeperBasePath, candidateId);
@@ -53,8 +57,27 @@ export function join(config: LibraryConfig, logger: Logger): Share {
   };
 }
 
+/** Those who say the same share an ensemble. Nobody prints it: it holds the password. */
+function keyOf(config: LibraryConfig): string {
+  const { zookeeperServers, zookeeperSessionTimeout, zookeeperClient, zookeeperAuth: auth, debug } = config;
+  const who = auth && [auth.scheme, auth.user, auth.password()];
+  const place = [formatServers(zookeeperServers), tlsOf(config)];
+  return JSON.stringify([...place, zookeeperSessionTimeout, zookeeperClient, who, config.zookeeperAcl, debug]);
+}
+
+/** Candidates on this host: election and id. */
+const onThisHost = new Set<string>();
+
+/** Registers a candidate of an election on this host. Returns what removes it. Throws AlreadyStandingError. */
+export function joinHere(election: string, candidateId: string): () => void {
+  const candidate = JSON.stringify([election, candidateId]);
+  if (onThisHost.has(candidate)) throw new AlreadyStandingError(election, candidateId);
+  onThisHost.add(candidate);
+  return () => void onThisHost.delete(candidate);
+}
+
 function open(config: LibraryConfig): Ensemble {
-  const { zookeeperServers, zookeeperSessionTimeout, zookeeperClient, debug } = config;
+  const { zookeeperServers, zookeeperSessionTimeout, debug } = config;
   const tls = tlsOf(config);
   const loggers: Logger[] = [];
   const tell = (level: keyof Logger): Logger[keyof Logger] => {
@@ -72,7 +95,8 @@ function open(config: LibraryConfig): Ensemble {
     servers: zookeeperServers,
     sessionTimeout: zookeeperSessionTimeout,
     keeperPath: keeperPath(),
-    client: zookeeperClient,
+    client: clientFor(config),
+    access: accessOf(config),
     ...(tls && { tls }),
     clock: systemClock,
     logger,

@@ -17,19 +17,22 @@ export interface Understood {
 }
 
 /** What is not a key of the configuration. */
-const OWN = ['election', 'signal', 'logger'] as const;
+const OWN = ['signal', 'logger'] as const;
 const KNOWN: readonly string[] = [...OWN, ...libraryFields];
 
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-/** Throws ConfigurationError with every problem. `hostname` is the default of `candidateId`. */
+/**
+ * Throws ConfigurationError with every problem. `hostname` is the default of `candidateId`. Of the environment only
+ * that is read which says where this user keeps state.
+ */
 export function understand(options: unknown, hostname: string): Understood {
   if (typeof options !== 'object' || options === null)
     throw new ConfigurationError([`options: ${shown(options)} is no object of options, such as { election: 'job' }`]);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const values = new Map<string, unknown>(given);
   const layer: Layer = { settings: given.flatMap(settingOf), problems: problemsOf(values) };
-  const config = loadGiven(layer, hostname);
+  const config = loadGiven(layer, { hostname, env: process.env });
   return { config, signal: values.get('signal') as AbortSignal | undefined, logger: whole(values.get('logger')) };
 }
 
@@ -40,10 +43,8 @@ function problemsOf(values: ReadonlyMap<string, unknown>): string[] {
     const wanted = isField(name) && textOf(name, value) === undefined ? typesOf(name) : undefined;
     return wanted === undefined ? [] : [`option ${name}: ${shown(value)} must be ${wanted}`];
   });
-  const [election, signal, logger] = OWN.map((name) => values.get(name));
-  if (election !== undefined && !isName(election))
-    problems.push(`option election: ${shown(election)} must be a name without / and spaces`);
-  if (election !== undefined && values.has('zookeeperBasePath'))
+  const [signal, logger] = OWN.map((name) => values.get(name));
+  if (values.has('election') && values.has('zookeeperBasePath'))
     problems.push('option election: stands for zookeeperBasePath /ballot/<election>: give one of the two');
   if (signal !== undefined && !(signal instanceof AbortSignal))
     problems.push(`option signal: ${shown(signal)} must be an AbortSignal`);
@@ -53,14 +54,8 @@ function problemsOf(values: ReadonlyMap<string, unknown>): string[] {
 }
 
 function settingOf([name, value]: [string, unknown]): Setting[] {
-  if (name === 'election' && isName(value))
-    return [{ field: 'zookeeperBasePath', text: `/ballot/${value}`, source: 'option election' }];
   const text = isField(name) ? textOf(name, value) : undefined;
   return text === undefined ? [] : [{ field: name as Field, text, source: `option ${name}` }];
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && /^[^/\s]+$/.test(value);
 }
 
 function isField(name: string): name is Field {

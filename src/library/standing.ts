@@ -4,23 +4,45 @@ import { Candidate, NO_COMMAND } from '../candidate/candidate.ts';
 import type { Clock } from '../clock.ts';
 import type { JoinConfig, LibraryConfig } from '../config/config.ts';
 import type { Election } from '../election/election.ts';
+import type { Standing } from '../election/observer.ts';
+import { UnavailableError } from '../errors.ts';
+import { createLocalElection } from '../local/election.ts';
+import { tracesOfTerm } from '../local/environment.ts';
+import { electionFolder } from '../local/folder.ts';
+import { participants } from '../local/standings.ts';
 import type { Logger } from '../log/logger.ts';
 import { createElection } from '../zookeeper/election/election.ts';
+import { observe } from '../zookeeper/report/observer.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
 
-export interface StandingParts {
-  readonly sessions: SessionOpener;
+type Config = JoinConfig | LibraryConfig;
+
+interface Ground {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How long the work of a term may take to end, ms. */
-  readonly killAfter: number;
 }
 
-/** A candidate that stands from now on, and its election. */
-export function standing(
-  config: JoinConfig | LibraryConfig,
-  { sessions, clock, logger, killAfter }: StandingParts,
-): { readonly candidate: Candidate; readonly election: Election } {
+/** How long a look may take. */
+interface LookLimits {
+  readonly signal: AbortSignal;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/** An election as one candidate without a command sees it, whatever holds it. */
+export interface Candidacy {
+  /** The election for people: its path. */
+  readonly name: string;
+  readonly election: Election;
+  /** All who stand, in the order of the queue. Throws UnavailableError after the timeout, and the signal's reason. */
+  participants(limits: LookLimits): Promise<Standing[]>;
+}
+
+/** A part in an election on ZooKeeper. */
+export function candidacyInZooKeeper(
+  config: Config,
+  { sessions, clock, logger }: Ground & { readonly sessions: SessionOpener },
+): Candidacy {
   const { zookeeperBasePath: basePath, zookeeperSessionTimeout: sessionTimeout, candidateId } = config;
   const election = createElection({
     sessions,
@@ -34,16 +56,84 @@ export function standing(
     stop: NO_COMMAND,
     withoutCommand: true,
   });
-  const candidate = new Candidate({
+  return {
+    name: basePath,
+    election,
+    participants: (limits) => participantsInZooKeeper({ ...limits, sessions, clock, basePath }),
+  };
+}
+
+/** A part in an election on this host. Throws ConfigurationError where there can be none. */
+export function candidacyOnThisHost(config: Config, { clock, logger }: Ground): Candidacy {
+  const { election: name, candidateId } = config;
+  const folder = electionFolder(config);
+  const election = createLocalElection({
+    clock,
+    logger,
+    stateDir: folder.stateDir,
+    election: name,
+    group: folder.group,
+    candidate: { candidateId, hostname: hostname() },
+    stop: NO_COMMAND,
+    // Others of this election may run a command.
+    traces: (fencingToken) => tracesOfTerm({ election: name, stateDir: folder.stateDir }, fencingToken),
+    forkKeeper: () => {
+      throw new Error('a candidate without a command has no keeper on one host');
+    },
+  });
+  return {
+    name: folder.path,
+    election,
+    async participants({ signal }) {
+      signal.throwIfAborted();
+      return participants(folder);
+    },
+  };
+}
+
+/** A candidate that stands from now on. `killAfter`: how long the work of a term may take to end, ms. */
+export function standing(
+  config: Config,
+  { name, election }: Candidacy,
+  { clock, logger, killAfter }: Ground & { readonly killAfter: number },
+): Candidate {
+  return new Candidate({
     election,
     clock,
     logger,
-    name: basePath,
-    patience: sessionTimeout,
+    name,
+    patience: config.zookeeperSessionTimeout,
     // The configuration has refused `run-anyway`: there is nothing to run.
     onElectionFailure: config.onElectionFailure === 'exit' ? 'exit' : 'retry',
     electionTimeout: config.electionTimeout,
     killAfter,
   });
-  return { candidate, election };
+}
+
+/** How long the end waits for the goodbye to the ensemble, where this was the last user of the session, ms. */
+const CLOSE_WITHIN_MS = 300;
+
+interface Look extends LookLimits {
+  readonly sessions: SessionOpener;
+  readonly clock: Clock;
+  readonly basePath: string;
+}
+
+async function participantsInZooKeeper({ sessions, clock, basePath, signal, timeout }: Look): Promise<Standing[]> {
+  signal.throwIfAborted();
+  const late = new AbortController();
+  const until = clock.now() + timeout;
+  const noAnswer = (): void => late.abort(new UnavailableError(`no answer about ${basePath} within ${timeout} ms`));
+  const cancel = clock.at(until, noAnswer);
+  const ends = AbortSignal.any([late.signal, signal]);
+  try {
+    const session = await sessions.open({ timeout, signal: ends });
+    try {
+      return await observe({ session, clock, basePath, signal: ends, watchUntil: clock.now() }).participants();
+    } finally {
+      await session.close(CLOSE_WITHIN_MS);
+    }
+  } finally {
+    cancel();
+  }
 }

@@ -1,17 +1,20 @@
 /** Files of the state folder: how they are written whole, and what a failure is called. */
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   linkSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
+  type Stats,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemClock } from '../clock.ts';
 import { type BallotError, ConfigurationError, UnavailableError } from '../errors.ts';
 
 /** The system call's error code, such as ENOSPC. */
@@ -55,9 +58,13 @@ type Lasting = 'over a power failure' | 'over a crash of ballot';
  * what the system throws, and leaves nothing then.
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
-  const name = `${path}.${process.pid}.${randomUUID()}.tmp`;
+  // In another namespace there may be a process with this number. Node's crypto would cost a start some milliseconds.
+  const unique = Math.trunc(systemClock.random() * 2 ** 48).toString(16);
+  const name = `${path}.${process.pid}.${unique}.tmp`;
   const file = openSync(name, 'wx', 0o600);
   try {
+    // A file is for whom its folder is for.
+    if (isShared(statSync(dirname(path)))) fchmodSync(file, 0o660);
     const bytes = Buffer.from(data);
     for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
     if (lasts === 'over a power failure') fsyncSync(file);
@@ -69,6 +76,9 @@ function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a pow
   }
   return name;
 }
+
+/** Whether a folder is open to a group. */
+export const isShared = ({ mode }: Stats): boolean => (mode & 0o070) === 0o070;
 
 /** Makes what was renamed or linked in a folder last over a crash of the host. */
 function syncFolder(folder: string): void {
@@ -93,8 +103,8 @@ export function replaceFile(path: string, data: string | Buffer, lasts: Lasting 
 }
 
 /** Makes a file that must not be there yet, whole or not at all. Returns false when it is there. */
-export function createFile(path: string, data: string | Buffer): boolean {
-  const name = draft(path, data);
+export function createFile(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): boolean {
+  const name = draft(path, data, lasts);
   try {
     linkSync(name, path);
   } catch (error) {
@@ -103,14 +113,17 @@ export function createFile(path: string, data: string | Buffer): boolean {
   } finally {
     rmSync(name, { force: true });
   }
-  syncFolder(dirname(path));
+  if (lasts === 'over a power failure') syncFolder(dirname(path));
   return true;
 }
+
+/** As a draft is named: the number of the process that writes it, and 36 characters at random. */
+const DRAFT = /\.(\d+)\.[0-9a-f-]{36}\.tmp$/;
 
 /** Removes the drafts of processes that have crashed in the middle of a write. */
 export function removeDrafts(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const [, pid] = /\.(\d+)\.[0-9a-f-]+\.tmp$/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { force: true });
+    const [, pid] = DRAFT.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -31,6 +31,8 @@ export interface LocalOptions {
   readonly logger: Logger;
   readonly stateDir: string;
   readonly election: string;
+  /** Number of the group that shares the election. */
+  readonly group?: number | undefined;
   readonly candidate: Omit<LocalCandidate, 'process'>;
   readonly stop: StopRules;
   /** Entries of the environment (`NAME=value`) that only processes of that term's runs carry all of. */
@@ -203,6 +205,7 @@ class FlockElection implements LocalElection {
       state: 'held',
       fencingToken: nextToken(lastToken(lease), clock.wall()),
       leaderSince: new Date(clock.wall()).toISOString(),
+      lockInode: place.lock.file.ino,
     };
     writeLease(place.folder.lease, record);
     const parts = { clock, logger, leaseDuration, onLeaseLoss: stop.onLeaseLoss };
@@ -239,7 +242,8 @@ class FlockElection implements LocalElection {
   }
 
   #prepare(): ElectionFolder {
-    return prepareFolder(this.#options.stateDir, this.#options.election);
+    const { stateDir, election, group } = this.#options;
+    return prepareFolder(stateDir, election, group);
   }
 
   #leaseForPeople(): Lease {

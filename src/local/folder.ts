@@ -1,11 +1,27 @@
 /** The folder of an election: where it is, and whether it can be trusted. */
-import { lstatSync, mkdirSync, statfsSync, statSync, type Stats } from 'node:fs';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
-import { codeOf, diskError } from './disk.ts';
+import { codeOf, createFile, diskError, isShared, removeDrafts } from './disk.ts';
+import type { NamedElection } from './environment.ts';
+import { groupNumber } from './group.ts';
 
 /** What an election consists of on disk. */
 export interface ElectionFolder {
+  /** The folder of all elections. */
+  readonly stateDir: string;
   readonly path: string;
   /** The file that is locked. Empty. */
   readonly lock: string;
@@ -15,38 +31,64 @@ export interface ElectionFolder {
   readonly queue: string;
   /** Data of the registers, a file for each version. */
   readonly registers: string;
+  /** Number of the group that shares the election. `undefined`: one user has it alone. */
+  readonly group: number | undefined;
 }
 
 /** Where the files of an election are. Looks at nothing. */
-export function folderOf(stateDir: string, election: string): ElectionFolder {
+export function folderOf(stateDir: string, election: string, group?: number): ElectionFolder {
   const path = join(stateDir, election);
   return {
+    stateDir,
     path,
     lock: join(path, 'lock'),
     lease: join(path, 'lease.json'),
     queue: join(path, 'queue'),
     registers: join(path, 'registers'),
+    group,
   };
 }
 
 /**
- * Makes the folder where it is missing, and looks at it. Throws ConfigurationError when it must not be used: it is a
- * symbolic link, another user's, open to others, or on a network; and where it cannot be made.
+ * Where the files of a configured election are. Looks at none. Throws ConfigurationError where there can be none: on
+ * another system than Linux, where it is not known where this user keeps state, and for a group that this user is not
+ * in.
  */
-export function prepareFolder(stateDir: string, election: string): ElectionFolder {
+export function electionFolder({
+  stateDir,
+  election,
+  stateGroup,
+}: NamedElection & { readonly stateGroup: string | undefined }): ElectionFolder {
   refuseOtherSystems(process.platform);
-  const folder = folderOf(stateDir, election);
-  make(stateDir, true);
-  refuseOpenParent(stateDir, statSync(stateDir));
-  make(folder.path, false);
+  const group = stateGroup === undefined ? undefined : groupNumber(stateGroup);
+  if (stateDir !== undefined) return folderOf(stateDir, election, group);
+  throw new ConfigurationError(['state-dir: neither XDG_STATE_HOME nor HOME says where this user keeps state'], {
+    hint: 'name a folder with --state-dir, state-dir in a file, or BALLOT_STATE_DIR (stateDir in a program)',
+  });
+}
+
+/**
+ * Makes the folder where it is missing, and looks at it. Throws ConfigurationError when it must not be used: it is a
+ * symbolic link, another user's, open to others, or on a network; and where it cannot be made. `group`: who may share
+ * it.
+ */
+export function prepareFolder(stateDir: string, election: string, group?: number): ElectionFolder {
+  refuseOtherSystems(process.platform);
+  const folder = folderOf(stateDir, election, group);
+  if (group === undefined) make(stateDir, true);
+  else makeSharedParent(stateDir, group);
+  refuseOpenParent(stateDir, statSync(stateDir), group);
+  if (group === undefined) make(folder.path, false);
+  else makeShared(folder, group);
   inspectFolder(folder);
-  make(folder.queue, false);
-  make(folder.registers, false);
+  make(folder.queue, false, group);
+  make(folder.registers, false, group);
+  if (group !== undefined) restoreLock(folder);
   return folder;
 }
 
 /** Throws ConfigurationError when the folder must not be trusted. Returns false when it is not there. */
-export function inspectFolder({ path }: ElectionFolder): boolean {
+export function inspectFolder({ path, group }: ElectionFolder): boolean {
   let stats: Stats;
   try {
     stats = lstatSync(path);
@@ -54,16 +96,78 @@ export function inspectFolder({ path }: ElectionFolder): boolean {
     if (codeOf(error) === 'ENOENT') return false;
     throw diskError('cannot look at', path, error);
   }
-  refuseForeign(path, stats);
+  if (group === undefined) refuseForeign(path, stats);
+  else refuseUnshared(path, stats, group);
   refuseNetwork(path, statfsSync(path).type);
   return true;
 }
 
-function make(path: string, recursive: boolean): void {
+function make(path: string, recursive: boolean, group?: number): void {
   try {
     mkdirSync(path, { mode: 0o700, recursive });
+    if (group !== undefined) share(path, group);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw diskError('cannot make the folder', path, error);
+  }
+}
+
+/** What is made in it belongs to the group as well (setgid). */
+const SHARED_MODE = 0o2770;
+
+/** Opens a folder of this user to the group, whatever the umask. Throws what the system throws. */
+function share(path: string, group: number): void {
+  chownSync(path, process.geteuid?.() ?? -1, group);
+  chmodSync(path, SHARED_MODE);
+}
+
+/**
+ * Makes a shared folder with all that others open, under another name first: nobody of the group sees it before it is
+ * open to the group.
+ */
+function makeShared({ path, lock, queue, registers }: ElectionFolder, group: number): void {
+  if (existsSync(path)) return;
+  makeWhole(path, (draft) => {
+    share(draft, group);
+    for (const folder of [queue, registers]) {
+      mkdirSync(join(draft, basename(folder)), { mode: 0o700 });
+      share(join(draft, basename(folder)), group);
+    }
+    createFile(join(draft, basename(lock)), '');
+  });
+}
+
+/** Somebody has deleted the lock: who opens it would make one for this user alone. */
+function restoreLock({ lock }: ElectionFolder): void {
+  try {
+    if (!existsSync(lock)) createFile(lock, '');
+  } catch (error) {
+    throw diskError('cannot write', lock, error);
+  }
+}
+
+/** Members of the group must be able to enter it, and to make elections in it. */
+function makeSharedParent(stateDir: string, group: number): void {
+  if (existsSync(stateDir)) return;
+  try {
+    mkdirSync(dirname(stateDir), { mode: 0o755, recursive: true });
+  } catch (error) {
+    throw diskError('cannot make the folder', dirname(stateDir), error);
+  }
+  makeWhole(stateDir, (draft) => share(draft, group));
+}
+
+/** Makes a folder, whole or not at all, unless somebody else has made it first. */
+function makeWhole(path: string, fill: (draft: string) => void): void {
+  // No election has a name that begins with a dot.
+  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.${randomUUID()}.tmp`);
+  try {
+    removeDrafts(dirname(path));
+    mkdirSync(draft, { mode: 0o700 });
+    fill(draft);
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    if (!['EEXIST', 'ENOTEMPTY'].includes(codeOf(error))) throw diskError('cannot make the folder', path, error);
   }
 }
 
@@ -76,30 +180,58 @@ export function refuseOtherSystems(platform: NodeJS.Platform): void {
 }
 
 /** Who can rename the election's folder can hold an election beside it. */
-function refuseOpenParent(path: string, { mode }: Stats): void {
+function refuseOpenParent(path: string, { mode, gid }: Stats, group: number | undefined): void {
   const isSticky = (mode & 0o1000) !== 0;
-  if ((mode & 0o022) === 0 || isSticky) return;
+  // There, folders of anybody would belong to the group of their parent.
+  const isForAll = (mode & 0o002) !== 0 && (!isSticky || (group !== undefined && (mode & 0o2000) !== 0));
+  const isForOthers = (mode & 0o020) !== 0 && !isSticky && gid !== group;
+  if (!isForAll && !isForOthers) return;
   throw new ConfigurationError(
     [`state-dir ${path}: other users may rename what is in it (mode ${modeText(mode)}), and so the election`],
-    { hint: `chmod go-w ${path}, or choose another folder with --state-dir` },
+    { hint: `chmod ${group === undefined ? 'go-w' : 'o-w'} ${path}, or choose another folder with --state-dir` },
   );
 }
 
 const modeText = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
 
+function refuse(path: string, why: string, hint: string): never {
+  throw new ConfigurationError([`the election's folder ${path} ${why}`], { hint });
+}
+
+function refuseNoFolder(path: string, stats: Stats): void {
+  if (stats.isSymbolicLink())
+    refuse(path, 'is a symbolic link', 'delete the link, or name its target with --state-dir');
+  if (!stats.isDirectory()) refuse(path, 'is no folder', 'delete it, or choose another election or --state-dir');
+}
+
 function refuseForeign(path: string, stats: Stats): void {
-  const refuse = (why: string, hint: string): never => {
-    throw new ConfigurationError([`the election's folder ${path} ${why}`], { hint });
-  };
   const own = process.geteuid?.();
-  if (stats.isSymbolicLink()) refuse('is a symbolic link', 'delete the link, or name its target with --state-dir');
-  if (!stats.isDirectory()) refuse('is no folder', 'delete it, or choose another election or --state-dir');
+  refuseNoFolder(path, stats);
   if (stats.uid !== own)
     refuse(
+      path,
       `belongs to another user (uid ${stats.uid}, this is ${own})`,
-      'run ballot as that user, or choose another --state-dir: elections of two users are two elections',
+      'run ballot as that user, or choose another --state-dir: elections of two users are two elections, ' +
+        'unless a group shares them (--state-group)',
     );
-  if ((stats.mode & 0o077) !== 0) refuse(`is open to other users (mode ${modeText(stats.mode)})`, `chmod 700 ${path}`);
+  if ((stats.mode & 0o077) !== 0)
+    refuse(
+      path,
+      `is open to other users (mode ${modeText(stats.mode)})`,
+      isShared(stats) ? 'say with --state-group which group shares it' : `chmod 700 ${path}`,
+    );
+}
+
+/** Who owns it does not matter: a group of users trusts each of them. */
+function refuseUnshared(path: string, stats: Stats, group: number): void {
+  refuseNoFolder(path, stats);
+  const mode = modeText(stats.mode);
+  const folders = `${path} ${path}/queue ${path}/registers`;
+  const open = `chgrp -R ${group} ${path} && chmod -R g+rwX,o= ${path} && chmod g+s ${folders}`;
+  if (stats.gid !== group) refuse(path, `is not of the group ${group} of state-group, but of ${stats.gid}`, open);
+  if ((stats.mode & 0o007) !== 0) refuse(path, `is open to all users (mode ${mode})`, `chmod o= ${path}`);
+  if ((stats.mode & SHARED_MODE) !== SHARED_MODE)
+    refuse(path, `is not open to the group ${group} (mode ${mode})`, open);
 }
 
 /** `f_type` of statfs(2), by linux/magic.h and the file systems' own sources. */

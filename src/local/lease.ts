@@ -19,6 +19,8 @@ export interface LeaseRecord extends LocalCandidate {
   readonly fencingToken: number;
   /** ISO 8601, UTC. */
   readonly leaderSince: string;
+  /** Of the file whose lock is held: another one at its path means that this lease is lost. */
+  readonly lockInode?: number;
 }
 
 /** `never`: nobody has led here yet. */

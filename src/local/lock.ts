@@ -14,8 +14,6 @@ export interface LockRequest {
   /** Who inherits it holds the lock as well. */
   readonly descriptor: number;
   readonly file: FileIdentity;
-  /** The process that waits in the kernel; `undefined` once it has ended. */
-  readonly helper: number | undefined;
   /** Resolves when the lock is held. Rejects when it cannot be taken; not after `close`. */
   readonly granted: Promise<void>;
   /** Whether the locked file is still the one at its path. Throws UnavailableError when that cannot be told. */
@@ -24,25 +22,32 @@ export interface LockRequest {
   close(): void;
 }
 
-/** Opens the file, makes it if need be, and joins the queue for its lock. Throws what `diskError` makes. */
-export type Locks = (path: string) => LockRequest;
+/**
+ * Opens the file, makes it if need be, and joins the queue for its lock. `place`: the candidate's file in the queue.
+ * Throws what `diskError` makes.
+ */
+export type Locks = (path: string, place: string) => LockRequest;
+
+/** In the environment of a process that waits for the lock: for whom. It outlives a candidate that is killed. */
+export const WAITS_FOR = 'BALLOT_PLACE';
 
 /** By the program `flock` of util-linux or busybox. */
-export const flock: Locks = (path) => {
+export const flock: Locks = (path, place) => {
   const descriptor = openLock(path);
   const stats = fstatSync(descriptor);
   const file = { dev: stats.dev, ino: stats.ino };
   // A session of its own: a terminal's signals are not for it.
-  const child = spawn('flock', ['-x', '3'], { detached: true, stdio: ['ignore', 'ignore', 'pipe', descriptor] });
+  const child = spawn('flock', ['-x', '3'], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', descriptor],
+    env: { ...process.env, [WAITS_FOR]: place },
+  });
   const granted = grantOf(child, path);
   granted.catch(() => undefined);
   let closed = false;
   return {
     descriptor,
     file,
-    get helper() {
-      return child.exitCode === null && child.signalCode === null ? child.pid : undefined;
-    },
     granted,
     isInPlace: () => isAt(path, file),
     close() {

@@ -23,12 +23,12 @@ export class Place {
 
   /** Joins the queue, at its end. Throws what `diskError` makes. */
   static take(folder: ElectionFolder, locks: Locks, candidate: LocalCandidate, clock: Clock): Place {
-    const lock = locks(folder.lock);
+    // Before there is a process that waits: who is killed in between leaves a file that others can clear.
+    const entry = enterQueue(folder.queue, candidate, { now: clock.now(), wall: clock.wall() });
     try {
-      const arrival = { now: clock.now(), wall: clock.wall(), helper: lock.helper };
-      return new Place(folder, lock, enterQueue(folder.queue, candidate, arrival));
+      return new Place(folder, locks(folder.lock, entry), entry);
     } catch (error) {
-      lock.close();
+      leaveQueue(entry);
       throw error;
     }
   }

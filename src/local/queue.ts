@@ -4,11 +4,12 @@
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isObject, parseObject } from '../json-fields.ts';
-import { send } from '../command/proc.ts';
+import { parseObject } from '../json-fields.ts';
+import { environmentValue, listProcesses, send } from '../command/proc.ts';
 import { codeOf, diskError, removeDrafts, replaceFile } from './disk.ts';
 import { type LocalCandidate, candidateIn } from './lease.ts';
-import { identityOf, lives, type ProcessIdentity } from './processes.ts';
+import { WAITS_FOR } from './lock.ts';
+import { lives } from './processes.ts';
 
 /** A candidate's place. */
 export interface QueueEntry extends LocalCandidate {
@@ -16,8 +17,6 @@ export interface QueueEntry extends LocalCandidate {
   readonly path: string;
   /** ISO 8601, UTC. */
   readonly since: string;
-  /** The process that waits for the lock in its name. */
-  readonly helper?: ProcessIdentity | undefined;
 }
 
 export interface Arrival {
@@ -25,19 +24,17 @@ export interface Arrival {
   readonly now: number;
   /** Ms since the Unix epoch. */
   readonly wall: number;
-  readonly helper: number | undefined;
 }
 
 let arrivals = 0;
 
 /** Writes that a candidate stands. Returns the path of its file. Throws what `diskError` makes. */
-export function enterQueue(folder: string, candidate: LocalCandidate, { now, wall, helper }: Arrival): string {
+export function enterQueue(folder: string, candidate: LocalCandidate, { now, wall }: Arrival): string {
   const microseconds = String(Math.trunc(now * 1000)).padStart(17, '0');
   const path = join(folder, `${microseconds}-${candidate.process.pid}-${++arrivals}.json`);
   const since = new Date(wall).toISOString();
-  const entry = { ...candidate, since, ...(helper !== undefined && { helper: identityOf(helper) }) };
   try {
-    replaceFile(path, `${JSON.stringify(entry)}\n`, 'over a crash of ballot');
+    replaceFile(path, `${JSON.stringify({ ...candidate, since })}\n`, 'over a crash of ballot');
   } catch (error) {
     throw diskError('cannot write', path, error);
   }
@@ -85,9 +82,7 @@ function readEntry(path: string): QueueEntry | undefined {
   if (typeof json === 'string') return undefined;
   const candidate = candidateIn(json);
   if (typeof candidate === 'string') return undefined;
-  const { since, helper } = json;
-  const process = isObject(helper) ? (helper as unknown as ProcessIdentity) : undefined;
-  return { ...candidate, path, since: String(since), helper: process };
+  return { ...candidate, path, since: String(json['since']) };
 }
 
 /**
@@ -95,9 +90,14 @@ function readEntry(path: string): QueueEntry | undefined {
  * and in the other folders.
  */
 export function clearQueue(folder: string, others: readonly string[]): void {
-  for (const { path, helper } of readQueue(folder).dead) {
-    if (helper !== undefined && lives(helper)) send(helper.pid, 'SIGKILL');
-    leaveQueue(path);
-  }
+  const paths = new Set(readQueue(folder).dead.map(({ path }) => path));
+  for (const pid of waitingFor(paths)) send(pid, 'SIGKILL');
+  for (const path of paths) leaveQueue(path);
   for (const each of [folder, ...others]) removeDrafts(each);
+}
+
+/** Processes that wait for the lock in the name of one of these places. */
+export function waitingFor(places: ReadonlySet<string>): number[] {
+  if (places.size === 0) return [];
+  return (listProcesses() ?? []).filter((pid) => places.has(environmentValue(pid, WAITS_FOR) ?? ''));
 }

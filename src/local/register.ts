@@ -2,7 +2,6 @@
  * A register as files, one for each version, of which the latest counts. Two that write under one version make the same
  * file, and link(2) lets one of them. A file begins with a line about itself; the data follows.
  */
-import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../clock.ts';
@@ -71,9 +70,9 @@ export class FileRegister implements Register {
 
   #make(folder: ElectionFolder): void {
     const header = {
-      birth: randomBytes(8).toString('hex'),
+      birth: randomId(),
       stamp: stampIn(folder),
-      writes: [randomBytes(8).toString('hex')],
+      writes: [randomId()],
     };
     createFile(pathOf(folder, this.#name, 0), encode(header, Buffer.alloc(0)));
   }
@@ -91,7 +90,7 @@ export class FileRegister implements Register {
     const before = this.#latest(folder);
     if (before === undefined) throw new GoneError(`there is no register ${this.#name} in ${folder.registers}`);
     if (before.version !== version) throw this.#conflict(before.version, version);
-    const id = randomBytes(8).toString('hex');
+    const id = randomId();
     const { birth, stamp, writes } = before.header;
     const header = { birth, stamp: Math.max(stamp, stampIn(folder)), writes: [...writes, id].slice(-KNOWN_WRITES) };
     const path = pathOf(folder, this.#name, version + 1);
@@ -140,6 +139,9 @@ export class FileRegister implements Register {
 export function registerData(folder: ElectionFolder, name: string): Buffer {
   return latestVersion(folder, name)?.data ?? Buffer.alloc(0);
 }
+
+/** Node's crypto is loaded with the first write: it would cost a start some milliseconds. */
+const randomId = (): string => process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex');
 
 const pathOf = (folder: ElectionFolder, name: string, version: number): string =>
   join(folder.registers, `${name}.${version}`);

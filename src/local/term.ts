@@ -8,6 +8,7 @@ import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { type LeaseRecord, writeLease } from './lease.ts';
 import type { Place } from './place.ts';
+import { isRequest, removeEarlierRequests, whoAsked } from './step-down.ts';
 
 export interface TermParts {
   readonly clock: Clock;
@@ -25,6 +26,9 @@ export interface Claim {
 }
 
 const ENDED = new Error('the term is being ended');
+
+/** The start of the command goes first, ms. */
+const FIRST_LOOK_AFTER_MS = 10;
 
 /**
  * One uninterrupted holding of the lock. To renew is to look whether the locked file is still the one at its path: the
@@ -45,6 +49,8 @@ export class LocalTerm implements Term {
   #resigned: Promise<void> | undefined;
   #watcher: FSWatcher | undefined;
   #isOver = false;
+  /** Who asks this leader to step down, in words. */
+  #askedBy: string | undefined;
 
   constructor(parts: TermParts, { place, record, succession }: Claim) {
     this.#parts = parts;
@@ -145,6 +151,7 @@ export class LocalTerm implements Term {
     try {
       this.#watcher = watch(path, { persistent: false }, (_event, name) => {
         if (name === null || names.includes(name)) this.#look();
+        if (name === null || isRequest(name, this.fencingToken)) this.#hear();
       });
       this.#watcher.on('error', (error) => this.#unwatched(error));
     } catch (error) {
@@ -161,6 +168,7 @@ export class LocalTerm implements Term {
   async #beat(): Promise<void> {
     const { clock } = this.#parts;
     const { signal } = this.#stop;
+    clock.at(clock.now() + FIRST_LOOK_AFTER_MS, () => this.#begin());
     for (let next = clock.now() + this.heartbeat; ; next = Math.max(next + this.heartbeat, clock.now())) {
       const isOver = await sleepUntil(clock, next, signal).then(
         () => false,
@@ -172,7 +180,31 @@ export class LocalTerm implements Term {
   }
 
   #renew(): void {
-    if (this.#look()) this.#emit({ kind: 'renewed', deadline: this.#deadline });
+    if (!this.#look()) return;
+    this.#emit({ kind: 'renewed', deadline: this.#deadline });
+    if (this.#askedBy === undefined) this.#hear();
+    else this.#emit({ kind: 'stepDownAsked', by: this.#askedBy });
+  }
+
+  /** A request may have come before the folder was watched. */
+  #begin(): void {
+    this.#hear();
+    try {
+      removeEarlierRequests(this.#place.folder, this.fencingToken);
+    } catch (error) {
+      this.#parts.logger.debug('requests to step down of earlier terms are not removed', { error: describe(error) });
+    }
+  }
+
+  /** Reads whether somebody asks this term to end. The next heartbeat reads again what cannot be read. */
+  #hear(): void {
+    if (this.#askedBy !== undefined || this.#stop.signal.aborted) return;
+    try {
+      this.#askedBy = whoAsked(this.#place.folder, this.fencingToken);
+    } catch (error) {
+      this.#parts.logger.debug('a request to step down cannot be read', { error: describe(error) });
+    }
+    if (this.#askedBy !== undefined) this.#emit({ kind: 'stepDownAsked', by: this.#askedBy });
   }
 
   /** Whether the lock is known to be ours at this moment; moves the deadline then. */

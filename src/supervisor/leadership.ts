@@ -6,6 +6,7 @@ import {
   stay,
   type Candidacy,
   type Effect,
+  type Failure,
   type In,
   type LeaderRole,
   type On,
@@ -71,22 +72,33 @@ export const unconfirmed = ofTerm((state: WithRole, role, event: On<'leaseUnconf
 }));
 
 /**
- * A campaign beside a run, or beside a schedule, has failed: the next one follows after the backoff. A bug in ballot is
- * no matter of waiting: `afterBug` says what follows then.
+ * A campaign beside a run, or beside a schedule, has failed: the next one follows after the backoff, unless no campaign
+ * is ever won: `atTheEnd` says what follows then.
  */
 export function campaignFailed(
   state: WithRole,
   event: On<'electionFailed'>,
   meanwhile: string,
-  afterBug: (exitCode: number) => Step,
+  atTheEnd: (exitCode: number) => Step,
 ): Step {
   const { role } = state;
   if (role?.kind !== 'standby' || !isOf(role.candidacy, event)) return stay(state);
-  const why = failureNote(event, meanwhile);
-  if (event.failure.kind === 'bug') return after([why], afterBug(event.failure.exitCode));
+  if (isFinal(event.failure)) {
+    const why = failureNote(event, 'error', 'another try would fail as well');
+    return after([why], atTheEnd(event.failure.exitCode));
+  }
+  const why = failureNote(event, 'warn', meanwhile);
   const [candidacy, again] = campaignLater(role.candidacy, state.campaigns, event.jitter);
   const next: State = { ...state, campaigns: candidacy.campaign, role: { kind: 'standby', candidacy } };
   return { state: next, effects: [why, again] };
+}
+
+/**
+ * A bug in ballot is no matter of waiting. An ensemble that does not believe this candidate never elects it: that is no
+ * outage to be bridged, whatever the policy.
+ */
+export function isFinal({ kind }: Failure): boolean {
+  return kind === 'bug' || kind === 'unauthenticated';
 }
 
 /** The candidacy goes on: the next campaign follows after the backoff. */

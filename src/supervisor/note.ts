@@ -25,8 +25,7 @@ export function electedNote({ leadership, succession }: On<'elected'>, message: 
 }
 
 /** A campaign beside a run, or beside a schedule, has failed. */
-export function failureNote({ failure }: On<'electionFailed'>, meanwhile: string): Effect {
-  const level = failure.kind === 'bug' ? 'error' : 'warn';
+export function failureNote({ failure }: On<'electionFailed'>, level: Level, meanwhile: string): Effect {
   return note(level, `the election failed; ${meanwhile}`, { why: failure.message });
 }
 

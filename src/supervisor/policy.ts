@@ -3,7 +3,7 @@
  */
 import type { Outcome } from '../command/launch.ts';
 import type { ChildPolicy } from '../config/config.ts';
-import { BallotError, describe, ExitCode } from '../errors.ts';
+import { AuthenticationError, BallotError, describe, ExitCode } from '../errors.ts';
 import type { RunOutcome } from '../ledger/record.ts';
 import type { Failure, Plan, StopReason } from './state.ts';
 
@@ -53,6 +53,7 @@ export function failureOf(error: unknown): Failure {
   }
   const { exitCode, hint } = error;
   const message = hint === undefined ? describe(error) : `${describe(error)} (${hint})`;
+  if (error instanceof AuthenticationError) return { kind: 'unauthenticated', message, exitCode };
   return { kind: exitCode === ExitCode.unavailable ? 'unavailable' : 'refused', message, exitCode };
 }
 

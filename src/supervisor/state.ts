@@ -239,7 +239,7 @@ export interface Plan {
 
 /** Why a campaign failed, or the ledger cannot be used. `unavailable` may pass by itself; the others do not. */
 export interface Failure {
-  readonly kind: 'unavailable' | 'refused' | 'bug';
+  readonly kind: 'unavailable' | 'refused' | 'unauthenticated' | 'bug';
   readonly message: string;
   /** What ballot ends with when it ends for this. */
   readonly exitCode: number;

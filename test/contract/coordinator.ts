@@ -1,8 +1,10 @@
 import type { Clock } from '../../src/clock.ts';
 import type { Election } from '../../src/election/election.ts';
+import type { Observer } from '../../src/election/observer.ts';
 import type { Standings } from '../../src/election/standings.ts';
 import { createElection } from '../../src/zookeeper/election/election.ts';
 import { inspect } from '../../src/zookeeper/report/inspection.ts';
+import { observe } from '../../src/zookeeper/report/observer.ts';
 import { electionReport } from '../../src/zookeeper/report/report.ts';
 import type { Session } from '../../src/zookeeper/session/port.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -35,6 +37,8 @@ export interface Coordinator {
   readonly leaseDuration: number;
   /** What is seen by one who does not stand. */
   standings(): Promise<Standings>;
+  /** One who does not stand, until the signal is aborted. */
+  observer(signal: AbortSignal): Promise<Observer>;
   /** Lets time pass until the promise has settled, and settles like it. */
   settle<T>(promise: Promise<T>): Promise<T>;
   /** Time is virtual: no machine is slow. */
@@ -69,6 +73,8 @@ export interface DistantCoordinator extends Coordinator {
 const BASE_PATH = '/deep/down/election';
 const SESSION_TIMEOUT_MS = 1200;
 const O = { timeout: 5000 };
+/** How long an observer may wait for a heartbeat, ms. */
+const OBSERVE_MS = 10_000;
 
 /** ZooKeeper, real or simulated, as a coordinator. */
 class ZooKeeperCoordinator implements DistantCoordinator {
@@ -135,6 +141,11 @@ class ZooKeeperCoordinator implements DistantCoordinator {
     const { signal } = new AbortController();
     const look = inspect({ session, clock, basePath: BASE_PATH, signal, watchUntil: clock.now() });
     return electionReport(await this.settle(look));
+  }
+
+  async observer(signal: AbortSignal): Promise<Observer> {
+    const { session, clock } = (this.#observer ??= await this.#observe());
+    return observe({ session, clock, basePath: BASE_PATH, signal, watchUntil: clock.now() + OBSERVE_MS });
   }
 
   async #observe(): Promise<{ session: Session; clock: Clock }> {

@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/clock.ts';
+import type { Observer } from '../../src/election/observer.ts';
 import type { Standings } from '../../src/election/standings.ts';
 import { createLocalElection } from '../../src/local/election.ts';
 import { folderOf } from '../../src/local/folder.ts';
 import { flock, type LockRequest, type Locks } from '../../src/local/lock.ts';
+import { observe } from '../../src/local/observer.ts';
 import { identityOf } from '../../src/local/processes.ts';
 import { localStandings } from '../../src/local/standings.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -26,8 +29,8 @@ class Mortal {
   readonly #requests: LockRequest[] = [];
   isDead = false;
 
-  readonly locks: Locks = (path) => {
-    const request = flock(path);
+  readonly locks: Locks = (path, place) => {
+    const request = flock(path, place);
     this.#requests.push(request);
     const granted = new Promise<void>((resolve, reject) => {
       request.granted.then(
@@ -38,9 +41,6 @@ class Mortal {
     return {
       descriptor: request.descriptor,
       file: request.file,
-      get helper() {
-        return request.helper;
-      },
       granted,
       isInPlace: () => request.isInPlace(),
       close: () => this.isDead || request.close(),
@@ -95,6 +95,10 @@ export class LocalCoordinator implements Coordinator {
 
   standings(): Promise<Standings> {
     return Promise.resolve(localStandings(folderOf(this.#stateDir, ELECTION)));
+  }
+
+  observer(signal: AbortSignal): Promise<Observer> {
+    return Promise.resolve(observe(folderOf(this.#stateDir, ELECTION), systemClock, signal));
   }
 
   settle<T>(promise: Promise<T>): Promise<T> {

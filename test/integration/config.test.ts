@@ -78,14 +78,24 @@ const everything: Readonly<Record<string, string>> = {
   'start-deadline': '30m0s',
   coordinator: 'zookeeper',
   election: 'report',
+  'zookeeper-acl': 'open',
+  'zookeeper-tls': 'true',
+  'zookeeper-tls-ca': '/etc/ballot/ca.pem',
+  'zookeeper-tls-cert': '/etc/ballot/cert.pem',
+  'zookeeper-tls-key': '/etc/ballot/key.pem',
+  'zookeeper-tls-server-name': 'zk.example.org',
 };
 
 describe('three ways to say the same', () => {
   const expected = {
     ...everything,
     'config-file': null,
+    // Not set here: what is set is not repeated.
+    'zookeeper-auth': null,
     // It means nothing beside ZooKeeper, and would be an error.
     'state-dir': expect.any(String) as string,
+    'state-group': null,
+    'zookeeper-tls': true,
     'mixed-fleet': true,
     debug: true,
     'wrap-child-logs': false,
@@ -699,7 +709,14 @@ describe('documents', () => {
 
   it('the sample file with every key set is accepted', async () => {
     const sample = await readFile(join(root, 'config/ballot.yaml'), 'utf8');
-    await put('ballot.yaml', sample.replaceAll(/^#(?=[a-z])/gm, ''));
+    const secret = await put('zookeeper-auth', 'digest:bob:secret\n');
+    await chmod(secret, 0o600);
+    const set = sample
+      .replaceAll(/^#(?=[a-z])/gm, '')
+      .replace('/etc/ballot/zookeeper-auth', secret)
+      // Its files mean nothing without it.
+      .replace('zookeeper-tls: false', 'zookeeper-tls: true');
+    await put('ballot.yaml', set);
     const report = await configured([]);
     const untouched = Object.entries(report).filter(([, { source }]) => source === 'default');
     // The sample is for ZooKeeper, beside which the state folder means nothing.

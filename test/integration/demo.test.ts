@@ -12,9 +12,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function startDemo(): { demo: ChildProcess; output: () => string; exitCode: Promise<number | null> } {
+function startDemo(...args: readonly string[]): {
+  demo: ChildProcess;
+  output: () => string;
+  exitCode: Promise<number | null>;
+} {
   const script = join(import.meta.dirname, '../../scripts/demo.mjs');
-  const demo = spawn(process.execPath, [script], {
+  const demo = spawn(process.execPath, [script, ...args], {
     env: { ...process.env, TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -43,9 +47,13 @@ function processes(): string[] {
 }
 
 describe.runIf(process.platform === 'linux')('npm run demo', () => {
-  it('tells of a take-over and a handover, and leaves nothing behind', async () => {
-    const { output, exitCode } = startDemo();
+  it.each([
+    ['on this host alone', [], '--coordinator local'],
+    ['on an ensemble', ['--zookeeper'], 'three ZooKeeper servers listen'],
+  ])('%s tells of a take-over and a handover, and leaves nothing behind', async (_where, args, said) => {
+    const { output, exitCode } = startDemo(...args);
     expect(await exitCode, output()).toBe(0);
+    expect(output()).toContain(said);
     expect(output()).toMatch(
       /is elected and runs the command[^]*kill -9[^]*takes over \d+ ms later[^]*SIGTERM[^]*takes over \d+ ms later/,
     );

@@ -9,11 +9,12 @@ import { useZooKeeper } from '../support/stage.ts';
 const root = join(import.meta.dirname, '../..');
 const zookeeper = useZooKeeper({ observer: false });
 
+const folder = useFolder('documents');
+
 const start = (path: string, ...args: string[]): Program =>
-  new Program(path, args, { ZOOKEEPER: zookeeper.connectString });
+  new Program(path, args, { ZOOKEEPER: zookeeper.connectString, STATE: folder });
 
 describe('docs/library.md', () => {
-  const folder = useFolder('documents');
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/ballot'));
   const text = readFileSync(join(root, 'docs/library.md'), 'utf8');
@@ -32,6 +33,7 @@ describe('docs/library.md', () => {
     ['events', ['leads'], 'by SIGTERM', ['leads no more:', 'has left']],
     ['worker', ['one piece of work, token'], 'by SIGTERM', ['closed']],
     ['service', ['serves on port', 'tidies up'], 'by SIGTERM', []],
+    ['local', ['alone on this host, token'], 'by itself', []],
   ] as const)('has a program that runs: %s', async (name, first, how, last) => {
     await using program = start(programs.get(name) as string);
     for (const line of first) await program.prints(line);
@@ -41,7 +43,7 @@ describe('docs/library.md', () => {
   });
 
   it('has no program that is not run', () => {
-    expect([...programs.keys()]).toEqual(['report', 'latch', 'events', 'worker', 'service']);
+    expect([...programs.keys()]).toEqual(['report', 'latch', 'events', 'worker', 'service', 'local']);
   });
 });
 

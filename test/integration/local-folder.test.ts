@@ -1,8 +1,21 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runBallot, type Ended } from '../support/ballot.ts';
+import { runBallot, type Ended, type Surroundings } from '../support/ballot.ts';
+import { ballotPath } from '../support/candidate.ts';
+import { poll } from '../support/poll.ts';
 
 const ELECTION = 'job';
 /** Two users that have nothing. */
@@ -106,15 +119,108 @@ describe('options without a meaning beside the coordinator', () => {
   });
 });
 
-it.each([['watch'], ['join'], ['is-leader'], ['if-leader', '--', 'true'], ['step-down']])(
-  'is refused by ballot %s, which says what works with it',
-  async (command, ...rest) => {
-    const ended = await runBallot([command, ...flags(), ...rest]);
-    expect(ended.stderr).toMatch(/flag --coordinator: coordinator local does not work with this command yet/);
-    expect(ended.stderr).toMatch(/it works with ballot run once, ballot run cron, ballot info and ballot history/);
-    expect(ended).toMatchObject({ code: 78, stdout: '' });
-  },
-);
+describe.skipIf(!isRoot)('an election that a group shares', () => {
+  const GROUP = 65_000;
+  const shared = (): string[] => [...flags(), `--state-group=${GROUP}`];
+  const member = (uid: number): Surroundings => ({ uid, gid: GROUP });
+  const runShared = (who: Surroundings): Promise<Ended> =>
+    runBallot(['run', 'once', ...shared(), '--on-child-success=exit', '--', 'true'], who);
+
+  beforeEach(() => {
+    mkdirSync(stateDir);
+    chownSync(stateDir, 0, GROUP);
+    chmodSync(stateDir, 0o2770);
+  });
+
+  it('is led by each of its users, one after the other, and seen and steered by all', async () => {
+    for (const uid of [ONE, OTHER]) expect(await runShared(member(uid))).toMatchObject({ code: 0 });
+    const { uid, gid, mode } = statSync(folder);
+    expect([uid, gid, mode & 0o7777]).toEqual([ONE, GROUP, 0o2770]);
+    const modes = ['lock', 'lease.json'].map((name) => statSync(join(folder, name)));
+    expect(modes.map((stats) => [stats.gid, stats.mode & 0o777])).toEqual([
+      [GROUP, 0o660],
+      [GROUP, 0o660],
+    ]);
+    const runs = await runBallot(['history', ...shared(), '-o', 'json'], member(ONE));
+    expect(JSON.parse(runs.stdout)).toHaveLength(2);
+    const inside = await runBallot(
+      [
+        'run',
+        'once',
+        ...shared(),
+        '--on-child-success=exit',
+        '--',
+        process.execPath,
+        ballotPath,
+        'info',
+        '-o',
+        'table',
+      ],
+      member(OTHER),
+    );
+    expect(inside.stdout).toContain('lease: held by');
+    const leader = spawn(process.execPath, [ballotPath, 'join', ...shared(), '--candidate-id=one'], {
+      ...member(ONE),
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+    });
+    const ended = new Promise((resolve) => leader.once('exit', resolve));
+    try {
+      const leads = (): Promise<Ended> => runBallot(['is-leader', ...shared(), '--candidate-id=one'], member(OTHER));
+      await poll(async () => (await leads()).code === 0, { what: 'the leader' });
+      const asked = await runBallot(['step-down', ...shared()], member(OTHER));
+      expect(asked.stdout).toMatch(/^one on \S+, term \d+ is asked to step down\n$/);
+    } finally {
+      leader.kill('SIGTERM');
+      await ended;
+    }
+    expect(readdirSync(stateDir)).toEqual([ELECTION]);
+  });
+
+  it('is closed to users of no such group, whatever they say', async () => {
+    await runShared(member(ONE));
+    const stranger = { uid: OTHER, gid: OTHER };
+    for (const command of ['info', 'is-leader', 'step-down', 'history'])
+      for (const where of [flags(), shared()]) {
+        const { code, stderr } = await runBallot([command, ...where], stranger);
+        expect({ code, stderr }).toMatchObject({
+          code: 78,
+          stderr: expect.stringMatching(/permission denied|not in that group/) as string,
+        });
+      }
+    const standing = await runBallot(['join', ...flags()], stranger);
+    expect(standing.stdout).toMatch(
+      /ERROR the election failed why="state-dir .*: other users may rename what is in it/,
+    );
+    expect(standing.code).toBe(78);
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    ['that is one user’s', () => mkdirSync(folder, { mode: 0o700 }), /is not open to the group 65000 \(mode 2700\)/],
+    ['open to all', () => chmodSync((mkdirSync(folder), folder), 0o2777), /is open to all users \(mode 2777\)/],
+    ['of another group', () => chownSync((mkdirSync(folder), folder), 0, 1), /is not of the group 65000/],
+    ['in a parent that all may change', () => chmodSync(stateDir, 0o2777), /other users may rename what is in it/],
+  ])('must not be %s', async (_what, prepare, sentence) => {
+    prepare();
+    const { code, stdout } = await runShared({});
+    expect(stdout).toMatch(sentence);
+    expect(code).toBe(78);
+  });
+
+  it('is refused without the option', async () => {
+    await runShared({});
+    const { code, stderr } = await runBallot(['info', ...flags()]);
+    expect(stderr).toContain('is open to other users (mode 2770)');
+    expect(stderr).toContain('say with --state-group which group shares it');
+    expect(code).toBe(78);
+  });
+});
+
+it('is not shared with a group that there is not', async () => {
+  const { code, stderr } = await runBallot(['info', ...flags(), '--state-group=no-such-group']);
+  expect(stderr).toContain('state-group no-such-group: there is no such group on this host');
+  expect(code).toBe(78);
+});
 
 it('says what to install where there is no flock', async () => {
   const args = ['run', 'once', ...flags(), '--', 'true'];

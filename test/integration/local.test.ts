@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readLease } from '../../src/local/lease.ts';
-import { type Candidate, isAlive } from '../support/candidate.ts';
+import { waitingFor } from '../../src/local/queue.ts';
+import { type Candidate, childrenOf, isAlive } from '../support/candidate.ts';
 import { LocalStage } from '../support/local-stage.ts';
 import { pass, poll } from '../support/poll.ts';
 import { EXIT, RERUN } from '../support/stage.ts';
@@ -173,11 +175,9 @@ it('keeps the lock while its supervisor is stopped, says so, and goes on afterwa
 it('leaves nothing of a killed standby that lasts longer than the next one’s arrival', async () => {
   await using stage = new LocalStage();
   const { standby } = await pair(stage);
-  const helpers = readdirSync(stage.folder.queue).map(
-    (name) => JSON.parse(readFileSync(`${stage.folder.queue}/${name}`, 'utf8')) as { helper?: { pid: number } },
-  );
-  const waiting = helpers.at(-1)?.helper?.pid as number;
-  expect(isAlive(waiting)).toBe(true);
+  const places = readdirSync(stage.folder.queue).map((name) => join(stage.folder.queue, name));
+  const [waiting] = waitingFor(new Set(places)) as [number];
+  expect(childrenOf(standby.pid)).toContain(waiting);
   standby.signal('SIGKILL');
   await standby.ended;
   await stage.stand({ id: 'next' });

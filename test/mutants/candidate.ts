@@ -9,14 +9,14 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'the signal of a term is not aborted before its lease runs out',
     file: term,
-    find: 'Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, term.safeUntil)',
-    put: 'Math.min(term.deadline, term.safeUntil)',
+    find: 'Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, safeUntil)',
+    put: 'Math.min(term.deadline, safeUntil)',
     noticedBy: candidate('that is not renewed'),
   },
   {
     what: 'a term goes on after its keeper may have given the lease up',
     file: term,
-    find: '.termAt, term.safeUntil);',
+    find: '.termAt, safeUntil);',
     put: '.termAt, Infinity);',
     noticedBy: candidate('is over when its keeper'),
   },

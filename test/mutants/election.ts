@@ -97,7 +97,7 @@ export const electionMutants: readonly Mutant[] = [
   },
   {
     what: 'a command runs on the host of a candidate that does not lead, since it has the leader’s id',
-    file: 'zookeeper/report/leadership.ts',
+    file: 'election/answers.ts',
     find: 'leads: !isHere || leader.hostname === hostname',
     put: 'leads: true',
     noticedBy: integration('leader-question', 'twin of another host'),

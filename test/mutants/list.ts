@@ -1,3 +1,4 @@
+import { accessMutants } from './access.ts';
 import { candidateMutants } from './candidate.ts';
 import { commandMutants } from './command.ts';
 import { electionMutants } from './election.ts';
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...keeperMutants,
   ...scheduleMutants,
   ...commandMutants,
+  ...accessMutants,
   ...candidateMutants,
   ...localMutants,
   ...watchMutants,

@@ -380,6 +380,9 @@ function requestOf(operation: Operation): Request {
     case 'children':
     case 'exists':
       return { kind: operation.op, path, watched: operation.watch };
+    case 'getAcl':
+    case 'restrict':
+      throw new Error('the simulated ensemble knows no ACLs');
   }
 }
 

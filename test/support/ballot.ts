@@ -16,16 +16,19 @@ export interface Surroundings {
   /** All of its environment, PATH and a HOME that does not exist apart. */
   readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number | undefined;
+  /** The only group of its process, where `uid` is given. */
+  readonly gid?: number | undefined;
 }
 
 /** Runs the built `ballot` to its end. */
-export function runBallot(args: readonly string[], { cwd = '/', env, uid }: Surroundings = {}): Promise<Ended> {
+export function runBallot(args: readonly string[], { cwd = '/', env, uid, gid }: Surroundings = {}): Promise<Ended> {
   const from = performance.now();
   const options = {
     cwd,
     env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...clientVariable, ...env },
     timeout: 120_000,
     ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
   };
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [ballotPath, ...args], options, (_, stdout, stderr) =>

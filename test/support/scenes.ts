@@ -16,7 +16,8 @@ export async function sceneOf(
 ): Promise<Scene> {
   const data = ledger === undefined ? Buffer.alloc(0) : encodeLedger(ledger);
   return {
-    basePath: BASE,
+    coordinator: 'zookeeper',
+    name: BASE,
     servers: ['zk1:2181'],
     connection: { state: 'connected', since: START - 10_000, server: 'zk1:2181' },
     picture: await pictureOf(electionReport(snapshot(fields)), data, { now: NOW, seed: BASE }),

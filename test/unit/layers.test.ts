@@ -35,7 +35,7 @@ describe('the layer rule', () => {
     ['cli/commands/config.ts', 'config/load.ts'],
     ['cli/command-context.ts', 'zookeeper/session/sessions.ts'],
     ['cli/commands/run.ts', 'command/launch.ts'],
-    ['cli/commands/info.ts', 'zookeeper/report/report.ts'],
+    ['cli/commands/watch.ts', 'zookeeper/report/follow.ts'],
     ['config/schedule.ts', 'cron/grammar.ts'],
     ['supervisor/supervisor.ts', 'ledger/ledger.ts'],
     ['ledger/writer.ts', 'election/register.ts'],

@@ -45,7 +45,8 @@ function show(field: Field, value: unknown, source: string): Shown {
   if (kind.native === 'boolean') return { ...about, value: value as boolean };
   if (open) return { ...about, value: null };
   const text = kind.format(value);
-  return { ...about, value: mask(text), masked: mask(text) !== text };
+  const isHidden = kind.secret === true && text.endsWith('***');
+  return { ...about, value: mask(text), masked: isHidden || mask(text) !== text };
 }
 
 /** Adds the zone that counts, unless it is the one that is set. */

@@ -1,7 +1,5 @@
 /** `ballot history`: the last runs. Reads only. */
 import { systemClock } from '../../clock.ts';
-import { inspect, readRegister } from '../../zookeeper/report/inspection.ts';
-import { electionReport } from '../../zookeeper/report/report.ts';
 import { BallotError, ExitCode } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { isOpen, LEDGER, parseLedger, type RunRecord } from '../../ledger/record.ts';
@@ -19,26 +17,12 @@ export function history(context: ReportContext): Promise<number> {
 }
 
 /** The runs, and which term holds the lease. */
-async function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
-  const { coordinator, zookeeperBasePath } = context.config;
-  if (coordinator === 'local') return runsHere(context, logger);
-  return look(context, logger, systemClock, async (inspection) => {
-    const runs = runsIn(await readRegister(inspection, LEDGER), zookeeperBasePath, logger);
+function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
+  return look(context, logger, systemClock, async (observer) => {
+    const runs = runsIn(await observer.register(LEDGER), observer.name, logger);
     // Only who leads knows what runs.
-    return [runs, runs.some(isOpen) ? leadingTerm(electionReport(await inspect(inspection))) : undefined];
+    return [runs, runs.some(isOpen) ? leadingTerm((await observer.see(LEDGER)).report) : undefined];
   });
-}
-
-async function runsHere(
-  { config }: ReportContext,
-  logger: Logger,
-): Promise<[readonly RunRecord[], number | undefined]> {
-  const [{ electionFolder }, { localRegister, localStandings }] = await Promise.all([
-    import('../local.ts'),
-    import('../../local/standings.ts'),
-  ]);
-  const folder = electionFolder(config);
-  return [runsIn(localRegister(folder, LEDGER), folder.path, logger), leadingTerm(localStandings(folder))];
 }
 
 /** The runs that the ledger's data holds. `election`: where that is, for people. */

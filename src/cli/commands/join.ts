@@ -1,14 +1,10 @@
 /** `ballot join`: stands for election without a command, for others to ask about. */
 import { sleep, systemClock } from '../../clock.ts';
-import { formatServers } from '../../config/servers.ts';
-import { formatDuration } from '../../duration.ts';
+import { NAMESAKE } from '../../election/words.ts';
 import { BallotError, describe, ExitCode } from '../../errors.ts';
-import { participants } from '../../library/participants.ts';
-import { standing } from '../../library/standing.ts';
+import { candidacyInZooKeeper, candidacyOnThisHost, standing, type Candidacy } from '../../library/standing.ts';
 import type { RootLogger } from '../../log/logger.ts';
-import { NAMESAKE } from '../../zookeeper/election/others.ts';
-import type { SessionOpener } from '../../zookeeper/session/port.ts';
-import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration } from '../candidate-log.ts';
+import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration, whereOf } from '../candidate-log.ts';
 import { sessionsFor, type JoinContext } from '../command-context.ts';
 import { refuseOwnElection } from '../environment.ts';
 import { tellOfJoined } from '../service.ts';
@@ -35,21 +31,17 @@ export async function join(context: JoinContext): Promise<number> {
 
 async function stand(context: JoinContext, logger: RootLogger): Promise<number> {
   const { config, signals, waitLeader } = context;
-  logger.info('standing for election', {
-    servers: formatServers(config.zookeeperServers),
-    basePath: config.zookeeperBasePath,
-    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
-  });
-  const sessions = sessionsFor(context, systemClock, logger);
+  logger.info('standing for election', whereOf(config));
+  const candidacy = candidacyOf(context, logger);
+  const { election, name } = candidacy;
   // Nobody works in its terms.
-  const { candidate, election } = standing(config, { sessions, clock: systemClock, logger, killAfter: 0 });
+  const candidate = standing(config, candidacy, { clock: systemClock, logger, killAfter: 0 });
   const { env } = context;
-  const name = config.zookeeperBasePath;
   const manager = tellOfJoined(candidate, { env, clock: systemClock, logger, election, name });
   // A term that is over ends the look.
   candidate.on(
     'leader',
-    ({ signal }) => void lookForNamesakes(context, sessions, signal, logger).catch(() => undefined),
+    ({ signal }) => void lookForNamesakes(context, candidacy, signal, logger).catch(() => undefined),
   );
   const ended = new Promise<Error | undefined>((resolve) => candidate.on('closed', resolve));
   signals.answerWith({
@@ -75,16 +67,15 @@ const LOOK_EVERY_MS = 15_000;
 
 /** Warns once, as the other one does that has come later. */
 async function lookForNamesakes(
-  { config: { candidateId, zookeeperBasePath: basePath } }: JoinContext,
-  sessions: SessionOpener,
+  { config: { candidateId } }: JoinContext,
+  candidacy: Candidacy,
   signal: AbortSignal,
   logger: RootLogger,
 ): Promise<void> {
-  const clock = systemClock;
   for (;;) {
-    await sleep(clock, LOOK_EVERY_MS, signal);
+    await sleep(systemClock, LOOK_EVERY_MS, signal);
     try {
-      const all = await participants({ sessions, clock, basePath, signal, timeout: LOOK_EVERY_MS });
+      const all = await candidacy.participants({ signal, timeout: LOOK_EVERY_MS });
       const [own, other] = all.filter((one) => one.candidateId === candidateId);
       if (own === undefined || other === undefined) continue;
       return logger.warn(NAMESAKE, { candidate: candidateId, host: other.hostname });
@@ -93,4 +84,11 @@ async function lookForNamesakes(
       logger.debug('it is not known who else stands', { error: describe(error) });
     }
   }
+}
+
+function candidacyOf(context: JoinContext, logger: RootLogger): Candidacy {
+  const { config } = context;
+  const ground = { clock: systemClock, logger };
+  if (config.coordinator === 'local') return candidacyOnThisHost(config, ground);
+  return candidacyInZooKeeper(config, { ...ground, sessions: sessionsFor(context, systemClock, logger) });
 }

@@ -7,17 +7,15 @@ import { preparePipes } from '../../command/pipes.ts';
 import { RunCgroups } from '../../command/run-cgroups.ts';
 import { systemClock } from '../../clock.ts';
 import type { CronConfig, RunConfig } from '../../config/config.ts';
-import { formatServers } from '../../config/servers.ts';
-import { formatDuration } from '../../duration.ts';
 import type { Election } from '../../election/election.ts';
-import type { Fields, Logger } from '../../log/logger.ts';
+import type { Logger } from '../../log/logger.ts';
 import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
 import { RunLedger } from '../../ledger/ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../supervisor/supervisor.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
-import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration } from '../candidate-log.ts';
+import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration, whereOf } from '../candidate-log.ts';
 import type { RunContext } from '../command-context.ts';
 import { commandEnvironment, refuseOwnElection } from '../environment.ts';
 import { tellOfSupervisor } from '../service.ts';
@@ -106,18 +104,6 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
-}
-
-/** Where the election is held, for the log. */
-function whereOf(config: RunConfig): Fields {
-  const { coordinator, election, stateDir } = config;
-  if (coordinator === 'local') return { coordinator, stateDir, election };
-  return {
-    servers: formatServers(config.zookeeperServers),
-    basePath: config.zookeeperBasePath,
-    ...(config.zookeeperTls && { tls: true }),
-    sessionTimeout: formatDuration(config.zookeeperSessionTimeout),
-  };
 }
 
 /** The election, its name for people, and the descriptor that a command of the present term has to inherit. */

@@ -1,11 +1,10 @@
-/** `ballot step-down`: asks the present leader to give up its lead. Writes one znode. */
+/** `ballot step-down`: asks the present leader to give up its lead. Writes one request. */
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { ExitCode, UnavailableError } from '../../errors.ts';
 import { plainOrEscaped } from '../../visible.ts';
-import type { Inspection } from '../../zookeeper/report/inspection.ts';
-import { askToStepDown, untilSucceeded, type Asked, type Leader } from '../../zookeeper/report/steering.ts';
+import type { Asked, Leader, Observer } from '../../election/observer.ts';
 import type { LookContext } from '../command-context.ts';
 import { look, withLog } from '../look.ts';
 import { print } from '../report/print.ts';
@@ -22,22 +21,22 @@ export interface StepDownContext extends LookContext {
  */
 export function stepDown(context: StepDownContext): Promise<number> {
   return withLog(context, context.config.logLevel, async (logger) => {
-    const said = await look(context, logger, systemClock, (inspection) => ask(context, inspection));
+    const said = await look(context, logger, systemClock, (observer) => ask(context, observer));
     await print(`${said}\n`);
     return ExitCode.ok;
   });
 }
 
-async function ask(context: StepDownContext, inspection: Inspection): Promise<string> {
+async function ask(context: StepDownContext, observer: Observer): Promise<string> {
   const by = whoAsks();
-  const asked = await askToStepDown(inspection, by);
+  const asked = await observer.askToStepDown(by);
   const { leader } = asked;
   if (!context.wait)
     return asked.isTooLate ? `${inWords(leader)} has led before, and leads no more` : outcome(asked, by);
   try {
-    return after(leader, (await untilSucceeded(inspection, leader)).next);
+    return after(leader, (await observer.untilSucceeded(leader)).next);
   } catch (error) {
-    if (!inspection.signal.aborted) throw error;
+    if (!observer.signal.aborted) throw error;
     const waited = formatDuration(context.timeout);
     throw new UnavailableError(
       `${inWords(leader)} was asked to step down, and is not known to have done so after ${waited}`,

@@ -6,9 +6,10 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { ExitCode } from '../../errors.ts';
 import { LEDGER } from '../../ledger/record.ts';
 import { createLogger } from '../../log/create-logger.ts';
-import { follow, type View } from '../../zookeeper/report/follow.ts';
-import { snapshotAt } from '../../zookeeper/report/mirror.ts';
-import { electionReport } from '../../zookeeper/report/report.ts';
+import type { ElectionView } from '../../election/observer.ts';
+import type { Logger } from '../../log/logger.ts';
+import { follow } from '../../zookeeper/report/follow.ts';
+import { viewOf } from '../../zookeeper/report/observer.ts';
 import { tellConfiguration } from '../candidate-log.ts';
 import { sessionsFor, type WatchContext } from '../command-context.ts';
 import { notesOnServers } from '../look.ts';
@@ -47,11 +48,9 @@ export async function watch(context: WatchContext): Promise<number> {
     signals.answerWith({ onHangup: 'stop', stop: () => end.abort(ENDED), passOn: () => undefined });
     const display = open(context, end);
     try {
-      const show = new Show(context, systemClock, display, end);
-      const sessions = sessionsFor(context, systemClock, held ?? log);
-      const { zookeeperBasePath: basePath } = config;
-      const told = (view: View): void => show.told(view);
-      return await follow({ sessions, clock: systemClock, basePath, register: LEDGER, signal: end.signal, told });
+      const followed = await coordinatorOf(context, held ?? log);
+      const show = new Show(context, systemClock, { display, end, name: followed.name });
+      return await followed.follow(end.signal, (view) => show.told(view));
     } finally {
       end.abort(ENDED);
       await display.close();
@@ -63,6 +62,36 @@ export async function watch(context: WatchContext): Promise<number> {
     held?.release();
     await log.flush(FLUSH_WITHIN_MS);
   }
+}
+
+/** An election that can be followed until the signal is aborted, whose reason is thrown then. */
+interface Followed {
+  readonly name: string;
+  follow(signal: AbortSignal, told: (view: ElectionView) => void): Promise<never>;
+}
+
+async function coordinatorOf(context: WatchContext, logger: Logger): Promise<Followed> {
+  const { config } = context;
+  const common = { clock: systemClock, register: LEDGER };
+  if (config.coordinator === 'local') {
+    const [{ electionFolder }, { followFolder }] = await Promise.all([
+      import('../../local/folder.ts'),
+      import('../../local/observer.ts'),
+    ]);
+    const folder = electionFolder(config);
+    const server = hostname();
+    return {
+      name: folder.path,
+      follow: (signal, told) => followFolder({ ...common, logger, folder, server, signal, told }),
+    };
+  }
+  const { zookeeperBasePath: basePath } = config;
+  const sessions = sessionsFor(context, systemClock, logger);
+  return {
+    name: basePath,
+    follow: (signal, told) =>
+      follow({ ...common, sessions, basePath, signal, told: (view) => told(viewOf(view, basePath)) }),
+  };
 }
 
 /** Whether the whole terminal is used. */
@@ -81,13 +110,22 @@ function open(context: WatchContext, end: AbortController): Display {
   return new Lines({ ...options, format: output ?? (isatty(1) ? 'text' : 'json') });
 }
 
+/** Where scenes are shown, and of what. */
+interface Shown {
+  readonly display: Display;
+  readonly end: AbortController;
+  /** The election's path. */
+  readonly name: string;
+}
+
 /** Makes scenes of what is told of the election, and shows them. */
 class Show {
   readonly #context: WatchContext;
   readonly #clock: Clock;
+  readonly #name: string;
   readonly #display: Display;
   readonly #end: AbortController;
-  #view: View | undefined;
+  #view: ElectionView | undefined;
   /** On servers that do not serve, by the last look. */
   #servers: readonly string[] = [];
   #isLooking = false;
@@ -95,16 +133,17 @@ class Show {
   #isDue = false;
   #cancel: () => void = () => undefined;
 
-  constructor(context: WatchContext, clock: Clock, display: Display, end: AbortController) {
+  constructor(context: WatchContext, clock: Clock, { display, end, name }: Shown) {
     this.#context = context;
     this.#clock = clock;
+    this.#name = name;
     this.#display = display;
     this.#end = end;
     end.signal.addEventListener('abort', () => this.#cancel());
-    this.told({ connection: { state: 'connecting', since: clock.now(), why: undefined }, sight: undefined });
+    this.told({ connection: { state: 'connecting', since: clock.now(), why: undefined }, sightAt: undefined });
   }
 
-  told(view: View): void {
+  told(view: ElectionView): void {
     const before = this.#view?.connection.state;
     this.#view = view;
     if (before !== view.connection.state) void this.#lookAtServers();
@@ -149,22 +188,19 @@ class Show {
 
   async #showOnce(): Promise<void> {
     if (this.#view === undefined) return;
-    const { connection, sight } = this.#view;
-    const { zookeeperBasePath: basePath, zookeeperServers } = this.#context.config;
+    const { connection, sightAt } = this.#view;
+    const { coordinator, zookeeperBasePath: seed, zookeeperServers } = this.#context.config;
     const now = this.#clock.now();
     // What is not known any more does not grow older.
     const picturedAt = connection.state === 'lost' ? connection.since : now;
     const wall = this.#clock.wall() - (now - picturedAt);
-    const servers = formatServers(zookeeperServers).split(',');
-    const scene = { basePath, servers, connection, picturedAt };
-    if (sight === undefined) return this.#display.show({ ...scene, picture: undefined, notes: this.#servers });
-    const snapshot = snapshotAt(basePath, sight, picturedAt, wall);
-    const picture = await pictureOf(electionReport(snapshot), sight.register, {
-      now: this.#clock.wall(),
-      seed: basePath,
-    });
-    const missing = `there is no znode ${basePath} yet: it is waited for`;
-    const nobody = sight.base === undefined ? [missing] : notesOnNobody(snapshot, undefined);
+    const servers = coordinator === 'local' ? [] : formatServers(zookeeperServers).split(',');
+    const scene = { coordinator, name: this.#name, servers, connection, picturedAt };
+    if (sightAt === undefined) return this.#display.show({ ...scene, picture: undefined, notes: this.#servers });
+    const { report, register, deserted } = sightAt({ now: picturedAt, wall });
+    const picture = await pictureOf(report, register, { now: this.#clock.wall(), seed });
+    const missing = deserted?.exists === false && `there is no ${deserted.carrier} ${this.#name} yet: it is waited for`;
+    const nobody = missing === false ? notesOnNobody(deserted) : [missing];
     const { unreadable } = picture;
     const ledger = unreadable && `the ledger of runs cannot be read: ${unreadable.why}: ${unreadable.excerpt}`;
     const notes = [...nobody, ...(ledger === undefined ? [] : [ledger]), ...this.#servers];

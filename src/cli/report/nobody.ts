@@ -1,37 +1,24 @@
 /** What `ballot info` says of an election that nobody leads and nobody stands in. Pure. */
 import { nearest } from '../../config/nearest.ts';
-import type { Neighbourhood } from '../../zookeeper/report/inspection.ts';
-import type { Snapshot } from '../../zookeeper/report/snapshot.ts';
+import type { Deserted, Neighbourhood } from '../../election/observer.ts';
 
 /** So many names are listed at most. */
 const LISTED = 5;
 
-/** Whether nobody leads and nobody stands. */
-export function isDeserted({ base, proposals }: Snapshot): boolean {
-  return proposals.length === 0 && (base === undefined || base.data.length === 0);
-}
-
-/** Whether nobody has ever led here: the first claim changes the version of the base znode. */
-export function wasNeverHeld({ base }: Snapshot): boolean {
-  return base === undefined || base.stat.version === 0;
-}
-
-/**
- * Notes on why nobody may be there; none where somebody is. `around`: what exists near an election that was never held.
- */
-export function notesOnNobody(snapshot: Snapshot, around: Neighbourhood | undefined): string[] {
-  if (!isDeserted(snapshot)) return [];
-  if (around === undefined || !wasNeverHeld(snapshot))
+/** Notes on why nobody may be there; none where somebody is. */
+export function notesOnNobody(deserted: Deserted | undefined): string[] {
+  if (deserted === undefined) return [];
+  const { carrier, path, exists, wasHeld, around } = deserted;
+  if (around === undefined || wasHeld)
     return ['a candidate that pauses after a failed run is not shown, and stands again by itself'];
-  const { base, basePath } = snapshot;
-  const missing = `there is no znode ${basePath}: no election was ever held there, or somebody has deleted it`;
-  const unused = `no election was ever held at ${basePath}`;
-  return [base === undefined ? missing : unused, nearestNote(basePath, around)];
+  const missing = `there is no ${carrier} ${path}: no election was ever held there, or somebody has deleted it`;
+  const unused = `no election was ever held at ${path}`;
+  return [exists ? unused : missing, nearestNote(path, around)];
 }
 
-function nearestNote(basePath: string, { path, names }: Neighbourhood): string {
+function nearestNote(electionPath: string, { path, names }: Neighbourhood): string {
   const prefix = path === '/' ? '' : path;
-  const [missing = ''] = basePath.slice(prefix.length + 1).split('/');
+  const [missing = ''] = electionPath.slice(prefix.length + 1).split('/');
   const near = nearest(missing, names);
   if (missing !== '' && near !== undefined) return `the nearest path that exists is ${prefix}/${near}`;
   if (names.length === 0) return `${path} exists, and there is nothing below it`;

@@ -1,6 +1,6 @@
 /** What reports show of an election: its standings, its runs and its schedule, made of what was read. */
 import { parseLedger, type Ledger, type RunRecord } from '../../ledger/record.ts';
-import type { ElectionReport } from '../../zookeeper/report/report.ts';
+import type { ElectionReport } from '../../election/report.ts';
 import { leadingTerm, runDocument, type RunDocument } from './runs.ts';
 import { servedSchedule, withScheduleNotes, type ScheduleDocument } from './schedules.ts';
 

@@ -1,7 +1,7 @@
 /** The report of `ballot info` as text. */
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
-import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../zookeeper/report/report.ts';
+import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../election/report.ts';
 import type { RunRecord } from '../../ledger/record.ts';
 import type { OutputFormat } from '../command-context.ts';
 import { leadingTerm, runDocument, runsLine } from './runs.ts';

@@ -1,7 +1,7 @@
 /** Runs of a schedule as reports show them. */
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
-import type { ElectionReport } from '../../zookeeper/report/report.ts';
+import type { ElectionReport } from '../../election/report.ts';
 import { formatInstant, type RunRecord } from '../../ledger/record.ts';
 import type { OutputFormat } from '../command-context.ts';
 import { align, jsonText } from './print.ts';

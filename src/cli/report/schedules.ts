@@ -1,5 +1,5 @@
 /** What `ballot info` says of the candidates' schedules. */
-import type { CandidateReport, ElectionReport } from '../../zookeeper/report/report.ts';
+import type { CandidateReport, ElectionReport } from '../../election/report.ts';
 import { formatInstant, type Ledger } from '../../ledger/record.ts';
 import { hasSameTicks, serviceOf } from '../../ledger/service.ts';
 import { type ScheduleRecord } from '../../cron/schedule.ts';

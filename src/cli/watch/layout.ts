@@ -1,7 +1,8 @@
 /** The rows of a scene, as many and as wide as there is room for. Pure. */
 import { formatDuration } from '../../duration.ts';
 import { dotted } from '../../visible.ts';
-import { isOrdinary, type CandidateReport, type LeaseReport } from '../../zookeeper/report/report.ts';
+import type { Moment } from '../../election/observer.ts';
+import { isOrdinary, type CandidateReport, type LeaseReport } from '../../election/report.ts';
 import type { RunDocument } from '../report/runs.ts';
 import { LAST_RUNS } from '../report/picture.ts';
 import { cut, fitted, span, widthOf, type Row, type Span, type Style } from './cells.ts';
@@ -11,13 +12,6 @@ import { elapsed, type Scene } from './scene.ts';
 export interface Size {
   readonly columns: number;
   readonly rows: number;
-}
-
-export interface Moment {
-  /** Monotonic ms. */
-  readonly now: number;
-  /** Ms since the Unix epoch. */
-  readonly wall: number;
 }
 
 export interface Layout {
@@ -76,6 +70,7 @@ interface Fact {
 /** What stands for them on a narrow terminal. */
 const LABELS = {
   zookeeper: 'zk',
+  'this host': 'host',
   leader: 'leader',
   lease: 'lease',
   run: 'run',
@@ -99,28 +94,30 @@ function rowOf({ label, spans }: Fact, columns: number): Row {
   return [span(text, 'dim'), ...spans];
 }
 
-function title({ basePath, picture }: Scene): Row {
+function title({ name, picture }: Scene): Row {
   const count = picture?.election.candidates.length;
   const said = count === undefined ? '' : `  ${count === 1 ? '1 candidate' : `${count} candidates`}`;
-  return [span(basePath, 'bold'), span(said)];
+  return [span(name, 'bold'), span(said)];
 }
 
-function connection({ connection: contact, servers }: Scene, { now, wall }: Moment): Fact[] {
+function connection({ coordinator, connection: contact, servers }: Scene, { now, wall }: Moment): Fact[] {
   const since = inWords(now - contact.since);
+  const label = coordinator === 'local' ? 'this host' : 'zookeeper';
   switch (contact.state) {
     case 'connecting': {
       const why = contact.why ?? `asking ${servers.join(', ')}`;
-      return [labelled('zookeeper', span(`no answer for ${since}: `, 'warn'), span(why))];
+      return [labelled(label, span(`no answer for ${since}: `, 'warn'), span(why))];
     }
     case 'connected': {
+      if (coordinator === 'local') return [labelled(label, span(contact.server, 'good'))];
       const others = servers.filter((name) => !contact.server.startsWith(name));
       const more = others.length === 0 ? '' : `, of ${contact.server.split(' ')[0]}, ${others.join(', ')}`;
-      return [labelled('zookeeper', span(contact.server, 'good'), span(` answers${more}`))];
+      return [labelled(label, span(contact.server, 'good'), span(` answers${more}`))];
     }
     case 'lost': {
       const at = new Date(wall - (now - contact.since)).toISOString().slice(0, 19);
       return [
-        labelled('zookeeper', span(`lost ${since} ago`, 'bad'), span(`: ${contact.why}`)),
+        labelled(label, span(`lost ${since} ago`, 'bad'), span(`: ${contact.why}`)),
         labelled('', span(`OLD: all below is as of ${at}Z`, 'warn')),
       ];
     }
@@ -143,8 +140,11 @@ function lease(scene: Scene, { now }: Moment, columns: number): Fact {
   if (held === undefined || held.state === 'vacant') return labelled('lease', span('vacant', 'warn'));
   const excerpt = held.excerpt === undefined || held.excerpt === '' ? '' : `: ${held.excerpt}`;
   if (held.state === 'unreadable') return labelled('lease', span(`unreadable: ${held.why}${excerpt}`, 'bad'));
+  // On one host the kernel knows whether the holder lives: nothing is renewed, nothing runs out.
+  if (held.age === undefined)
+    return labelled('lease', held.expiresIn === undefined ? span('held', 'good') : span('its holder is gone', 'bad'));
   const older = elapsed(scene, now);
-  const age = (held.age ?? 0) + older;
+  const age = held.age + older;
   if (held.duration === undefined || held.expiresIn === undefined)
     return labelled('lease', span(`${inWords(age)} old, of unknown duration`, 'warn'));
   const left = held.expiresIn - older;

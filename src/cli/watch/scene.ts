@@ -1,12 +1,15 @@
 /** What `ballot watch` shows at a moment, and what has changed since another. Pure. */
-import type { CandidateReport } from '../../zookeeper/report/report.ts';
-import type { Connection } from '../../zookeeper/report/follow.ts';
+import type { CandidateReport } from '../../election/report.ts';
+import type { Coordinator } from '../../config/config.ts';
+import type { Connection } from '../../election/observer.ts';
 import { LAST_RUNS, type Picture } from '../report/picture.ts';
 
 /** All that is known. Instants are monotonic ms where nothing else is said. */
 export interface Scene {
-  readonly basePath: string;
-  /** As configured. */
+  readonly coordinator: Coordinator;
+  /** The election's path. */
+  readonly name: string;
+  /** As configured; none with coordinator local. */
   readonly servers: readonly string[];
   readonly connection: Connection;
   /** As it was when contact was lost, unless the connection is `connected`. `undefined`: nothing was read yet. */

@@ -1,5 +1,5 @@
 /** Transitions of a supervisor that stands for election. Pure. */
-import { campaignLater, isOf } from '../leadership.ts';
+import { campaignLater, isFinal, isOf } from '../leadership.ts';
 import { electedNote, note } from '../note.ts';
 import { seconds } from '../../election/words.ts';
 import { electionRetryDelay } from '../../election/timing.ts';
@@ -22,7 +22,7 @@ function electionFailed(state: In<'campaigning'>, event: On<'electionFailed'>, p
   const { kind, message, exitCode } = event.failure;
   const fields = { why: message, policy: plan.onElectionFailure };
   const failed = note(kind === 'unavailable' ? 'warn' : 'error', 'the election failed', fields);
-  if (kind === 'bug') return after([failed], leave(state, undefined, exitCode, now));
+  if (isFinal(event.failure)) return after([failed], leave(state, undefined, exitCode, now));
   if (plan.onElectionFailure === 'run-anyway') {
     const [candidacy, again] = campaignLater(state.candidacy, state.campaigns, event.jitter);
     const base = { ...state, campaigns: candidacy.campaign };

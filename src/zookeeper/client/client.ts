@@ -39,9 +39,42 @@ export interface Grant extends Credentials {
 
 export type ZNodeEvent = 'created' | 'changed' | 'deleted' | 'child';
 
+/** Who may do what with a znode. `perms`: 1 read, 2 write, 4 create, 8 delete, 16 admin. */
+export interface AclEntry {
+  readonly perms: number;
+  readonly scheme: string;
+  readonly id: string;
+}
+
+/** What everybody may do everything with (`ZooDefs.Ids.OPEN_ACL_UNSAFE`). */
+export const OPEN_ACL: readonly AclEntry[] = [{ perms: 31, scheme: 'world', id: 'anyone' }];
+
+/**
+ * For the identities of the connection alone (`ZooDefs.Ids.CREATOR_ALL_ACL`): the server writes down an entry for each
+ * that it has authenticated, and refuses it (ZINVALIDACL) where it has none.
+ */
+export const CREATOR_ACL: readonly AclEntry[] = [{ perms: 31, scheme: 'auth', id: '' }];
+
+/** Who the connection is. As good as a password: never on a command line nor in a log. */
+export interface Authentication {
+  readonly scheme: 'digest' | 'sasl-digest';
+  readonly user: string;
+  readonly password: string;
+}
+
 export type ClientRequest =
-  /** `flags`: 1 ephemeral, 2 sequential. */
-  | { readonly op: 'create'; readonly path: string; readonly data: Buffer; readonly flags: number }
+  /** `flags`: 1 ephemeral, 2 sequential. `creator`: with CREATOR_ACL, else with OPEN_ACL. */
+  | {
+      readonly op: 'create';
+      readonly path: string;
+      readonly data: Buffer;
+      readonly flags: number;
+      readonly creator?: boolean;
+    }
+  /** Whoever may read a znode is told. */
+  | { readonly op: 'getAcl'; readonly path: string }
+  /** Gives it CREATOR_ACL. */
+  | { readonly op: 'restrict'; readonly path: string }
   /** `watch`: tell of the next change, once. A `get` of a znode that is not there leaves no watch. */
   | { readonly op: 'get' | 'children' | 'exists'; readonly path: string; readonly watch: boolean }
   | { readonly op: 'set'; readonly path: string; readonly data: Buffer; readonly version: number }
@@ -58,6 +91,7 @@ export interface ClientAnswer {
   readonly stat?: Stat;
   readonly data?: Buffer;
   readonly children?: readonly string[];
+  readonly acl?: readonly AclEntry[];
 }
 
 export interface ConnectOptions {
@@ -69,6 +103,8 @@ export interface ConnectOptions {
   readonly credentials?: Credentials;
   /** Connect by TLS, for which `serverName` says what the server's certificate must be issued for. */
   readonly tls?: TlsOptions & Required<Pick<TlsOptions, 'serverName'>>;
+  /** Who to be from the beginning of the connection. SASL is for the wire client. */
+  readonly authentication?: Authentication | undefined;
   /** Let the client log to stderr. */
   readonly debug: boolean;
 }
@@ -77,8 +113,8 @@ export interface ConnectOptions {
 export type ClientEnd =
   /** The connection is gone, or was never made; the session may well live on. `why` in words, if the client says it. */
   | { readonly kind: 'disconnected'; readonly why?: string }
-  /** The ensemble has refused or ended the session, with its result code. */
-  | { readonly kind: 'ended'; readonly code: number };
+  /** The ensemble has refused or ended the session, with its result code, and `why` in words if the client knows. */
+  | { readonly kind: 'ended'; readonly code: number; readonly why?: string };
 
 /** `granted` may ask the client. `event` and `ended` must not: the C client calls them inside its own code. */
 export interface ClientListener {

@@ -5,15 +5,17 @@
  */
 import { createRequire } from 'node:module';
 import type { Clock } from '../../clock.ts';
-import type {
-  Client,
-  ClientAnswer,
-  ClientListener,
-  ClientRequest,
-  ConnectOptions,
-  Grant,
-  Stat,
-  ZNodeEvent,
+import {
+  CREATOR_ACL,
+  type AclEntry,
+  type Client,
+  type ClientAnswer,
+  type ClientListener,
+  type ClientRequest,
+  type ConnectOptions,
+  type Grant,
+  type Stat,
+  type ZNodeEvent,
 } from './client.ts';
 
 interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
@@ -53,6 +55,17 @@ interface NativeHandle {
   ): number;
   a_delete_(path: string, version: number, done: (rc: number, error: string) => void): number;
   a_sync(path: string, done: (rc: number, error: string, path: string) => void): number;
+  /** Ends the process at every answer but a good one. */
+  a_get_acl(path: string, done: (rc: number, error: string, acl: NativeAcl[] | null) => void): number;
+  a_set_acl(path: string, version: number, acl: NativeAcl[], done: (rc: number, error: string) => void): number;
+  /** Sends it with every connection. */
+  add_auth(scheme: string, auth: string, done: (rc: number, error: string) => void): number;
+}
+
+/** The binding reads `perm`, and writes `perms`. */
+interface NativeAcl extends Pick<AclEntry, 'perms' | 'scheme'> {
+  readonly perm: number;
+  readonly auth: string;
 }
 
 /** What the package exports. */
@@ -88,7 +101,7 @@ export class NativeClient implements Client {
     this.#listener = listener;
     this.#clock = clock;
     this.#native.emit = (event, _client, value) => this.#onEvent(event, value);
-    const { address, timeout, debug, credentials } = options;
+    const { address, timeout, debug, credentials, authentication } = options;
     this.#native.init({
       connect: address,
       timeout,
@@ -98,6 +111,9 @@ export class NativeClient implements Client {
       response_counter_limit: 2147483647,
       ...(credentials && { client_id: credentials.id, client_password: credentials.password }),
     });
+    // Before the connection is there: it goes out first. One that is refused is told of by `close`.
+    if (authentication !== undefined)
+      this.#native.add_auth('digest', `${authentication.user}:${authentication.password}`, () => undefined);
     this.#watchHandshake();
   }
 
@@ -177,7 +193,17 @@ export class NativeClient implements Client {
       answered({ rc, sent: true, ...(rc === 0 ? result : undefined) });
     switch (request.op) {
       case 'create':
-        return native.a_create(path, request.data, request.flags, (rc, _, created) => answer(rc, { path: created }));
+        return native.a_create(path, request.data, request.flags, (rc, _, created) => {
+          if (rc !== 0 || request.creator !== true) answer(rc, { path: created });
+          else setImmediate(() => this.#restrictCreated(created, answered));
+        });
+      case 'getAcl':
+        return native.a_get(path, false, (rc) => {
+          if (rc !== 0) answer(rc);
+          else setImmediate(() => this.#askForAcl(path, answered));
+        });
+      case 'restrict':
+        return this.#setCreatorAcl(path, (rc) => answer(rc));
       case 'get':
         return native.a_get(path, request.watch, (rc, _, stat, data) =>
           answer(rc, { ...statOf(stat), data: data ?? EMPTY }),
@@ -196,10 +222,39 @@ export class NativeClient implements Client {
         return native.a_sync(path, (rc) => answer(rc));
     }
   }
+
+  /** A znode that is gone meanwhile was made all the same. */
+  #restrictCreated(path: string, answered: Answered): void {
+    const told = (rc: number): void => answered({ rc: rc === NO_NODE ? 0 : rc, sent: true, path });
+    const rc = this.#isOver ? CONNECTION_LOSS : this.#setCreatorAcl(path, told);
+    if (rc < 0) told(CONNECTION_LOSS);
+  }
+
+  #setCreatorAcl(path: string, told: (rc: number) => void): number {
+    const acl = CREATOR_ACL.map(({ perms, scheme, id }) => ({ perm: perms, perms, scheme, auth: id }));
+    return this.#native.a_set_acl(path, -1, acl, (rc) => told(rc));
+  }
+
+  /** Who was just allowed to read the znode is told its ACL: a refusal would end the process. */
+  #askForAcl(path: string, answered: Answered): void {
+    const rc = this.isConnected
+      ? this.#native.a_get_acl(path, (code, _, acl) =>
+          answered({
+            rc: code,
+            sent: true,
+            acl: (acl ?? []).map(({ perms, scheme, auth: id }) => ({ perms, scheme, id })),
+          }),
+        )
+      : INVALID_STATE;
+    if (rc < 0) answered({ rc, sent: false });
+  }
 }
 
 /** ZINVALIDSTATE: the handle is closed. */
 const INVALID_STATE = -9;
+
+/** ZNONODE and ZCONNECTIONLOSS. */
+const [NO_NODE, CONNECTION_LOSS] = [-101, -4];
 
 const EMPTY = Buffer.alloc(0);
 

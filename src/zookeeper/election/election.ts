@@ -124,6 +124,8 @@ class ZooKeeperElection implements Election, TermHost {
       await place.abandon(signal);
       this.#term = undefined;
     }
+    // Whose base path it is has to be found out first: that says more than the refusal to read it.
+    if (place.session.isPrivate && place.proposal === undefined) await place.propose(signal);
     const steps = [
       ...(this.#known === place ? [] : [this.#know(place, signal)]),
       ...(place.proposal === undefined ? [place.propose(signal)] : []),

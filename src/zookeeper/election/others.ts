@@ -1,4 +1,5 @@
 import { areNamesakes, differences, isOfGo, type Difference } from './differences.ts';
+import { NAMESAKE } from '../../election/words.ts';
 import type { ElectionOptions } from './options.ts';
 import type { Lease, LeaseRecord, ProposalRecord } from './record.ts';
 
@@ -16,10 +17,6 @@ const ADVICE: Readonly<Record<Difference['setting'], string>> = {
     'another candidate of this election runs another command, and only one of the two runs: ' +
     'give each job a zookeeper-base-path of its own',
 };
-
-/** What both are told that have one id. */
-export const NAMESAKE =
-  'another candidate of this election has the same candidate id: give each candidate an id of its own';
 
 /**
  * What a candidate learns of the others on its way through the queue: who led last, and whose settings differ. Each

@@ -3,6 +3,7 @@ import { NoNodeError, NodeExistsError } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Session } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
+import { Restriction } from './restriction.ts';
 import { timings } from '../../election/timing.ts';
 import { sortProposals } from './queue.ts';
 import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
@@ -21,6 +22,7 @@ export interface Beat {
 export class Place {
   readonly session: Session;
   readonly #options: ElectionOptions;
+  readonly #restriction: Restriction;
   #proposal: { readonly name: string; readonly record: ProposalRecord } | undefined;
   /** Creations of unknown outcome. Up to as many proposals may exist whose names are not known here. */
   #doubtful = 0;
@@ -35,6 +37,7 @@ export class Place {
   constructor(session: Session, options: ElectionOptions, isFirst: boolean) {
     this.session = session;
     this.#options = options;
+    this.#restriction = new Restriction(session, options);
     this.#calmSince = isFirst ? -Infinity : options.clock.now();
     session.onContact(({ up }) => {
       if (up) this.#calmSince = options.clock.now();
@@ -66,6 +69,14 @@ export class Place {
     return untilAnswered(this.#options.clock, this.session, signal, request);
   }
 
+  /** Makes a znode of the election that lasts. False: it was there. Throws NoNodeError, RefusedError. */
+  async make(path: string, signal: AbortSignal): Promise<boolean> {
+    const isNew = await this.#ensure(path, signal);
+    // One that is there may be of a creation that nobody has confirmed, and not be closed to others yet.
+    if (!isNew) await this.#restriction.restrict(path, signal);
+    return isNew;
+  }
+
   /** Makes the base path with its parents; what exists stays as it is. Throws RefusedError. */
   async ensureBasePath(signal: AbortSignal): Promise<void> {
     const { basePath } = this.#options;
@@ -77,11 +88,14 @@ export class Place {
     }
   }
 
-  async #ensure(path: string, signal: AbortSignal): Promise<void> {
+  /** Whether it was made. */
+  async #ensure(path: string, signal: AbortSignal): Promise<boolean> {
     try {
       await this.ask(signal, (o) => this.session.create(path, Buffer.alloc(0), 'persistent', o));
+      return true;
     } catch (error) {
       if (!(error instanceof NodeExistsError)) throw error;
+      return false;
     }
   }
 
@@ -104,6 +118,7 @@ export class Place {
     };
     for (;;) {
       signal.throwIfAborted();
+      await this.#restriction.impose(signal);
       if (this.#doubtful > 0 && (await this.#adopt(record, signal))) return;
       if (await this.#create(record, signal)) return;
     }
@@ -146,6 +161,7 @@ export class Place {
     const [name, ...others] = await this.#owned(signal);
     for (const other of others) await this.#delete(other, signal);
     if (name === undefined) return false;
+    await this.#restriction.restrict(this.#path(name), signal);
     this.#proposal = { name, record };
     this.#doubtful = 0;
     return true;

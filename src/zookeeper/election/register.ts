@@ -1,5 +1,5 @@
 import { sleep } from '../../clock.ts';
-import { NoNodeError, NodeExistsError } from '../session/errors.ts';
+import { NoNodeError } from '../session/errors.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
@@ -60,10 +60,10 @@ export class ElectionRegister implements Register {
       if (!(error instanceof NoNodeError)) throw error;
     }
     try {
-      await place.ask(signal, (o) => session.create(this.#path, Buffer.alloc(0), 'persistent', o));
+      await place.make(this.#path, signal);
     } catch (error) {
-      if (error instanceof NoNodeError) await place.ensureBasePath(signal);
-      else if (!(error instanceof NodeExistsError)) throw error;
+      if (!(error instanceof NoNodeError)) throw error;
+      await place.ensureBasePath(signal);
     }
     return undefined;
   }

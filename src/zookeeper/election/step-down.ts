@@ -7,7 +7,7 @@ import { sleep, type Clock } from '../../clock.ts';
 import { describe } from '../../errors.ts';
 import { type Forms, parseObject, plain, readFields, writtenFields } from '../../json-fields.ts';
 import type { Logger } from '../../log/logger.ts';
-import { NodeExistsError, NoNodeError, SessionEndedError } from '../session/errors.ts';
+import { NoNodeError, SessionEndedError } from '../session/errors.ts';
 import { firing, firstOf } from './firing.ts';
 import { RETRY_PAUSE_MS } from './options.ts';
 import type { Place } from './proposal.ts';
@@ -104,10 +104,10 @@ async function nextRequest(listener: Listener, signal: AbortSignal): Promise<Ste
 /** The first leader of an election makes the znode: only one that exists can be watched for its data. */
 async function makeZNode({ clock }: Listener, place: Place, path: string, signal: AbortSignal): Promise<void> {
   try {
-    await place.ask(signal, (o) => place.session.create(path, Buffer.alloc(0), 'persistent', o));
+    if (await place.make(path, signal)) return;
   } catch (error) {
     // Without a base path the lease is lost, and so is this term: that is noticed elsewhere.
-    if (!(error instanceof NodeExistsError) && !(error instanceof NoNodeError)) throw error;
-    await sleep(clock, RETRY_PAUSE_MS, signal);
+    if (!(error instanceof NoNodeError)) throw error;
   }
+  await sleep(clock, RETRY_PAUSE_MS, signal);
 }

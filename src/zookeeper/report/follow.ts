@@ -1,17 +1,11 @@
 /** Keeps an election in sight: it is read once, and from then on what a watch says has changed. Nothing is written. */
 import { sleep, sleepUntil, type Clock } from '../../clock.ts';
+import type { Connection } from '../../election/observer.ts';
 import { describe, UnavailableError } from '../../errors.ts';
 import { SessionEndedError, ZooKeeperError } from '../session/errors.ts';
 import type { Session, SessionOpener } from '../session/port.ts';
 import { Mirror, snapshotAt, type Sight } from './mirror.ts';
 import { heartbeatDoubt } from './snapshot.ts';
-
-/** Whether the ensemble answers, and since when, monotonic ms. */
-export type Connection =
-  /** Nothing was read yet. `why`: what the last tries met; there was none that ended when it is `undefined`. */
-  | { readonly state: 'connecting'; readonly since: number; readonly why: string | undefined }
-  | { readonly state: 'connected'; readonly since: number; readonly server: string }
-  | { readonly state: 'lost'; readonly since: number; readonly why: string };
 
 /** What is known at a moment. */
 export interface View {

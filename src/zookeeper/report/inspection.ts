@@ -1,5 +1,6 @@
 /** Reads an election without taking part in it: nothing is written, nothing is created. */
 import type { Clock } from '../../clock.ts';
+import type { Neighbourhood } from '../../election/observer.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import { NoNodeError } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
@@ -47,12 +48,6 @@ export async function takeSnapshot(inspection: Inspection): Promise<Snapshot> {
   const [base, ...nodes] = await Promise.all([read(basePath), ...names.map((name) => read(`${prefix}/${name}`))]);
   const proposals = names.map((name, index) => ({ name, node: nodes[index] }));
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
-}
-
-/** The nearest existing path of an election that does not exist, and the names below it in order. */
-export interface Neighbourhood {
-  readonly path: string;
-  readonly names: readonly string[];
 }
 
 /** The base path itself, or the nearest parent of it that exists. Proposals are left out. Throws as `inspect` does. */

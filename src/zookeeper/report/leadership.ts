@@ -8,31 +8,14 @@
  */
 import { formatDuration } from '../../duration.ts';
 import { UnavailableError } from '../../errors.ts';
+import { answerAmongNamesakes, answerNo, whoLeadsInWords } from '../../election/answers.ts';
+import type { Answer, Question } from '../../election/observer.ts';
 import { firing, firstOf } from '../election/firing.ts';
 import { parseGoTime } from '../election/go-time.ts';
 import { parseLease, type LeaseRecord, type Proposal, type ProposalRecord } from '../election/record.ts';
 import type { ZNode } from '../session/port.ts';
 import { ask, readNode, takeSnapshot, type Inspection } from './inspection.ts';
 import { heartbeatInterval, isNotable, read } from './snapshot.ts';
-
-/** The candidate that is asked about, and the host that asks. */
-export interface Question {
-  readonly candidateId: string;
-  readonly hostname: string;
-  /**
-   * For people: whether all who stand are read to find the candidate, should it not lead, and whether namesakes on one
-   * host are told of, which do no harm.
-   */
-  readonly isThorough: boolean;
-}
-
-export interface Answer {
-  readonly leads: boolean;
-  /** In words, for a log. */
-  readonly why: string;
-  /** What somebody should know of, though the question is answered. */
-  readonly warnings: readonly string[];
-}
 
 /** Time that is kept for the answer after a watch, ms. */
 const ANSWER_MS = 100;
@@ -120,44 +103,14 @@ function isSameHolder({ candidateId, hostname, pid }: LeaseRecord, node: ZNode |
   return record.candidateId === candidateId && record.hostname === hostname && record.pid === pid;
 }
 
-/** The candidate id leads. Where several have it, those of other hosts are not the one that is asked about. */
 async function amongNamesakes(inspection: Inspection, question: Question, leader: LeaseRecord): Promise<Answer> {
-  const { candidateId, hostname, isThorough } = question;
-  const why = `${candidateId} leads, on host ${leader.hostname}`;
-  const namesakes = (await candidates(inspection)).filter((one) => one.candidateId === candidateId);
-  if (namesakes.length < 2) return { leads: true, why, warnings: [] };
-  const isHere = namesakes.some((one) => one.hostname === hostname);
-  const where = namesakes.map((one) => `${one.hostname} (pid ${one.pid})`).join(', ');
-  const many = `${namesakes.length} candidates have the id ${candidateId}`;
-  const warning = `${many}: on ${where}; the one on ${leader.hostname} leads`;
-  const isHarmless = namesakes.every((one) => one.hostname === leader.hostname);
-  return {
-    leads: !isHere || leader.hostname === hostname,
-    why,
-    warnings: isHarmless && !isThorough ? [] : [warning],
-  };
+  return answerAmongNamesakes(question, leader, await candidates(inspection));
 }
 
 async function notLeading(inspection: Inspection, question: Question, base: ZNode | undefined): Promise<Answer> {
-  const { candidateId, isThorough } = question;
-  const why = base === undefined ? `there is no znode ${inspection.basePath}` : whoLeads(base);
-  if (!isThorough) return { leads: false, why, warnings: [] };
-  const standing = await candidates(inspection);
-  const isKnown = standing.some((one) => one.candidateId === candidateId);
-  const unknown = `no candidate ${candidateId} stands in ${inspection.basePath}; ${why}`;
-  return { leads: false, why, warnings: isKnown ? [] : [unknown] };
-}
-
-function whoLeads({ data }: ZNode): string {
-  const lease = parseLease(data);
-  switch (lease.kind) {
-    case 'held':
-      return `${lease.record.candidateId} leads, on host ${lease.record.hostname}`;
-    case 'unreadable':
-      return `the lease cannot be read: ${lease.why}`;
-    case 'vacant':
-      return 'nobody leads';
-  }
+  const { basePath } = inspection;
+  const why = base === undefined ? `there is no znode ${basePath}` : whoLeadsInWords(parseLease(base.data));
+  return answerNo(question, basePath, why, question.isThorough ? await candidates(inspection) : undefined);
 }
 
 /** All who stand and say who they are. */

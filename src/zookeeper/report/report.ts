@@ -3,68 +3,12 @@
  * words of Go's ballot wherever it has a note for the case.
  */
 import { formatDuration } from '../../duration.ts';
-import type { Participant, Standings } from '../../election/standings.ts';
+import { CLAIMED_BY, CLAIMED_WITH, CREATED } from '../../election/report.ts';
+import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../election/report.ts';
 import { driftsOf, isNotable, leaseDrift, proposalDrift, read, type Reading, type Snapshot } from './snapshot.ts';
 import { areNamesakes, differences, isOfGo, type Difference } from '../election/differences.ts';
-import type { Candidate, Lease, ProposalRecord } from '../election/record.ts';
+import type { Candidate, ProposalRecord } from '../election/record.ts';
 import { parseGoTime } from '../election/go-time.ts';
-
-/** One candidate as its proposal names it; an empty text was not there to be read. */
-export interface CandidateReport extends Participant {
-  /** The proposal's name where the record could not be read. */
-  readonly candidateId: string;
-  readonly hostname: string;
-  readonly pid: string;
-  readonly proposalTime: string;
-  /** Full path. */
-  readonly proposalNode: string;
-  readonly sessionTimeout: string;
-  readonly notes: readonly string[];
-  /** Since its proposal was created, ms. */
-  readonly standsFor?: number;
-  /** What a candidate of `run cron` serves when it leads, and its zone. */
-  readonly schedule?: string;
-  readonly timezone?: string;
-}
-
-/** The leader as the lease names it. */
-export interface LeaderReport extends CandidateReport {
-  readonly lastSeenTime: string;
-}
-
-/** The lease itself. Durations in ms. */
-export interface LeaseReport {
-  readonly state: Lease['kind'];
-  readonly holder?: string;
-  /** When the term was claimed, as its holder wrote it. */
-  readonly leaderSince?: string;
-  /** Since then, ms, as far as its holder's clock is right. */
-  readonly leadsFor?: number;
-  /** How many terms there have been, as far as the ledger of runs counts them. */
-  readonly terms?: number;
-  /** How long others wait after the last heartbeat. */
-  readonly duration?: number;
-  /** Since the last heartbeat. */
-  readonly age?: number;
-  /** Negative once the lease has run out. */
-  readonly expiresIn?: number;
-  readonly fencingToken?: number;
-  readonly runId?: string;
-  /** Why it is unreadable. */
-  readonly why?: string;
-  /** How unreadable data begins. */
-  readonly excerpt?: string;
-  readonly notes: readonly string[];
-}
-
-/** The election's standings, and what else its znodes tell. */
-export interface ElectionReport extends Standings {
-  readonly leader: LeaderReport | undefined;
-  readonly candidates: readonly CandidateReport[];
-  readonly lease: LeaseReport | undefined;
-  /** Notes on the election as a whole. */
-  readonly notes?: readonly string[];
-}
 
 /** The report about an election. Never throws, whatever the znodes hold. */
 export function electionReport(snapshot: Snapshot): ElectionReport {
@@ -125,15 +69,6 @@ function candidateReport(reading: Reading, index: number, peers: Peers): Candida
     ],
     ...scheduleOf(record ?? {}),
   };
-}
-
-const CLAIMED_WITH = 'this proposal node claimed leadership';
-const CLAIMED_BY = 'this candidate id claimed leadership';
-const CREATED = 'proposal node created';
-
-/** Whether a candidate's note says what is so in every election: who leads, and how old a proposal is. */
-export function isOrdinary(note: string): boolean {
-  return note === CLAIMED_WITH || note === CLAIMED_BY || note.startsWith(CREATED);
 }
 
 /** How a proposal stands to the lease. */

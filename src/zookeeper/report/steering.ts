@@ -1,5 +1,12 @@
 /** Asks the present leader to step down, and follows what comes of it. The only part of this room that writes. */
-import { BallotError, ExitCode, UnavailableError } from '../../errors.ts';
+import { UnavailableError } from '../../errors.ts';
+import {
+  NobodyToAskError,
+  type AskableLeader,
+  type Asked,
+  type Leader,
+  type Succeeded,
+} from '../../election/observer.ts';
 import { formatDuration } from '../../duration.ts';
 import { sleep } from '../../clock.ts';
 import { firing, firstOf } from '../election/firing.ts';
@@ -11,35 +18,6 @@ import type { Stat } from '../../keeper/protocol.ts';
 import { BadVersionError, NodeExistsError, NoNodeError, SessionEndedError } from '../session/errors.ts';
 import type { ZNode } from '../session/port.ts';
 import { ask, readNode, type Inspection } from './inspection.ts';
-
-/** Who holds the lease, and under which number. */
-export interface Leader {
-  readonly candidateId: string;
-  readonly hostname: string;
-  /** `undefined`: the term is one of Go's ballot. */
-  readonly fencingToken: number | undefined;
-}
-
-/** What came of asking. */
-export interface Asked {
-  readonly leader: Leader;
-  /** Who has asked this leader first. */
-  readonly by: string;
-  /** The term had ended before the request was there: nobody has heard it. */
-  readonly isTooLate: boolean;
-}
-
-/** What came of waiting. `next` is `undefined` when nobody leads, and nobody stands who could. */
-export interface Succeeded {
-  readonly next: Leader | undefined;
-}
-
-/** There is nobody who could be asked. */
-export class NobodyToAskError extends BallotError {
-  constructor(message: string, hint: string) {
-    super('NOBODY_TO_ASK', ExitCode.no, message, { hint });
-  }
-}
 
 const UNKNOWN = 'it is not known whether the request was written; it concerns that term alone, so it may be made again';
 
@@ -57,9 +35,7 @@ export async function askToStepDown(inspection: Inspection, by: string): Promise
   return { leader, by: written.by, isTooLate: isOver && (base?.stat.mzxid ?? 0) < written.mzxid };
 }
 
-type Askable = Leader & { readonly fencingToken: number };
-
-async function presentLeader(inspection: Inspection): Promise<Askable> {
+async function presentLeader(inspection: Inspection): Promise<AskableLeader> {
   const { basePath } = inspection;
   const base = await readNode(inspection, basePath);
   if (base === undefined)
@@ -107,7 +83,7 @@ interface Written extends Pick<Stat, 'mtime' | 'mzxid'> {
  * the write is repeated under the same version, which only one of the two can match. A request for the same term that
  * is there already will do.
  */
-async function writeRequest(inspection: Inspection, leader: Askable, request: StepDownRequest): Promise<Written> {
+async function writeRequest(inspection: Inspection, leader: AskableLeader, request: StepDownRequest): Promise<Written> {
   const path = stepDownPath(inspection.basePath);
   let isSent = false;
   try {

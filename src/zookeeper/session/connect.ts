@@ -1,7 +1,8 @@
 import { sleep, type Clock } from '../../clock.ts';
-import { RefusedError } from '../../errors.ts';
+import { AuthenticationError } from '../../errors.ts';
 import type { ClientChoice } from '../../config/config.ts';
 import type { Logger } from '../../log/logger.ts';
+import { authenticationOf, type Access } from './access.ts';
 import { CLOSES, SILENT, TLS, type Addresses, type Endpoint, type Prober, type Refusal } from './addresses.ts';
 import { nameAt } from './tls-probe.ts';
 import type { TlsOptions } from '../tls/files.ts';
@@ -18,6 +19,7 @@ export interface SearchContext extends Prober {
   /** What to ask for, ms. */
   readonly sessionTimeout: number;
   readonly client: ClientChoice;
+  readonly access: Access;
   /** Servers are spoken to by TLS. */
   readonly tls?: TlsOptions;
   readonly debug: boolean;
@@ -64,7 +66,7 @@ const REFUSALS = 3;
  * @param session the session to take over; a new one otherwise
  * @param signal ends the search: rejects with its reason
  * @param answers what each address last said, for an error message
- * @throws ClientMissingError, RefusedError (a new session only)
+ * @throws ClientMissingError, AuthenticationError (a new session only)
  */
 export async function findServer(
   context: SearchContext,
@@ -125,11 +127,11 @@ class Search {
     if ('id' in outcome) return this.#granted(connection, outcome);
     if (outcome.kind === 'moduleMissing') return this.#clientMissing(new ClientMissingError(outcome.message));
     const wantsMore = outcome.kind === 'ended' && this.#session !== undefined && wantsAuthentication(outcome);
-    if (outcome.kind === 'ended' && !wantsMore) return this.#refused(endpoint, outcome.code);
+    if (outcome.kind === 'ended' && !wantsMore) return this.#refused(endpoint, outcome);
     this.#failedHandshakes++;
     this.#cut ||= connection.granted;
     if (await this.#newSessionWouldDo(endpoint)) return this.#lastTry(endpoint);
-    if (outcome.kind === 'ended') return reasonOf(outcome.code);
+    if (outcome.kind === 'ended') return this.#reasonOf(outcome);
     return connection.granted || found === undefined ? outcome.why : this.#suspect(endpoint, found, outcome.why);
   }
 
@@ -144,7 +146,7 @@ class Search {
    * certificate, and says so once for each server.
    */
   #notAccepted({ name }: Endpoint, { refusal, by }: Refusal): string {
-    if (this.#session === undefined && by === 'server') throw new RefusedError(`${name}: ${refusal}`);
+    if (this.#session === undefined && by === 'server') throw new AuthenticationError(`${name}: ${refusal}`);
     if (this.#session !== undefined && !this.#told.has(name)) {
       this.#told.add(name);
       const told = { address: name, why: refusal };
@@ -174,7 +176,7 @@ class Search {
   async #lastTry(endpoint: Endpoint): Promise<Found | Over> {
     const { connection, outcome } = await this.#handshake(endpoint, this.#session);
     if ('id' in outcome) return this.#granted(connection, outcome);
-    if (outcome.kind === 'ended') return { kind: 'over', why: reasonOf(outcome.code) };
+    if (outcome.kind === 'ended') return { kind: 'over', why: this.#reasonOf(outcome) };
     return { kind: 'over', why: `refused: ${endpoint.name} drops every attempt to take it over, but grants new ones` };
   }
 
@@ -196,7 +198,7 @@ class Search {
     endpoint: Endpoint,
     session: Grant | undefined,
   ): Promise<{ connection: KeeperConnection; outcome: Grant | ConnectionEnd }> {
-    const { clock, sessionTimeout, client, tls, debug, keepers } = this.#context;
+    const { clock, sessionTimeout, client, tls, debug, keepers, access } = this.#context;
     const process = this.#spare === undefined || this.#spare.isLeaving ? keepers.next() : this.#spare;
     this.#spare = undefined;
     const connection = new KeeperConnection(process, endpoint, clock);
@@ -209,6 +211,7 @@ class Search {
         timeout: sessionTimeout,
         client,
         debug,
+        authentication: authenticationOf(access),
         ...(tls && { tls: { ...tls, serverName: nameAt(endpoint, tls) } }),
         ...(session && { credentials: { id: session.id, password: session.password } }),
       },
@@ -224,14 +227,19 @@ class Search {
     return { kind: 'over', why: `the ensemble knows 0x${this.#session.id} no more, it granted 0x${grant.id}` };
   }
 
-  #refused(endpoint: Endpoint, code: number): Over | string {
-    if (this.#session === undefined && AUTHENTICATION_WANTED.includes(code)) {
-      throw new RefusedError(`${endpoint.name}: ${reasonOf(code)}`, {
-        hint: 'ballot cannot authenticate: let these clients in without (enforce.auth.enabled and its like on the servers), or choose another ensemble',
-      });
-    }
-    const why = reasonOf(code);
+  #refused(endpoint: Endpoint, end: Ended): Over | string {
+    const why = this.#reasonOf(end);
+    if (this.#session === undefined && wantsAuthentication(end))
+      throw new AuthenticationError(`${endpoint.name}: ${why}`, { hint: hintFor(this.#context.access) });
     return this.#session === undefined ? `refuses a session (${why})` : { kind: 'over', why };
+  }
+
+  #reasonOf({ code, why }: Ended): string {
+    if (code === EXPIRED) return 'expired';
+    if (!AUTHENTICATION_WANTED.includes(code)) return `result code ${code}`;
+    const { auth } = this.#context.access;
+    if (auth === undefined) return `ZooKeeper wants clients to authenticate (${code})`;
+    return `ZooKeeper refuses the authentication by ${auth.scheme} (${code}${why === undefined ? '' : `: ${why}`})`;
   }
 
   /** A session that lives waits until somebody has mended the installation. */
@@ -263,9 +271,13 @@ function wantsAuthentication(end: ConnectionEnd): boolean {
   return end.kind === 'ended' && AUTHENTICATION_WANTED.includes(end.code);
 }
 
-function reasonOf(code: number): string {
-  if (code === EXPIRED) return 'expired';
-  return AUTHENTICATION_WANTED.includes(code)
-    ? `ZooKeeper wants clients to authenticate (${code})`
-    : `result code ${code}`;
+type Ended = Extract<ConnectionEnd, { kind: 'ended' }>;
+
+function hintFor({ auth }: Access): string {
+  if (auth === undefined)
+    return 'set zookeeper-auth, or let these clients in without (enforce.auth.enabled and its like on the servers)';
+  const where = auth.file === undefined ? 'in zookeeper-auth' : `in ${auth.file}`;
+  return auth.scheme === 'digest'
+    ? 'the servers let nobody in by digest: another scheme may be the one (enforce.auth.schemes), such as sasl-digest'
+    : `check user and password ${where}, and the section Server of the servers' JAAS file`;
 }

@@ -72,7 +72,6 @@ const REFUSALS: Readonly<Record<number, string>> = {
   [-8]: 'bad arguments',
   [-108]: 'an ephemeral znode cannot have children',
   [-111]: 'the znode has children',
-  [-114]: 'invalid ACL',
   [-118]: 'the session has moved to another server',
   [-119]: 'the server is read-only',
   [-125]: 'the quota is exceeded',
@@ -106,6 +105,10 @@ export function answerError(
       },
     );
   }
+  if (rc === -114)
+    return new RefusedError(`${operation} ${path}: ZooKeeper knows no identity of this client to make it for`, {
+      hint: 'the servers have not authenticated it: check zookeeper-auth, and that they know its scheme',
+    });
   const refusal = REFUSALS[rc];
   if (refusal !== undefined) return new ZooKeeperError(operation, path, rc, refusal);
   const why = `${OPEN[rc] ?? 'result code'} (${rc})`;

@@ -13,8 +13,8 @@ export type ConnectionEnd =
   | { readonly kind: 'broken'; readonly why: string }
   /** The same, and it was the server that closed the connection, or was silent. */
   | { readonly kind: 'cut'; readonly why: string }
-  /** The ensemble refused or ended the session. */
-  | { readonly kind: 'ended'; readonly code: number }
+  /** The ensemble refused or ended the session. `why` in words, if the client knows. */
+  | { readonly kind: 'ended'; readonly code: number; readonly why?: string }
   /** No keeper will ever work: its native module cannot be loaded. */
   | { readonly kind: 'moduleMissing'; readonly message: string };
 
@@ -177,7 +177,7 @@ export class KeeperConnection {
       case 'disconnected':
         return this.#finish({ kind: 'cut', why: this.#howCut(report.why) });
       case 'ended':
-        return this.#finish({ kind: 'ended', code: report.code });
+        return this.#finish(report);
       case 'broken':
         return this.#finish(
           report.cause === 'module'

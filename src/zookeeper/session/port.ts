@@ -8,6 +8,7 @@
 import type { RequestOptions } from '../../election/register.ts';
 import type { Stat } from '../../keeper/protocol.ts';
 import type { Will } from '../../keeper/will.ts';
+import type { Admission } from './access.ts';
 
 export interface ZNode {
   readonly data: Buffer;
@@ -70,6 +71,15 @@ export interface Session {
   set(path: string, data: Buffer, version: number, options: RequestOptions): Promise<Stat>;
   /** Throws NoNode, BadVersion. */
   delete(path: string, version: number, options: RequestOptions): Promise<void>;
+
+  /** What this session makes is for its own identity alone. */
+  readonly isPrivate: boolean;
+  /** Its own identity, for messages. */
+  readonly identity: string;
+  /** Whom the znode lets in. Throws NoNode, Refused. */
+  admission(path: string, options: RequestOptions): Promise<Admission>;
+  /** Lets in the own identity alone from now on. Throws NoNode, Refused. */
+  restrict(path: string, options: RequestOptions): Promise<void>;
 
   /**
    * The present connection is not to be trusted (a deadline was missed): drops it without ending the session, and

@@ -1,4 +1,5 @@
 import { sleep } from '../../clock.ts';
+import { admissionOf, nameOf, type Admission } from './access.ts';
 import { findServer, type Found, type SearchContext } from './connect.ts';
 import { SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
@@ -62,6 +63,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
       path,
       data: data.toString('latin1'),
       flags: mode === 'persistent' ? 0 : EPHEMERAL_SEQUENTIAL,
+      ...(this.isPrivate && { creator: true }),
     } as const;
     return this.#ask(request, options, (answer) => answer.path ?? path);
   }
@@ -112,6 +114,22 @@ export class KeptSession implements Omit<Session, 'isShared'> {
 
   delete(path: string, version: number, options: RequestOptions): Promise<void> {
     return this.#ask({ op: 'delete', path, version }, options, () => undefined);
+  }
+
+  get isPrivate(): boolean {
+    return this.#context.access.acl === 'creator';
+  }
+
+  get identity(): string {
+    return nameOf(this.#context.access);
+  }
+
+  admission(path: string, options: RequestOptions): Promise<Admission> {
+    return this.#ask({ op: 'getAcl', path }, options, ({ acl }) => admissionOf(acl ?? [], this.#context.access));
+  }
+
+  restrict(path: string, options: RequestOptions): Promise<void> {
+    return this.#ask({ op: 'restrict', path }, options, () => undefined);
   }
 
   reconnect(why: string): void {
@@ -279,7 +297,7 @@ const CUTS_TO_DISTRUST = 2;
 const CUT_PAUSE = { first: 50, longest: 500 };
 
 /** A server that cuts large requests answers small ones, so a read proves nothing. */
-const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete'];
+const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete', 'restrict'];
 
 /** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
 const EPHEMERAL_SEQUENTIAL = 3;

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { ClientChoice, ServerAddress } from '../../config/config.ts';
 import { UnavailableError } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
+import { type Access, NO_ACCESS } from './access.ts';
 import { Addresses, probe, wantsTls, type Prober } from './addresses.ts';
 import { findServer, type SearchContext } from './connect.ts';
 import { readTlsFiles, type TlsOptions } from '../tls/files.ts';
@@ -25,6 +26,8 @@ export interface SessionsOptions {
   readonly client: ClientChoice;
   /** Servers are spoken to by TLS. */
   readonly tls?: TlsOptions;
+  /** Who this process is to the ensemble, and whom what it makes is for. Nobody and everybody by default. */
+  readonly access?: Access;
   /** The built `keeper.js`. */
   readonly keeperPath: string;
   /** A keeper that was forked ahead of time; the first session uses it. */
@@ -75,10 +78,10 @@ export class Sessions implements SessionOpener {
   #search: Search | undefined;
 
   constructor({ servers, fork, firstKeeper, ...options }: SessionsParts) {
-    const { clock, logger } = options;
+    const { clock, logger, access = NO_ACCESS } = options;
     this.#keepers = new Keepers(fork, clock, firstKeeper);
     this.#survey = new ServerSurvey(servers, clock, logger, options.probe);
-    this.#context = { ...options, addresses: new Addresses(servers, clock), keepers: this.#keepers };
+    this.#context = { ...options, access, addresses: new Addresses(servers, clock), keepers: this.#keepers };
   }
 
   bequeath(will: Will): void {

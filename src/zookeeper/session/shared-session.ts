@@ -1,6 +1,7 @@
 import { SessionEndedError } from './errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Stat } from '../../keeper/protocol.ts';
+import type { Admission } from './access.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { KeptSession } from './session.ts';
 
@@ -85,6 +86,22 @@ export class SharedSession implements Session {
 
   delete(path: string, version: number, options: RequestOptions): Promise<void> {
     return this.#ask((session) => session.delete(path, version, options));
+  }
+
+  get isPrivate(): boolean {
+    return this.#session.isPrivate;
+  }
+
+  get identity(): string {
+    return this.#session.identity;
+  }
+
+  admission(path: string, options: RequestOptions): Promise<Admission> {
+    return this.#ask((session) => session.admission(path, options));
+  }
+
+  restrict(path: string, options: RequestOptions): Promise<void> {
+    return this.#ask((session) => session.restrict(path, options));
   }
 
   reconnect(why: string): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { commandEnvironment, refuseOwnElection, tracesOfTerm } from '../../../src/cli/environment.ts';
+import { commandEnvironment, refuseOwnElection } from '../../../src/cli/environment.ts';
 import { parseServers } from '../../../src/config/servers.ts';
+import { tracesOfTerm } from '../../../src/local/environment.ts';
 
 const candidacy = (servers: string, zookeeperBasePath = '/jobs/report') => {
   const parsed = parseServers(servers);
@@ -10,6 +11,7 @@ const candidacy = (servers: string, zookeeperBasePath = '/jobs/report') => {
     coordinator: 'zookeeper' as const,
     election: 'election',
     stateDir: '/state',
+    stateGroup: undefined,
     zookeeperServers: parsed.servers,
     zookeeperBasePath,
     zookeeperTls: false,

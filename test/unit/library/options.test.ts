@@ -15,7 +15,12 @@ function problemsOf(options: unknown): readonly string[] {
 
 describe('options of a program', () => {
   it('are the keys of the configuration, with its defaults', () => {
-    expect(understand({}, 'vm').config).toEqual({
+    const { stateDir, ...rest } = understand({}, 'vm').config;
+    expect(stateDir).toMatch(/^\/.*\/ballot$/);
+    expect(rest).toEqual({
+      coordinator: 'zookeeper',
+      election: 'election',
+      stateGroup: undefined,
       zookeeperServers: [{ host: 'localhost', port: 2181 }],
       zookeeperBasePath: '/ballot/election',
       zookeeperSessionTimeout: 5000,
@@ -25,6 +30,8 @@ describe('options of a program', () => {
       zookeeperTlsCert: undefined,
       zookeeperTlsKey: undefined,
       zookeeperTlsServerName: undefined,
+      zookeeperAuth: undefined,
+      zookeeperAcl: 'open',
       mixedFleet: false,
       debug: false,
       candidateId: 'vm',
@@ -77,7 +84,10 @@ describe('options of a program', () => {
     [{ candidateId: '' }, 'must not be empty'],
     [{ onChildError: 'exit' }, 'option onChildError: unknown option'],
     [{ leaseduration: '5s' }, 'unknown option (did you mean leaseDuration?)'],
-    [{ election: '' }, 'must be a name'],
+    [{ election: '' }, 'must be up to 128 letters'],
+    [{ coordinator: 'etcd' }, 'must be one of zookeeper, local'],
+    [{ coordinator: 'local', leaseDuration: '5s' }, 'option leaseDuration: means nothing with coordinator local'],
+    [{ stateDir: '/x' }, 'option stateDir: means nothing with coordinator zookeeper'],
     [{ zookeeperBasePath: 'job' }, 'must start with /'],
     [{ signal: new AbortController() }, 'must be an AbortSignal'],
     [{ logger: { info: 'console' } }, 'must be an object with functions'],

@@ -54,7 +54,6 @@ function lockOnDemand(): { readonly locks: Locks; grant(): void; readonly isClos
     locks: () => ({
       descriptor: 0,
       file: { dev: 0, ino: 0 },
-      helper: undefined,
       granted,
       isInPlace: () => true,
       close,

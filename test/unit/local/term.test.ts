@@ -1,11 +1,14 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import type { Term, TermEvent } from '../../../src/election/election.ts';
 import { createLocalElection, type LocalElection } from '../../../src/local/election.ts';
-import { folderOf } from '../../../src/local/folder.ts';
+import { folderOf, prepareFolder } from '../../../src/local/folder.ts';
+import { writeLease } from '../../../src/local/lease.ts';
+import { identityOf } from '../../../src/local/processes.ts';
+import { writeRequest } from '../../../src/local/step-down.ts';
 import { poll } from '../../support/poll.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
@@ -88,5 +91,33 @@ describe('a term on one host', () => {
     await term.resign();
     expect(election.descriptor).toBeUndefined();
     expect(term.safeUntil).toBe(-Infinity);
+  });
+
+  it('hears of a request to step down that was there before it, and removes those for terms before', async () => {
+    const folder = prepareFolder(base, 'job');
+    const candidate = { candidateId: 'b', hostname: 'here', process: identityOf(process.pid) };
+    const leaderSince = new Date(0).toISOString();
+    // Ahead of the clock, so that it is known which token comes next.
+    writeLease(folder.lease, { ...candidate, state: 'resigned', fencingToken: 2 ** 50, leaderSince });
+    writeRequest(folder, 2 ** 50, 'who is late', 0);
+    writeRequest(folder, 2 ** 50 + 2, 'ops', 0);
+    const { term, events } = await lead();
+    expect(term.fencingToken).toBe(2 ** 50 + 2);
+    await poll(() => events.length > 0);
+    expect(events).toEqual([{ kind: 'stepDownAsked', by: 'ops' }]);
+    const requests = (): string[] => readdirSync(folder.path).filter((name) => name.startsWith('step-down'));
+    await poll(() => requests().length === 1, { what: 'the earlier request to be removed' });
+  });
+
+  it('hears of a request later on', async () => {
+    const { term, events } = await lead();
+    const folder = folderOf(base, 'job');
+    writeRequest(folder, term.fencingToken - 1, 'who is late', 0);
+    await poll(() => readdirSync(folder.path).every((name) => !name.startsWith('step-down')), {
+      what: 'its first look',
+    });
+    writeRequest(folder, term.fencingToken, 'ops', 0);
+    await poll(() => events.length > 0);
+    expect(events).toEqual([{ kind: 'stepDownAsked', by: 'ops' }]);
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { AuthenticationError, UnavailableError } from '../../../src/errors.ts';
 import { transition } from '../../../src/supervisor/machine.ts';
-import type { Plan } from '../../../src/supervisor/state.ts';
+import { failureOf } from '../../../src/supervisor/policy.ts';
+import type { Failure, Plan } from '../../../src/supervisor/state.ts';
 import { DEFAULT_PLAN, effectsOf, elected, follow, runEnded, stateOf, type At } from '../../support/transitions.ts';
 
 const deadline = (at: number): At => [at, { kind: 'deadline' }];
@@ -144,5 +146,28 @@ describe('a leader whose lease cannot be renewed', () => {
     expect(effectsOf(step, 'spawn')).toEqual([]);
     const again = follow(plan, elected(), runEnded(100, 0), renewedAt(2000), [4300, { kind: 'deadline' }]);
     expect(effectsOf(again, 'spawn')).toMatchObject([{ run: 2 }]);
+  });
+});
+
+describe('an ensemble that does not believe this candidate', () => {
+  const refused = failureOf(new AuthenticationError('refused'));
+  const failed = (at: number, failure: Failure, campaign = 1): At => [
+    at,
+    { kind: 'electionFailed', campaign, failure, jitter: 0 },
+  ];
+
+  it.each(['retry', 'exit', 'run-anyway'] as const)('ends it, whatever the policy (%s)', (onElectionFailure) => {
+    const step = follow({ ...DEFAULT_PLAN, onElectionFailure }, failed(10, refused));
+    expect(stateOf(step, 'resigning').next).toEqual({ kind: 'exit', exitCode: 77 });
+    expect(effectsOf(step, 'spawn')).toEqual([]);
+  });
+
+  it('stops a command that runs without leadership, and ends ballot', () => {
+    const plan: Plan = { ...DEFAULT_PLAN, onElectionFailure: 'run-anyway' };
+    const away = failureOf(new UnavailableError('away'));
+    const step = follow(plan, failed(10, away), failed(900, refused, 2));
+    expect(effectsOf(step, 'signal')).toMatchObject([{ signal: 'SIGTERM' }]);
+    expect(effectsOf(step, 'campaign')).toEqual([]);
+    expect(stateOf(step, 'stopping').ending).toMatchObject({ exitCode: 77 });
   });
 });

@@ -2,21 +2,20 @@
  * The messages of ZooKeeper's protocol, as far as ballot speaks it. Source: `zookeeper.jute` and `ZooDefs` of Apache
  * ZooKeeper 3.4 to 3.9.
  */
-import type { ClientAnswer, ClientRequest, Credentials, Grant, Stat, ZNodeEvent } from '../client.ts';
+import {
+  type AclEntry,
+  type ClientAnswer,
+  type ClientRequest,
+  type Credentials,
+  type Grant,
+  OPEN_ACL,
+  type Stat,
+  type ZNodeEvent,
+} from '../client.ts';
 import { GarbledError, JuteReader, JuteWriter } from './jute.ts';
 
-/** Who may do what with a znode. `perms`: 1 read, 2 write, 4 create, 8 delete, 16 admin. */
-export interface AclEntry {
-  readonly perms: number;
-  readonly scheme: string;
-  readonly id: string;
-}
-
-/** What everybody may do everything with (`ZooDefs.Ids.OPEN_ACL_UNSAFE`). */
-const OPEN_ACL: readonly AclEntry[] = [{ perms: 31, scheme: 'world', id: 'anyone' }];
-
 export type WireRequest =
-  | Exclude<ClientRequest, { op: 'create' }>
+  | Exclude<ClientRequest, { op: 'create' | 'restrict' }>
   /** `create2` answers with the stat as well; servers before 3.5 do not know it. */
   | {
       readonly op: 'create' | 'create2';
@@ -26,14 +25,16 @@ export type WireRequest =
       /** Open to everybody without one. */
       readonly acl?: readonly AclEntry[];
     }
-  | { readonly op: 'getAcl'; readonly path: string }
   /** `version`: of the ACL, −1 for any. */
   | { readonly op: 'setAcl'; readonly path: string; readonly acl: readonly AclEntry[]; readonly version: number }
   /** The connection speaks for this identity as well, from now on. */
-  | { readonly op: 'auth'; readonly scheme: string; readonly auth: Buffer };
+  | { readonly op: 'auth'; readonly scheme: string; readonly auth: Buffer }
+  /** The next message of an exchange of SASL. */
+  | { readonly op: 'sasl'; readonly token: Buffer };
 
 export interface WireAnswer extends ClientAnswer {
-  readonly acl?: readonly AclEntry[];
+  /** What the server says next in an exchange of SASL. */
+  readonly token?: Buffer;
 }
 
 /** What a reply carries after its header. */
@@ -54,6 +55,7 @@ const OPCODES: Readonly<Record<Op, number>> = {
   sync: 9,
   create2: 15,
   auth: 100,
+  sasl: 102,
 };
 const PING = 11;
 const CLOSE_SESSION = -11;
@@ -113,6 +115,7 @@ export function requestFrame(xid: number, request: WireRequest): Buffer {
 
 function writeBody(writer: JuteWriter, request: WireRequest): void {
   if (request.op === 'auth') return void writer.int(0).string(request.scheme).buffer(request.auth);
+  if (request.op === 'sasl') return void writer.buffer(request.token);
   writer.string(request.path);
   switch (request.op) {
     case 'create':
@@ -175,6 +178,8 @@ export function readResult(op: Op, reader: JuteReader): Result {
       return { stat: readStat(reader) };
     case 'getAcl':
       return { acl: reader.list(readAcl, 12), stat: readStat(reader) };
+    case 'sasl':
+      return { token: reader.buffer() };
     case 'delete':
     case 'sync':
     case 'auth':

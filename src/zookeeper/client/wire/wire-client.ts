@@ -1,8 +1,18 @@
 import { Socket } from 'node:net';
 import type { Clock } from '../../../clock.ts';
-import type { Client, ClientEnd, ClientListener, ConnectOptions, Grant } from '../client.ts';
+import {
+  type Authentication,
+  type Client,
+  type ClientEnd,
+  type ClientListener,
+  type ClientRequest,
+  type ConnectOptions,
+  CREATOR_ACL,
+  type Grant,
+} from '../client.ts';
 import { FrameSplitter, MAX_REQUEST_BYTES } from './frames.ts';
 import { GarbledError, JuteReader } from './jute.ts';
+import { DigestMd5, SaslError } from './sasl.ts';
 import {
   closeFrame,
   handshakeFrame,
@@ -22,6 +32,9 @@ import {
 
 /** Result codes: ZCONNECTIONLOSS, ZBADARGUMENTS, ZINVALIDSTATE, ZSESSIONEXPIRED. */
 const [CONNECTION_LOSS, BAD_ARGUMENTS, INVALID_STATE, EXPIRED] = [-4, -8, -9, -112];
+
+/** ZAUTHFAILED. */
+const AUTH_FAILED = -115;
 
 /** What may wait for a server that does not read, bytes and requests. Further requests are not taken. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
@@ -55,6 +68,7 @@ export class WireClient implements Client {
   readonly #dial: Dial;
   readonly #listener: ClientListener;
   readonly #clock: Clock;
+  readonly #authentication: Authentication | undefined;
   readonly #frames = new FrameSplitter();
   /** In the order in which they were sent. Those for an identity are numbered alike, and answered in between. */
   readonly #pending: Pending[] = [];
@@ -73,12 +87,9 @@ export class WireClient implements Client {
   #onOver: (() => void) | undefined;
 
   /** Connects; `dial` says how. */
-  constructor(
-    { address, timeout, credentials }: ConnectOptions,
-    listener: ClientListener,
-    clock: Clock,
-    dial: Dial = plain,
-  ) {
+  constructor(options: ConnectOptions, listener: ClientListener, clock: Clock, dial: Dial = plain) {
+    const { address, timeout, credentials } = options;
+    this.#authentication = options.authentication;
     this.#dial = dial;
     this.#listener = listener;
     this.#clock = clock;
@@ -97,12 +108,13 @@ export class WireClient implements Client {
     return this.#isGranted && !this.#isOver && this.#closed === undefined;
   }
 
-  ask(request: WireRequest, answered: Answered): void {
+  ask(asked: WireRequest | ClientRequest, answered: Answered): void {
     if (!this.isConnected || this.#isFull) return answered({ rc: INVALID_STATE, sent: false });
+    const request = onWire(asked);
     const isAuth = request.op === 'auth';
     const xid = isAuth ? XID.auth : this.#nextXid();
     const frame = requestFrame(xid, request);
-    if (frame.length > MAX_REQUEST_BYTES || (!isAuth && !isPath(request.path)))
+    if (frame.length > MAX_REQUEST_BYTES || ('path' in request && !isPath(request.path)))
       return answered({ rc: BAD_ARGUMENTS, sent: false });
     const read = (reader: JuteReader): Result => readResult(request.op, reader);
     (isAuth ? this.#pendingAuth : this.#pending).push({ xid, read, answered });
@@ -174,7 +186,43 @@ export class WireClient implements Client {
     this.#isGranted = true;
     this.#timeout = grant.timeout;
     this.#look();
+    if (this.#authentication === undefined) this.#listener.granted(grant);
+    else if (this.#authentication.scheme === 'digest') this.#logInByDigest(this.#authentication, grant);
+    else this.#logInBySasl(this.#authentication, grant);
+  }
+
+  /** The server reads it before all that follows, so nobody waits for its answer. */
+  #logInByDigest({ user, password }: Authentication, grant: Grant): void {
+    this.ask({ op: 'auth', scheme: 'digest', auth: Buffer.from(`${user}:${password}`) }, (answer) => {
+      if (answer.rc !== 0) this.#notBelieved(answer);
+    });
     this.#listener.granted(grant);
+  }
+
+  /** Two round trips. What is asked before their end would be asked as nobody. */
+  #logInBySasl(authentication: Authentication, grant: Grant): void {
+    const exchange = new DigestMd5(authentication);
+    const next = (token: Buffer, then: (said: Buffer) => void): void =>
+      this.ask({ op: 'sasl', token }, (answer) => {
+        if (answer.rc !== 0) return this.#notBelieved(answer);
+        try {
+          then(answer.token ?? Buffer.alloc(0));
+        } catch (error) {
+          if (!(error instanceof SaslError)) throw error;
+          this.#finish({ kind: 'ended', code: AUTH_FAILED, why: error.message });
+        }
+      });
+    next(Buffer.alloc(0), (challenge) =>
+      next(exchange.respond(challenge), (proof) => {
+        exchange.check(proof);
+        this.#listener.granted(grant);
+      }),
+    );
+  }
+
+  /** A connection that breaks meanwhile is told of by itself. */
+  #notBelieved({ rc, sent }: WireAnswer): void {
+    if (sent && rc !== CONNECTION_LOSS) this.#finish({ kind: 'ended', code: rc });
   }
 
   #onMessage(reader: JuteReader): void {
@@ -243,6 +291,11 @@ export class WireClient implements Client {
       answered({ rc: CONNECTION_LOSS, sent: true });
     this.#onOver?.();
   }
+}
+
+function onWire(request: WireRequest | ClientRequest): WireRequest {
+  if (request.op === 'restrict') return { op: 'setAcl', path: request.path, acl: CREATOR_ACL, version: -1 };
+  return 'creator' in request && request.creator ? { ...request, acl: CREATOR_ACL } : request;
 }
 
 /** How a connection is made. */

@@ -6,7 +6,8 @@ import { type ElectionFolder, folderOf } from '../../../../src/local/folder.ts';
 import { readLease } from '../../../../src/local/lease.ts';
 import { holdersOf } from '../../../../src/local/processes.ts';
 import { readQueue } from '../../../../src/local/queue.ts';
-import { localRegister, localStandings, type LocalStandings } from '../../../../src/local/standings.ts';
+import type { ElectionReport } from '../../../../src/election/report.ts';
+import { localRegister, localStandings } from '../../../../src/local/standings.ts';
 import { poll } from '../../../support/poll.ts';
 import type { Arena, Seen } from '../arena.ts';
 
@@ -35,7 +36,7 @@ export class LocalArena implements Arena {
   }
 
   /** What `ballot info` would say. */
-  standings(): LocalStandings {
+  standings(): ElectionReport {
     return localStandings(this.folder);
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { notesOnNobody } from '../../../../src/cli/report/nobody.ts';
 import { render } from '../../../../src/cli/report/render.ts';
-import type { Neighbourhood } from '../../../../src/zookeeper/report/inspection.ts';
+import type { Neighbourhood } from '../../../../src/election/observer.ts';
+import { desertedOf } from '../../../../src/zookeeper/report/observer.ts';
 import { electionReport } from '../../../../src/zookeeper/report/report.ts';
 import { lease, proposal, snapshot, znode } from '../../../support/snapshots.ts';
 
@@ -9,7 +10,7 @@ const BASE = '/jobs/reprot';
 const missing = `there is no znode ${BASE}: no election was ever held there, or somebody has deleted it`;
 
 const notesOf = (fields: Parameters<typeof snapshot>[0], around?: Neighbourhood): readonly string[] =>
-  notesOnNobody(snapshot({ basePath: BASE, ...fields }), around);
+  notesOnNobody(desertedOf(snapshot({ basePath: BASE, ...fields }), around));
 
 describe('an election that was never held', () => {
   it.each<[string, Neighbourhood, string]>([

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { render } from '../../../../src/cli/report/render.ts';
 import { servedSchedule, withScheduleNotes } from '../../../../src/cli/report/schedules.ts';
-import { electionReport, type ElectionReport } from '../../../../src/zookeeper/report/report.ts';
+import type { ElectionReport } from '../../../../src/election/report.ts';
+import { electionReport } from '../../../../src/zookeeper/report/report.ts';
 import { BASE, lease, NOW, proposal, snapshot, znode } from '../../../support/snapshots.ts';
 
 const nobody = electionReport(snapshot({}));

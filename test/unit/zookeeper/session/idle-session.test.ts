@@ -6,6 +6,7 @@ import { KeeperConnection } from '../../../../src/zookeeper/session/keeper-conne
 import { FakeKeeper } from '../../../support/fake-keeper.ts';
 import { recorder } from '../../../support/sessions.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
+import { NO_ACCESS } from '../../../../src/zookeeper/session/access.ts';
 
 const TIMEOUT_MS = 6000;
 const opened: { readonly clock: VirtualClock; readonly session: KeptSession }[] = [];
@@ -30,6 +31,7 @@ async function idle() {
     keepers: new Keepers(() => new FakeKeeper(), process, undefined),
     sessionTimeout: TIMEOUT_MS,
     client: 'auto' as const,
+    access: NO_ACCESS,
     debug: false,
     probe,
     wantsTls,

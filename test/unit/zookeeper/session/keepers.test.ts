@@ -9,6 +9,7 @@ import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
 import type { Will } from '../../../../src/keeper/will.ts';
 import { FakeKeeper } from '../../../support/fake-keeper.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
+import { NO_ACCESS } from '../../../../src/zookeeper/session/access.ts';
 
 const never = new AbortController().signal;
 const RUNNING: Will = {
@@ -38,6 +39,7 @@ describe('the keepers of a process', () => {
       sessionTimeout: 5000,
       debug: false,
       client: 'auto' as const,
+      access: NO_ACCESS,
       probe,
       wantsTls,
       clock: systemClock,
