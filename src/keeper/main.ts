@@ -17,6 +17,8 @@ import type {
   ConnectOptions,
   Grant,
 } from '../zookeeper/client/client.ts';
+import { readTlsFiles } from '../zookeeper/tls/files.ts';
+import { loadTls } from '../zookeeper/tls/socket.ts';
 import { loadNative, NativeClient, type NativeModule } from '../zookeeper/client/native.ts';
 import { WireClient } from '../zookeeper/client/wire/wire-client.ts';
 import { type Command, type ConnectCommand, type Operation, type Report, WILL_ALONE } from './protocol.ts';
@@ -76,13 +78,9 @@ const isWillAlone = process.argv[2] === WILL_ALONE;
 
 type TlsTarget = NonNullable<ConnectOptions['tls']>;
 
-/** The TLS of Node costs time and memory: loaded when it is asked for. Whoever asks for it gets nothing else. */
-async function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientListener): Promise<void> {
-  const [{ tlsDial }, { readTlsFiles }] = await Promise.all([
-    import('../zookeeper/tls/socket.ts'),
-    import('../zookeeper/tls/files.ts'),
-  ]);
-  const dial = tlsDial(tls.serverName, readTlsFiles(tls));
+/** Whoever asks for TLS gets nothing else. Throws when the certificates cannot be used. */
+function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientListener): void {
+  const dial = loadTls().dial(tls.serverName, readTlsFiles(tls));
   const why = command.client === 'auto' ? ', since the native one knows no TLS' : '';
   report({ kind: 'connecting', client: `wire${why}` });
   client = new WireClient(command, listener, systemClock, dial);
@@ -100,9 +98,11 @@ function connect(command: ConnectCommand): void {
     ended: report,
   };
   if (command.tls !== undefined)
-    return void connectByTls(command, command.tls, listener).catch((error: unknown) =>
-      abandon('crash', describe(error)),
-    );
+    try {
+      return connectByTls(command, command.tls, listener);
+    } catch (error) {
+      return abandon('crash', describe(error));
+    }
   if (wanted === undefined || wanted instanceof Error) {
     const why = wanted && `, since the native one cannot be loaded: ${wanted.message.split('\n', 1)[0]}`;
     report({ kind: 'connecting', client: `wire${why ?? ''}` });

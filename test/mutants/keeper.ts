@@ -64,7 +64,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'the certificate of a server may be for any other server',
     file: 'zookeeper/tls/socket.ts',
-    find: 'checkServerIdentity(target.name, certificate)',
+    find: 'this.#tls.checkServerIdentity(target.name, certificate)',
     put: 'undefined',
     noticedBy: unit('zookeeper/session/tls-probe', 'names whom a certificate is for'),
   },

@@ -12,6 +12,7 @@ import {
   refusalOf,
   type TlsFailure,
 } from '../tls/problems.ts';
+import { loadTls } from '../tls/socket.ts';
 import { answerTo, foundWithin, statusOf, type Endpoint, type Prober, type Refusal } from './addresses.ts';
 
 /** A handshake costs both sides more than a connection does: it gets this many times as long. */
@@ -56,11 +57,10 @@ class Look {
   async probe(timeout: number): Promise<string | Refusal | undefined> {
     const material = this.#material();
     if (typeof material === 'string') return material;
-    const { openTls } = await import('../tls/socket.ts');
     this.#signal.throwIfAborted();
     let socket: TLSSocket;
     try {
-      socket = openTls(this.#target, material);
+      socket = loadTls().open(this.#target, material);
     } catch (error) {
       return `the certificates cannot be used: ${describe(error)}`;
     }
@@ -112,8 +112,7 @@ class Look {
   }
 
   async #shownCertificate(material: TlsMaterial): Promise<X509Certificate | undefined> {
-    const { lookAtCertificate } = await import('../tls/socket.ts');
-    const { socket, shown } = lookAtCertificate(this.#target, material);
+    const { socket, shown } = loadTls().lookAtCertificate(this.#target, material);
     const found = await foundWithin(this.#clock, SECOND_LOOK_MS, this.#signal, shown).finally(() => socket.destroy());
     return 'value' in found ? found.value : undefined;
   }

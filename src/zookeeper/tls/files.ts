@@ -1,8 +1,9 @@
 /**
  * The PEM files of TLS. Each process reads them anew before each connection, so that a renewed certificate counts from
- * then on. Nothing of them is kept, and only paths travel between processes.
+ * then on. Nothing of them is kept, and only paths travel between processes. Node's cryptography is loaded for whoever
+ * has such files alone.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { ConfigurationError, describe } from '../../errors.ts';
 import { dotted } from '../../visible.ts';
@@ -105,16 +106,17 @@ interface Pem {
 function certificatesIn(text: string): Pem[] {
   const found = text.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0) throw new Error(`holds no certificate in PEM${otherwise(text)}`);
+  const crypto = process.getBuiltinModule('node:crypto');
   return found.map((pem, index) => {
     try {
-      return { pem, certificate: new X509Certificate(pem) };
+      return { pem, certificate: new crypto.X509Certificate(pem) };
     } catch (error) {
       throw new Error(`holds a certificate that cannot be read, the ${index + 1}. in it`, { cause: error });
     }
   });
 }
 
-function privateKeyIn(text: string): ReturnType<typeof createPrivateKey> {
+function privateKeyIn(text: string): KeyObject {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text))
     throw new Error(`holds no private key in PEM${otherwise(text)}`);
   if (/-----BEGIN ENCRYPTED |^Proc-Type:.*ENCRYPTED/m.test(text))
@@ -122,7 +124,7 @@ function privateKeyIn(text: string): ReturnType<typeof createPrivateKey> {
       'is protected by a passphrase, and ballot knows none: `openssl pkey -in IT -out NEW` takes it away',
     );
   try {
-    return createPrivateKey(text);
+    return process.getBuiltinModule('node:crypto').createPrivateKey(text);
   } catch (error) {
     // What OpenSSL says of it tells nothing of what is in it.
     throw new Error('holds a private key that cannot be read', { cause: error });

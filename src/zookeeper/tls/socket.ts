@@ -1,7 +1,6 @@
-/** The one place where a TLS connection is made. Node's TLS takes 25 ms to load: import this file when it is needed. */
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { checkServerIdentity, connect, rootCertificates, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type * as NodeTls from 'node:tls';
 import type { TlsMaterial } from './files.ts';
 import { handshakeProblem } from './problems.ts';
 
@@ -12,62 +11,78 @@ export interface TlsTarget {
   readonly name: string;
 }
 
-/** Connects by TLS. `secureConnect` says that the server has proved who it is; until then nothing can be sent. */
-export function openTls(target: TlsTarget, material: TlsMaterial): TLSSocket {
-  return opened(target, {
-    ...partsOf(material),
-    // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing.
-    rejectUnauthorized: true,
-    checkServerIdentity: (_, certificate) => checkServerIdentity(target.name, certificate),
-  });
-}
-
-/** TLS for a client, with the server's certificate issued for `name`. */
-export function tlsDial(
-  name: string,
-  material: TlsMaterial,
-): {
-  open(address: Omit<TlsTarget, 'name'>, onOpen: () => void): TLSSocket;
+/** TLS for a client. */
+interface TlsDial {
+  open(address: Omit<TlsTarget, 'name'>, onOpen: () => void): NodeTls.TLSSocket;
   /** A connection that broke has its reason elsewhere. */
   explain(error: Error): string | undefined;
-} {
-  return {
-    open: (address, onOpen) => openTls({ ...address, name }, material).once('secureConnect', onOpen),
-    explain: (error) => ('syscall' in error ? undefined : handshakeProblem(error)),
-  };
 }
 
-/**
- * The certificate that a server shows, for a message: of a server that was not accepted. Nothing is sent on the
- * connection. The caller bounds it, and destroys the socket.
- */
-export function lookAtCertificate(
-  target: TlsTarget,
-  material: TlsMaterial,
-): { readonly socket: TLSSocket; readonly shown: Promise<X509Certificate | undefined> } {
-  const socket = opened(target, { ...partsOf(material), rejectUnauthorized: false });
-  const shown = new Promise<X509Certificate | undefined>((resolve) => {
-    socket.once('secureConnect', () => resolve(socket.getPeerX509Certificate()));
-    socket.once('error', () => resolve(undefined)).once('close', () => resolve(undefined));
-  });
-  return { socket, shown };
+/** Node's TLS takes 25 ms to load, in both processes: whoever speaks it loads it. */
+export function loadTls(): TlsSockets {
+  return new TlsSockets(process.getBuiltinModule('node:tls'));
 }
 
-function opened({ ip, port, name }: TlsTarget, options: ConnectionOptions): TLSSocket {
-  const socket = connect({
-    ...options,
-    host: ip,
-    port,
-    // An address cannot be asked for by name (RFC 6066, 3), nor can a dot at the end.
-    servername: isIP(name) === 0 ? name.replace(/\.$/, '') : '',
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
-  });
-  // Requests are small, and each matters at once.
-  return socket.setNoDelay(true);
-}
+/** The one place where TLS connections are made. */
+class TlsSockets {
+  readonly #tls: typeof NodeTls;
 
-/** Without a CA Node's own list, and not what the environment of one of ballot's processes adds to it. */
-function partsOf({ ca = rootCertificates, cert, key }: TlsMaterial): ConnectionOptions {
-  return { ca: [...ca], ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+  constructor(tls: typeof NodeTls) {
+    this.#tls = tls;
+  }
+
+  /** Connects. `secureConnect` says that the server has proved who it is; until then nothing can be sent. */
+  open(target: TlsTarget, material: TlsMaterial): NodeTls.TLSSocket {
+    return this.#connect(target, material, {
+      // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing.
+      rejectUnauthorized: true,
+      checkServerIdentity: (_, certificate) => this.#tls.checkServerIdentity(target.name, certificate),
+    });
+  }
+
+  /** Connections to servers whose certificate is issued for `name`. */
+  dial(name: string, material: TlsMaterial): TlsDial {
+    return {
+      open: (address, onOpen) => this.open({ ...address, name }, material).once('secureConnect', onOpen),
+      explain: (error) => ('syscall' in error ? undefined : handshakeProblem(error)),
+    };
+  }
+
+  /**
+   * The certificate that a server shows, for a message: of a server that was not accepted. Nothing is sent on the
+   * connection. The caller bounds it, and destroys the socket.
+   */
+  lookAtCertificate(
+    target: TlsTarget,
+    material: TlsMaterial,
+  ): { readonly socket: NodeTls.TLSSocket; readonly shown: Promise<X509Certificate | undefined> } {
+    const socket = this.#connect(target, material, { rejectUnauthorized: false });
+    const shown = new Promise<X509Certificate | undefined>((resolve) => {
+      socket.once('secureConnect', () => resolve(socket.getPeerX509Certificate()));
+      socket.once('error', () => resolve(undefined)).once('close', () => resolve(undefined));
+    });
+    return { socket, shown };
+  }
+
+  #connect(
+    { ip, port, name }: TlsTarget,
+    { ca = this.#tls.rootCertificates, cert, key }: TlsMaterial,
+    checks: NodeTls.ConnectionOptions,
+  ): NodeTls.TLSSocket {
+    const socket = this.#tls.connect({
+      ...checks,
+      host: ip,
+      port,
+      // An address cannot be asked for by name (RFC 6066, 3), nor can a dot at the end.
+      servername: isIP(name) === 0 ? name.replace(/\.$/, '') : '',
+      // Without a CA Node's own list, and not what the environment of one of ballot's processes adds to it.
+      ca: [...ca],
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      minVersion: 'TLSv1.2',
+      maxVersion: 'TLSv1.3',
+    });
+    // Requests are small, and each matters at once.
+    return socket.setNoDelay(true);
+  }
 }
