@@ -719,7 +719,7 @@ describe('documents', () => {
     await put('ballot.yaml', set);
     const report = await configured([]);
     const untouched = Object.entries(report).filter(([, { source }]) => source === 'default');
-    // The sample is for ZooKeeper, beside which the state folder means nothing.
-    expect(untouched.map(([key]) => key)).toEqual(['config-file', 'state-dir']);
+    // The sample is for ZooKeeper, beside which the state folder and its group mean nothing.
+    expect(untouched.map(([key]) => key)).toEqual(['config-file', 'state-dir', 'state-group']);
   });
 });

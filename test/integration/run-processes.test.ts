@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { ballotPath, isAlive, type Candidate } from '../support/candidate.ts';
 import { poll } from '../support/poll.ts';
@@ -105,6 +107,16 @@ describe('what the command leaves behind', () => {
     });
     await poll(() => !isAlive(job), { what: 'the end of the job' });
   });
+});
+
+it('a keeper comes before the command, where it may', async () => {
+  await using stage = zookeeper.stage();
+  const candidate = await stage.stand();
+  const { pid } = await stage.journal.started();
+  const script = 'try { os.setPriority(-10) } catch {} process.stdout.write(`${os.getPriority()}`)';
+  const most = Number(execFileSync(process.execPath, ['-e', script]));
+  expect(candidate.keepers().map((keeper) => getPriority(keeper))).toEqual([most]);
+  expect(getPriority(pid)).toBe(getPriority());
 });
 
 describe('a supervisor that was killed', () => {
