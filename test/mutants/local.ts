@@ -184,13 +184,6 @@ export const localMutants: readonly Mutant[] = [
     noticedBy: integration('local-commands', 'leads on after it stood still'),
   },
   {
-    what: 'what one user of a group writes, the others cannot',
-    file: 'local/disk.ts',
-    find: 'if (isShared(statSync(dirname(path)))) fchmodSync(file, 0o660);',
-    put: 'if (isShared(statSync(dirname(path)))) fchmodSync(file, 0o640);',
-    noticedBy: integration('local-folder', 'is led by each of its users'),
-  },
-  {
     what: 'an election that is open to all is shared',
     file: 'local/folder.ts',
     find: 'if ((stats.mode & 0o007) !== 0)',
