@@ -26,8 +26,9 @@ export class Signals {
   /** @param end ends the process at once: there is nothing yet that would have to be stopped or given up */
   constructor(end: (signal: NodeJS.Signals) => void) {
     this.#end = end;
-    for (const signal of STOPPING) process.on(signal, () => this.#stop(signal));
     for (const signal of PASSED_ON) process.on(signal, () => this.#handlers?.passOn(signal));
+    // Who sees that SIGHUP is handled, the last of them, may send any.
+    for (const signal of STOPPING) process.on(signal, () => this.#stop(signal));
   }
 
   /**

@@ -7,7 +7,7 @@ import { markOf } from '../../src/command/mark.ts';
 import { countStarts } from '../../src/command/proc.ts';
 import { type GroupIdentity, RunProcesses } from '../../src/command/run-processes.ts';
 import { Lines, alive, processStat, shell, start } from '../support/command.ts';
-import { poll } from '../support/poll.ts';
+import { PATIENCE_MS, poll } from '../support/poll.ts';
 
 const line = async (lines: Lines, index = 0): Promise<string> => {
   await poll(() => lines.stdout.length > index);
@@ -41,7 +41,10 @@ describe('the surroundings of a command', () => {
       mine.forEach((fd) => closeSync(fd));
       const pid = run.pid!;
       expect(processStat(pid)).toMatchObject({ group: pid, session: pid });
-      expect(readdirSync(`/proc/${pid}/fd`)).toEqual(['0', '1', '2', ...inherited]);
+      // The loader of `sleep` itself opens libraries, for a moment.
+      await expect
+        .poll(() => readdirSync(`/proc/${pid}/fd`), { timeout: PATIENCE_MS })
+        .toEqual(['0', '1', '2', ...inherited]);
       expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe('/dev/null');
       run.signal('SIGKILL');
       await run.gone;

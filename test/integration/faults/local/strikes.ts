@@ -182,6 +182,9 @@ export function crashInWrite(kind: keyof typeof WRITES): Strike {
       return latest.candidate !== victim.id && latest !== round.run && !latest.ended;
     };
     await poll(leadsOn, { timeout: PATIENCE_MS, what: 'another leader than the one that was killed' });
-    await round.gone(victim.descendants());
+    // Somebody new comes, and removes what the dead has left.
+    const left = victim.descendants();
+    await trio.settled();
+    await round.gone(left);
   };
 }
