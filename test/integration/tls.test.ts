@@ -78,6 +78,25 @@ describe('an ensemble that wants TLS and a client certificate', () => {
     expect(await stage.election()).toMatchObject(abandoned);
   });
 
+  it('holds an election for that certificate alone with zookeeper-acl=creator', async () => {
+    await using stage = zookeeper.stage();
+    const flags = { ...byTls(own), 'zookeeper-acl': 'creator', 'zookeeper-session-timeout': '20s' };
+    const leader = await stage.stand({ id: 'a', servers: secureServer(zookeeper), flags });
+    await stage.stand({ id: 'b', servers: secureServer(zookeeper), flags });
+    await stage.journal.started();
+    const here = { 'zookeeper-base-path': stage.basePath, timeout: '60s' };
+    const known = await info(secureServer(zookeeper), { ...byTls(own), ...here });
+    expect(JSON.parse(known.stdout)).toMatchObject({ leader: { candidateId: 'a' } });
+    // Of the same CA, and in the clear.
+    expect(await info(secureServer(zookeeper), { ...byTls(authority.issue('another')), ...here })).toMatchObject({
+      code: 77,
+      stdout: '',
+    });
+    expect(await info(zookeeper.connectString, here)).toMatchObject({ code: 77, stdout: '' });
+    leader.signal('SIGTERM');
+    await stage.journal.started(1, { candidate: 'b' });
+  });
+
   it('refuses who has no certificate, or one of another CA: 77 at once', async () => {
     await using stage = zookeeper.stage();
     const nobody = stage.start({ servers: secureServer(zookeeper), flags: byTls() });
