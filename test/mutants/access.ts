@@ -26,7 +26,7 @@ export const accessMutants: readonly Mutant[] = [
     what: 'npm’s client asks for an ACL that it may be refused',
     file: 'zookeeper/client/native.ts',
     find: 'if (rc !== 0) answer(rc);',
-    put: '',
+    put: 'if (rc === 1) answer(rc);',
     noticedBy: client('asks for no ACL'),
   },
   {
