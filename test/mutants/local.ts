@@ -143,7 +143,7 @@ export const localMutants: readonly Mutant[] = [
     what: 'whoever leads hears a request to step down',
     file: 'local/step-down.ts',
     find: '`step-down.${fencingToken}.json`',
-    put: '`step-down.${fencingToken * 0}.json`',
+    put: '`step-down.${Math.max(fencingToken, 9e15)}.json`',
     noticedBy: port('port-observer', 'asks one term'),
   },
   {
