@@ -175,15 +175,6 @@ export const localMutants: readonly Mutant[] = [
     noticedBy: integration('local-library', 'in the order of the queue'),
   },
   {
-    what: 'a leader without a command that stood still gives the lock up',
-    file: 'candidate/leading-term.ts',
-    find:
-      '    const { safeUntil } = term;\n' +
-      '    return Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, safeUntil);',
-    put: '    return Math.min(stopInstants(term.deadline, term.leaseDuration, killAfter).termAt, term.safeUntil);',
-    noticedBy: integration('local-commands', 'leads on after it stood still'),
-  },
-  {
     what: 'an election that is open to all is shared',
     file: 'local/folder.ts',
     find: 'if ((stats.mode & 0o007) !== 0)',
