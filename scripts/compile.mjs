@@ -28,6 +28,9 @@ const WORDS = [
   ['history'],
 ];
 
+/** An installation does not wait any longer, ms: ballot starts without. */
+const GIVEN_UP_AFTER_MS = 60_000;
+
 const dist = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
 
 /** @returns {string | undefined} the program that `main.js` loads */
@@ -63,6 +66,7 @@ async function compile(path) {
 
 /** What a process around the program offers. */
 const surroundings = {
+  secrets: {},
   takeKeeper: () => {
     throw new Error('nobody asks ZooKeeper here');
   },
@@ -85,6 +89,7 @@ function silence() {
   }
 }
 
+setTimeout(() => process.exit(0), GIVEN_UP_AFTER_MS);
 const path = programPath();
 const suffix = `.${process.version}-${process.arch}`;
 // What is there was compiled of the same code.

@@ -3,7 +3,7 @@
  * one.
  */
 import type { RunConfig } from '../config/config.ts';
-import { variableOf, type Field } from '../config/options.ts';
+import { tlsFields, variableOf, type Field } from '../config/options.ts';
 import { formatServers } from '../config/servers.ts';
 import type { Run } from '../election/election.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -20,16 +20,8 @@ type Candidate = Pick<
   | 'stateGroup'
   | 'zookeeperServers'
   | 'zookeeperBasePath'
-  | (typeof TLS_FIELDS)[number]
+  | (typeof tlsFields)[number]
 >;
-
-const TLS_FIELDS = [
-  'zookeeperTls',
-  'zookeeperTlsCa',
-  'zookeeperTlsCert',
-  'zookeeperTlsKey',
-  'zookeeperTlsServerName',
-] as const satisfies readonly Field[];
 
 /** What an outer ballot has said of its own run, and what a service manager has said to ballot alone. */
 const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
@@ -38,7 +30,7 @@ const NOT_INHERITED = ['BALLOT_FENCING_TOKEN', 'BALLOT_TICK', 'NOTIFY_SOCKET', '
 export function commandEnvironment(config: Candidate, env: NodeJS.ProcessEnv, run: Run): NodeJS.ProcessEnv {
   // What another coordinator's ballot has said to this one would be about another election.
   const elsewhere = config.coordinator === 'local' ? ABOUT_ZOOKEEPER : [];
-  const notInherited = [...NOT_INHERITED, ...elsewhere, ...TLS_FIELDS.map(variable)];
+  const notInherited = [...NOT_INHERITED, ...elsewhere, ...tlsFields.map(variable)];
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !notInherited.includes(name)));
   const tick = run.tick === undefined ? {} : { BALLOT_TICK: formatInstant(run.tick) };
   const token = run.fencingToken === undefined ? {} : { BALLOT_FENCING_TOKEN: String(run.fencingToken) };
@@ -76,7 +68,7 @@ const variable = (field: Field): string => `BALLOT_${variableOf(field)}`;
 /** How its servers are spoken to. The files are named, not handed over. */
 function tlsEnvironment(config: Candidate): NodeJS.ProcessEnv {
   if (!config.zookeeperTls) return {};
-  const set = TLS_FIELDS.filter((field) => config[field] !== undefined);
+  const set = tlsFields.filter((field) => config[field] !== undefined);
   return Object.fromEntries(set.map((field) => [variable(field), String(config[field])]));
 }
 

@@ -1,7 +1,7 @@
 /** What one coordinator has and another has not: options without a meaning beside the coordinator that is chosen. */
 import { join } from 'node:path';
 import { BASE } from './kinds.ts';
-import { keyOf, optionOf, type Field } from './options.ts';
+import { keyOf, optionOf, type Field, zookeeperFields } from './options.ts';
 
 /** A value and what set it. */
 export interface Value {
@@ -13,23 +13,7 @@ type Values = Map<Field, Value>;
 
 /** Options that mean nothing beside a coordinator. On one host nobody is far away, so nothing waits for a lease. */
 const MEANINGLESS: Readonly<Record<string, readonly Field[]>> = {
-  local: [
-    'zookeeperServers',
-    'zookeeperBasePath',
-    'zookeeperSessionTimeout',
-    'zookeeperClient',
-    'zookeeperTls',
-    'zookeeperTlsCa',
-    'zookeeperTlsCert',
-    'zookeeperTlsKey',
-    'zookeeperTlsServerName',
-    'zookeeperAuth',
-    'zookeeperAcl',
-    'mixedFleet',
-    'onElectionFailure',
-    'onLeaseLoss',
-    'leaseDuration',
-  ],
+  local: [...zookeeperFields, 'onElectionFailure', 'onLeaseLoss', 'leaseDuration'],
   zookeeper: ['stateDir', 'stateGroup'],
 };
 

@@ -224,31 +224,32 @@ export const electionName: Kind<string> = {
   format: (name) => name,
 };
 
-/** An absolute path of a folder: a relative one would be another folder for each working directory. */
-export const folder: Kind<string> = {
-  placeholder: 'FOLDER',
-  allowed: 'an absolute path of a folder',
-  schema: { type: 'string', pattern: '^/' },
-  parse(path) {
-    const plain = text('FOLDER', folder.allowed, 4096).parse(path);
-    if (!plain.startsWith('/')) throw new ValueError(`must be ${folder.allowed}`);
-    return plain;
-  },
-  format: (path) => path,
-};
+/** A relative path would be another one in each working directory. */
+function absolutePath(placeholder: string, allowed: string): Kind<string> {
+  const plain = text(placeholder, allowed, 4096);
+  return {
+    ...plain,
+    schema: { type: 'string', pattern: '^/' },
+    parse(value) {
+      const path = plain.parse(value);
+      if (!path.startsWith('/')) throw new ValueError(`must be ${allowed}`);
+      return path;
+    },
+  };
+}
 
-/** An absolute path of a file: a relative one in a file of ballot's would be another file in each working directory. */
+/** Where something is kept. */
+export const folder = absolutePath('FOLDER', 'an absolute path of a folder');
+
+const namedFile = absolutePath('FILE', 'an absolute path of a PEM file');
+
+/** A certificate or a key, by its file. */
 export const pemFile: Kind<string> = {
-  placeholder: 'FILE',
-  allowed: 'an absolute path of a PEM file',
-  schema: { type: 'string', pattern: '^/' },
-  parse(path) {
-    if (path.includes('-----BEGIN')) throw new ValueError(`must be ${pemFile.allowed}, not what is in it`);
-    const plain = text('FILE', pemFile.allowed, 4096).parse(path);
-    if (!plain.startsWith('/')) throw new ValueError(`must be ${pemFile.allowed}`);
-    return plain;
+  ...namedFile,
+  parse(value) {
+    if (value.includes('-----BEGIN')) throw new ValueError(`must be ${namedFile.allowed}, not what is in it`);
+    return namedFile.parse(value);
   },
-  format: (path) => path,
 };
 
 /** What a certificate is issued for. */

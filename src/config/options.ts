@@ -85,7 +85,9 @@ export const options: Table = {
     scope: 'global',
     kind: electionName,
     default: 'election',
-    help: 'name of the election: its znode is /ballot/NAME unless zookeeper-base-path is set; with coordinator local its folder in state-dir',
+    help:
+      'name of the election: its znode is /ballot/NAME unless zookeeper-base-path is set; ' +
+      'with coordinator local its folder in state-dir',
     example: 'report',
   },
   stateDir: {
@@ -128,13 +130,17 @@ export const options: Table = {
     scope: 'global',
     kind: choice(['native', 'wire', 'auto']),
     default: 'auto',
-    help: "ZooKeeper client: native is npm's zookeeper, wire is ballot's own, auto takes native where it loads and no TLS is asked for, else wire",
+    help:
+      "ZooKeeper client: native is npm's zookeeper, wire is ballot's own, " +
+      'auto takes native where it loads and no TLS is asked for, else wire',
   },
   zookeeperTls: {
     scope: 'global',
     kind: boolean,
     default: 'false',
-    help: "speak TLS (1.2 or 1.3) to the servers, with ballot's own client; zookeeper-servers then names their ports for TLS (secureClientPort)",
+    help:
+      "speak TLS (1.2 or 1.3) to the servers, with ballot's own client; " +
+      'zookeeper-servers then names their ports for TLS (secureClientPort)',
   },
   zookeeperTlsCa: {
     scope: 'global',
@@ -168,14 +174,18 @@ export const options: Table = {
     scope: 'global',
     kind: zookeeperAuth,
     defaultNote: 'none',
-    help: 'who this candidate is to ZooKeeper, or file: and the file that says so; best kept in a file, as it holds a password',
+    help:
+      'who this candidate is to ZooKeeper, or file: and the file that says so; ' +
+      'best kept in a file, as it holds a password',
     example: 'file:/etc/ballot/zookeeper-auth',
   },
   zookeeperAcl: {
     scope: 'global',
     kind: choice(['open', 'creator']),
     default: 'open',
-    help: 'who may read and change the znodes of the election: open is everybody, creator is the identity of zookeeper-auth alone',
+    help:
+      'who may read and change the znodes of the election: open is everybody, ' +
+      'creator is the identity of zookeeper-auth alone',
   },
   logLevel: {
     scope: 'global',
@@ -367,6 +377,27 @@ export const joinFields = [
   'electionTimeout',
 ] as const satisfies readonly Field[];
 
+/** How the servers are spoken to by TLS. */
+export const tlsFields = [
+  'zookeeperTls',
+  'zookeeperTlsCa',
+  'zookeeperTlsCert',
+  'zookeeperTlsKey',
+  'zookeeperTlsServerName',
+] as const satisfies readonly Field[];
+
+/** What means something with coordinator zookeeper alone, in the table's order. */
+export const zookeeperFields = [
+  'zookeeperServers',
+  'zookeeperBasePath',
+  'zookeeperSessionTimeout',
+  'zookeeperClient',
+  ...tlsFields,
+  'zookeeperAuth',
+  'zookeeperAcl',
+  'mixedFleet',
+] as const satisfies readonly Field[];
+
 /**
  * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
  */
@@ -375,18 +406,7 @@ export const libraryFields = [
   'election',
   'stateDir',
   'stateGroup',
-  'zookeeperServers',
-  'zookeeperBasePath',
-  'zookeeperSessionTimeout',
-  'zookeeperClient',
-  'zookeeperTls',
-  'zookeeperTlsCa',
-  'zookeeperTlsCert',
-  'zookeeperTlsKey',
-  'zookeeperTlsServerName',
-  'zookeeperAuth',
-  'zookeeperAcl',
-  'mixedFleet',
+  ...zookeeperFields,
   'debug',
   'candidateId',
   'onElectionFailure',

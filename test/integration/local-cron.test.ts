@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Candidate } from '../support/candidate.ts';
 import { expectEachTickOnce, standCron } from '../support/cron.ts';
 import { LocalStage } from '../support/local-stage.ts';
 import { poll } from '../support/poll.ts';
+import { fill, onDisk } from '../support/small-disk.ts';
 import { RERUN } from '../support/stage.ts';
 
 const EVERY_SECOND = { schedule: '@every 1s', script: 'stay 0.1', flags: RERUN };
@@ -43,23 +43,10 @@ it('makes up for the latest tick that was missed while nobody stood', async () =
   expect(caught?.time).toBeGreaterThan(Date.parse(caught?.tick ?? '') / 1000);
 });
 
-/** Writes until there is no room left. */
-function fill(file: string): void {
-  const page = Buffer.alloc(4096);
-  for (;;)
-    try {
-      appendFileSync(file, page);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      return;
-    }
-}
-
 /** Who is not root cannot mount a disk that is small enough to be filled. */
 it.skipIf(process.getuid?.() !== 0)('starts no tick that it cannot write down, and goes on when it can', async () => {
   await using stage = new LocalStage();
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'ballot-test', stage.stateDir]);
-  try {
+  await onDisk(stage, async () => {
     const leader = await standCron(stage, { id: 'a', ...EVERY_SECOND });
     await stage.journal.started(1);
     fill(join(stage.stateDir, 'filling'));
@@ -73,7 +60,5 @@ it.skipIf(process.getuid?.() !== 0)('starts no tick that it cannot write down, a
     expectEachTickOnce(stage.journal);
     leader.signal('SIGTERM');
     await leader.end();
-  } finally {
-    execFileSync('umount', ['--lazy', stage.stateDir]);
-  }
+  });
 });

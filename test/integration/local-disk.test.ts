@@ -1,37 +1,15 @@
 /** What becomes of an election on this host when its disk, or what is on it, is not as it should be. */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readLease } from '../../src/local/lease.ts';
 import { readQueue } from '../../src/local/queue.ts';
 import { LocalStage } from '../support/local-stage.ts';
 import { pass, poll } from '../support/poll.ts';
+import { fill, onDisk } from '../support/small-disk.ts';
 import { EXIT } from '../support/stage.ts';
 
 const isRoot = process.getuid?.() === 0;
-
-/** A disk of its own in the place of the state folder, for as long as `work` takes. */
-async function onDisk(stage: LocalStage, work: () => Promise<void>): Promise<void> {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'ballot-test', stage.stateDir]);
-  try {
-    await work();
-  } finally {
-    execFileSync('umount', ['--lazy', stage.stateDir]);
-  }
-}
-
-/** Writes until there is no room left. */
-function fill(file: string): void {
-  const page = Buffer.alloc(4096);
-  for (;;)
-    try {
-      appendFileSync(file, page);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      return;
-    }
-}
 
 /** Who is not root cannot mount a disk. */
 it.skipIf(!isRoot)('full: nobody is elected, one sentence says why, and somebody is when there is room', async () => {

@@ -17,8 +17,8 @@ export function bashCompletion(table: Table, version: string): string {
   return parts.join('\n\n');
 }
 
-const BASH = `# bash cuts words at = and : as well (COMP_WORDBREAKS). Puts them together again, up to the cursor: _ballot_words
-# holds them, _ballot_places where each begins in COMP_WORDS.
+const BASH = `# bash cuts words at = and : as well (COMP_WORDBREAKS). Puts them together again, up to the cursor:
+# _ballot_words holds them, _ballot_places where each begins in COMP_WORDS.
 _ballot_read() {
   local line=$COMP_LINE word i
   _ballot_words=() _ballot_places=()
