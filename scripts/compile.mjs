@@ -23,7 +23,10 @@ import { Script } from 'node:vm';
 
 /** What V8 keeps is what was called until then: the way of a candidate on this host, and of who asks about it. */
 const WORDS = [
-  ['run', 'once', '--on-child-success=ignore', '--on-child-error=ignore', '--log-format=json', '--', 'true'],
+  [
+    ...['run', 'once', '--on-child-success=ignore', '--on-child-error=ignore', '--election-timeout=5s'],
+    ...['--log-format=json', '--', 'true'],
+  ],
   ['info'],
   ['history'],
 ];
@@ -50,18 +53,27 @@ async function compile(path) {
   run(module.exports, createRequire(path), module, path, dirname(path));
   const stateDir = mkdtempSync(join(tmpdir(), 'ballot-compile-'));
   const place = ['--coordinator=local', `--state-dir=${stateDir}`];
+  liveIn(stateDir);
   try {
-    for (const [word = '', ...more] of WORDS) {
-      const at = word === 'run' ? 1 : 0;
-      const argv = [word, ...more.slice(0, at), ...place, ...more.slice(at)];
+    for (const words of WORDS) {
+      const argv = [...place, ...words];
       await module.exports.runProgram?.({ argv, version: '0', keeperPath: join(dist, 'keeper.js'), ...surroundings });
     }
   } finally {
+    process.chdir('/');
     rmSync(stateDir, { recursive: true, force: true });
   }
   // A flag that the program sets: V8 takes what it has compiled for another V8's otherwise.
   setFlagsFromString('--flush-bytecode');
   return script.createCachedData();
+}
+
+/** What ballot is configured with where it is installed is not meant for this. @param {string} folder */
+function liveIn(folder) {
+  for (const name of Object.keys(process.env))
+    if (/^(BALLOT_|NOTIFY_SOCKET$|WATCHDOG_)/.test(name)) delete process.env[name];
+  Object.assign(process.env, { HOME: folder, XDG_CONFIG_HOME: folder });
+  process.chdir(folder);
 }
 
 /** What a process around the program offers. */

@@ -93,10 +93,10 @@ function names(words: readonly string[]): boolean {
   return ownWords().some((word) => words.includes(word));
 }
 
-/** The value of a flag, or of its variable, as far as they say it. */
+/** The value of a flag, or of its variable, as far as they say it, in lower case. */
 function valueOf(flag: string, variable: string): string | undefined {
   const said = new RegExp(`(?:^| )--${flag}[= ](\\S+)`).exec(ownWords().join(' '))?.[1];
-  return said ?? process.env[variable];
+  return (said ?? process.env[variable])?.toLowerCase();
 }
 
 /** A wrong guess costs a process that is ended unused, or one that is started later. */
@@ -118,8 +118,9 @@ function isLocal(): boolean {
  * milliseconds.
  */
 function likelyClient(): 'wire' | 'auto' {
-  const isWire = valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT')?.toLowerCase() === 'wire';
-  return isWire || valueOf('zookeeper-tls', 'BALLOT_ZOOKEEPER_TLS')?.toLowerCase() === 'true' ? 'wire' : 'auto';
+  const isWire = valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT') === 'wire';
+  const speaksTls = names(['--zookeeper-tls']) || valueOf('zookeeper-tls', 'BALLOT_ZOOKEEPER_TLS') === 'true';
+  return isWire || speaksTls ? 'wire' : 'auto';
 }
 
 /**

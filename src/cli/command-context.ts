@@ -74,7 +74,7 @@ export function sessionsFor(
   logger: Logger,
 ): SessionOpener {
   const tls = tlsOf(config);
-  if (config.zookeeperAuth !== undefined) keepOutOfCores();
+  if (config.zookeeperAuth !== undefined || tls?.key !== undefined) keepOutOfCores();
   return zookeeperSessions({
     servers: config.zookeeperServers,
     sessionTimeout: config.zookeeperSessionTimeout,

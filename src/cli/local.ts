@@ -10,16 +10,14 @@ import type { Logger } from '../log/logger.ts';
 import type { RunContext } from './command-context.ts';
 import { electionEnvironment } from './environment.ts';
 
-export { electionFolder };
-
-/** The candidate that the configuration describes. `served`: its schedule, if it has one. */
+/** The candidate that the configuration describes, and its election's name. `served`: its schedule, if it has one. */
 export function localElection(
   { config, keeperPath }: RunContext,
   logger: Logger,
   served: { readonly schedule?: string; readonly timezone?: string } = {},
-): LocalElection {
+): { readonly election: LocalElection; readonly name: string } {
   const folder = electionFolder(config);
-  return createLocalElection({
+  const election = createLocalElection({
     clock: systemClock,
     logger,
     stateDir: folder.stateDir,
@@ -35,4 +33,5 @@ export function localElection(
     traces: (fencingToken) => tracesOfTerm(config, fencingToken),
     forkKeeper: (will) => forkWillKeeper(keeperPath, will),
   });
+  return { election, name: folder.path };
 }

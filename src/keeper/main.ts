@@ -77,10 +77,12 @@ function nativeClient(): NativeModule | Error {
 /** This keeper is for its will, and was given the first one with its name. */
 const isWillAlone = process.argv[2] === WILL_ALONE;
 
-type TlsTarget = NonNullable<ConnectOptions['tls']>;
-
 /** Whoever asks for TLS gets nothing else. Throws when the certificates cannot be used. */
-function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientListener): void {
+function connectByTls(
+  command: ConnectCommand,
+  tls: NonNullable<ConnectOptions['tls']>,
+  listener: ClientListener,
+): void {
   const dial = loadTls().dial(tls.serverName, readTlsFiles(tls));
   const why = command.client === 'auto' ? ', since the native one knows no TLS' : '';
   report({ kind: 'connecting', client: `wire${why}` });
@@ -88,7 +90,7 @@ function connectByTls(command: ConnectCommand, tls: TlsTarget, listener: ClientL
 }
 
 function connect(command: ConnectCommand): void {
-  if (command.authentication !== undefined) keepOutOfCores();
+  if (command.authentication !== undefined || command.tls?.key !== undefined) keepOutOfCores();
   if (isWillAlone) return abandon('crash', 'this keeper is for a will alone, and has no ZooKeeper client');
   const wanted = command.client === 'wire' || command.tls ? undefined : nativeClient();
   if (wanted instanceof Error && command.client === 'native') return abandon('module', wanted.message);

@@ -122,10 +122,13 @@ export function createFile(path: string, data: string | Buffer, lasts: Lasting =
 /** As a draft is named: the number of the process that writes it, and 12 hex digits at random, or a UUID. */
 const DRAFT = /\.(\d+)\.(?:[0-9a-f]{12}|[0-9a-f-]{36})\.tmp$/;
 
-/** Removes the drafts of processes that have crashed in the middle of a write. */
-export function removeDrafts(folder: string): void {
+/**
+ * Removes the drafts of processes that have crashed in the middle of a write. `of`: how their names begin, in a folder
+ * that others use too.
+ */
+export function removeDrafts(folder: string, of = ''): void {
   for (const name of readdirSync(folder)) {
-    const [, pid] = DRAFT.exec(name) ?? [];
+    const [, pid] = (name.startsWith(of) && DRAFT.exec(name)) || [];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }

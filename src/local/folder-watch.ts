@@ -1,6 +1,6 @@
 /** Notices changes of an election's files, also before its folder exists, and after it was deleted and made anew. */
 import { type FSWatcher, statSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, relative, sep } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
@@ -43,7 +43,7 @@ export class FolderWatch {
     this.#isChanged = false;
     const { path, queue, registers } = this.#options.folder;
     const above = nearestFolder(dirname(path));
-    const next = nextOnTheWay(above, path);
+    const [next] = relative(above, path).split(sep);
     this.#watch(above, (name) => name === next);
     for (const folder of [path, queue, registers]) this.#watch(folder, (name) => !isDraft(name));
     for (const [folder, { watcher }] of this.#watched) {
@@ -85,15 +85,26 @@ export class FolderWatch {
       });
     try {
       const watcher = watch(folder, { persistent: false }, (_event, name) => {
-        // That the folder itself was deleted comes with its own name.
-        if (name === null || name === basename(folder) || matters(name)) this.#note();
+        // That the folder itself was deleted comes with its own name. One made anew may have its inode.
+        const isGone = name === basename(folder);
+        if (isGone) this.#forget(folder, watcher);
+        if (name === null || isGone || matters(name)) this.#note();
       });
-      watcher.on('error', unwatched);
+      watcher.on('error', (error) => {
+        unwatched(error);
+        this.#forget(folder, watcher);
+      });
       return watcher;
     } catch (error) {
       unwatched(error);
       return undefined;
     }
+  }
+
+  /** The next `arm` watches it anew, if it is there. */
+  #forget(folder: string, watcher: FSWatcher): void {
+    watcher.close();
+    if (this.#watched.get(folder)?.watcher === watcher) this.#watched.delete(folder);
   }
 
   #note(): void {
@@ -114,9 +125,4 @@ function inodeOf(path: string): number | undefined {
 function nearestFolder(path: string): string {
   for (let folder = path; ; folder = dirname(folder))
     if (inodeOf(folder) !== undefined || folder === '/') return folder;
-}
-
-/** The name in `above` that leads to `path`. */
-function nextOnTheWay(above: string, path: string): string {
-  for (let next = path; ; next = dirname(next)) if (dirname(next) === above || next === '/') return basename(next);
 }

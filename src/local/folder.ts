@@ -158,12 +158,15 @@ function makeSharedParent(stateDir: string, group: number): void {
 /** Makes a folder, whole or not at all, unless somebody else has made it first. */
 function makeWhole(path: string, fill: (draft: string) => void): void {
   // No election has a name that begins with a dot.
-  const draft = join(
-    dirname(path),
-    `.${basename(path)}.${process.pid}.${process.getBuiltinModule('node:crypto').randomUUID()}.tmp`,
-  );
+  const name = `.${basename(path)}.`;
+  const { randomUUID } = process.getBuiltinModule('node:crypto');
+  const draft = join(dirname(path), `${name}${process.pid}.${randomUUID()}.tmp`);
   try {
-    removeDrafts(dirname(path));
+    removeDrafts(dirname(path), name);
+  } catch {
+    // Another user's, in a folder with the sticky bit: it is in nobody's way.
+  }
+  try {
     mkdirSync(draft, { mode: 0o700 });
     fill(draft);
     renameSync(draft, path);

@@ -1,14 +1,15 @@
 /** The group that may share an election on this host. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, UnavailableError } from '../errors.ts';
+import { codeOf } from './disk.ts';
 
 /** A group may come from a directory service that answers slowly, ms. */
 const LOOK_UP_WITHIN_MS = 5_000;
 
 /**
  * The number of a group that is given by name or number. Throws ConfigurationError when there is none, or when this
- * user is not one of it: then nobody could share with it.
+ * user is not one of it: then nobody could share with it. Throws UnavailableError when the name service does not answer.
  */
 export function groupNumber(group: string): number {
   const gid = /^\d+$/.test(group) ? Number(group) : lookUp(group);
@@ -45,12 +46,17 @@ function localGroups(): string {
   }
 }
 
-/** As the name service of the host has it: LDAP and the like. */
+/** As the name service of the host has it: LDAP and the like. Throws UnavailableError when it does not answer. */
 function listedBySystem(name: string): string {
-  const { stdout } = spawnSync('getent', ['group', name], {
+  const { stdout, error } = spawnSync('getent', ['group', name], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: LOOK_UP_WITHIN_MS,
   });
+  if (error !== undefined && codeOf(error) !== 'ENOENT')
+    throw new UnavailableError(`state-group ${name}: getent group does not answer`, {
+      cause: error,
+      hint: 'look at the name service of this host, or give the number of the group',
+    });
   return typeof stdout === 'string' ? stdout : '';
 }

@@ -121,9 +121,9 @@ async function coordinatorOf(context: RunContext, logger: Logger, served: Parsed
     const election = zookeeperElection(context, logger, served?.record);
     return { election, name: config.zookeeperBasePath, inherits: () => undefined };
   }
-  const { electionFolder, localElection } = await import('../local.ts');
-  const election = localElection(context, logger, served?.record);
-  return { election, name: electionFolder(config).path, inherits: () => election.descriptor };
+  const { localElection } = await import('../local.ts');
+  const { election, name } = localElection(context, logger, served?.record);
+  return { election, name, inherits: () => election.descriptor };
 }
 
 /** The election, and where its runs are written down: with a schedule before they start. */

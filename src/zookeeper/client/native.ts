@@ -97,6 +97,8 @@ export class NativeClient implements Client {
 
   /** Connects. */
   constructor(Module: NativeModule, options: ConnectOptions, listener: ClientListener, clock: Clock) {
+    // As `digest` the password would go out in the clear.
+    if (options.authentication?.scheme === 'sasl-digest') throw new Error("npm's client knows no SASL");
     this.#native = new Module().native;
     this.#listener = listener;
     this.#clock = clock;

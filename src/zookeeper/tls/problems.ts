@@ -93,11 +93,11 @@ function expiry(shown: X509Certificate, its: string, { options, now }: TlsFailur
   for (let next = shown.issuerCertificate; next !== undefined && chain.length < 10; next = next.issuerCertificate)
     chain.push(next);
   const old = chain.find(({ validTo }) => Date.parse(validTo) < now);
-  if (old === shown)
-    return `${its} expired on ${instant(shown.validTo)}: renew it on that server (ssl.keyStore.location)`;
-  const above = old === undefined ? issuerOf(shown) : `${subjectOf(old)}, expired on ${instant(old.validTo)},`;
-  const where = options.ca === undefined ? 'on that server (ssl.keyStore.location)' : `in ${named(options, 'ca')}`;
-  return `a CA certificate that ${its} leads to has expired (${above.replace(/,$/, '')}): renew it ${where}`;
+  const onServer = 'on that server (ssl.keyStore.location)';
+  if (old === shown) return `${its} expired on ${instant(shown.validTo)}: renew it ${onServer}`;
+  const above = old === undefined ? issuerOf(shown) : `${subjectOf(old)}, expired on ${instant(old.validTo)}`;
+  const where = options.ca === undefined ? onServer : `in ${named(options, 'ca')}, or ${onServer}`;
+  return `a CA certificate that ${its} leads to has expired (${above}): renew it ${where}`;
 }
 
 /** An instant as a certificate has it (`Nov 26 10:00:00 2026 GMT`) in ISO 8601. */

@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { refuseNetwork, refuseOtherSystems } from '../../../src/local/folder.ts';
+import { prepareFolder, refuseNetwork, refuseOtherSystems } from '../../../src/local/folder.ts';
 
 describe('the election’s folder', () => {
   it.each([
@@ -25,6 +28,20 @@ describe('the election’s folder', () => {
 
   it.each(['darwin', 'win32', 'freebsd'] as const)('needs Linux, not %s', (platform) => {
     expect(() => refuseOtherSystems(platform)).toThrow(/works on Linux alone/);
+  });
+
+  it('is made in a folder of others without deleting what is theirs, though it be named like a draft', () => {
+    const parent = mkdtempSync(join(tmpdir(), 'ballot-parent-'));
+    try {
+      // There is no process with that number.
+      const draft = '999999999.01234567-89ab-cdef-0123-456789abcdef.tmp';
+      for (const name of [`report.${draft}`, `.other.${draft}`, `.state.${draft}`])
+        writeFileSync(join(parent, name), '');
+      prepareFolder(join(parent, 'state'), 'job', process.getegid?.());
+      expect(readdirSync(parent).toSorted()).toEqual([`.other.${draft}`, `report.${draft}`, 'state']);
+    } finally {
+      rmSync(parent, { recursive: true, force: true });
+    }
   });
 
   it('is for Linux', () => {

@@ -41,7 +41,7 @@ export class DigestMd5 {
   respond(challenge: Buffer): Buffer {
     if (challenge.length === 0)
       throw new SaslError('the server is not set up for SASL (it has no JAAS section Server)');
-    const fields = parseFields(challenge.toString('utf8'));
+    const fields = parseFields(challenge);
     const { nonce, realm, qop = 'auth', algorithm } = fields;
     if (nonce === undefined || algorithm !== 'md5-sess' || !qop.split(/[ ,]+/).includes('auth'))
       throw new SaslError('the server does not offer DIGEST-MD5 with qop=auth');
@@ -66,7 +66,7 @@ export class DigestMd5 {
 
   /** Throws SaslError when the server has not proved that it knows the password. */
   check(answer: Buffer): void {
-    const { rspauth = '' } = parseFields(answer.toString('utf8'));
+    const { rspauth = '' } = parseFields(answer);
     const [said, expected] = [Buffer.from(rspauth), Buffer.from(this.#expected ?? '')];
     if (expected.length === 0 || said.length !== expected.length || !timingSafeEqual(said, expected))
       throw new SaslError('the server has not proved that it knows the password');
@@ -104,10 +104,18 @@ function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** `name=value` and `name="value"`, separated by commas. Of several values of one name the first counts. */
-function parseFields(text: string): Readonly<Record<string, string | undefined>> {
+/** A challenge and its answer are shorter (RFC 2831, 2.1.1), bytes: nobody has to read more. */
+const LONGEST = 2048;
+
+/**
+ * `name=value` and `name="value"`, separated by commas. Of several values of one name the first counts. Throws
+ * SaslError when there is more than this mechanism has to say.
+ */
+function parseFields(said: Buffer): Readonly<Record<string, string | undefined>> {
+  if (said.length > LONGEST) throw new SaslError(`the server says ${said.length} bytes, which is not DIGEST-MD5`);
   const found: Record<string, string> = {};
-  for (const [, name = '', inQuotes, plain] of text.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))/g))
+  const fields = /(?<![\w-])([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))/g;
+  for (const [, name = '', inQuotes, plain] of said.toString('utf8').matchAll(fields))
     found[name.toLowerCase()] ??= inQuotes?.replace(/\\(.)/g, '$1') ?? plain ?? '';
   return found;
 }

@@ -27,7 +27,7 @@ function handle() {
 
 const ANSWERED = { granted: () => undefined, event: () => undefined, ended: () => undefined };
 
-function client(authentication?: { scheme: 'digest'; user: string; password: string }) {
+function client(authentication?: { scheme: 'digest' | 'sasl-digest'; user: string; password: string }) {
   const { Module, calls, names } = handle();
   const options = { address: '127.0.0.1:2181', timeout: 4000, debug: false, authentication };
   const made = new NativeClient(Module, options, ANSWERED, new VirtualClock(1).process());
@@ -44,6 +44,12 @@ describe("npm's client", () => {
     expect(names()).toEqual(['init', 'add_auth']);
     expect(calls[1]?.args).toEqual(['digest', 'bob:a:b']);
     expect(client().names()).toEqual(['init']);
+  });
+
+  it('gives no password away that is for SASL', () => {
+    expect(() => client({ scheme: 'sasl-digest', user: 'bob', password: 'secret' })).toThrow(
+      "npm's client knows no SASL",
+    );
   });
 
   it('has created a znode for its identity alone once the ACL is set, and not before', async () => {

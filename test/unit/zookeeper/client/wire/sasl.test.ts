@@ -23,6 +23,12 @@ describe('DIGEST-MD5', () => {
     expect(response).not.toContain('secret');
   });
 
+  it('reads no more than it can be about, and that in no time', () => {
+    const respond = (text: string): Buffer => new DigestMd5(RFC.login).respond(Buffer.from(text));
+    expect(() => respond('a'.repeat(2 ** 20))).toThrow('the server says 1048576 bytes, which is not DIGEST-MD5');
+    expect(() => respond('a'.repeat(2048))).toThrow('does not offer DIGEST-MD5');
+  });
+
   it('believes a server that proves that it knows the password', () => {
     expect(() => begun().check(Buffer.from('rspauth=ea40f60335c427b5527b84dbabcdfffd'))).not.toThrow();
   });
