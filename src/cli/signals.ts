@@ -27,7 +27,7 @@ export class Signals {
   constructor(end: (signal: NodeJS.Signals) => void) {
     this.#end = end;
     for (const signal of PASSED_ON) process.on(signal, () => this.#handlers?.passOn(signal));
-    // Who sees that SIGHUP is handled, the last of them, may send any.
+    // SIGHUP comes last: a program that finds it caught (/proc/PID/status) may send any of these.
     for (const signal of STOPPING) process.on(signal, () => this.#stop(signal));
   }
 

@@ -18,7 +18,7 @@ import { schedule, timezone } from './schedule.ts';
 import { zookeeperAuth } from './zookeeper-auth.ts';
 
 /**
- * `global` options belong to every command that talks to ZooKeeper, `run` options to `run` alone, `cron` options to
+ * `global` options belong to every command that looks at an election, `run` options to `run` alone, `cron` options to
  * `run cron` alone.
  */
 export type Scope = 'global' | 'run' | 'cron';

@@ -42,15 +42,13 @@ export function join(config: LibraryConfig, logger: Logger): Share {
   const { zookeeperBasePath, candidateId } = config;
   const key = keyOf(config);
   const ensemble = ensembles.get(key) ?? open(config);
-  const candidate = JSON.stringify([zookeeperBasePath, candidateId]);
-  if (ensemble.candidates.has(candidate)) throw new AlreadyStandingError(zookeeperBasePath, candidateId);
+  const out = enter(ensemble.candidates, zookeeperBasePath, candidateId);
   ensembles.set(key, ensemble);
-  ensemble.candidates.add(candidate);
   ensemble.loggers.push(logger);
   return {
     sessions: ensemble.sessions,
     leave() {
-      ensemble.candidates.delete(candidate);
+      out();
       const at = ensemble.loggers.indexOf(logger);
       if (at >= 0) ensemble.loggers.splice(at, 1);
     },
@@ -70,10 +68,14 @@ const onThisHost = new Set<string>();
 
 /** Registers a candidate of an election on this host. Returns what removes it. Throws AlreadyStandingError. */
 export function joinHere(election: string, candidateId: string): () => void {
+  return enter(onThisHost, election, candidateId);
+}
+
+function enter(candidates: Set<string>, election: string, candidateId: string): () => void {
   const candidate = JSON.stringify([election, candidateId]);
-  if (onThisHost.has(candidate)) throw new AlreadyStandingError(election, candidateId);
-  onThisHost.add(candidate);
-  return () => void onThisHost.delete(candidate);
+  if (candidates.has(candidate)) throw new AlreadyStandingError(election, candidateId);
+  candidates.add(candidate);
+  return () => void candidates.delete(candidate);
 }
 
 function open(config: LibraryConfig): Ensemble {

@@ -9,7 +9,8 @@ const LOOK_UP_WITHIN_MS = 5_000;
 
 /**
  * The number of a group that is given by name or number. Throws ConfigurationError when there is none, or when this
- * user is not one of it: then nobody could share with it. Throws UnavailableError when the name service does not answer.
+ * user is not one of it: then nobody could share with it. Throws UnavailableError when the name service does not
+ * answer.
  */
 export function groupNumber(group: string): number {
   const gid = /^\d+$/.test(group) ? Number(group) : lookUp(group);

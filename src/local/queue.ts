@@ -99,5 +99,9 @@ export function clearQueue(folder: string, others: readonly string[]): void {
 /** Processes that wait for the lock in the name of one of these places. */
 export function waitingFor(places: ReadonlySet<string>): number[] {
   if (places.size === 0) return [];
-  return (listProcesses() ?? []).filter((pid) => places.has(environmentValue(pid, WAITS_FOR) ?? ''));
+  return (listProcesses() ?? []).filter((pid) => waitsFor(pid, places));
 }
+
+/** Whether a process waits for the lock in the name of one of these places. */
+export const waitsFor = (pid: number, places: ReadonlySet<string>): boolean =>
+  places.has(environmentValue(pid, WAITS_FOR) ?? '');

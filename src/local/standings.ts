@@ -1,6 +1,6 @@
 /** An election on this host as it is seen by one who does not stand in it. */
 import { type Stats, statSync } from 'node:fs';
-import { environmentValue, namesOf } from '../command/proc.ts';
+import { namesOf } from '../command/proc.ts';
 import type { Standing } from '../election/observer.ts';
 import { HOLDS_LOCK, type CandidateReport, type ElectionReport } from '../election/report.ts';
 import { codeOf, diskError } from './disk.ts';
@@ -8,8 +8,7 @@ import { type ElectionFolder, inspectFolder } from './folder.ts';
 import { type Leadership, leadershipIn } from './leader.ts';
 import type { LeaseRecord, LocalCandidate } from './lease.ts';
 import { holdersOf, isStopped, lives } from './processes.ts';
-import { type QueueEntry, readQueue } from './queue.ts';
-import { WAITS_FOR } from './lock.ts';
+import { type QueueEntry, readQueue, waitsFor } from './queue.ts';
 import { registerData } from './register.ts';
 
 /** Nobody leads, nobody stands. */
@@ -24,7 +23,7 @@ export function localStandings(folder: ElectionFolder): ElectionReport {
   const leadership = leadershipIn(folder);
   const entries = readQueue(folder.queue).living;
   const record = 'record' in leadership ? leadership.record : undefined;
-  const leads = (entry: QueueEntry): boolean => leadership.kind === 'held' && isSame(entry, leadership.record);
+  const leads = (entry: QueueEntry): boolean => holdsLock(entry, leadership);
   const candidates = entries.map((entry) =>
     participant(entry, entry.path, entry.since, leads(entry) ? [HOLDS_LOCK] : []),
   );
@@ -43,6 +42,9 @@ export function localRegister(folder: ElectionFolder, name: string): Buffer {
     throw diskError('cannot read', folder.registers, error);
   }
 }
+
+const holdsLock = (entry: QueueEntry, leadership: Leadership): boolean =>
+  leadership.kind === 'held' && isSame(entry, leadership.record);
 
 /** A process may be several candidates of one election, each with an id of its own. */
 const isSame = (a: LocalCandidate, b: LocalCandidate): boolean =>
@@ -105,8 +107,7 @@ function keptBy({ lock }: ElectionFolder, entries: readonly QueueEntry[]): strin
   }
   const places = new Set(entries.map(({ path }) => path));
   const standing = entries.map(({ process }) => process.pid);
-  const isCandidate = ({ pid }: { readonly pid: number }): boolean =>
-    standing.includes(pid) || places.has(environmentValue(pid, WAITS_FOR) ?? '');
+  const isCandidate = ({ pid }: { readonly pid: number }): boolean => standing.includes(pid) || waitsFor(pid, places);
   const holders = holdersOf(file).filter((holder) => !isCandidate(holder));
   return holders.length === 0
     ? []
@@ -123,10 +124,10 @@ function leaseOf(leadership: Leadership, notes: readonly string[], anybodyStands
 
 /** All who stand, in the order of the queue. Throws as `localStandings` does. */
 export function participants(folder: ElectionFolder): Standing[] {
-  return localStandings(folder).candidates.map(({ candidateId, hostname, pid, notes }) => ({
-    candidateId,
-    hostname,
-    pid,
-    leads: notes.includes(HOLDS_LOCK),
-  }));
+  if (!inspectFolder(folder)) return [];
+  const leadership = leadershipIn(folder);
+  return readQueue(folder.queue).living.map((entry) => {
+    const { candidateId, hostname, process } = entry;
+    return { candidateId, hostname, pid: String(process.pid), leads: holdsLock(entry, leadership) };
+  });
 }

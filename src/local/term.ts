@@ -27,7 +27,7 @@ export interface Claim {
 
 const ENDED = new Error('the term is being ended');
 
-/** The start of the command goes first, ms. */
+/** Requests are looked for so long after the term has begun: the start of the command does not wait for that, ms. */
 const FIRST_LOOK_AFTER_MS = 10;
 
 /**

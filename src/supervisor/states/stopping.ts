@@ -58,7 +58,7 @@ function stopRequested(state: In<'stopping'>, event: On<'stopRequested'>, plan: 
   return after([second, ...effects], awaitAll(state, { ...state, alive: runs }, plan, now));
 }
 
-/** After a bug this candidate does not stand again. */
+/** After a failure that is final this candidate does not stand again. */
 function electionFailed(state: In<'stopping'>, event: On<'electionFailed'>, plan: Plan, now: number): Step {
   return campaignFailed(state, event, 'the command is being stopped', (exitCode) => {
     const ending = state.ending.kind === 'requested' ? state.ending : ({ kind: 'leaving', exitCode } as const);

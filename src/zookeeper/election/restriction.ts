@@ -6,9 +6,8 @@
 import { AuthenticationError, RefusedError } from '../../errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Admission } from '../session/access.ts';
-import { NoNodeError } from '../session/errors.ts';
 import type { Session } from '../session/port.ts';
-import { type ElectionOptions, untilAnswered } from './options.ts';
+import { type ElectionOptions, unlessGone } from './options.ts';
 import { isProposal } from './queue.ts';
 
 /** Keeps strangers out of the election of one session. Without `zookeeper-acl: creator` it does nothing. */
@@ -95,13 +94,7 @@ export class Restriction {
     });
   }
 
-  /** `undefined`: there is no such znode. */
-  async #ask<T>(signal: AbortSignal, request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
-    try {
-      return await untilAnswered(this.#options.clock, this.#session, signal, request);
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
+  #ask<T>(signal: AbortSignal, request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
+    return unlessGone(this.#options.clock, this.#session, signal, request);
   }
 }

@@ -2,9 +2,8 @@
 import type { Clock } from '../../clock.ts';
 import type { Neighbourhood } from '../../election/observer.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import { NoNodeError } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
-import { untilAnswered } from '../election/options.ts';
+import { unlessGone } from '../election/options.ts';
 import { isProposal, sortProposals } from '../election/queue.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 import { firing, firstOf } from '../election/firing.ts';
@@ -72,16 +71,11 @@ export async function readRegister(inspection: Inspection, name: string): Promis
 }
 
 /** Asks until answered; `undefined` when there is no such znode. Throws as `inspect` does. */
-export async function ask<T>(
+export function ask<T>(
   { session, clock, signal }: Pick<Inspection, 'session' | 'clock' | 'signal'>,
   request: (options: RequestOptions) => Promise<T>,
 ): Promise<T | undefined> {
-  try {
-    return await untilAnswered(clock, session, signal, request);
-  } catch (error) {
-    if (error instanceof NoNodeError) return undefined;
-    throw error;
-  }
+  return unlessGone(clock, session, signal, request);
 }
 
 /** The znode at this path; `undefined` when there is none. Throws as `inspect` does. */

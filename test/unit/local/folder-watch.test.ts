@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import { folderOf } from '../../../src/local/folder.ts';
 import { FolderWatch } from '../../../src/local/folder-watch.ts';
@@ -33,5 +33,5 @@ it('notices what changes in a folder that was deleted and made anew, though it h
   await pass(100);
   watch.arm();
   writeFileSync(folder.lease, '{}');
-  await watch.changed(signal);
+  await expect(watch.changed(signal)).resolves.toBeUndefined();
 });
