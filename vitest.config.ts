@@ -4,9 +4,17 @@ import { BaseSequencer } from 'vitest/node';
 /** Suites that talk to real servers and processes: they run against the built `dist`. */
 const real = { globalSetup: ['test/support/built.ts'], hookTimeout: 300_000, isolate: false };
 
+/** Every fault, at random instants. */
+const FAULTS = ['test/integration/faults/**/*.test.ts'];
+
+/**
+ * So many files at a time: more than processors, for most of the time they wait for leases, sessions and servers. With
+ * too many a slow machine has no processor left for heartbeats: scripts/suite.mjs asks for more where it is quick.
+ */
+const WAITING = Number(process.env['TEST_WORKERS'] ?? 3);
+
 /** Files that take long by themselves, whatever the machine: begun last, they would be waited for alone. */
 const SLOW = [
-  'faults/faults',
   'run-outage',
   'zookeeper-election',
   'run-ensemble',
@@ -66,16 +74,26 @@ export default defineConfig({
           ...real,
         },
       },
-      // More files than processors: most of the time they wait for leases, sessions and servers. With four at a time a
-      // slow machine has no processor left for heartbeats.
       {
         extends: true,
         test: {
           name: 'integration',
           sequence: { groupOrder: 3 },
           include: ['test/integration/**/*.test.ts'],
+          exclude: FAULTS,
           testTimeout: 300_000,
-          maxWorkers: 3,
+          maxWorkers: WAITING,
+          ...real,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          sequence: { groupOrder: 4 },
+          include: FAULTS,
+          testTimeout: 300_000,
+          maxWorkers: 2,
           ...real,
         },
       },

@@ -27,7 +27,7 @@ export const lintChecks = [
 /** @type {Check} */
 export const typeCheck = { name: 'types', command: ['tsc', '-p', '.'] };
 
-/** Half a minute of compiling: for `npm test`. @type {Check} */
+/** Half a minute of compiling: for `npm test -- --all`. @type {Check} */
 export const imageCheck = {
   name: 'container image, its npm steps',
   command: [process.execPath, 'scripts/check-dockerfile.mjs', '--run'],

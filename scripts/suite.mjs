@@ -1,5 +1,5 @@
 /** The test projects, and how one of them is run and counted. Used by `npm test` and `npm run test:node`. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
@@ -27,7 +27,8 @@ export const PROJECTS = [
   { name: 'unit', timeout: 1_800_000 },
   { name: 'simulation', timeout: 1_800_000 },
   { name: 'integration', timeout: 3_000_000, waits: true },
-  { name: 'contract', timeout: 900_000, waits: true },
+  { name: 'contract', timeout: 1_800_000, waits: true },
+  { name: 'faults', timeout: 1_800_000, waits: true },
 ];
 
 /** What computes leaves the processors to what waits for real processes: those have bounds, however generous. */
@@ -38,6 +39,24 @@ const FAILURE_LINES = 30;
 
 /** This Node, and the folder that this file is in. @type {Place} */
 const HERE = { node: process.execPath, root: dirname(dirname(fileURLToPath(import.meta.url))) };
+
+/** A bare Node starts and ends in less than this, ms: a machine that is quick, and has nothing else to do. */
+const QUICK_MS = 70;
+
+/**
+ * How many files of real processes and servers are tested at a time: most of their time they wait, but with too many a
+ * slow or busy machine has no processor left for heartbeats (see vitest.config.ts). It is measured before other work
+ * begins.
+ * @returns {string} for `TEST_WORKERS`
+ */
+export function workersFor() {
+  const times = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    spawnSync(process.execPath, ['-e', '0'], { env: {} });
+    return performance.now() - start;
+  }).sort((a, b) => a - b);
+  return Number(times[2]) < QUICK_MS ? '5' : '3';
+}
 
 /**
  * @param {Place} place

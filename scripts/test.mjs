@@ -1,7 +1,9 @@
 /**
- * `npm test`: set-up, checks of the source, every test project, the quick mutants, and on a machine that has Node and
- * npm the core of the tests on the Node of the Dockerfile, and what matters on one without a native client. The last
- * line is `N passed, N failed`; the exit code is 0 only if nothing failed, was skipped, or was a project without tests.
+ * `npm test`: set-up, checks of the source, the test projects. `npm test -- --all`, which CI runs, adds what takes
+ * long: every fault at random, each contract on every kind of ensemble, the npm steps of the container image, some
+ * mutants, and on a machine that has Node and npm the core of the tests on the Node of the Dockerfile, and what matters on one
+ * without a native client. The last line is `N passed, N failed`; the exit code is 0 only if nothing failed, was
+ * skipped, or was a project without tests.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -11,7 +13,7 @@ import { imageCheck, lintChecks, runChecks, typeCheck } from './checks.mjs';
 import { runMutants } from './mutants.mjs';
 import { CORE, CORE_WITHOUT_NATIVE, onNode, packageOf } from './on-node.mjs';
 import { setUpOrExit, TEST_TOOLS } from './setup.mjs';
-import { conclude, PROJECTS, runProject, total } from './suite.mjs';
+import { conclude, PROJECTS, runProject, total, workersFor } from './suite.mjs';
 
 /** @typedef {import('./suite.mjs').Sum} Sum */
 
@@ -41,20 +43,34 @@ async function inTurn(steps) {
   return total(sums);
 }
 
-/** @param {boolean} waiting those that wait most of their time, or the others */
-const projects = (waiting) =>
-  PROJECTS.filter(({ waits = false }) => waits === waiting).map((project) => () => runProject(project));
+/** @param {...string} names of projects */
+const projects = (...names) =>
+  PROJECTS.filter(({ name }) => names.includes(name)).map((project) => () => runProject(project));
+
+/** What takes long beside those that compute. */
+const LONG = [() => runChecks([imageCheck]), runMutants, onOtherNodes];
+
+const unknown = process.argv.slice(2).filter((arg) => arg !== '--all');
+if (unknown.length > 0) {
+  console.error(`npm test: ${unknown.join(' ')}: it takes --all alone; one file: npx vitest run FILE`);
+  process.exit(64);
+}
+const isAll = process.argv.includes('--all');
+// For the tests: test/support/depth.ts.
+if (isAll) process.env.TEST_DEPTH = 'all';
 
 setUpOrExit(TEST_TOOLS);
 // Before anybody reads `dist`: what runs side by side finds it built.
 spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
-// Tests of real servers wait most of the time, the others compute: together they take little longer than the longer
-// ones.
+process.env.TEST_WORKERS ??= workersFor();
+console.log(`tests: ${process.env.TEST_WORKERS} files of real processes at a time`);
+// Tests of real servers wait most of the time, the others compute: together they take little longer than the longest.
 conclude(
   total(
     await Promise.all([
-      inTurn(projects(true)),
-      inTurn([() => runChecks([imageCheck, typeCheck, ...lintChecks]), ...projects(false), runMutants, onOtherNodes]),
+      inTurn(projects('integration', ...(isAll ? ['faults'] : []))),
+      inTurn(projects('contract')),
+      inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit', 'simulation'), ...(isAll ? LONG : [])]),
     ]),
   ),
 );

@@ -1,6 +1,7 @@
 /** `ballot is-leader` and `ballot if-leader` on a real server. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { hostname } from 'node:os';
+import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { encodeLease, encodeProposal, formatGoTime, type LeaseRecord } from '../../src/zookeeper/election/record.ts';
@@ -48,6 +49,14 @@ let probes = 0;
 async function lastTransaction(): Promise<number> {
   const path = await zookeeper.observer.create(`/probe-${++probes}`, Buffer.alloc(0), 'persistent', within);
   return (await zookeeper.observer.exists(path, within))?.czxid ?? NaN;
+}
+
+/** What it writes first. Throws when it ends without a word. */
+function firstOutput(child: ChildProcessByStdio<null, Readable, null>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.stdout.once('data', (data: Buffer) => resolve(String(data)));
+    child.once('close', (code) => reject(new Error(`it ended with ${code} and wrote nothing`)));
+  });
 }
 
 describe('ballot is-leader', () => {
@@ -229,7 +238,7 @@ describe('ballot if-leader', () => {
     const args = ['if-leader', ...at(basePath), '--', 'sh', '-c', 'echo $$; exec sleep 1000'];
     const child = spawn(process.execPath, [ballotPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => void child.kill());
-    const pid = await new Promise((resolve) => child.stdout.once('data', (data: Buffer) => resolve(Number(data))));
+    const pid = Number(await firstOutput(child));
     expect(await sessions()).toBe(before);
     await poll(() => isDeepStrictEqual(childrenOf(child.pid ?? NaN), [pid]), { what: 'the end of the keeper' });
   });
@@ -242,7 +251,7 @@ describe('ballot if-leader', () => {
       const child = spawn(process.execPath, [ballotPath, 'if-leader', ...at(basePath), '--', 'bash', '-c', script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      await new Promise((resolve) => child.stdout.once('data', resolve));
+      await firstOutput(child);
       child.kill(signal);
       expect(await new Promise((resolve) => child.once('close', resolve))).toBe(42);
     },

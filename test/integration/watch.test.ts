@@ -38,9 +38,21 @@ function stand(session: Session, base: string, candidateId: string): Promise<str
 }
 
 /** Writes the lease of who stands with this proposal. */
-function lead(session: Session, base: string, candidateId: string, proposalNode: string): Promise<unknown> {
+function lead(
+  session: Session,
+  base: string,
+  candidateId: string,
+  proposalNode: string,
+  leaseDuration = '20s',
+): Promise<unknown> {
   const now = formatGoTime(Date.now());
-  const times = { proposalTime: now, lastSeenTime: now, sessionTimeout: '20s', leaseDuration: '20s', leaderSince: now };
+  const times = {
+    proposalTime: now,
+    lastSeenTime: now,
+    sessionTimeout: leaseDuration,
+    leaseDuration,
+    leaderSince: now,
+  };
   const who = { candidateId, hostname: `host-${candidateId}`, pid: '7', fencingToken: 5 };
   return session.set(base, encodeLease({ ...who, ...times, proposalNode }), -1, within);
 }
@@ -101,7 +113,7 @@ describe('ballot watch on a terminal', () => {
     await using own = await sessionOn(zookeeper.server.port);
     const { zk } = own;
     await zk.create(base, Buffer.alloc(0), 'persistent', within);
-    await lead(zk, base, 'a', await stand(zk, base, 'a'));
+    await lead(zk, base, 'a', await stand(zk, base, 'a'), '12s');
     const options = ['--zookeeper-session-timeout=10s'];
     await using watching = new TerminalRun(
       [ballotPath, 'watch', ...at(zookeeper.connectString, base), ...options],
@@ -114,7 +126,7 @@ describe('ballot watch on a terminal', () => {
     // Pings of three sessions: a poll each redrawing would be dozens.
     expect((await zookeeper.server.received()) - asked).toBeLessThan(9);
     expect(rowOf(later, 'lease')).toMatch(/^lease     \[#+-+\]/);
-    await watching.shows(/^lease +\[-+\] 2\ds old, ran out [\d.]+s ago$/);
+    await watching.shows(/^lease +\[-+\] 1\ds old, ran out [\d.]+s ago$/);
     watching.type('q');
     expect(await watching.end()).toEqual(AFTER);
   });
@@ -389,7 +401,7 @@ describe('ballot watch in a pipe', () => {
   it('says when a lease runs out, of which no znode tells', async () => {
     const base = fresh();
     await zookeeper.observer.create(base, Buffer.alloc(0), 'persistent', within);
-    await lead(zookeeper.observer, base, 'a', await stand(zookeeper.observer, base, 'a'));
+    await lead(zookeeper.observer, base, 'a', await stand(zookeeper.observer, base, 'a'), '6s');
     await using piped = new Piped(base, zookeeper.connectString);
     const held = await piped.line((line) => line.lease?.state === 'held', 'a lease');
     expect(held.lease?.expired).toBeUndefined();
