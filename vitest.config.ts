@@ -60,6 +60,7 @@ export default defineConfig({
           name: 'simulation',
           sequence: { groupOrder: 1 },
           include: ['test/simulation/**/*.test.ts'],
+          isolate: false,
           testTimeout: 300_000,
         },
       },

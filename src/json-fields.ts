@@ -40,30 +40,35 @@ export function isObject(json: unknown): json is Fields {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
-/** The record that an object stands for, or which field is wrong or missing. */
-export function readFields(json: Fields, forms: Forms, needed: readonly string[]): Fields | string {
-  const known: [string, unknown][] = [];
+/** The record that an object stands for, or which field is wrong or missing. `isLeftOut`: what counts as no value. */
+export function readFields(
+  json: Fields,
+  forms: Forms,
+  needed: readonly string[],
+  isLeftOut: (value: unknown) => boolean = () => false,
+): Fields | string {
+  const record: Record<string, unknown> = {};
   const unknown: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(json)) {
+  for (const name of Object.keys(json)) {
     const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
-    const meaning = form?.read(value);
-    if (form === undefined) unknown.push([name, value]);
-    else if (meaning === undefined) return `${name} is not ${form.is}`;
-    else known.push([name, meaning]);
+    if (form === undefined) unknown.push([name, json[name]]);
+    else if (!isLeftOut(json[name])) {
+      record[name] = form.read(json[name]);
+      if (record[name] === undefined) return `${name} is not ${form.is}`;
+    }
   }
-  if (unknown.length > 0) known.push(['unknownFields', Object.fromEntries(unknown)]);
-  const record: Fields = Object.fromEntries(known);
+  if (unknown.length > 0) record['unknownFields'] = Object.fromEntries(unknown);
   const missing = needed.find((name) => record[name] === undefined);
   return missing === undefined ? record : `${missing} is missing`;
 }
 
 /** The object that stands for a record. */
 export function writtenFields(record: object, forms: Forms): Fields {
-  const { unknownFields = {}, ...known } = record as Fields & { readonly unknownFields?: Fields };
-  const said = Object.entries(forms).filter(([name]) => known[name] !== undefined);
+  const known = record as Fields;
+  const written: Record<string, unknown> = {};
+  for (const name of Object.keys(forms)) if (known[name] !== undefined) written[name] = forms[name]?.write(known[name]);
+  const { unknownFields } = record as { readonly unknownFields?: Fields };
+  if (unknownFields === undefined) return written;
   const kept = Object.entries(unknownFields).filter(([name]) => !Object.hasOwn(forms, name));
-  return Object.fromEntries<unknown>([
-    ...said.map(([name, form]) => [name, form.write(known[name])] as const),
-    ...kept,
-  ]);
+  return { ...written, ...Object.fromEntries(kept) };
 }

@@ -207,10 +207,19 @@ export function encodeLedger(ledger: Ledger): Buffer {
 }
 
 function textOf({ runs, ...ledger }: Ledger): string {
-  return JSON.stringify({
-    ...writtenFields(ledger, LEDGER_FIELDS),
-    runs: runs.map((run) => writtenFields(run, RUN_FIELDS)),
-  });
+  const facts = JSON.stringify({ ...writtenFields(ledger, LEDGER_FIELDS), runs: [] });
+  return `${facts.slice(0, -']}'.length)}${runs.map(textOfRun).join(',')}]}`;
+}
+
+/** A record never changes, and stands in each write until fifty later ones have pushed it out. */
+const textsOfRuns = new WeakMap<RunRecord, string>();
+
+function textOfRun(run: RunRecord): string {
+  const known = textsOfRuns.get(run);
+  if (known !== undefined) return known;
+  const written = JSON.stringify(writtenFields(run, RUN_FIELDS));
+  textsOfRuns.set(run, written);
+  return written;
 }
 
 const text = plain('text', (value) => typeof value === 'string');
@@ -281,5 +290,6 @@ const INSTANT = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
 function parseInstant(iso: string): number | undefined {
   const ms = INSTANT.test(iso) ? Date.parse(iso) : NaN;
   // A day that the month does not have rolls over into the next one.
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== iso.slice(0, 10) ? undefined : ms;
+  const day = Number(iso.slice(iso.indexOf('T') - 2, iso.indexOf('T')));
+  return Number.isNaN(ms) || new Date(ms).getUTCDate() !== day ? undefined : ms;
 }

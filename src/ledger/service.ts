@@ -31,6 +31,7 @@ export function describeService({ schedule, timezone, candidateId, hostname }: S
  * zone, and an interval has none.
  */
 export function hasSameTicks(a: ScheduleRecord, b: ScheduleRecord): boolean {
+  if (a.schedule === b.schedule && a.timezone === b.timezone) return true;
   const rule = meaningOf(a.schedule);
   if (rule !== meaningOf(b.schedule)) return false;
   return rule.startsWith('{"every"') || isSameZone(a.timezone, b.timezone);

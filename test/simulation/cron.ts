@@ -33,8 +33,13 @@ const SCHEDULES = [
   ['0,1,2,10,11,20,21,22,23,40,41,50 * * * * *', 17],
 ] as const;
 
+/** A schedule has no state: all histories share those that were read once. */
+const schedules = new Map<string, Schedule>();
+
 export function scheduleOf(text: string): Schedule {
-  return parseSchedule(text, { timezone: 'UTC', seed: '' }).schedule;
+  const schedule = schedules.get(text) ?? parseSchedule(text, { timezone: 'UTC', seed: '' }).schedule;
+  schedules.set(text, schedule);
+  return schedule;
 }
 
 export function drawCron(random: Random, steady: boolean, mixedFleet: boolean): CronSetting {

@@ -23,8 +23,12 @@ export class LedgerChronicle {
   readonly unreadable: string[] = [];
   /** Told of each. */
   onWrite: (by: string) => void = () => undefined;
+  /** The first write of each term, in order. */
+  readonly openings: LedgerChange[] = [];
   readonly #clock: VirtualClock;
   #latest: LedgerChange | undefined;
+  /** When each run was entered, by its id and tick. */
+  readonly #enteredAt = new Map<string, number>();
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -41,18 +45,20 @@ export class LedgerChronicle {
       return;
     }
     const { ledger } = parsed;
-    this.#latest = { at: this.#clock.time, by, bytes: data.length, ledger, before: this.#latest };
+    const at = this.#clock.time;
+    const before = this.#latest;
+    this.#latest = { at, by, bytes: data.length, ledger, before };
     this.changes.push(this.#latest);
+    if (before?.ledger.fencingToken !== ledger.fencingToken) this.openings.push(this.#latest);
+    for (const run of ledger.runs) {
+      const entry = entryOf(run);
+      if (!this.#enteredAt.has(entry)) this.#enteredAt.set(entry, at);
+    }
   }
 
   /** It is gone, or not the leaders' any more. */
   forget(): void {
     this.#latest = undefined;
-  }
-
-  /** The first write of each term, in order. */
-  get openings(): LedgerChange[] {
-    return this.changes.filter(({ ledger, before }) => before?.ledger.fencingToken !== ledger.fencingToken);
   }
 
   /** What was committed last at true time `at`. */
@@ -61,10 +67,8 @@ export class LedgerChronicle {
   }
 
   /** Whether a run was entered before it was started. */
-  isEntered({ runId, tick, at }: Pick<Launch, 'runId' | 'tick' | 'at'>): boolean {
-    return this.changes.some(
-      (change) => change.at <= at && change.ledger.runs.some((run) => run.runId === runId && run.tick === tick),
-    );
+  isEntered({ at, ...run }: Pick<Launch, 'runId' | 'tick' | 'at'>): boolean {
+    return (this.#enteredAt.get(entryOf(run)) ?? Infinity) <= at;
   }
 
   /** Whether a run was entered by then and had no end yet. */
@@ -79,4 +83,8 @@ export class LedgerChronicle {
     for (const { ledger } of this.changes) for (const run of ledger.runs) records.set(run.runId, run);
     return records;
   }
+}
+
+function entryOf({ runId, tick }: Pick<RunRecord, 'runId' | 'tick'>): string {
+  return `${runId} ${tick}`;
 }

@@ -32,9 +32,13 @@ const BATCH = 2;
 const WORKER = join(import.meta.dirname, 'worker.ts');
 const RUNNER = join(import.meta.dirname, '../../scripts/run-ts.mjs');
 
+/** Workers that have nothing to do. Each takes as long to begin as ten histories. */
+const idle: ChildProcess[] = [];
+
 /**
  * Performs jobs in as many processes as there are cores, in order as far as that goes, and hands each result to `take`
- * until that returns false or none is left. Throws when a worker dies.
+ * until that returns false or none is left. Throws when a worker dies. Workers stay for the next call, and end with
+ * this process.
  */
 export async function perform<J extends Job>(
   jobs: Iterable<J>,
@@ -51,7 +55,8 @@ export async function perform<J extends Job>(
     }
     return batch;
   };
-  const workers = Array.from({ length: availableParallelism() }, () => fork(RUNNER, [WORKER]));
+  const living = idle.splice(0).filter(({ connected }) => connected);
+  const workers = Array.from({ length: availableParallelism() }, () => living.pop() ?? fork(RUNNER, [WORKER]));
   try {
     await Promise.all(
       workers.map((worker) =>
@@ -60,9 +65,11 @@ export async function perform<J extends Job>(
         }),
       ),
     );
-  } finally {
+  } catch (error) {
     for (const worker of workers) worker.kill('SIGKILL');
+    throw error;
   }
+  idle.push(...workers);
 }
 
 /** Gives one worker batch after batch. It says when it is ready for the first. */
@@ -72,7 +79,8 @@ function employ<J extends Job>(
   take: (job: J, result: Result) => void,
 ): Promise<void> {
   let batch: J[] = [];
-  return new Promise((resolve, reject) => {
+  keepAlive(worker, true);
+  return new Promise<void>((resolve, reject) => {
     worker.once('error', reject);
     worker.once('exit', (code, signal) => reject(new Error(`a worker ended with ${signal ?? code}`)));
     worker.on('message', (results: readonly Result[]) => {
@@ -81,5 +89,17 @@ function employ<J extends Job>(
       if (batch.length > 0) worker.send(batch);
       else resolve();
     });
+    // One that has worked before waits for jobs already; one that has not answers when it is loaded.
+    worker.send([]);
+  }).finally(() => {
+    for (const event of ['error', 'exit', 'message']) worker.removeAllListeners(event);
+    keepAlive(worker, false);
   });
+}
+
+/** Whether this process lives for as long as the worker does. */
+function keepAlive(worker: ChildProcess, wanted: boolean): void {
+  for (const handle of [worker, worker.channel])
+    if (wanted) handle?.ref();
+    else handle?.unref();
 }

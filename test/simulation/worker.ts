@@ -40,4 +40,3 @@ async function main(jobs: readonly Job[]): Promise<void> {
 }
 
 process.on('message', (jobs: readonly Job[]) => void main(jobs));
-process.send?.([]);

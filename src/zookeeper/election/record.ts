@@ -164,10 +164,7 @@ function parseFields(data: Buffer, needed: readonly string[]): Fields | string {
   const json = data.length === 0 ? 'no data' : parseObject(data);
   if (typeof json === 'string') return json;
   // Go leaves a field as it is when the JSON says null, and does not write an empty one.
-  const isSaid = ([name, value]: [string, unknown]): boolean =>
-    (value !== null && value !== '') || !Object.hasOwn(FIELDS, name);
-  const said = Object.entries(json).filter(isSaid);
-  const fields = readFields(Object.fromEntries(said), FIELDS, needed);
+  const fields = readFields(json, FIELDS, needed, (value) => value === null || value === '');
   return typeof fields === 'string' ? fields : { ...NO_TEXTS, ...fields };
 }
 
