@@ -72,7 +72,7 @@ const COMPOSERS = {
 };
 
 /** Anybody may import these. */
-const GROUND = ['errors.ts', 'clock.ts', 'waiting.ts', 'duration.ts', 'visible.ts', 'json-fields.ts'];
+const GROUND = ['errors.ts', 'clock.ts', 'waiting.ts', 'duration.ts', 'visible.ts', 'json-fields.ts', 'terminals.ts'];
 
 /** Anybody may import types of these: what a run is told, and what it logs with. */
 const COMMON_TYPES = ['config/config.ts', 'log/logger.ts'];

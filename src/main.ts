@@ -4,9 +4,7 @@
  * The build makes it CommonJS: such a file is loaded without threads and some milliseconds sooner, so that its first
  * lines stand early, whatever the limits.
  */
-import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { loadCompiled } from './cli/compiled.ts';
 import { failure } from './cli/failure.ts';
@@ -15,6 +13,7 @@ import type * as Program from './cli/program.ts';
 import { takeSecretVariable } from './cli/secret-variable.ts';
 import { Signals } from './cli/signals.ts';
 import { forkKeeper, type KeeperProcess } from './keeper/process.ts';
+import { forgetTerminals, replaceByNull } from './terminals.ts';
 
 /** Set by the build. */
 declare const BALLOT_VERSION: string;
@@ -31,8 +30,10 @@ let signals = names(['run', 'join']) ? listenToSignals() : undefined;
 process.on('uncaughtException', (error) => end(error, { debug: true }));
 // Before anything is started that would inherit it.
 const secrets = takeSecretVariable();
-// What runs in ballot's place reads what ballot would have read.
-detachFromTerminal({ stdinStays: names(['if-leader']) });
+// Ballot reads nothing from stdin. What runs in its place reads what ballot would have read.
+const stdinStays = names(['if-leader']);
+if (!stdinStays) replaceByNull(0);
+forgetTerminals(stdinStays ? [0, 1, 2] : [1, 2]);
 try {
   checkLimits();
 } catch (error) {
@@ -124,17 +125,6 @@ function likelyClient(): 'wire' | 'auto' {
 }
 
 /**
- * Ballot reads nothing from stdin. And Node restores terminals when it ends, and crashes where one is gone meanwhile:
- * so it finds /dev/null in their place.
- */
-function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
-  const outputs = [1, 2].filter((fd) => isatty(fd));
-  if (!stdinStays) replace(0, 'r');
-  else if (isatty(0)) process.on('exit', () => replace(0, 'r'));
-  process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
-}
-
-/**
  * A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place.
  */
 function openOutputs(): void {
@@ -145,21 +135,8 @@ function openOutputs(): void {
     try {
       void process[name];
     } catch {
-      replace(fd, 'w');
+      replaceByNull(fd);
     }
-}
-
-/** Puts /dev/null in the place of one of the first three descriptors: open(2) takes the lowest that is free. */
-function replace(fd: number, flags: 'r' | 'w'): void {
-  try {
-    closeSync(openSync('/dev/null', flags));
-  } catch {
-    // Where there is no /dev/null the descriptor stays what it is: a free one would be taken by the next file that is
-    // opened.
-    return;
-  }
-  closeSync(fd);
-  openSync('/dev/null', flags);
 }
 
 function end(error: unknown, { debug }: { debug: boolean }): never {

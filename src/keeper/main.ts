@@ -10,6 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../clock.ts';
 import { keepOutOfCores } from '../command/core-dumps.ts';
 import { asError, describe } from '../errors.ts';
+import { forgetTerminals } from '../terminals.ts';
 import type {
   Client,
   ClientAnswer,
@@ -75,6 +76,9 @@ function nativeClient(): NativeModule | Error {
 }
 
 /** This keeper is for its will, and was given the first one with its name. */
+// Its stderr is ballot's, and may be a terminal.
+forgetTerminals([1, 2]);
+
 const isWillAlone = process.argv[2] === WILL_ALONE;
 
 /** Whoever asks for TLS gets nothing else. Throws when the certificates cannot be used. */

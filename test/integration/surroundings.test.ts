@@ -65,19 +65,34 @@ const alone = (): string =>
 
 describe('a terminal that goes away', () => {
   it.each([
-    ['all three streams', ''],
-    ['stdin', '>log 2>&1'],
-  ])('as %s: ballot ends as it should', async (_, streams) => {
+    ['all three streams', '', false],
+    ['stdin', '>log 2>&1', false],
+    ['all three streams, before ballot looks at it', '', true],
+  ])('as %s: ballot ends as it should', async (_, streams, early) => {
+    const read = (name: string): string =>
+      existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : '';
     // The shell outlives the terminal, and writes down how ballot ended.
     const inner = `trap '' HUP; exec 3<&0; "${process.execPath}" "${ballotPath}" run once --zookeeper-servers ${nobody} -- true <&3 ${streams} & echo $! >pid; wait $!; echo $? >status`;
     writeFileSync(join(folder, 'inner.sh'), inner);
+    // Between Node's look at the terminal and ballot's.
+    const awaiting = `const { isatty } = require('node:tty');
+if (process.argv[1].endsWith('main.js')) {
+  require('node:fs').writeFileSync(${JSON.stringify(join(folder, 'looked'))}, isatty(1) ? 'a terminal' : 'none');
+  const end = Date.now() + 60_000;
+  while (isatty(1) && Date.now() < end) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+}`;
+    writeFileSync(join(folder, 'awaiting.cjs'), awaiting);
     const terminal = spawn('script', ['-qec', 'bash inner.sh', '/dev/null'], {
       cwd: folder,
+      env: { ...process.env, ...(early && { NODE_OPTIONS: `--require=${join(folder, 'awaiting.cjs')}` }) },
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     started.push(terminal);
-    const read = (name: string): string =>
-      existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : '';
+    if (early) {
+      await poll(() => read('looked') !== '', { what: 'Node’s look' });
+      expect(read('looked')).toBe('a terminal');
+      terminal.kill('SIGKILL');
+    }
     await poll(() => read('pid') !== '' && handles(Number(read('pid')), 'SIGHUP'), { what: 'ballot' });
     terminal.kill('SIGKILL');
     if (read('status') === '') tryKill(Number(read('pid')));
