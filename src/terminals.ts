@@ -1,6 +1,6 @@
 /**
- * Node remembers at its start which of the first three descriptors are terminals, restores them when it ends, and aborts
- * (SIGABRT) where one is gone meanwhile. So it finds /dev/null in their place.
+ * Node remembers at its start which of the first three descriptors are terminals, restores them when it ends, and
+ * aborts (SIGABRT) where one is gone meanwhile. So it finds /dev/null in their place.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 
