@@ -30,7 +30,7 @@ import { conclude, environment, problem, PROJECTS, runProject, total } from './s
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Tests that root runs start ballot as another user, who may not look into root's home. */
 const caches = process.env.XDG_CACHE_HOME || (process.getuid?.() === 0 ? '/var/cache' : join(homedir(), '.cache'));
-const cache = join(caches, 'ballot');
+export const CACHE = join(caches, 'ballot');
 
 /** These are for hangs: a download of 50 MB, an installation that compiles, a project of the core. */
 const DOWNLOAD_MS = 900_000;
@@ -95,7 +95,7 @@ function npm(args) {
   const words = cli?.endsWith('.js') ? [process.execPath, cli, ...args] : ['npm', ...args];
   const [file = '', ...rest] = words;
   const { status, stdout, stderr, error } = spawnSync(file, rest, {
-    cwd: cache,
+    cwd: CACHE,
     encoding: 'utf8',
     timeout: DOWNLOAD_MS,
     killSignal: 'SIGKILL',
@@ -108,9 +108,9 @@ function npm(args) {
  * @returns {string | undefined} the folder of a Node that was fetched before, the newest first
  */
 function fetched(version) {
-  return readdirSync(cache)
+  return readdirSync(CACHE)
     .filter((name) => `${name}.`.startsWith(`node-${version}.`))
-    .map((name) => join(cache, name))
+    .map((name) => join(CACHE, name))
     .filter((folder) => Date.now() - statSync(folder).mtimeMs < NODE_MS)
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
     .at(-1);
@@ -145,7 +145,7 @@ function fetchNode(version) {
     const from = join(draft, 'node_modules', name);
     /** @type {{ version: string }} */
     const manifest = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
-    return keep(from, join(cache, `node-${manifest.version}`));
+    return keep(from, join(CACHE, `node-${manifest.version}`));
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
@@ -161,7 +161,7 @@ function firstError(output) {
 
 /** @param {'draft' | 'tree'} what @returns {string} a new folder that others may look into, too */
 function folderFor(what) {
-  const folder = mkdtempSync(join(cache, `${what}-`));
+  const folder = mkdtempSync(join(CACHE, `${what}-`));
   chmodSync(folder, 0o755);
   return folder;
 }
@@ -196,7 +196,7 @@ function furnish(node, version, tree) {
   copySources(tree);
   const lock = readFileSync(join(root, 'package-lock.json'));
   const key = createHash('sha256').update(lock).update(process.arch).digest('hex').slice(0, 16);
-  const packages = join(cache, `packages-${version}-${key}`);
+  const packages = join(CACHE, `packages-${version}-${key}`);
   const modules = join(tree, 'node_modules');
   const known = existsSync(packages);
   if (known) symlinkSync(join(packages, 'node_modules'), modules);
@@ -221,8 +221,8 @@ function furnish(node, version, tree) {
 
 /** Deletes what nobody has used for long. */
 function tidy() {
-  for (const name of readdirSync(cache)) {
-    const path = join(cache, name);
+  for (const name of readdirSync(CACHE)) {
+    const path = join(CACHE, name);
     const limit = /^(?:draft|tree)-/.test(name) ? LEFTOVER_MS : UNUSED_MS;
     if (Date.now() - statSync(path).mtimeMs > limit) rmSync(path, { recursive: true, force: true });
   }
@@ -239,7 +239,7 @@ export async function onNode(wanted, projects) {
   try {
     const why = nodeProblem(wanted);
     if (why !== undefined) throw new OnNodeError(why);
-    mkdirSync(cache, { recursive: true });
+    mkdirSync(CACHE, { recursive: true });
     tidy();
     const folder = fetchNode(wanted);
     const node = join(folder, 'bin/node');

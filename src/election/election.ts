@@ -128,6 +128,9 @@ export interface CampaignOptions {
   readonly onPlace?: () => void;
 }
 
+/** What depends on a register. */
+export type RegisterUse = 'decisions' | 'notes';
+
 /** A candidate's part in one election. */
 export interface Election {
   /**
@@ -145,8 +148,11 @@ export interface Election {
    * leader that runs nothing yet calls it too.
    */
   setRuns(runs: readonly LiveRun[]): void;
-  /** Where a leader leaves data for the next one, by name. It is bound neither to a term nor to a candidate. */
-  register(name: string): Register;
+  /**
+   * Where a leader leaves data for the next one, by name. It is bound neither to a term nor to a candidate. `notes` are
+   * for people: what is written is there for the next leader, but a power failure may take the last of it.
+   */
+  register(name: string, use?: RegisterUse): Register;
   /**
    * Leaves the queue, and ends everything that the election holds open; to be called after an aborted campaign, or a
    * term that is over. Resolves when the coordinator has acknowledged it or `timeout` ms have passed. Idempotent.

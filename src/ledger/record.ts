@@ -211,7 +211,10 @@ function textOf({ runs, ...ledger }: Ledger): string {
   return `${facts.slice(0, -']}'.length)}${runs.map(textOfRun).join(',')}]}`;
 }
 
-/** A record never changes, and stands in each write until fifty later ones have pushed it out. */
+/**
+ * A record never changes, and stands in each write until fifty later ones have pushed it out; a handover waits for the
+ * write.
+ */
 const textsOfRuns = new WeakMap<RunRecord, string>();
 
 function textOfRun(run: RunRecord): string {

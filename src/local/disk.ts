@@ -3,8 +3,10 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
+  fsync,
   fsyncSync,
   linkSync,
+  open,
   openSync,
   readdirSync,
   renameSync,
@@ -82,14 +84,36 @@ function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a pow
 /** Whether a folder is open to a group. */
 export const isShared = ({ mode }: Stats): boolean => (mode & 0o070) === 0o070;
 
-/** Makes what was renamed or linked in a folder last over a crash of the host. */
-function syncFolder(folder: string): void {
+/** Makes what was made, renamed or linked in a folder last over a crash of the host. Throws what the system throws. */
+export function syncFolder(folder: string): void {
   const file = openSync(folder, 'r');
   try {
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Makes a file that was written for a crash of ballot alone last over a power failure as well, while this process does
+ * something else. Rejects with what the system says.
+ */
+export async function persist(path: string): Promise<void> {
+  await sync(path);
+  await sync(dirname(path));
+}
+
+function sync(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    open(path, 'r', (unopened, file) => {
+      if (unopened !== null) return reject(unopened);
+      fsync(file, (failed) => {
+        closeSync(file);
+        if (failed === null) resolve();
+        else reject(failed);
+      });
+    });
+  });
 }
 
 /** Replaces a file, whole or not at all, whatever crashes meanwhile. Throws what the system throws. */

@@ -1,6 +1,14 @@
 import type { Clock } from '../clock.ts';
 import { namesOf } from '../command/proc.ts';
-import type { CampaignOptions, Election, LiveRun, StopRules, Succession, Term } from '../election/election.ts';
+import type {
+  CampaignOptions,
+  Election,
+  LiveRun,
+  RegisterUse,
+  StopRules,
+  Succession,
+  Term,
+} from '../election/election.ts';
 import type { Register } from '../election/register.ts';
 import { describe } from '../errors.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
@@ -9,21 +17,14 @@ import type { Logger } from '../log/logger.ts';
 import { within } from '../waiting.ts';
 import { type ElectionFolder, folderOf, prepareFolder } from './folder.ts';
 import { untilFormerTermIsOver } from './former-term.ts';
-import {
-  type Lease,
-  lastToken,
-  type LeaseRecord,
-  type LocalCandidate,
-  nextToken,
-  readLease,
-  writeLease,
-} from './lease.ts';
+import { type Lease, type LeaseRecord, type LocalCandidate, readLease, writeLease } from './lease.ts';
 import { flock, type Locks } from './lock.ts';
 import { Place } from './place.ts';
 import { holdersOf, identityOf, lives, type ProcessIdentity } from './processes.ts';
 import { clearQueue } from './queue.ts';
 import { FileRegister } from './register.ts';
 import { LocalTerm } from './term.ts';
+import { lastToken, nextToken, reserve } from './tokens.ts';
 import { LocalWill } from './will.ts';
 
 export interface LocalOptions {
@@ -73,9 +74,11 @@ class FlockElection implements LocalElection {
   readonly #options: LocalOptions;
   readonly #will: LocalWill;
   readonly #closing = new AbortController();
+  readonly #registers: FileRegister[] = [];
   #place: Place | undefined;
   #term: LocalTerm | undefined;
   #campaigns = 0;
+  #identity: ProcessIdentity | undefined;
   #campaigning: Promise<unknown> = Promise.resolve();
   #failure: string | undefined;
 
@@ -85,8 +88,8 @@ class FlockElection implements LocalElection {
   }
 
   get #candidate(): LocalCandidate {
-    const { candidate, process: stands = identityOf(process.pid) } = this.#options;
-    return { ...candidate, process: stands };
+    const { candidate, process: stands } = this.#options;
+    return { ...candidate, process: stands ?? (this.#identity ??= identityOf(process.pid)) };
   }
 
   get descriptor(): number | undefined {
@@ -97,9 +100,12 @@ class FlockElection implements LocalElection {
     this.#will.setRuns(runs);
   }
 
-  register(name: string): Register {
+  register(name: string, use: RegisterUse = 'decisions'): Register {
     const { clock, logger } = this.#options;
-    return new FileRegister({ clock, logger, folder: () => this.#prepare() }, name);
+    const waits = use === 'decisions';
+    const register = new FileRegister({ clock, logger, folder: () => this.#prepare(), waits }, name);
+    this.#registers.push(register);
+    return register;
   }
 
   campaign(options: CampaignOptions): Promise<Term> {
@@ -200,17 +206,19 @@ class FlockElection implements LocalElection {
       this.#drop(place);
       return undefined;
     }
+    const fencingToken = nextToken(lastToken(place.folder, lease), clock.wall());
+    const reserved = reserve(place.folder, fencingToken);
     const record: LeaseRecord = {
       ...this.#candidate,
       state: 'held',
-      fencingToken: nextToken(lastToken(lease), clock.wall()),
+      fencingToken,
       leaderSince: new Date(clock.wall()).toISOString(),
       lockInode: place.lock.file.ino,
     };
     writeLease(place.folder.lease, record);
     const parts = { clock, logger, leaseDuration, onLeaseLoss: stop.onLeaseLoss };
     clock.at(clock.now() + CLEAR_AFTER_MS, () => this.#clear(place.folder));
-    this.#term = new LocalTerm(parts, { place, record, succession: successionOf(lease) });
+    this.#term = new LocalTerm(parts, { place, record, reserved, succession: successionOf(lease) });
     return this.#term;
   }
 
@@ -266,6 +274,8 @@ class FlockElection implements LocalElection {
     if (this.#term !== undefined) this.#term.abandon();
     else if (this.#place !== undefined) this.#drop(this.#place);
     this.#will.close();
+    const settled = Promise.all(this.#registers.map((register) => register.settle()));
+    await within(clock, settled, { at }).catch(() => undefined);
   }
 }
 

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
-import { codeOf, createFile, diskError, isShared, removeDrafts } from './disk.ts';
+import { codeOf, createFile, diskError, isShared, removeDrafts, syncFolder } from './disk.ts';
 import type { NamedElection } from './environment.ts';
 import { groupNumber } from './group.ts';
 
@@ -103,11 +103,28 @@ export function inspectFolder({ path, group }: ElectionFolder): boolean {
 
 function make(path: string, recursive: boolean, group?: number): void {
   try {
-    mkdirSync(path, { mode: 0o700, recursive });
+    const first = mkdirSync(path, { mode: 0o700, recursive });
     if (group !== undefined) share(path, group);
+    // Without `recursive` nothing is said: it was made.
+    keepMade(path, recursive ? first : path);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw diskError('cannot make the folder', path, error);
   }
+}
+
+/**
+ * Makes new folders last over a power failure, as what is written in them does: from `path` up to `first`, the first
+ * that was made. `undefined`: none was.
+ */
+function keepMade(path: string, first: string | undefined): void {
+  if (first === undefined) return;
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    // This user may make folders there and not read it: there is no way to ask for more.
+    if (codeOf(error) !== 'EACCES') throw error;
+  }
+  if (path !== first && path !== dirname(path)) keepMade(dirname(path), first);
 }
 
 /** What is made in it belongs to the group as well (setgid). */
@@ -170,6 +187,7 @@ function makeWhole(path: string, fill: (draft: string) => void): void {
     mkdirSync(draft, { mode: 0o700 });
     fill(draft);
     renameSync(draft, path);
+    keepMade(path, path);
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (!['EEXIST', 'ENOTEMPTY'].includes(codeOf(error))) throw diskError('cannot make the folder', path, error);

@@ -1,5 +1,5 @@
 /** Who leads, as a file says it. Written by the holder of the lock alone. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { type Fields, isObject, parseObject } from '../json-fields.ts';
 import { codeOf, diskError, replaceFile } from './disk.ts';
 import type { ProcessIdentity } from './processes.ts';
@@ -69,30 +69,51 @@ export function candidateIn(json: Fields): LocalCandidate | string {
 }
 
 /**
- * Replaces it. To be called with the lock alone. Throws what `diskError` makes. The end of a term does not wait for the
- * disk, since the next one waits for it: after a power failure that took it the term counts as one that has died.
+ * Replaces it. To be called with the lock alone. Throws what `diskError` makes. Nobody waits for the disk: what counts
+ * over a power failure are the tokens, which are reserved (`tokens.ts`).
  */
 export function writeLease(path: string, record: LeaseRecord): void {
-  const lasts = record.state === 'held' ? 'over a power failure' : 'over a crash of ballot';
+  const { state, ...facts } = record;
   try {
-    replaceFile(path, `${JSON.stringify(record)}\n`, lasts);
+    replaceFile(path, `${beginning(state)}${JSON.stringify(facts).slice(1)}\n`, 'over a crash of ballot');
   } catch (error) {
     throw diskError('cannot write', path, error);
   }
 }
 
-/** Between the tokens of two terms there is room for what was written in the first one. */
-const TOKEN_STEP = 2;
-
 /**
- * The token of the next term: greater than every one before. It follows the wall clock, so that it grows also when the
- * files were lost; and the last token, when that clock was set back.
+ * Writes how its term has ended, over the state alone: the next candidate waits for this. To be called with the lock
+ * alone, with what was written as `held`. Throws what `diskError` makes.
  */
-export function nextToken(last: number, wall: number): number {
-  return Math.max(last + TOKEN_STEP, Math.trunc(wall));
+export function endLease(path: string, record: LeaseRecord, state: 'resigned' | 'expired'): void {
+  let isEnded: boolean;
+  try {
+    isEnded = overwrite(path, beginning('held'), beginning(state));
+  } catch (error) {
+    throw diskError('cannot write', path, error);
+  }
+  if (!isEnded) writeLease(path, { ...record, state });
 }
 
-/** The last token that the files know of; 0 where there is none. */
-export function lastToken(lease: Lease): number {
-  return lease.kind === 'written' ? lease.record.fencingToken : 0;
+/** All states take the same room. */
+const beginning = (state: LeaseRecord['state']): string => `{"state":${JSON.stringify(state)},`.padEnd(20);
+
+/** Returns false when the file is not there, or begins with something else: somebody has deleted or rewritten it. */
+function overwrite(path: string, before: string, after: string): boolean {
+  let file: number;
+  try {
+    file = openSync(path, 'r+');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    const found = Buffer.alloc(before.length);
+    readSync(file, found, 0, found.length, 0);
+    if (found.toString('latin1') !== before) return false;
+    writeSync(file, after, 0, 'latin1');
+    return true;
+  } finally {
+    closeSync(file);
+  }
 }

@@ -30,7 +30,11 @@ export function identityOf(pid: number): ProcessIdentity {
  * here, and counts as alive.
  */
 export function lives({ pid, startTime, space: where }: ProcessIdentity): boolean {
-  if (where === space()) return readLiving(pid, startTime) !== undefined;
+  return where === space() ? readLiving(pid, startTime) !== undefined : isOfThisBoot({ space: where });
+}
+
+/** Whether a process was started since the host was, in whatever namespace. */
+export function isOfThisBoot({ space: where }: Pick<ProcessIdentity, 'space'>): boolean {
   const [boot = ''] = space().split(' ');
   return where.startsWith(`${boot} `);
 }

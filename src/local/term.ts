@@ -6,9 +6,11 @@ import type { LossCause, ResignOptions, Succession, Term, TermEvent } from '../e
 import { margin } from '../election/timing.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { type LeaseRecord, writeLease } from './lease.ts';
+import { persist } from './disk.ts';
+import { endLease, type LeaseRecord } from './lease.ts';
 import type { Place } from './place.ts';
 import { isRequest, removeEarlierRequests, whoAsked } from './step-down.ts';
+import { reserveAhead } from './tokens.ts';
 
 export interface TermParts {
   readonly clock: Clock;
@@ -22,13 +24,15 @@ export interface TermParts {
 export interface Claim {
   readonly place: Place;
   readonly record: LeaseRecord;
+  /** Through where tokens are reserved. */
+  readonly reserved: number;
   readonly succession: Succession;
 }
 
 const ENDED = new Error('the term is being ended');
 
-/** Requests are looked for so long after the term has begun: the start of the command does not wait for that, ms. */
-const FIRST_LOOK_AFTER_MS = 10;
+/** What the start of the command does not wait for is done so long after the term has begun, ms. */
+const BEGIN_AFTER_MS = 10;
 
 /**
  * One uninterrupted holding of the lock. To renew is to look whether the locked file is still the one at its path: the
@@ -49,18 +53,19 @@ export class LocalTerm implements Term {
   #resigned: Promise<void> | undefined;
   #watcher: FSWatcher | undefined;
   #isOver = false;
+  #reserved: number;
   /** Who asks this leader to step down, in words. */
   #askedBy: string | undefined;
 
-  constructor(parts: TermParts, { place, record, succession }: Claim) {
+  constructor(parts: TermParts, { place, record, reserved, succession }: Claim) {
     this.#parts = parts;
     this.#place = place;
     this.#record = record;
+    this.#reserved = reserved;
     this.succession = succession;
     this.leaseDuration = parts.leaseDuration;
     this.heartbeat = parts.leaseDuration / 3;
     this.#deadline = parts.clock.now() + this.leaseDuration;
-    this.#watch();
     void this.#beat();
   }
 
@@ -103,10 +108,14 @@ export class LocalTerm implements Term {
     return 'resigned';
   }
 
+  /** Without `first` the lock is free when this returns: the next candidate waits for nothing else. */
   async #resign(first: ResignOptions['first']): Promise<void> {
-    this.settle();
-    await first?.();
+    if (first !== undefined) {
+      this.settle();
+      await first();
+    }
     this.#giveUp('resigned');
+    this.settle();
   }
 
   /** Stops renewing. The lock stays ours until the deadline. */
@@ -135,8 +144,7 @@ export class LocalTerm implements Term {
   #giveUp(state: 'resigned' | 'expired'): void {
     const { folder, lock } = this.#place;
     try {
-      if (this.#lost === undefined && !this.#isOver && lock.isInPlace())
-        writeLease(folder.lease, { ...this.#record, state });
+      if (this.#lost === undefined && !this.#isOver && lock.isInPlace()) endLease(folder.lease, this.#record, state);
     } catch (error) {
       this.#parts.logger.warn('it could not be written that the term is over', { error: describe(error) });
     }
@@ -168,7 +176,7 @@ export class LocalTerm implements Term {
   async #beat(): Promise<void> {
     const { clock } = this.#parts;
     const { signal } = this.#stop;
-    clock.at(clock.now() + FIRST_LOOK_AFTER_MS, () => this.#begin());
+    clock.at(clock.now() + BEGIN_AFTER_MS, () => this.#begin());
     for (let next = clock.now() + this.heartbeat; ; next = Math.max(next + this.heartbeat, clock.now())) {
       const isOver = await sleepUntil(clock, next, signal).then(
         () => false,
@@ -182,18 +190,45 @@ export class LocalTerm implements Term {
   #renew(): void {
     if (!this.#look()) return;
     this.#emit({ kind: 'renewed', deadline: this.#deadline });
+    this.#provide();
     if (this.#askedBy === undefined) this.#hear();
     else this.#emit({ kind: 'stepDownAsked', by: this.#askedBy });
   }
 
-  /** A request may have come before the folder was watched. */
+  /** A request may have come before the folder was watched, and the lock file may have gone. */
   #begin(): void {
-    this.#hear();
-    try {
-      removeEarlierRequests(this.#place.folder, this.fencingToken);
-    } catch (error) {
-      this.#parts.logger.debug('requests to step down of earlier terms are not removed', { error: describe(error) });
+    const { folder } = this.#place;
+    if (!this.#stop.signal.aborted) {
+      this.#watch();
+      this.#look();
     }
+    this.#hear();
+    this.#provide();
+    this.#try('requests to step down of earlier terms are not removed', () =>
+      removeEarlierRequests(folder, this.fencingToken),
+    );
+    persist(folder.lease).catch((error: unknown) => this.#sayFailed('the lease is not forced to the disk', error));
+  }
+
+  /** The next leader is to find tokens that are reserved. */
+  #provide(): void {
+    if (this.#isOver || this.#lost !== undefined) return;
+    const wall = this.#parts.clock.wall();
+    this.#try('tokens are not reserved ahead of time', () => {
+      this.#reserved = reserveAhead(this.#place.folder, this.#reserved, this.fencingToken, wall);
+    });
+  }
+
+  #try(what: string, deed: () => void): void {
+    try {
+      deed();
+    } catch (error) {
+      this.#sayFailed(what, error);
+    }
+  }
+
+  #sayFailed(what: string, error: unknown): void {
+    this.#parts.logger.debug(what, { error: describe(error) });
   }
 
   /** Reads whether somebody asks this term to end. The next heartbeat reads again what cannot be read. */

@@ -11,7 +11,7 @@ note() { echo "$1 ${BALLOT_CANDIDATE_ID:--} $$ ${BALLOT_FENCING_TOKEN:--} $EPOCH
 stay() { read -r -t "${1:-90}" -u 8 _; }
 
 exec 8<>"$journal.silent" 9>>"$journal.lock"
-flock --nonblock 9 && overlaps=no || overlaps=yes
+flock -n 9 && overlaps=no || overlaps=yes
 trap 'note end' EXIT
 # bash itself pays no attention to this one.
 trap 'exit 131' QUIT

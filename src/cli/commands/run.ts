@@ -47,7 +47,9 @@ function announce({ schedule, record, zoneFrom }: ParsedSchedule, logger: Logger
 }
 
 async function supervise(context: RunContext, served?: ParsedSchedule): Promise<number> {
-  const { config, env } = context;
+  const { config } = context;
+  // To read the environment itself takes a good part of what a handover may.
+  const env = { ...context.env };
   refuseOwnElection(config, env);
   const bytes = variablesOfBytes(env);
   // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and
@@ -133,7 +135,7 @@ function ledgerParts(
   logger: Logger,
   served: ParsedSchedule | undefined,
 ): Pick<SupervisorParts, 'election' | 'cron' | 'diary'> {
-  const parts = { register: election.register(LEDGER), clock: systemClock, logger };
+  const parts = { register: election.register(LEDGER, served ? 'decisions' : 'notes'), clock: systemClock, logger };
   if (served === undefined) return { election, diary: new RunDiary(parts) };
   announce(served, logger);
   const service = { ...served.record, candidateId, hostname: hostname() };

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type LeaseRecord, lastToken, nextToken, readLease, writeLease } from '../../../src/local/lease.ts';
+import { endLease, type LeaseRecord, readLease, writeLease } from '../../../src/local/lease.ts';
 import { identityOf, isStopped, lives } from '../../../src/local/processes.ts';
 
 let folder: string;
@@ -30,9 +30,26 @@ describe('the lease of an election on one host', () => {
     expect(readLease(path)).toEqual({ kind: 'written', record });
   });
 
+  it.each(['resigned', 'expired'] as const)('says that its term is over: %s', (state) => {
+    writeLease(path, record);
+    const { ino } = statSync(path);
+    endLease(path, record, state);
+    expect(readLease(path)).toEqual({ kind: 'written', record: { ...record, state } });
+    expect(statSync(path).ino).toBe(ino);
+  });
+
+  it.each<[string, () => void]>([
+    ['was deleted', () => rmSync(path)],
+    ['was rewritten by hand', () => writeFileSync(path, JSON.stringify(record))],
+  ])('says so as well where it %s meanwhile', (_what, meanwhile) => {
+    writeLease(path, record);
+    meanwhile();
+    endLease(path, record, 'resigned');
+    expect(readLease(path)).toEqual({ kind: 'written', record: { ...record, state: 'resigned' } });
+  });
+
   it('was never held where there is no file', () => {
     expect(readLease(path)).toEqual({ kind: 'never' });
-    expect(lastToken(readLease(path))).toBe(0);
   });
 
   it.each([
@@ -47,22 +64,6 @@ describe('the lease of an election on one host', () => {
   ])('is unreadable: %s', (text, why) => {
     writeFileSync(path, text);
     expect(readLease(path)).toEqual({ kind: 'unreadable', why });
-    expect(lastToken(readLease(path))).toBe(0);
-  });
-});
-
-describe('the next token', () => {
-  it('follows the clock, whatever was lost', () => {
-    expect(nextToken(0, 1_000_000.7)).toBe(1_000_000);
-  });
-
-  it.each([
-    [1_000_000, 999_999],
-    [1_000_000, 1_000_000],
-    [1_000_000, 1_000_001],
-    [1_000_000, 0],
-  ])('leaves room after the last one, %d, also at %d', (last, wall) => {
-    expect(nextToken(last, wall)).toBeGreaterThan(last + 1);
   });
 });
 

@@ -8,6 +8,7 @@ import { type ElectionFolder, prepareFolder } from '../../../src/local/folder.ts
 import { writeLease } from '../../../src/local/lease.ts';
 import { identityOf } from '../../../src/local/processes.ts';
 import { FileRegister, registerData } from '../../../src/local/register.ts';
+import { poll } from '../../support/poll.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
 const O = { timeout: 1000 };
@@ -79,6 +80,55 @@ describe('a register in files', () => {
     await register.read(never);
     writeFileSync(join(folder.registers, 'runs.7'), 'by hand');
     expect(await register.read(never)).toMatchObject({ version: 7, data: Buffer.from('by hand') });
+  });
+
+  describe('of which a power failure has taken the latest version', () => {
+    const header = (bytes: number): string => JSON.stringify({ birth: 'b', stamp: 1, writes: ['x'], bytes });
+
+    it.each([
+      ['', 'nothing of it'],
+      ['\0\0\0\0', 'zeroes in its place'],
+      [`${header(9)}\nshort`, 'a part of it'],
+      [header(9).slice(0, 20), 'a part of its header'],
+    ])('%j goes on from the version before: there is %s', async (left) => {
+      const { version } = await register.read(never);
+      await register.write(Buffer.from('one'), version, O);
+      writeFileSync(join(folder.registers, 'runs.2'), left);
+      const found = await register.read(never);
+      expect(found).toMatchObject({ version: 2, data: Buffer.from('one') });
+      expect(await register.write(Buffer.from('three'), found.version, O)).toBe(3);
+      expect(readdirSync(folder.registers)).toEqual(['runs.3']);
+      expect(await register.read(never)).toMatchObject({ data: Buffer.from('three'), birth: found.birth });
+    });
+  });
+
+  describe('of notes', () => {
+    beforeEach(() => {
+      const parts = { clock: systemClock, logger: silentLogger, folder: () => folder, waits: false };
+      register = new FileRegister(parts, 'runs');
+    });
+
+    it('is seen by others in the turn of the write, and keeps the version before until it is on the disk', async () => {
+      const { version } = await register.read(never);
+      const written = register.write(Buffer.from('one'), version, O);
+      expect(String(registerData(folder, 'runs'))).toBe('one');
+      await register.write(Buffer.from('two'), await written, O);
+      expect(readdirSync(folder.registers).toSorted()).toEqual(['runs.0', 'runs.1', 'runs.2']);
+      await register.settle();
+      expect(readdirSync(folder.registers)).toEqual(['runs.2']);
+    });
+
+    it('is forced to the disk by itself', async () => {
+      const { version } = await register.read(never);
+      await register.write(Buffer.from('one'), version, O);
+      await poll(() => readdirSync(folder.registers).join() === 'runs.1', { what: 'the version before to be removed' });
+    });
+
+    it('refuses a write under a version that is not the latest', async () => {
+      const { version } = await register.read(never);
+      await register.write(Buffer.from('one'), version, O);
+      await expect(register.write(Buffer.from('two'), version, O)).rejects.toBeInstanceOf(VersionConflictError);
+    });
   });
 
   it('is stamped between the tokens of the term and of the next one', async () => {

@@ -9,6 +9,7 @@ import { folderOf, prepareFolder } from '../../../src/local/folder.ts';
 import { writeLease } from '../../../src/local/lease.ts';
 import { identityOf } from '../../../src/local/processes.ts';
 import { writeRequest } from '../../../src/local/step-down.ts';
+import { reserve, RESERVED_MS, reservedThrough } from '../../../src/local/tokens.ts';
 import { poll } from '../../support/poll.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 
@@ -107,6 +108,22 @@ describe('a term on one host', () => {
     expect(events).toEqual([{ kind: 'stepDownAsked', by: 'ops' }]);
     const requests = (): string[] => readdirSync(folder.path).filter((name) => name.startsWith('step-down'));
     await poll(() => requests().length === 1, { what: 'the earlier request to be removed' });
+  });
+
+  it('has its token reserved before it begins, and more reserved for the next ones while it lasts', async () => {
+    const folder = prepareFolder(base, 'job');
+    const candidate = { candidateId: 'b', hostname: 'here', process: identityOf(process.pid) };
+    const leaderSince = new Date(0).toISOString();
+    writeLease(folder.lease, { ...candidate, state: 'resigned', fencingToken: 1, leaderSince });
+    const reserved = reserve(folder, Date.now() - (RESERVED_MS * 3) / 4);
+    const { term } = await lead();
+    expect(term.fencingToken).toBeLessThanOrEqual(reserved);
+    await poll(() => reservedThrough(folder) > reserved, { what: 'more to be reserved' });
+    expect(reservedThrough(folder)).toBeGreaterThan(term.fencingToken + RESERVED_MS / 2);
+    await term.resign();
+    rmSync(join(folder.path, `tokens.${reservedThrough(folder)}`));
+    const next = await lead();
+    expect(reservedThrough(folder)).toBeGreaterThanOrEqual(next.term.fencingToken);
   });
 
   it('hears of a request later on', async () => {

@@ -40,6 +40,12 @@ export class LocalArena implements Arena {
     return localStandings(this.folder);
   }
 
+  /** The next leader has to reserve its token. Within one boot nothing else follows. */
+  forgetReservations(): void {
+    const { path } = this.folder;
+    for (const name of readdirSync(path)) if (/^tokens\.\d+$/.test(name)) rmSync(join(path, name));
+  }
+
   /** The ledger can be read, and so can the lease. */
   inspect(): readonly string[] {
     const ledger = parseLedger(localRegister(this.folder, LEDGER));

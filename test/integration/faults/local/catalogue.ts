@@ -115,6 +115,12 @@ export const LOCAL_FAULTS: Readonly<Record<string, Fault>> = {
     outcome: 'next',
     strike: crashInWrite('lease'),
   },
+  'crash-tokens': {
+    ...here,
+    summary: 'SIGKILL of who reserves tokens, at a random instant of it, in a handover',
+    outcome: 'next',
+    strike: crashInWrite('tokens'),
+  },
   'crash-ledger': {
     ...here,
     summary: 'SIGKILL of who writes the ledger, at a random instant of it, in a handover',

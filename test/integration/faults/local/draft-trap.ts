@@ -1,5 +1,4 @@
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
-import { dirname } from 'node:path';
 import type { ElectionFolder } from '../../../../src/local/folder.ts';
 import type { Candidate } from '../../../support/candidate.ts';
 import type { Random } from '../../../support/random.ts';
@@ -10,6 +9,9 @@ const STOPPED_WITHIN_MS = 3_000;
 /** A write takes about as long as the disk takes for it, ms. */
 const WRITE_MS = 2;
 
+/** What is written beside its place first. */
+export type Written = 'lease' | 'tokens' | 'registers' | 'queue';
+
 /** Kills, once, who writes a file of an election, at a random instant after the draft of it has shown up. */
 export class DraftTrap implements Disposable {
   readonly #watcher: FSWatcher;
@@ -18,14 +20,14 @@ export class DraftTrap implements Disposable {
   #victim: { readonly pid: number; readonly at: number } | undefined;
 
   /** `number`: how many drafts it takes. */
-  constructor(folder: ElectionFolder, kind: 'lease' | 'registers' | 'queue', random: Random, number: number) {
+  constructor(folder: ElectionFolder, kind: Written, random: Random, number: number) {
     this.#random = random;
     this.#waits = number;
-    const place = kind === 'lease' ? dirname(folder.lease) : folder[kind];
+    const [place, begins] = kind === 'lease' || kind === 'tokens' ? [folder.path, kind] : [folder[kind], ''];
     const seen = new Set<string>();
     this.#watcher = watch(place, (_event, name) => {
       const [, pid] = /\.(\d+)\.[0-9a-f-]+\.tmp$/.exec(name ?? '') ?? [];
-      if (name === null || pid === undefined || seen.has(name)) return;
+      if (name === null || pid === undefined || !name.startsWith(begins) || seen.has(name)) return;
       seen.add(name);
       this.#waits -= 1;
       if (this.#waits === 0) this.#kill(Number(pid));

@@ -5,7 +5,7 @@ import { poll } from '../../../support/poll.ts';
 import type { Round } from '../round.ts';
 import { PATIENCE_MS } from '../trio.ts';
 import { LocalArena } from './arena.ts';
-import { DraftTrap } from './draft-trap.ts';
+import { DraftTrap, type Written } from './draft-trap.ts';
 
 type Strike = (round: Round) => Promise<void>;
 
@@ -156,18 +156,20 @@ async function loseLock(round: Round, lose: (lock: string) => void): Promise<voi
   await round.next();
 }
 
-/** How many writes of each kind a handover has. */
-const WRITES = { lease: 2, registers: 3, queue: 1 } as const;
+/** How many writes of each kind a handover has; of tokens, when none are reserved. */
+const WRITES: Readonly<Record<Written, number>> = { lease: 1, tokens: 1, registers: 3, queue: 1 };
 
 /**
  * The leader resigns, and one of the writes that follow is its writer's last: its own, its successor's, or that of the
  * candidate which comes in its place. A supervisor that dies between the start of its command and that of its keeper
  * leaves a command that nobody stops: as an operator would, the test does.
  */
-export function crashInWrite(kind: keyof typeof WRITES): Strike {
+export function crashInWrite(kind: Written): Strike {
   return async (round) => {
     const { trio, random } = round;
-    using trap = new DraftTrap(arenaOf(round).folder, kind, random, random.whole(1, WRITES[kind]));
+    const arena = arenaOf(round);
+    if (kind === 'tokens') arena.forgetReservations();
+    using trap = new DraftTrap(arena.folder, kind, random, random.whole(1, WRITES[kind]));
     round.strike(() => round.leader.candidate.signal('SIGTERM'));
     await round.next();
     if (kind === 'queue') await trio.settled();
