@@ -1,7 +1,4 @@
-/**
- * The errors ballot throws on purpose. Each carries a stable code, the exit code of the command line
- * (sysexits where one fits), and, where something can be done, a hint that says what.
- */
+/** The errors ballot throws on purpose: a stable code, an exit code (sysexits where one fits), a hint what to do. */
 
 /** Exit codes of the `ballot` command that do not come from the supervised command itself. */
 export const ExitCode = {

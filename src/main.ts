@@ -113,20 +113,14 @@ function isLocal(): boolean {
   return valueOf('coordinator', 'BALLOT_COORDINATOR') === 'local';
 }
 
-/**
- * The client that the keeper loads while the configuration is read, which decides: a wrong guess costs some
- * milliseconds.
- */
+/** The client that the keeper loads while the configuration is read: a wrong guess costs some milliseconds. */
 function likelyClient(): 'wire' | 'auto' {
   const isWire = valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT') === 'wire';
   const speaksTls = names(['--zookeeper-tls']) || valueOf('zookeeper-tls', 'BALLOT_ZOOKEEPER_TLS') === 'true';
   return isWire || speaksTls ? 'wire' : 'auto';
 }
 
-/**
- * Ballot reads nothing from stdin. And Node restores terminals when it ends, and crashes where one is gone meanwhile:
- * so it finds /dev/null in their place.
- */
+/** Ballot reads no stdin, and a Node that ends crashes where its terminal is gone: /dev/null takes its place. */
 function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   const outputs = [1, 2].filter((fd) => isatty(fd));
   if (!stdinStays) replace(0, 'r');
@@ -134,9 +128,7 @@ function detachFromTerminal({ stdinStays }: { stdinStays: boolean }): void {
   process.on('exit', () => outputs.forEach((fd) => replace(fd, 'w')));
 }
 
-/**
- * A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place.
- */
+/** A terminal may go away between Node's look at it and its use: Node would throw, so /dev/null takes its place. */
 function openOutputs(): void {
   for (const [fd, name] of [
     [1, 'stdout'],

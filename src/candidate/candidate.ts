@@ -51,10 +51,7 @@ export interface WaitOptions {
   readonly timeout?: number | undefined;
 }
 
-/**
- * How long the end asks to give the lease up, waits until that or a campaign is over, and then asks to leave the queue,
- * ms.
- */
+/** Limits of the end, ms: to give the lease up, to wait for that or for a campaign, to leave the queue. */
 const LEAVE_WITHIN = { lease: 2_000, life: 2_200, session: 500 } as const;
 
 /**
@@ -99,10 +96,7 @@ export class Candidate implements AsyncDisposable {
     return this.leader ? this.#term : undefined;
   }
 
-  /**
-   * Calls `listener` at each such event from now on; `leader` and `closed` also when that is so already. Returns what
-   * ends it for this listener.
-   */
+  /** Calls `listener` at each such event; `leader` and `closed` also if that is so already. Returns what ends it. */
   on<K extends CandidateEvent>(name: K, listener: (...facts: CandidateEvents[K]) => void): () => void {
     const already: { [E in CandidateEvent]?: CandidateEvents[E] | undefined } = {
       leader: this.term && [this.term],

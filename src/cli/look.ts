@@ -1,7 +1,4 @@
-/**
- * What commands that only look have in common: a log on stderr, a session for as long as it takes, and a report on
- * stdout.
- */
+/** What commands that only look share: a log on stderr, a session for as long as it takes, a report on stdout. */
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Clock } from '../clock.ts';
@@ -27,10 +24,7 @@ const FLUSH_WITHIN_MS = 1_000;
 /** A tenth of the time to answer is left for closing the session, but no more than this, ms. */
 const CLOSING_MS = 300;
 
-/**
- * Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write`
- * throws.
- */
+/** Prints what `write` makes to stdout, all else to stderr. Resolves with exit code 0. Throws what `write` throws. */
 export function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
   return withLog(context, context.config.logLevel, async (logger) => {
     await print(await write(logger));
@@ -62,10 +56,7 @@ export async function withLog<T>(
   }
 }
 
-/**
- * Looks at the election, all within the context's timeout. Throws UnavailableError when there is no answer in time, and
- * what `ask` throws.
- */
+/** Looks within the context's timeout. Throws UnavailableError without an answer in time, and what `ask` throws. */
 export function look<T>(
   context: LookContext,
   logger: Logger,

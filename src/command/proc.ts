@@ -164,9 +164,7 @@ export function countStarts(): number | undefined {
   return numberIn(() => readFileSync('/proc/stat', 'latin1'), /^processes (\d+)$/m);
 }
 
-/**
- * Process numbers are given out in ascending order up to this one, then from 300 on; 0 when the kernel does not say.
- */
+/** The number up to which processes are numbered, then from 300 on again; 0 when the kernel does not say. */
 export function highestProcess(): number {
   return numberIn(() => readSmall('/proc/sys/kernel/pid_max'), /^(\d+)/) ?? 0;
 }
@@ -197,7 +195,5 @@ export function send(target: number, signal: NodeJS.Signals | 0): Delivery {
   }
 }
 
-/**
- * Whether a process, or a group by its negative number, is known to the kernel, be it a zombie, and may be signalled.
- */
+/** Whether a process, or a group (negative), is known to the kernel, zombies too, and may be signalled. */
 export const ask = (target: number): Delivery => send(target, 0);

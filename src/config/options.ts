@@ -17,10 +17,7 @@ import {
 import { schedule, timezone } from './schedule.ts';
 import { zookeeperAuth } from './zookeeper-auth.ts';
 
-/**
- * `global` options belong to every command that looks at an election, `run` options to `run` alone, `cron` options to
- * `run cron` alone.
- */
+/** `global`: of every command that looks at an election; `run`: of both `run` commands; `cron`: of `run cron`. */
 export type Scope = 'global' | 'run' | 'cron';
 
 /**
@@ -398,9 +395,7 @@ export const zookeeperFields = [
   'mixedFleet',
 ] as const satisfies readonly Field[];
 
-/**
- * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
- */
+/** What the library takes, in the table's order: it reads no files and no environment, and its program has the log. */
 export const libraryFields = [
   'coordinator',
   'election',

@@ -37,9 +37,7 @@ const TLS_FIELDS = [
 
 type TlsField = 'zookeeperTls' | 'zookeeperClient' | (typeof TLS_FIELDS)[number];
 
-/**
- * What TLS demands. A certificate without TLS is refused: whoever names one does not mean to speak in the clear.
- */
+/** What TLS demands. A certificate without TLS is refused: nobody who names one means to speak in the clear. */
 export function checkTls(config: Pick<GlobalConfig, TlsField>, sources: Sources<TlsField>): string[] {
   const said = (field: TlsField): string => `${keyOf(field)} ${config[field]} (${sources[field]})`;
   if (!config.zookeeperTls)

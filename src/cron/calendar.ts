@@ -59,10 +59,7 @@ function dayRules(fields: Fields): [dayOfMonth: string, dayOfWeek: string][] {
   return rules.length === 0 ? [['*', '*']] : rules;
 }
 
-/**
- * One expression of cron-parser, which remembers its last answers: a rare tick is looked for once, not once for each
- * change of the clocks before it.
- */
+/** One expression of cron-parser and its last answers: a rare tick is looked for once, not at each change of clocks. */
 class Walker {
   readonly #expression: CronExpression;
   #ahead = { from: 0, to: 0 };

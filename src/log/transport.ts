@@ -50,10 +50,7 @@ function socketTransport(fd: number): Transport {
   };
 }
 
-/**
- * Regular files and devices: the inherited descriptor, so that position and O_APPEND are shared as the shell meant it.
- * A thread of libuv's writes.
- */
+/** Regular files and devices, by a thread of libuv: the inherited descriptor, its position and O_APPEND shared. */
 function fileTransport(fd: number): Transport {
   return {
     pieceBytes: FILE_PIECE,
@@ -62,10 +59,7 @@ function fileTransport(fd: number): Transport {
   };
 }
 
-/**
- * A terminal that was opened anew. libuv's terminal streams block, so this one writes directly and tries again later
- * when the terminal takes no more.
- */
+/** A terminal, opened anew, as libuv's terminal streams block. Tries again later when it takes no more. */
 function terminalTransport(fd: number, clock: Clock): Transport {
   const attempt = (piece: Buffer, done: Written): void => {
     try {

@@ -22,10 +22,7 @@ interface Entry {
   readonly own: boolean;
 }
 
-/**
- * A queue in front of a descriptor. Nothing here blocks; the command's output is never dropped while somebody can read
- * it.
- */
+/** A queue in front of a descriptor: never blocks, never drops a command's output while somebody can read it. */
 export class LogWriter {
   readonly #transport: Transport;
   readonly #events: WriterEvents;

@@ -51,10 +51,7 @@ export interface Change {
   readonly state: State;
 }
 
-/**
- * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present
- * state's deadline is armed on entry and cleared on exit.
- */
+/** Performs the machine's effects: one event at a time, in order. A state's deadline is armed while it lasts. */
 export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #plan: Plan;
@@ -102,10 +99,7 @@ export class Supervisor {
     return this.#finished;
   }
 
-  /**
-   * Stops the command, resigns, ends. A call that comes at least a second after the first skips the grace, but for
-   * SIGHUP.
-   */
+  /** Stops the command, resigns, ends. A call at least a second after the first skips the grace, but for SIGHUP. */
   requestStop(signal: NodeJS.Signals): void {
     this.#dispatch({ kind: 'stopRequested', signal });
   }
@@ -115,10 +109,7 @@ export class Supervisor {
     for (const run of this.#runs.values()) run.passOn(signal);
   }
 
-  /**
-   * Tells each of several listeners what happens from now on, in order, never synchronously. Returns what ends it for
-   * this listener.
-   */
+  /** Tells each listener what happens from now on, in order, never synchronously. Returns what ends that. */
   observe(listener: (change: Change) => void): () => void {
     this.#observers.add(listener);
     return () => void this.#observers.delete(listener);

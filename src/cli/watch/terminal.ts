@@ -16,10 +16,7 @@ export interface TerminalEvents {
   hungUp(): void;
 }
 
-/**
- * DECSET 1049 (a screen of its own, so that what stood there comes back), cursor hidden, no wrapping: a row that the
- * terminal takes for wider than it is stays one row.
- */
+/** DECSET 1049 (a screen of its own), cursor hidden, no wrapping: a row that seems wider than it is stays one row. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l';
 

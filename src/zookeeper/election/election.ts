@@ -141,10 +141,7 @@ class ZooKeeperElection implements Election, TermHost {
     return this.#term;
   }
 
-  /**
-   * Once a session: an ensemble that loses its data ends all its sessions. Candidates further back never read the
-   * lease.
-   */
+  /** Once a session: an ensemble that loses its data ends them all. Candidates further back never read the lease. */
   async #know(place: Place, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
     const base = await this.#readBase(place, signal);
@@ -215,10 +212,7 @@ class ZooKeeperElection implements Election, TermHost {
     };
   }
 
-  /**
-   * The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked
-   * against.
-   */
+  /** The ensemble may grant a longer session than was asked for, and than the lease was checked against. */
   #reportTimings(granted: number): void {
     const { leaseDuration, stop, logger } = this.#options;
     const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
@@ -300,10 +294,7 @@ async function elected(term: Term, signal: AbortSignal): Promise<Term> {
   throw signal.reason;
 }
 
-/**
- * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no
- * contact for `patience` ms.
- */
+/** A signal for one pass of a campaign: the caller's, the session's end, or `patience` ms without contact. */
 function guardContact(
   options: ElectionOptions,
   session: Session,

@@ -15,10 +15,7 @@ export interface Beat {
   readonly leaseDuration: string;
 }
 
-/**
- * One candidate's place in the queue: its session and its proposal, with the operations on them. The place ends with
- * the session.
- */
+/** One candidate's place in the queue: session, proposal, and operations on them. It ends with the session. */
 export class Place {
   readonly session: Session;
   readonly #options: ElectionOptions;
@@ -27,10 +24,7 @@ export class Place {
   /** Creations of unknown outcome. Up to as many proposals may exist whose names are not known here. */
   #doubtful = 0;
 
-  /**
-   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that
-   * loses contact: a new candidate has seen no outage.
-   */
+  /** Since when contact is unbroken, monotonic ms; -Infinity until a first session loses it: it has seen no outage. */
   #calmSince: number;
 
   /** `isFirst`: this candidate has had no session before. */
@@ -124,10 +118,7 @@ export class Place {
     }
   }
 
-  /**
-   * One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the
-   * session lives on.
-   */
+  /** One try. Aborted, or without a reply, it stays in doubt, for the next campaign too: the session lives on. */
   async #create(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
     const { clock, basePath } = this.#options;
     const timeout = this.session.timeout / 3;
@@ -222,10 +213,7 @@ export class Place {
     if (this.#proposal?.name === name) this.#proposal = undefined;
   }
 
-  /**
-   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the
-   * write; `undefined` when the proposal is gone.
-   */
+  /** Writes the proposal anew: a heartbeat, or proof of contact. Returns the write's stamp; `undefined`: it is gone. */
   async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
     if (this.#proposal === undefined) return undefined;
     const { name, record } = this.#proposal;

@@ -30,10 +30,7 @@ export interface Candidate {
   readonly commandDigest?: string;
 }
 
-/**
- * Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go
- * does.
- */
+/** Data of a proposal. A missing field is the empty string, and is left out when written, as Go does. */
 export interface ProposalRecord extends Candidate {
   /** Go's `Time.String()` text. */
   readonly proposalTime: string;

@@ -15,10 +15,7 @@ export class ElectionRegister implements Register {
   readonly #options: ElectionOptions;
   readonly #path: string;
   readonly #living: () => Place | undefined;
-  /**
-   * The session that read the znode. An ensemble that has lost its data counts versions anew; it has lost all sessions
-   * too.
-   */
+  /** The session that read the znode. An ensemble without its data counts versions anew, and has lost all sessions. */
   #reader: Session | undefined;
   /** The birth of the znode that was read. A znode made anew has the same versions again. */
   #birth: string | undefined;

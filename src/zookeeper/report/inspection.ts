@@ -60,10 +60,7 @@ export async function neighbourhood(inspection: Inspection): Promise<Neighbourho
   }
 }
 
-/**
- * The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as
- * `inspect` does.
- */
+/** The data of the election's register of this name; empty when there is none. Throws as `inspect` does. */
 export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
   const { basePath } = inspection;
   const node = await readNode(inspection, `${basePath === '/' ? '' : basePath}/${name}`);

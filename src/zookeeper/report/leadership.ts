@@ -68,9 +68,7 @@ function judge(
   return { kind: 'doubtful', why: `by the clock of this host ${ranOut}`, unchangedFor: interval };
 }
 
-/**
- * Watches the lease until it changes. In vain: for long enough to know that it is old, else throws UnavailableError.
- */
+/** Watches the lease until it changes. In vain: for long enough to know that it is old, or UnavailableError. */
 async function isRenewed(
   inspection: Inspection,
   seen: ZNode,

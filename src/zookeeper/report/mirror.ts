@@ -25,10 +25,7 @@ export interface Sight {
   readonly register: Buffer;
   /** The lease is known not to have changed since. */
   readonly unchangedSince: number;
-  /**
-   * The ensemble's clock less the monotonic clock of this host, by the last heartbeat that was seen to happen, ms.
-   * `undefined`: none was seen yet.
-   */
+  /** The ensemble's clock less this host's monotonic one, by the last heartbeat seen, ms. `undefined`: none yet. */
   readonly ensembleClock: number | undefined;
 }
 
@@ -47,10 +44,7 @@ const BASE = '';
 /** The list of its children. No znode has this name. */
 const CHILDREN = '/';
 
-/**
- * A copy of an election's znodes, read on one session. A watch stands on everything that was read; what it fires for
- * is stale, and read again by `refresh`.
- */
+/** A copy of an election's znodes, on one session. What a watch fires for is stale, and read again by `refresh`. */
 export class Mirror {
   readonly #options: MirrorOptions;
   readonly #watches = new Map<string, Watch>();

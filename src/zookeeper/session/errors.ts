@@ -63,10 +63,7 @@ export class ZooKeeperError extends BallotError {
   }
 }
 
-/**
- * Result codes by which the ensemble, or the client before it sends, says no: nothing was applied. All others leave the
- * outcome open.
- */
+/** Codes by which the ensemble, or the client, says no: nothing was applied. All others leave the outcome open. */
 const REFUSALS: Readonly<Record<number, string>> = {
   [-6]: 'unimplemented',
   [-8]: 'bad arguments',

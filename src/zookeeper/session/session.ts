@@ -163,10 +163,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(connection);
   }
 
-  /**
-   * Checks the keeper twice a session timeout: so a standby whose keeper hangs is back soon after its session has
-   * expired.
-   */
+  /** Checks the keeper twice a session timeout: if it hangs, a standby is back soon after its session has expired. */
   #check(connection: KeeperConnection): void {
     const { clock } = this.#context;
     this.#uncheck();
@@ -267,10 +264,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     if (this.#contact.up) this.#setContact({ up: false, since: this.#context.clock.now(), why: reason.message });
   }
 
-  /**
-   * Without contact it waits for contact as long as it may: a session that is not closed keeps its ephemeral znodes
-   * until it expires.
-   */
+  /** Waits for contact as long as it may: an unclosed session keeps its ephemeral znodes until it expires. */
   async #close(timeout: number): Promise<void> {
     const { clock, logger } = this.#context;
     const deadline = clock.now() + timeout;
