@@ -1,5 +1,5 @@
 import { describe } from '../../errors.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { ZNode } from '../session/port.ts';
 import { claimLease, type Claim } from './claim.ts';
@@ -214,13 +214,8 @@ export class Campaign {
     this.#options.logger[level](message, fields);
   }
 
-  async #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
-    try {
-      return await this.#place.ask(this.#signal, request);
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
+  #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
+    return this.#place.ask(this.#signal, request).catch(unlessMissing);
   }
 
   #path(name: string): string {

@@ -2,9 +2,9 @@ import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe, UnavailableError } from '../../errors.ts';
 import { within } from '../../waiting.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { Register } from '../../election/register.ts';
-import type { Session, ZNode } from '../session/port.ts';
+import type { Session } from '../session/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './options.ts';
 import type { CampaignOptions, LiveRun, Election, Term } from '../../election/election.ts';
@@ -144,22 +144,14 @@ class ZooKeeperElection implements Election, TermHost {
   /** Once a session: an ensemble that loses its data ends them all. Candidates further back never read the lease. */
   async #know(place: Place, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
-    const base = await this.#readBase(place, signal);
+    const read = place.ask(signal, (o) => place.session.get(this.#options.basePath, o));
+    const base = await read.catch(unlessMissing);
     const stat = base?.stat;
     if (base !== undefined) this.#sightings.see(parseLease(base.data));
     const rules = timings(place.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
     // A candidate that came before the base znode was made looks again once it has a proposal under it.
     if (stat !== undefined) this.#known = place;
-  }
-
-  async #readBase(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
-    try {
-      return await place.ask(signal, (o) => place.session.get(this.#options.basePath, o));
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
   }
 
   /** The session of before if it still lives, else a new one. */

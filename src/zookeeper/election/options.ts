@@ -2,7 +2,6 @@ import { sleep, type Clock } from '../../clock.ts';
 import type { Logger } from '../../log/logger.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import { NoNodeError } from '../session/errors.ts';
 import type { Session, SessionOpener } from '../session/port.ts';
 import type { StopRules } from '../../election/election.ts';
 import type { Candidate } from './record.ts';
@@ -56,16 +55,6 @@ export async function untilAnswered<T>(
       suspectIfSilent(clock, session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS, signal);
     }
-  }
-}
-
-/** The same; `undefined` when there is no such znode. */
-export async function unlessGone<T>(...asked: Parameters<typeof untilAnswered<T>>): Promise<T | undefined> {
-  try {
-    return await untilAnswered(...asked);
-  } catch (error) {
-    if (error instanceof NoNodeError) return undefined;
-    throw error;
   }
 }
 

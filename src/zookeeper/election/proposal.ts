@@ -1,5 +1,5 @@
 import { sleep } from '../../clock.ts';
-import { NoNodeError, NodeExistsError } from '../session/errors.ts';
+import { NoNodeError, NodeExistsError, unlessMissing } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Session } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
@@ -163,14 +163,9 @@ export class Place {
    * can be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
    */
   async #owned(signal: AbortSignal): Promise<string[]> {
-    let children: string[];
-    try {
-      children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
-    } catch (error) {
-      // Without a base path there is no proposal: the creation in doubt was the first of all.
-      if (error instanceof NoNodeError) return [];
-      throw error;
-    }
+    // Without a base path there is no proposal: the creation in doubt was the first of all.
+    const found = this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    const children = (await found.catch(unlessMissing)) ?? [];
     const most = this.#doubtful + (this.#proposal === undefined ? 0 : 1);
     const owned: string[] = [];
     for (const name of sortProposals(children).toReversed()) {
@@ -186,11 +181,7 @@ export class Place {
   }
 
   async #delete(name: string, signal: AbortSignal): Promise<void> {
-    try {
-      await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o));
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
+    await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o)).catch(unlessMissing);
   }
 
   /** Gives the place up, if there is one, and deletes every other proposal of this session. */
@@ -205,11 +196,7 @@ export class Place {
   async deleteProposal(options: RequestOptions): Promise<void> {
     if (this.#proposal === undefined) return;
     const { name } = this.#proposal;
-    try {
-      await this.session.delete(this.#path(name), -1, options);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
+    await this.session.delete(this.#path(name), -1, options).catch(unlessMissing);
     if (this.#proposal?.name === name) this.#proposal = undefined;
   }
 
@@ -217,13 +204,10 @@ export class Place {
   async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
     if (this.#proposal === undefined) return undefined;
     const { name, record } = this.#proposal;
-    try {
-      return await this.session.set(this.#path(name), encodeProposal({ ...record, ...beat }), -1, options);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-      if (this.#proposal?.name === name) this.#proposal = undefined;
-      return undefined;
-    }
+    const data = encodeProposal({ ...record, ...beat });
+    const stat = await this.session.set(this.#path(name), data, -1, options).catch(unlessMissing);
+    if (stat === undefined && this.#proposal?.name === name) this.#proposal = undefined;
+    return stat;
   }
 
   #path(name: string): string {

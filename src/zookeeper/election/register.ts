@@ -1,5 +1,5 @@
 import { sleep } from '../../clock.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
@@ -51,17 +51,10 @@ export class ElectionRegister implements Register {
   /** `undefined`: there was none, and it has been made. */
   async #read(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
     const { session } = place;
-    try {
-      return await place.ask(signal, (o) => session.get(this.#path, o));
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
-    try {
-      await place.make(this.#path, signal);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-      await place.ensureBasePath(signal);
-    }
+    const node = await place.ask(signal, (o) => session.get(this.#path, o)).catch(unlessMissing);
+    if (node !== undefined) return node;
+    const made = await place.make(this.#path, signal).catch(unlessMissing);
+    if (made === undefined) await place.ensureBasePath(signal);
     return undefined;
   }
 

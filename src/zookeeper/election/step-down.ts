@@ -7,7 +7,7 @@ import { sleep, type Clock } from '../../clock.ts';
 import { describe } from '../../errors.ts';
 import { type Forms, parseObject, plain, readFields, writtenFields } from '../../json-fields.ts';
 import type { Logger } from '../../log/logger.ts';
-import { NoNodeError, SessionEndedError } from '../session/errors.ts';
+import { SessionEndedError, unlessMissing } from '../session/errors.ts';
 import { firing, firstOf } from './firing.ts';
 import { RETRY_PAUSE_MS } from './options.ts';
 import type { Place } from './proposal.ts';
@@ -85,29 +85,20 @@ export async function stepDownAsked(listener: Listener, signal: AbortSignal): Pr
 async function nextRequest(listener: Listener, signal: AbortSignal): Promise<StepDownRequest | undefined> {
   const place = listener.place();
   const path = stepDownPath(listener.basePath);
+  const found = await place.ask(signal, (o) => place.session.getWatched(path, o)).catch(unlessMissing);
+  if (found === undefined) return makeZNode(listener, place, path, signal);
   try {
-    const { node, watch } = await place.ask(signal, (o) => place.session.getWatched(path, o));
-    try {
-      const request = parseStepDown(node.data);
-      if (request?.fencingToken === listener.fencingToken) return request;
-      await firstOf(listener.clock, [firing(watch)], signal);
-    } finally {
-      watch.cancel();
-    }
-  } catch (error) {
-    if (!(error instanceof NoNodeError)) throw error;
-    await makeZNode(listener, place, path, signal);
+    const request = parseStepDown(found.node.data);
+    if (request?.fencingToken === listener.fencingToken) return request;
+    await firstOf(listener.clock, [firing(found.watch)], signal);
+    return undefined;
+  } finally {
+    found.watch.cancel();
   }
-  return undefined;
 }
 
 /** The first leader of an election makes the znode: only one that exists can be watched for its data. */
-async function makeZNode({ clock }: Listener, place: Place, path: string, signal: AbortSignal): Promise<void> {
-  try {
-    if (await place.make(path, signal)) return;
-  } catch (error) {
-    // Without a base path the lease is lost, and so is this term: that is noticed elsewhere.
-    if (!(error instanceof NoNodeError)) throw error;
-  }
-  await sleep(clock, RETRY_PAUSE_MS, signal);
+async function makeZNode({ clock }: Listener, place: Place, path: string, signal: AbortSignal): Promise<undefined> {
+  // Without a base path the lease is lost, and so is this term: that is noticed elsewhere.
+  if ((await place.make(path, signal).catch(unlessMissing)) !== true) await sleep(clock, RETRY_PAUSE_MS, signal);
 }

@@ -2,8 +2,9 @@
 import type { Clock } from '../../clock.ts';
 import type { Neighbourhood } from '../../election/observer.ts';
 import type { RequestOptions } from '../../election/register.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
-import { unlessGone } from '../election/options.ts';
+import { untilAnswered } from '../election/options.ts';
 import { isProposal, sortProposals } from '../election/queue.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 import { firing, firstOf } from '../election/firing.ts';
@@ -72,7 +73,7 @@ export function ask<T>(
   { session, clock, signal }: Pick<Inspection, 'session' | 'clock' | 'signal'>,
   request: (options: RequestOptions) => Promise<T>,
 ): Promise<T | undefined> {
-  return unlessGone(clock, session, signal, request);
+  return untilAnswered(clock, session, signal, request).catch(unlessMissing);
 }
 
 /** The znode at this path; `undefined` when there is none. Throws as `inspect` does. */

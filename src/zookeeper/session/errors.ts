@@ -14,6 +14,12 @@ export class NoNodeError extends GoneError {
   }
 }
 
+/** For `catch`: `undefined` stands for a znode that is not there. Other errors are thrown. */
+export function unlessMissing(error: unknown): undefined {
+  if (error instanceof NoNodeError) return undefined;
+  throw error;
+}
+
 /** The ensemble answered: the znode has another version than the one named. Nothing was written. */
 export class BadVersionError extends VersionConflictError {
   constructor(path: string) {
