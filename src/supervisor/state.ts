@@ -296,6 +296,15 @@ export type Row<N extends State['name']> = {
   readonly [K in Event['kind']]?: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
 };
 
+/** What a state does on an event of the term in which this candidate leads: see `ofTerm`. */
+export type TermCell<N extends State['name'], K extends Event['kind']> = (
+  state: In<N>,
+  role: LeaderRole,
+  event: On<K>,
+  plan: Plan,
+  now: number,
+) => Step;
+
 /** Nothing is to be done. */
 export const stay = (state: State): Step => ({ state, effects: [] });
 

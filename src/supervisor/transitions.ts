@@ -205,9 +205,8 @@ export function resign(
 
 /**
  * Hands the leadership over after the run of a tick, or when asked to, and stands again. `tick`: one that waits, and
- * that this leader serves should it stay. Under `keep` not while ZooKeeper does not
- * answer: nobody could take over, and what was started and is not entered yet would be started again. The leader serves
- * on, and hands over when its lease is renewed again and the ledger holds all that it has started.
+ * that this leader serves should it stay. Under `keep` not while ZooKeeper does not answer: nobody could take over, and
+ * what was started and is not entered yet would be started again. The leader serves on until the ledger holds it all.
  */
 export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number, tick?: number): Step {
   if (plan.onLeaseLoss === 'stop') return standAgain(base, role, plan, now, 0);
