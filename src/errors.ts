@@ -77,6 +77,15 @@ export function describe(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
 }
 
+/** What `attempt` returns; `undefined` where it throws: for what a system may not have, or not allow. */
+export function orUndefined<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch {
+    return undefined;
+  }
+}
+
 /** What was thrown, as an Error: code that is not ours may throw anything. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

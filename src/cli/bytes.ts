@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { ConfigurationError, UsageError } from '../errors.ts';
+import { ConfigurationError, orUndefined, UsageError } from '../errors.ts';
 
 const REPLACEMENT = '\u{fffd}';
 
@@ -44,10 +44,9 @@ export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Bu
 
 /** What the kernel ends with NUL, each. */
 function readWords(path: string): Buffer[] {
-  try {
-    const words = readFileSync(path, 'latin1').split('\0').slice(0, -1);
-    return words.map((word) => Buffer.from(word, 'latin1'));
-  } catch {
-    return [];
-  }
+  const words =
+    orUndefined(() => readFileSync(path, 'latin1'))
+      ?.split('\0')
+      .slice(0, -1) ?? [];
+  return words.map((word) => Buffer.from(word, 'latin1'));
 }

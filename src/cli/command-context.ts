@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import { clientFor } from '../config/rules.ts';
 import { keepOutOfCores } from '../command/core-dumps.ts';
@@ -59,11 +59,7 @@ export interface WatchContext extends CommandContext {
 }
 
 /** Sessions as configured; the first uses the keeper forked at start. Throws ConfigurationError for files of TLS. */
-export function sessionsFor(
-  { config, keeper, keeperPath }: CommandContext,
-  clock: Clock,
-  logger: Logger,
-): SessionOpener {
+export function sessionsFor({ config, keeper, keeperPath }: CommandContext, logger: Logger): SessionOpener {
   const tls = tlsOf(config);
   if (config.zookeeperAuth !== undefined || tls?.key !== undefined) keepOutOfCores();
   return zookeeperSessions({
@@ -74,7 +70,7 @@ export function sessionsFor(
     ...(tls && { tls }),
     keeperPath,
     ...(keeper && { firstKeeper: keeper }),
-    clock,
+    clock: systemClock,
     logger,
     debug: config.debug,
   });

@@ -2,6 +2,7 @@
 import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orUndefined } from '../errors.ts';
 import { errorCode } from './proc.ts';
 
 /** ENODEV: it was removed while one of its files was read. */
@@ -9,11 +10,7 @@ const GONE = ['ENOENT', 'ENODEV'];
 
 /** Process ids of all in it and below it, as far as they can be read: `isPopulated` knows of the rest. */
 export function membersOf(cgroup: string): number[] {
-  try {
-    return [...directMembersOf(cgroup), ...foldersIn(cgroup).flatMap(membersOf)];
-  } catch {
-    return [];
-  }
+  return orUndefined(() => [...directMembersOf(cgroup), ...foldersIn(cgroup).flatMap(membersOf)]) ?? [];
 }
 
 /** Process ids in this very cgroup; one of another pid namespace is 0. Throws when it cannot be read. */

@@ -1,4 +1,5 @@
 import { CronExpressionParser, type CronExpression } from 'cron-parser';
+import { orUndefined } from '../errors.ts';
 import { possibleDays, type Field, type Fields } from './fields.ts';
 
 /**
@@ -91,11 +92,7 @@ class Walker {
 
   #walk(from: number, direction: 'next' | 'prev'): number | undefined {
     this.#expression.reset(new Date(from));
-    try {
-      return this.#expression[direction]().getTime();
-    } catch {
-      // The only error left at this point is that it has looked at ten thousand days and months.
-      return undefined;
-    }
+    // The only error left at this point is that it has looked at ten thousand days and months.
+    return orUndefined(() => this.#expression[direction]().getTime());
   }
 }

@@ -2,6 +2,7 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import type { Clock } from '../clock.ts';
+import { orUndefined } from '../errors.ts';
 
 /** Called once a piece, or the first `written` bytes of it, has been taken by the kernel. */
 export type Written = (error: NodeJS.ErrnoException | null, written: number) => void;
@@ -26,11 +27,8 @@ const TERMINAL_RETRY_MS = 20;
  * that cannot be had: a socket, a pipe made by another user, no /proc.
  */
 function openAnew(fd: number): number | undefined {
-  try {
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return undefined;
-  }
+  const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+  return orUndefined(() => openSync(`/proc/self/fd/${fd}`, flags));
 }
 
 /** Pipes and sockets. */

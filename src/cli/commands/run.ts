@@ -95,7 +95,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     },
   });
   logger.info('standing for election', whereOf(config));
-  const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
+  const manager = tellOfSupervisor(supervisor, { env, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;

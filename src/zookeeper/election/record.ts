@@ -4,6 +4,7 @@
  * Go's reader ignores them.
  */
 import { parseDuration } from '../../duration.ts';
+import { orUndefined } from '../../errors.ts';
 import {
   type Fields,
   type Form,
@@ -170,12 +171,8 @@ function parseFields(data: Buffer, needed: readonly string[]): Fields | string {
 
 /** Milliseconds of a record's duration; `undefined` when there is none, or none that is positive. */
 export function usableDuration(duration: string | undefined): number | undefined {
-  try {
-    const ms = parseDuration(duration ?? '');
-    return ms > 0 ? ms : undefined;
-  } catch {
-    return undefined;
-  }
+  const ms = orUndefined(() => parseDuration(duration ?? ''));
+  return ms !== undefined && ms > 0 ? ms : undefined;
 }
 
 function unreadable(data: Buffer, why: string): Unreadable {
