@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { deferred, type Deferred } from '../waiting.ts';
 import type { Transport } from './transport.ts';
 
 /** More than this many bytes not yet taken by the kernel: the command's output has to wait. */
@@ -34,7 +35,7 @@ export class LogWriter {
   #busy = false;
   #closed = false;
   #failing = false;
-  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #room: Deferred<void> | undefined;
   readonly #settled = new Set<() => void>();
 
   constructor(transport: Transport, events: WriterEvents) {
@@ -143,12 +144,4 @@ export class LogWriter {
     for (const settle of [...this.#settled]) settle();
     this.#events.closed(error);
   }
-}
-
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

@@ -10,6 +10,7 @@ import { failureOf } from './policy.ts';
 import type { Plan, Effect, Event, State, Step } from './state.ts';
 import { RunProcess, type RunParts, type UnrecordedTicks } from './run-process.ts';
 import { Scheduler } from './scheduler.ts';
+import { deferred } from '../waiting.ts';
 
 export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {
   readonly election: Election;
@@ -56,7 +57,7 @@ export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #plan: Plan;
   readonly #queue: Event[] = [];
-  readonly #finished: Promise<number>;
+  readonly #finished = deferred<number>();
   readonly #runParts: RunParts;
   /** Those that are not over, in the order of their starts. */
   readonly #runs = new Map<number, RunProcess>();
@@ -64,7 +65,6 @@ export class Supervisor {
   readonly #draining = new Set<Promise<void>>();
   readonly #scheduler: Scheduler | undefined;
   readonly #observers = new Set<(change: Change) => void>();
-  #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
   #disarm: (() => void) | undefined;
@@ -77,9 +77,6 @@ export class Supervisor {
     const { clock, logger, cron, diary } = parts;
     this.#parts = parts;
     this.#plan = plan;
-    this.#finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
     this.#scheduler = cron && new Scheduler({ ...cron, clock, logger });
     this.#runParts = {
       ...parts,
@@ -96,7 +93,7 @@ export class Supervisor {
   run(): Promise<number> {
     this.#goTo(start(this.#plan, this.#parts.clock.now()));
     this.#handleAll();
-    return this.#finished;
+    return this.#finished.promise;
   }
 
   /** Stops the command, resigns, ends. A call at least a second after the first skips the grace, but for SIGHUP. */
@@ -180,7 +177,7 @@ export class Supervisor {
       case 'note':
         return this.#say(effect);
       case 'finish':
-        void this.#drained().then(() => this.#finish(effect.exitCode));
+        void this.#drained().then(() => this.#finished.resolve(effect.exitCode));
     }
   }
 
