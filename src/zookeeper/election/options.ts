@@ -32,6 +32,9 @@ export function isUnanswered(error: unknown): boolean {
 /** A pause between two tries, so that a request that fails at once cannot spin. */
 export const RETRY_PAUSE_MS = 10;
 
+/** How often who has no session looks for the next one, ms: as often as one is opened. */
+export const SESSION_PAUSE_MS = 100;
+
 /**
  * Repeats a request that may be repeated (a read, or a write that changes nothing when done twice) until it is
  * answered. A connection that stays silent for a third of the session timeout is replaced. Ends with the signal's

@@ -16,6 +16,11 @@ export interface Place {
   readonly predecessor: string | undefined;
 }
 
+/** The path of a znode below another. */
+export function childPath(parent: string, name: string): string {
+  return parent === '/' ? `/${name}` : `${parent}/${name}`;
+}
+
 /** Whether ZooKeeper can have made the name of `proposal-`. The queue ignores all others under the base path. */
 export function isProposal(name: string): boolean {
   return sequenceOf(name) !== undefined;

@@ -4,11 +4,9 @@ import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import type { Stat } from '../../keeper/protocol.ts';
-import { RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
+import { RETRY_PAUSE_MS, SESSION_PAUSE_MS, type ElectionOptions } from './options.ts';
 import type { Place } from './proposal.ts';
-
-/** How often a reader without a session looks for the next one, ms: as often as one is opened. */
-const SESSION_PAUSE_MS = 100;
+import { childPath } from './queue.ts';
 
 /** A znode under the base path, by whatever session the candidate has at the time. */
 export class ElectionRegister implements Register {
@@ -23,7 +21,7 @@ export class ElectionRegister implements Register {
   /** `living`: the candidate's present place, if its session has not ended. */
   constructor(options: ElectionOptions, name: string, living: () => Place | undefined) {
     this.#options = options;
-    this.#path = `${options.basePath === '/' ? '' : options.basePath}/${name}`;
+    this.#path = childPath(options.basePath, name);
     this.#living = living;
   }
 

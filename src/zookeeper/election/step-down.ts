@@ -9,8 +9,9 @@ import { type Forms, parseObject, plain, readFields, writtenFields } from '../..
 import type { Logger } from '../../log/logger.ts';
 import { SessionEndedError, unlessMissing } from '../session/errors.ts';
 import { firing, firstOf } from './firing.ts';
-import { RETRY_PAUSE_MS } from './options.ts';
+import { RETRY_PAUSE_MS, SESSION_PAUSE_MS } from './options.ts';
 import type { Place } from './proposal.ts';
+import { childPath } from './queue.ts';
 
 /** Data of the znode. */
 export interface StepDownRequest {
@@ -22,16 +23,13 @@ export interface StepDownRequest {
   readonly time: string;
 }
 
-/** How often a leader without a session looks for its next one, ms: as often as one is opened. */
-const SESSION_PAUSE_MS = 100;
-
 const isText = plain('a string', (value) => typeof value === 'string');
 
 const FIELDS: Forms = { fencingToken: plain('a whole number', Number.isSafeInteger), by: isText, time: isText };
 
 /** Where requests to step down are written. */
 export function stepDownPath(basePath: string): string {
-  return `${basePath === '/' ? '' : basePath}/step-down`;
+  return childPath(basePath, 'step-down');
 }
 
 /** Understands the znode's data; `undefined` when it holds no request. Never throws. */

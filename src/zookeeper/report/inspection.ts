@@ -5,7 +5,7 @@ import type { RequestOptions } from '../../election/register.ts';
 import { unlessMissing } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import { untilAnswered } from '../election/options.ts';
-import { isProposal, sortProposals } from '../election/queue.ts';
+import { childPath, isProposal, sortProposals } from '../election/queue.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 import { firing, firstOf } from '../election/firing.ts';
 
@@ -44,8 +44,7 @@ export async function takeSnapshot(inspection: Inspection): Promise<Snapshot> {
   const read = (path: string): Promise<ZNode | undefined> => readNode(inspection, path);
   const children = await ask(inspection, (options) => session.children(basePath, options));
   const names = sortProposals(children ?? []);
-  const prefix = basePath === '/' ? '' : basePath;
-  const [base, ...nodes] = await Promise.all([read(basePath), ...names.map((name) => read(`${prefix}/${name}`))]);
+  const [base, ...nodes] = await Promise.all([basePath, ...names.map((name) => childPath(basePath, name))].map(read));
   const proposals = names.map((name, index) => ({ name, node: nodes[index] }));
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
 }
@@ -63,8 +62,7 @@ export async function neighbourhood(inspection: Inspection): Promise<Neighbourho
 
 /** The data of the election's register of this name; empty when there is none. Throws as `inspect` does. */
 export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
-  const { basePath } = inspection;
-  const node = await readNode(inspection, `${basePath === '/' ? '' : basePath}/${name}`);
+  const node = await readNode(inspection, childPath(inspection.basePath, name));
   return node?.data ?? Buffer.alloc(0);
 }
 

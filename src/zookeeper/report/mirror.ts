@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { within } from '../../waiting.ts';
 import type { Session, Watch, WatchEvent, ZNode } from '../session/port.ts';
-import { sortProposals } from '../election/queue.ts';
+import { childPath, sortProposals } from '../election/queue.ts';
 import { ask } from './inspection.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 
@@ -124,7 +124,7 @@ export class Mirror {
 
   async #readNode(name: string): Promise<void> {
     const { session, basePath } = this.#options;
-    const path = name === BASE ? basePath : `${basePath === '/' ? '' : basePath}/${name}`;
+    const path = name === BASE ? basePath : childPath(basePath, name);
     const armed = await ask(this.#options, (options) => session.getWatched(path, options));
     if (armed === undefined) {
       this.#drop(name);

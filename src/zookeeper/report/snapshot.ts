@@ -4,9 +4,11 @@
  * Ages are by the ensemble's clock: a znode's stamp against another stamp, or against a measured reading of that clock.
  * When there is neither, the clock of this host is used.
  */
+import type { Standing } from '../../election/observer.ts';
 import type { ZNode } from '../session/port.ts';
 import { parseLease, parseProposal, usableDuration, type Lease, type Proposal } from '../election/record.ts';
 import { parseGoTime } from '../election/go-time.ts';
+import { childPath } from '../election/queue.ts';
 
 /** One reading of the election's znodes. */
 export interface Snapshot {
@@ -68,6 +70,16 @@ export function read(snapshot: Snapshot): Reading {
   };
 }
 
+/** All who stand and say who they are, in the order of the queue. */
+export function standingIn(snapshot: Snapshot): Standing[] {
+  const { proposals, holderProposal: leading } = read(snapshot);
+  return proposals.flatMap(({ path, proposal }) => {
+    if (proposal?.kind !== 'readable') return [];
+    const { candidateId, hostname, pid } = proposal.record;
+    return [{ candidateId, hostname, pid, leads: path === leading }];
+  });
+}
+
 /**
  * How long the lease has to be watched before anything true can be said about the leader's heartbeat, ms: a little more
  * than its interval. `undefined` when the stamps are good enough. A late heartbeat may as well be a clock that differs
@@ -108,10 +120,6 @@ export function driftsOf(reading: Reading): (number | undefined)[] {
 function drift(stamp: number, written: string): number | undefined {
   const time = parseGoTime(written);
   return time === undefined ? undefined : stamp - time;
-}
-
-function childPath(basePath: string, name: string): string {
-  return basePath === '/' ? `/${name}` : `${basePath}/${name}`;
 }
 
 /** One of that name by somebody else is not the holder's: numbers start anew where a base path was deleted. */
