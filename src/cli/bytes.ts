@@ -44,9 +44,7 @@ export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Bu
 
 /** What the kernel ends with NUL, each. */
 function readWords(path: string): Buffer[] {
-  const words =
-    orUndefined(() => readFileSync(path, 'latin1'))
-      ?.split('\0')
-      .slice(0, -1) ?? [];
+  const text = orUndefined(() => readFileSync(path, 'latin1')) ?? '';
+  const words = text.split('\0').slice(0, -1);
   return words.map((word) => Buffer.from(word, 'latin1'));
 }
