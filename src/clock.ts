@@ -1,19 +1,10 @@
-/**
- * Time, as everything else in ballot sees it. `setTimeout`, `Date.now` and `process.hrtime` are used here and
- * nowhere else, so that the same code runs in virtual time under simulation.
- */
+/** Time, for all of ballot: nothing else reads a clock or sets a timer, so that it runs in virtual time as well. */
 export interface Clock {
-  /**
-   * Milliseconds of CLOCK_MONOTONIC: one clock for all processes of a host, never stepped.
-   * Leases and deadlines are measured with this one alone.
-   */
+  /** ms of CLOCK_MONOTONIC: one for all processes of a host, never stepped. Leases and deadlines count by it alone. */
   now(): number;
   /** Milliseconds since the Unix epoch. For people and records, never for deadlines. */
   wall(): number;
-  /**
-   * Calls `callback` once `now()` has reached `at` (at once, but not synchronously, when it has already). Returns its
-   * cancellation.
-   */
+  /** Calls `callback` once `now()` has reached `at`, never synchronously. Returns its cancellation. */
   at(at: number, callback: () => void): () => void;
   /** A number in [0, 1): the jitter of backoffs. */
   random(): number;

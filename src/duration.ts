@@ -63,10 +63,7 @@ function decimal(value: bigint, scale: bigint): string {
   return digits === 0 || fraction === '' ? whole : `${whole}.${fraction}`;
 }
 
-/**
- * Writes milliseconds as Go's `Duration.String()` does: `5s`, `4.5s`, `1m30s`, `1h0m0s`, `500ms`, `1.5µs`, `0s`.
- * Rounded to the nanosecond. `ms` must be finite.
- */
+/** `ms` (finite) as Go's `Duration.String()` writes it, to the nanosecond: `4.5s`, `1m30s`, `1h0m0s`, `1.5µs`, `0s`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   // Split before scaling: ms * 1e6 as one product loses the nanoseconds of long durations.

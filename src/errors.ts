@@ -1,7 +1,4 @@
-/**
- * The errors ballot throws on purpose. Each carries a stable code, the exit code of the command line
- * (sysexits where one fits), and, where something can be done, a hint that says what.
- */
+/** The errors ballot throws on purpose: a stable code, an exit code (sysexits where one fits), a hint what to do. */
 
 /** Exit codes of the `ballot` command that do not come from the supervised command itself. */
 export const ExitCode = {
@@ -78,6 +75,15 @@ export class AuthenticationError extends RefusedError {}
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
+}
+
+/** What `attempt` returns; `undefined` where it throws: for what a system may not have, or not allow. */
+export function orUndefined<T>(attempt: () => T): T | undefined {
+  try {
+    return attempt();
+  } catch {
+    return undefined;
+  }
 }
 
 /** What was thrown, as an Error: code that is not ours may throw anything. */

@@ -1,7 +1,4 @@
-/**
- * Records as JSON objects on the wire: each known field in its form, and what another ballot wrote besides, which is
- * kept as `unknownFields` and written back.
- */
+/** Records as JSON on the wire. What another ballot wrote besides the known fields is kept, and written back. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** How a field stands on the wire. */

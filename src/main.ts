@@ -114,19 +114,14 @@ function isLocal(): boolean {
   return valueOf('coordinator', 'BALLOT_COORDINATOR') === 'local';
 }
 
-/**
- * The client that the keeper loads while the configuration is read, which decides: a wrong guess costs some
- * milliseconds.
- */
+/** The client that the keeper loads while the configuration is read: a wrong guess costs some milliseconds. */
 function likelyClient(): 'wire' | 'auto' {
   const isWire = valueOf('zookeeper-client', 'BALLOT_ZOOKEEPER_CLIENT') === 'wire';
   const speaksTls = names(['--zookeeper-tls']) || valueOf('zookeeper-tls', 'BALLOT_ZOOKEEPER_TLS') === 'true';
   return isWire || speaksTls ? 'wire' : 'auto';
 }
 
-/**
- * A terminal may go away between Node's look at it and its first use: Node throws then, and /dev/null takes its place.
- */
+/** A terminal may go away between Node's look at it and its use: Node would throw, so /dev/null takes its place. */
 function openOutputs(): void {
   for (const [fd, name] of [
     [1, 'stdout'],

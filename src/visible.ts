@@ -1,7 +1,4 @@
-/**
- * Text that others wrote, made safe to show. What nobody sees can steer a terminal, forge a line, and make two names
- * look the same.
- */
+/** Text that others wrote, made safe to show: what nobody sees can steer a terminal, or forge a line or a name. */
 
 /** White space, control and format characters, fillers and variation selectors of Unicode, and the blank of Braille. */
 const UNSEEN = /[\p{White_Space}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]/u;

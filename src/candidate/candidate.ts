@@ -5,7 +5,7 @@ import type { Election, StopRules, Term } from '../election/election.ts';
 import { electionRetryDelay, STAND_BACK_MS } from '../election/timing.ts';
 import { seconds, whyElected } from '../election/words.ts';
 import type { Logger } from '../log/logger.ts';
-import { untilAborted, within } from '../waiting.ts';
+import { deferred, untilAborted, within } from '../waiting.ts';
 import { CandidateClosedError, LeaseLostError, NotElectedError } from './errors.ts';
 import { LeadingTerm, type TermEnd } from './leading-term.ts';
 import { Listeners } from './listeners.ts';
@@ -51,10 +51,7 @@ export interface WaitOptions {
   readonly timeout?: number | undefined;
 }
 
-/**
- * How long the end asks to give the lease up, waits until that or a campaign is over, and then asks to leave the queue,
- * ms.
- */
+/** Limits of the end, ms: to give the lease up, to wait for that or for a campaign, to leave the queue. */
 const LEAVE_WITHIN = { lease: 2_000, life: 2_200, session: 500 } as const;
 
 /**
@@ -68,8 +65,8 @@ export class Candidate implements AsyncDisposable {
   /** Aborted when it is not to stand any more. The reason is what waiting callers are told. */
   readonly #end = new AbortController();
   readonly #waiting = new Set<(term: LeadingTerm) => void>();
-  readonly #standing: Promise<void>;
-  #hasPlace: () => void = () => undefined;
+  /** Resolved by a place in the queue. */
+  readonly #standing = deferred();
   #term: LeadingTerm | undefined;
   #closed: CandidateEvents['closed'] | undefined;
   /** What a term, or the end, could not get acknowledged. */
@@ -80,7 +77,6 @@ export class Candidate implements AsyncDisposable {
   /** Begins to stand at once. */
   constructor(parts: CandidateParts) {
     this.#parts = parts;
-    this.#standing = new Promise((resolve) => (this.#hasPlace = resolve));
     this.#over = this.#live();
   }
 
@@ -99,10 +95,7 @@ export class Candidate implements AsyncDisposable {
     return this.leader ? this.#term : undefined;
   }
 
-  /**
-   * Calls `listener` at each such event from now on; `leader` and `closed` also when that is so already. Returns what
-   * ends it for this listener.
-   */
+  /** Calls `listener` at each such event; `leader` and `closed` also if that is so already. Returns what ends it. */
   on<K extends CandidateEvent>(name: K, listener: (...facts: CandidateEvents[K]) => void): () => void {
     const already: { [E in CandidateEvent]?: CandidateEvents[E] | undefined } = {
       leader: this.term && [this.term],
@@ -113,13 +106,10 @@ export class Candidate implements AsyncDisposable {
 
   /** Resolves when it has a place in the queue. Throws as `whenLeader` does. */
   stands(options: WaitOptions = {}): Promise<void> {
-    return this.#wait(this.#standing, options);
+    return this.#wait(this.#standing.promise, options);
   }
 
-  /**
-   * Resolves with the present term, or with the next one. Throws CandidateClosedError, or what has ended the candidate;
-   * the signal's reason; NotElectedError after `timeout` ms.
-   */
+  /** The present term, or the next. Throws CandidateClosedError, its cause, NotElectedError, or the signal's reason. */
   whenLeader(options: WaitOptions = {}): Promise<LeadingTerm> {
     return this.#nextTerm(undefined, options);
   }
@@ -177,10 +167,7 @@ export class Candidate implements AsyncDisposable {
     }
   }
 
-  /**
-   * Whose work has ended is not held up for as long as a lease. What was not acknowledged is in the log, and `close`
-   * tells it.
-   */
+  /** Work that has ended is not held up for a whole lease. What is not acknowledged is logged, and `close` tells it. */
   async #resign(term: LeadingTerm): Promise<void> {
     const { clock } = this.#parts;
     await within(clock, term.resign(), { at: clock.now() + LEAVE_WITHIN.life }).catch(() => undefined);
@@ -268,7 +255,7 @@ export class Candidate implements AsyncDisposable {
     const { signal } = this.#end;
     // Who tries again anyway keeps its place and goes on the moment contact is back.
     const standing = policy === 'retry' ? Infinity : patience;
-    const options = { signal, patience: { opening: patience, standing }, onPlace: () => this.#hasPlace() };
+    const options = { signal, patience: { opening: patience, standing }, onPlace: this.#standing.resolve };
     for (let failures = 1; ; failures++) {
       try {
         return await election.campaign(options);

@@ -1,10 +1,7 @@
 /** Why a candidate, or a term of one, is over. Each names the election. */
 import { BallotError, ExitCode, type BallotErrorOptions } from '../errors.ts';
 
-/**
- * The lease is lost, or could not be renewed in time: another candidate may lead soon, or does. What was done for the
- * term has to end now.
- */
+/** The lease is lost, or was not renewed in time: another may lead soon, or does. The term's work has to end now. */
 export class LeaseLostError extends BallotError {
   readonly election: string;
   /** In words. */

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { formatDuration } from '../duration.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
-import { untilAborted, within } from '../waiting.ts';
+import { deferred, untilAborted, within } from '../waiting.ts';
 import type { Term, TermEvent } from '../election/election.ts';
 import { margin, stopInstants } from '../election/timing.ts';
 import { whyLost } from '../election/words.ts';
@@ -37,15 +37,13 @@ export class LeadingTerm {
   readonly #unsubscribe: () => void;
   #disarm: () => void = () => undefined;
   #released: Promise<void> | undefined;
-  /** Resolves when the program itself resigns. */
-  readonly #saidSo: Promise<void>;
-  #saySo: () => void = () => undefined;
+  /** Resolved when the program itself resigns. */
+  readonly #saidSo = deferred();
   /** Nobody has to give the lease up any more. */
   #isLost = false;
 
   constructor(parts: LeadingTermParts) {
     this.#parts = parts;
-    this.#saidSo = new Promise((resolve) => (this.#saySo = resolve));
     this.#unsubscribe = parts.term.subscribe((event) => this.#happened(event));
     this.#arm();
   }
@@ -111,7 +109,7 @@ export class LeadingTerm {
 
   /** The program itself ends the term: work that is not known of has ended. */
   leave(end: TermEnd): void {
-    this.#saySo();
+    this.#saidSo.resolve();
     this.end(end);
   }
 
@@ -138,7 +136,7 @@ export class LeadingTerm {
     if (this.#isLost) return;
     const { clock, logger, term } = this.#parts;
     const isKnown = this.isWorking;
-    const over = isKnown ? this.workOver() : this.#saidSo;
+    const over = isKnown ? this.workOver() : this.#saidSo.promise;
     if (!isKnown && !this.#endedByOthers) return;
     const late = new Error('too late');
     await within(clock, over, { at: this.#workUntil(isKnown), late: () => late }).catch((error: unknown) => {

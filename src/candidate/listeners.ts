@@ -8,9 +8,7 @@ type Events = Readonly<Record<string, readonly unknown[]>>;
 export class Listeners<E extends Events> {
   readonly #listeners = new Map<keyof E, Set<(...facts: never) => void>>();
 
-  /**
-   * Calls `listener` at each event of this name, `already` for one that has happened. Returns what ends that.
-   */
+  /** Calls `listener` at each event of this name, `already` for one that has happened. Returns what ends that. */
   add<K extends keyof E>(name: K, listener: (...facts: E[K]) => void, already?: E[K]): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);

@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
-import { ConfigurationError, UsageError } from '../errors.ts';
+import { ConfigurationError, orUndefined, UsageError } from '../errors.ts';
 
 const REPLACEMENT = '\u{fffd}';
 
@@ -22,10 +22,7 @@ export function refuseBrokenArguments(argv: readonly string[]): void {
   });
 }
 
-/**
- * The bytes of each variable whose value is not UTF-8, by its name; ballot's own variables are left out. Throws
- * ConfigurationError for one that cannot be passed on.
- */
+/** Bytes of each variable that is not UTF-8, without ballot's own. Throws ConfigurationError for a name of no use. */
 export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Buffer> {
   const found = new Map<string, Buffer>();
   if (!Object.entries(env).some((entry) => entry.join('').includes(REPLACEMENT))) return found;
@@ -47,10 +44,7 @@ export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Bu
 
 /** What the kernel ends with NUL, each. */
 function readWords(path: string): Buffer[] {
-  try {
-    const words = readFileSync(path, 'latin1').split('\0').slice(0, -1);
-    return words.map((word) => Buffer.from(word, 'latin1'));
-  } catch {
-    return [];
-  }
+  const text = orUndefined(() => readFileSync(path, 'latin1')) ?? '';
+  const words = text.split('\0').slice(0, -1);
+  return words.map((word) => Buffer.from(word, 'latin1'));
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import type { GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
 import { clientFor } from '../config/rules.ts';
 import { keepOutOfCores } from '../command/core-dumps.ts';
@@ -13,18 +13,12 @@ import type { Signals } from './signals.ts';
 
 export type OutputFormat = 'yaml' | 'json' | 'table';
 
-/**
- * What every command that talks to ZooKeeper is given by `program.ts`. Each resolves with ballot's exit code, or throws
- * a BallotError.
- */
+/** What `program.ts` gives a command about elections, which resolves with the exit code or throws a BallotError. */
 export interface CommandContext<C extends GlobalConfig = GlobalConfig> extends Pick<
   Loaded<C>,
   'config' | 'warnings' | 'files'
 > {
-  /**
-   * The keeper that was forked first thing at start. Whoever uses it owns it from then on; unused, it is ended by
-   * `main.ts`. `undefined` with coordinator local.
-   */
+  /** Forked first thing at start. Who uses it owns it; else `main.ts` ends it. `undefined` with coordinator local. */
   readonly keeper: KeeperProcess | undefined;
   /** The keeper's program, for the keepers that replace the first one. */
   readonly keeperPath: string;
@@ -64,15 +58,8 @@ export interface WatchContext extends CommandContext {
   readonly signals: Signals;
 }
 
-/**
- * Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. Throws
- * ConfigurationError when a file of TLS is wrong.
- */
-export function sessionsFor(
-  { config, keeper, keeperPath }: CommandContext,
-  clock: Clock,
-  logger: Logger,
-): SessionOpener {
+/** Sessions as configured; the first uses the keeper forked at start. Throws ConfigurationError for files of TLS. */
+export function sessionsFor({ config, keeper, keeperPath }: CommandContext, logger: Logger): SessionOpener {
   const tls = tlsOf(config);
   if (config.zookeeperAuth !== undefined || tls?.key !== undefined) keepOutOfCores();
   return zookeeperSessions({
@@ -83,7 +70,7 @@ export function sessionsFor(
     ...(tls && { tls }),
     keeperPath,
     ...(keeper && { firstKeeper: keeper }),
-    clock,
+    clock: systemClock,
     logger,
     debug: config.debug,
   });

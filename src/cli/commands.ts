@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts';
-import type { CandidateConfig, GlobalConfig, JoinConfig, RunConfig } from '../config/config.ts';
+import type { CandidateConfig, GlobalConfig, RunConfig } from '../config/config.ts';
 import {
   loadAll,
   loadCandidate,
@@ -13,7 +13,8 @@ import {
 } from '../config/load.ts';
 import { joinFields } from '../config/options.ts';
 import type { KeeperProcess } from '../keeper/process.ts';
-import type { JoinContext, LookContext, ReportContext, RunContext, WatchContext } from './command-context.ts';
+import type { CommandContext, ReportContext, RunContext } from './command-context.ts';
+import type { QuestionContext } from './commands/is-leader.ts';
 import {
   commonFlags,
   configOutput,
@@ -82,60 +83,34 @@ function valueOf<T>(flag: Flag<T>, { own }: Invocation): T {
   return flag.kind.parse(own.get(flag.name) ?? flag.default ?? '');
 }
 
-/** Takes the keeper over, where the coordinator needs one. */
-function keeperFor(
-  { config }: Loaded<GlobalConfig>,
-  { takeKeeper, dropKeeper }: Invocation,
-): KeeperProcess | undefined {
-  if (config.coordinator === 'zookeeper') return takeKeeper();
-  dropKeeper();
-  return undefined;
+/** For every command about elections. Takes the keeper over where the coordinator needs one, else ends it. */
+function contextOf<C extends GlobalConfig>(
+  loaded: Loaded<C>,
+  { takeKeeper, dropKeeper, keeperPath, env }: Invocation,
+): CommandContext<C> {
+  const needsKeeper = loaded.config.coordinator === 'zookeeper';
+  if (!needsKeeper) dropKeeper();
+  return { ...loaded, keeper: needsKeeper ? takeKeeper() : undefined, keeperPath, env };
 }
 
-/** Takes the keeper over. */
-function runContext<C extends RunConfig>(invocation: Invocation, loaded: Loaded<C>): RunContext<C> {
-  const { keeperPath, takeSignals } = invocation;
+function runContext<C extends RunConfig>(loaded: Loaded<C>, invocation: Invocation): RunContext<C> {
   const command = invocation.command as [string, ...string[]];
-  const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, command, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
+  return { ...contextOf(loaded, invocation), command, signals: invocation.takeSignals() };
 }
 
-/** Takes the keeper over. */
-function joinContext(invocation: Invocation, loaded: Loaded<JoinConfig>): JoinContext {
-  const { keeperPath, takeSignals } = invocation;
-  const waitLeader = valueOf(waitLeaderFlag, invocation);
-  const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, waitLeader, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
-}
-
-/** Takes the keeper over. */
-function reportContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): ReportContext {
-  const { keeperPath } = invocation;
+function reportContext(loaded: Loaded<GlobalConfig>, invocation: Invocation): ReportContext {
   const asked = { output: valueOf(reportOutput, invocation), timeout: valueOf(timeoutFlag, invocation) };
-  return { ...loaded, ...asked, keeper: keeperFor(loaded, invocation), keeperPath, env: invocation.env };
+  return { ...contextOf(loaded, invocation), ...asked };
 }
 
-/** For a question about one candidate. Takes the keeper over. */
-function questionContext(
-  invocation: Invocation,
-  loaded: Loaded<CandidateConfig>,
-): LookContext<CandidateConfig> & { readonly hostname: string } {
-  const { input, keeperPath } = invocation;
-  const timeout = valueOf(quickTimeoutFlag, invocation);
-  const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, timeout, hostname: input.hostname, keeper, keeperPath, env: invocation.env };
+/** For a question about one candidate. */
+function questionContext(loaded: Loaded<CandidateConfig>, invocation: Invocation): QuestionContext {
+  const { hostname } = invocation.input;
+  return { ...contextOf(loaded, invocation), timeout: valueOf(quickTimeoutFlag, invocation), hostname };
 }
 
 /** How long `step-down` waits in all, ms, unless told otherwise. */
 const STEP_DOWN_WITHIN = { written: 5_000, succeeded: 60_000 } as const;
-
-/** Takes the keeper over. */
-function watchContext(invocation: Invocation, loaded: Loaded<GlobalConfig>): WatchContext {
-  const { own, keeperPath, takeSignals } = invocation;
-  const output = own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
-  const keeper = keeperFor(loaded, invocation);
-  return { ...loaded, output, signals: takeSignals(), keeper, keeperPath, env: invocation.env };
-}
 
 export const commands: readonly Command[] = [
   {
@@ -162,7 +137,7 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ runOnce }, loaded] = await Promise.all([import('./commands/run.ts'), loadRun(invocation.input)]);
-      return runOnce(runContext(invocation, loaded));
+      return runOnce(runContext(loaded, invocation));
     },
   },
   {
@@ -185,7 +160,7 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ runCron }, loaded] = await Promise.all([import('./commands/run.ts'), loadCron(invocation.input)]);
-      return runCron(runContext(invocation, loaded));
+      return runCron(runContext(loaded, invocation));
     },
   },
   {
@@ -200,7 +175,8 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ join }, loaded] = await Promise.all([import('./commands/join.ts'), loadJoin(invocation.input)]);
-      return join(joinContext(invocation, loaded));
+      const waitLeader = valueOf(waitLeaderFlag, invocation);
+      return join({ ...contextOf(loaded, invocation), waitLeader, signals: invocation.takeSignals() });
     },
   },
   {
@@ -214,7 +190,7 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ info }, loaded] = await Promise.all([import('./commands/info.ts'), loadGlobal(invocation.input)]);
-      return info(reportContext(invocation, loaded));
+      return info(reportContext(loaded, invocation));
     },
   },
   {
@@ -228,7 +204,8 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ watch }, loaded] = await Promise.all([import('./commands/watch.ts'), loadGlobal(invocation.input)]);
-      return watch(watchContext(invocation, loaded));
+      const output = invocation.own.has(watchOutput.name) ? valueOf(watchOutput, invocation) : undefined;
+      return watch({ ...contextOf(loaded, invocation), output, signals: invocation.takeSignals() });
     },
   },
   {
@@ -242,7 +219,7 @@ export const commands: readonly Command[] = [
     ],
     async perform(invocation) {
       const [{ history }, loaded] = await Promise.all([import('./commands/history.ts'), loadGlobal(invocation.input)]);
-      return history(reportContext(invocation, loaded));
+      return history(reportContext(loaded, invocation));
     },
   },
   {
@@ -259,7 +236,7 @@ export const commands: readonly Command[] = [
         import('./commands/is-leader.ts'),
         loadCandidate(invocation.input),
       ]);
-      return isLeader(questionContext(invocation, loaded));
+      return isLeader(questionContext(loaded, invocation));
     },
   },
   {
@@ -277,10 +254,10 @@ export const commands: readonly Command[] = [
         import('./commands/if-leader.ts'),
         loadCandidate(invocation.input),
       ]);
-      const command = invocation.command as [string, ...string[]];
       const { takeSignals } = invocation;
+      const command = invocation.command as [string, ...string[]];
       const orRun = valueOf(orRunFlag, invocation);
-      return ifLeader({ ...questionContext(invocation, loaded), command, orRun, takeSignals });
+      return ifLeader({ ...questionContext(loaded, invocation), command, orRun, takeSignals });
     },
   },
   {
@@ -293,13 +270,12 @@ export const commands: readonly Command[] = [
       ['ballot step-down --wait --timeout 5m', 'before maintenance of the host that leads'],
     ],
     async perform(invocation) {
-      const { own, input, keeperPath } = invocation;
+      const { own, input } = invocation;
       const [{ stepDown }, loaded] = await Promise.all([import('./commands/step-down.ts'), loadGlobal(input)]);
       const wait = valueOf(waitFlag, invocation);
       const usual = wait ? STEP_DOWN_WITHIN.succeeded : STEP_DOWN_WITHIN.written;
       const timeout = own.has(stepDownTimeoutFlag.name) ? valueOf(stepDownTimeoutFlag, invocation) : usual;
-      const keeper = keeperFor(loaded, invocation);
-      return stepDown({ ...loaded, wait, timeout, keeper, keeperPath, env: invocation.env });
+      return stepDown({ ...contextOf(loaded, invocation), wait, timeout });
     },
   },
   {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
+import { orUndefined } from '../errors.ts';
 
 /**
  * Loads a CommonJS file of ballot's own with what V8 compiled of it when ballot was built or installed
@@ -11,20 +12,12 @@ import { Script } from 'node:vm';
  */
 export function loadCompiled(path: string): unknown {
   const require = createRequire(path);
-  const compiled = compiledCode(path);
+  // There may be none for this Node.
+  const compiled = orUndefined(() => readFileSync(`${path}.${process.version}-${process.arch}`));
   if (compiled === undefined) return require(path);
   const script = new Script(Module.wrap(readFileSync(path, 'utf8')), { filename: path, cachedData: compiled });
   const module = { exports: {} };
   const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
   run(module.exports, require, module, path, dirname(path));
   return module.exports;
-}
-
-/** `undefined`: there is none for this Node. */
-function compiledCode(path: string): Buffer | undefined {
-  try {
-    return readFileSync(`${path}.${process.version}-${process.arch}`);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,4 @@
-/**
- * What a command is told of its election and its run, by variables, and what a ballot reads there that is started by
- * one.
- */
+/** What a command is told of its election and run, by variables, and what a ballot inside a command reads there. */
 import type { RunConfig } from '../config/config.ts';
 import { tlsFields, variableOf, type Field } from '../config/options.ts';
 import { formatServers } from '../config/servers.ts';

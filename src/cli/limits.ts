@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, orUndefined } from '../errors.ts';
 
 /** A limit of the process, and what one candidate with its keeper and its command needs of it. */
 interface Need {
@@ -23,7 +23,8 @@ const PROCESSES: Need = { name: 'Max processes', ulimit: 'ulimit -u', systemd: '
  * without a reason that anybody understands. Where limits cannot be read there is no check.
  */
 export function checkLimits(): void {
-  const limits = readLimits();
+  // No Linux, or no /proc.
+  const limits = orUndefined(() => readFileSync('/proc/self/limits', 'utf8')) ?? '';
   // The kernel does not hold root to the number of processes.
   const needs = process.getuid?.() === 0 ? [FILES] : [FILES, PROCESSES];
   for (const { name, ulimit, systemd, least } of needs) {
@@ -32,14 +33,5 @@ export function checkLimits(): void {
     throw new ConfigurationError([`${ulimit} is ${soft}: ballot and its command need at least ${least}`], {
       hint: `raise the limit: ${ulimit} 1024, ${systemd}=1024 in a systemd unit`,
     });
-  }
-}
-
-function readLimits(): string {
-  try {
-    return readFileSync('/proc/self/limits', 'utf8');
-  } catch {
-    // No Linux, or no /proc.
-    return '';
   }
 }

@@ -6,6 +6,7 @@ import { forkWillKeeper } from '../keeper/process.ts';
 import { createLocalElection, type LocalElection } from '../local/election.ts';
 import { tracesOfTerm } from '../local/environment.ts';
 import { electionFolder } from '../local/folder.ts';
+import type { ScheduleRecord } from '../cron/schedule.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RunContext } from './command-context.ts';
 import { electionEnvironment } from './environment.ts';
@@ -14,7 +15,7 @@ import { electionEnvironment } from './environment.ts';
 export function localElection(
   { config, keeperPath }: RunContext,
   logger: Logger,
-  served: { readonly schedule?: string; readonly timezone?: string } = {},
+  served: Partial<ScheduleRecord> = {},
 ): { readonly election: LocalElection; readonly name: string } {
   const folder = electionFolder(config);
   const election = createLocalElection({

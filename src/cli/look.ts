@@ -1,10 +1,7 @@
-/**
- * What commands that only look have in common: a log on stderr, a session for as long as it takes, and a report on
- * stdout.
- */
+/** What commands that only look share: a log on stderr, a session for as long as it takes, a report on stdout. */
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
+import { systemClock as clock } from '../clock.ts';
 import type { LogLevel } from '../config/config.ts';
 import { formatServers } from '../config/servers.ts';
 import { tlsOf } from '../config/tls.ts';
@@ -12,7 +9,7 @@ import { formatDuration } from '../duration.ts';
 import type { Observer } from '../election/observer.ts';
 import { ExitCode, UnavailableError } from '../errors.ts';
 import { createLogger } from '../log/create-logger.ts';
-import type { Logger } from '../log/logger.ts';
+import type { Logger, RootLogger } from '../log/logger.ts';
 import { observe } from '../zookeeper/report/observer.ts';
 import type { Session } from '../zookeeper/session/port.ts';
 import { proberFor } from '../zookeeper/session/sessions.ts';
@@ -21,21 +18,24 @@ import { sessionsFor, type CommandContext, type LookContext, type ReportContext 
 import { print } from './report/print.ts';
 import { tellConfiguration } from './candidate-log.ts';
 
-/** How long the end waits for a reader of the log that takes nothing, ms. */
-const FLUSH_WITHIN_MS = 1_000;
+/** How long the end waits for a reader of a log on stderr that takes nothing, ms. */
+export const FLUSH_WITHIN_MS = 1_000;
 
 /** A tenth of the time to answer is left for closing the session, but no more than this, ms. */
 const CLOSING_MS = 300;
 
-/**
- * Prints what `write` makes to stdout; everything else goes to stderr. Resolves with exit code 0. Throws what `write`
- * throws.
- */
+/** Prints what `write` makes to stdout, all else to stderr. Resolves with exit code 0. Throws what `write` throws. */
 export function report(context: ReportContext, write: (logger: Logger) => Promise<string>): Promise<number> {
   return withLog(context, context.config.logLevel, async (logger) => {
     await print(await write(logger));
     return ExitCode.ok;
   });
+}
+
+/** The log of a command that keeps stdout for what it is asked. */
+export function stderrLog({ config, env }: CommandContext, level: LogLevel): RootLogger {
+  const { logFormat: format, debug } = config;
+  return createLogger({ level, format, hostname: hostname(), candidateId: undefined, fd: 2, debug, env });
 }
 
 /** Gives `perform` a log of this level on stderr, flushed at the end, and settles as that does. */
@@ -44,16 +44,7 @@ export async function withLog<T>(
   level: LogLevel,
   perform: (logger: Logger) => Promise<T>,
 ): Promise<T> {
-  const { config, env } = context;
-  const logger = createLogger({
-    level,
-    format: config.logFormat,
-    hostname: hostname(),
-    candidateId: undefined,
-    fd: 2,
-    debug: config.debug,
-    env,
-  });
+  const logger = stderrLog(context, level);
   try {
     tellConfiguration(context, logger);
     return await perform(logger);
@@ -62,32 +53,21 @@ export async function withLog<T>(
   }
 }
 
-/**
- * Looks at the election, all within the context's timeout. Throws UnavailableError when there is no answer in time, and
- * what `ask` throws.
- */
-export function look<T>(
-  context: LookContext,
-  logger: Logger,
-  clock: Clock,
-  ask: (observer: Observer) => Promise<T>,
-): Promise<T> {
-  return context.config.coordinator === 'local'
-    ? lookHere(context, clock, ask)
-    : lookInZooKeeper(context, logger, clock, ask);
+/** Looks within the context's timeout. Throws UnavailableError without an answer in time, and what `ask` throws. */
+export function look<T>(context: LookContext, logger: Logger, ask: (observer: Observer) => Promise<T>): Promise<T> {
+  return context.config.coordinator === 'local' ? lookHere(context, ask) : lookInZooKeeper(context, logger, ask);
 }
 
 /** Opens a session for as long as it takes. */
 async function lookInZooKeeper<T>(
   context: LookContext,
   logger: Logger,
-  clock: Clock,
   ask: (observer: Observer) => Promise<T>,
 ): Promise<T> {
   const { config, timeout } = context;
   const closing = Math.min(CLOSING_MS, timeout / 10);
   const until = clock.now() + timeout - closing;
-  const sessions = sessionsFor(context, clock, logger);
+  const sessions = sessionsFor(context, logger);
   const session = await sessions.open({ timeout: timeout - closing }).catch((error: unknown) => {
     throw error instanceof UnavailableError ? noAnswer(context, error) : error;
   });
@@ -105,11 +85,7 @@ async function lookInZooKeeper<T>(
 }
 
 /** Files are read at once: only a wait for others can be too long. */
-async function lookHere<T>(
-  { config, timeout }: LookContext,
-  clock: Clock,
-  ask: (observer: Observer) => Promise<T>,
-): Promise<T> {
+async function lookHere<T>({ config, timeout }: LookContext, ask: (observer: Observer) => Promise<T>): Promise<T> {
   const [{ electionFolder }, { observe: observeHere }] = await Promise.all([
     import('../local/folder.ts'),
     import('../local/observer.ts'),
@@ -130,11 +106,7 @@ async function lookHere<T>(
 const SERVER_WITHIN_MS = 1_000;
 
 /** A note on each of several servers that does not serve at this moment. Throws the signal's reason when aborted. */
-export async function notesOnServers(
-  { config }: Pick<LookContext, 'config'>,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<string[]> {
+export async function notesOnServers({ config }: Pick<LookContext, 'config'>, signal: AbortSignal): Promise<string[]> {
   const { coordinator, zookeeperServers: servers } = config;
   if (coordinator === 'local' || servers.length < 2) return [];
   const { probe } = proberFor(tlsOf(config));

@@ -25,10 +25,7 @@ export interface Surroundings {
   takeSignals(): Signals;
 }
 
-/**
- * Reads the command line, performs the command, and says on stderr what went wrong. Resolves with the exit code; never
- * rejects.
- */
+/** Performs what the arguments say, and tells stderr what went wrong. Resolves with the exit code; never rejects. */
 export async function runProgram(surroundings: Surroundings): Promise<number> {
   try {
     return await perform(surroundings);

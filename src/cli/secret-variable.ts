@@ -6,10 +6,7 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 const VARIABLE = 'BALLOT_ZOOKEEPER_AUTH';
 
-/**
- * Takes the variable out of `process.env`, and returns it for the configuration. One that names a file stays: it holds
- * no secret, and a ballot in the command needs it.
- */
+/** The variable, taken out of `process.env`. One that names a file stays: it is no secret, and a command needs it. */
 export function takeSecretVariable(): NodeJS.ProcessEnv {
   const value = process.env[VARIABLE];
   if (value === undefined || /^file:/i.test(value)) return {};

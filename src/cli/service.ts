@@ -1,6 +1,6 @@
 /** Tells the service manager of a candidate: of one that supervises a command, and of one that has joined without. */
 import type { Candidate } from '../candidate/candidate.ts';
-import type { Clock } from '../clock.ts';
+import { systemClock as clock } from '../clock.ts';
 import type { Election } from '../election/election.ts';
 import type { Logger } from '../log/logger.ts';
 import { serviceManager, type ServiceManager, type ServiceState } from '../service-manager/service-manager.ts';
@@ -10,7 +10,6 @@ import type { Supervisor } from '../supervisor/supervisor.ts';
 
 interface Served {
   readonly env: NodeJS.ProcessEnv;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly election: Pick<Election, 'outlook'>;
   /** The election's name for people. */
@@ -25,7 +24,7 @@ const PHASES = { before: 'starting', standing: 'ready', ending: 'stopping' } as 
  */
 export function tellOfSupervisor(
   supervisor: Pick<Supervisor, 'observe'>,
-  { env, clock, logger, election, name }: Served,
+  { env, logger, election, name }: Served,
 ): ServiceManager | undefined {
   let state: State | undefined;
   let term: { readonly number: number; readonly since: number } | undefined;
@@ -62,7 +61,7 @@ export function tellOfSupervisor(
 /** The same for a candidate without a command. */
 export function tellOfJoined(
   candidate: Pick<Candidate, 'leader' | 'on' | 'stands'>,
-  { env, clock, logger, election, name }: Served,
+  { env, logger, election, name }: Served,
 ): ServiceManager | undefined {
   let phase: ServiceState['phase'] = 'starting';
   let leaderSince: number | undefined;

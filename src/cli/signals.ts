@@ -1,7 +1,4 @@
-/**
- * The signals to a ballot that supervises, from its first moment on: they can come before anything is there to answer
- * them.
- */
+/** The signals to a ballot that supervises, from its first moment on: before anything is there to answer them. */
 
 /** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
@@ -31,19 +28,13 @@ export class Signals {
     for (const signal of STOPPING) process.on(signal, () => this.#stop(signal));
   }
 
-  /**
-   * From here on `handlers` answer. A SIGHUP that came before is answered now: only the configuration says what it
-   * means.
-   */
+  /** From here on `handlers` answer, and a SIGHUP that came before: only the configuration says what it means. */
   answerWith(handlers: SignalHandlers): void {
     this.#handlers = handlers;
     if (this.#hungUp) this.#stop('SIGHUP');
   }
 
-  /**
-   * From here on the stopping signals end the process at once, as they would any other; a SIGHUP that is to be ignored
-   * stays so.
-   */
+  /** From here on stopping signals end the process at once, as any other would; an ignored SIGHUP stays ignored. */
   release(): void {
     for (const signal of STOPPING)
       if (signal !== 'SIGHUP' || this.#handlers?.onHangup !== 'ignore') process.removeAllListeners(signal);
@@ -59,10 +50,7 @@ export class Signals {
   }
 }
 
-/**
- * Closes Node's debugger, which a SIGUSR1 opens that comes before any code of ballot's runs. One that was asked for
- * stays. Loaded late: at start it would cost milliseconds.
- */
+/** Closes the debugger that an early SIGUSR1 opened, not one that was asked for. Loaded late: it costs milliseconds. */
 export async function closeStrayDebugger(): Promise<void> {
   const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   if (/--inspect(-brk|-wait)?(=|\s|$)/.test(asked)) return;

@@ -5,20 +5,17 @@ import { systemClock } from '../clock.ts';
 import { markOf } from '../command/mark.ts';
 import { defaultOf } from '../config/options.ts';
 import type { Election } from '../election/election.ts';
+import type { ScheduleRecord } from '../cron/schedule.ts';
 import type { Logger } from '../log/logger.ts';
 import { createElection } from '../zookeeper/election/election.ts';
 import { sessionsFor, type RunContext } from './command-context.ts';
 import { electionEnvironment } from './environment.ts';
 
 /** The candidate that the configuration describes. `served`: its schedule, if it has one. */
-export function zookeeperElection(
-  context: RunContext,
-  logger: Logger,
-  served: { readonly schedule?: string; readonly timezone?: string } = {},
-): Election {
+export function zookeeperElection(context: RunContext, logger: Logger, served: Partial<ScheduleRecord> = {}): Election {
   const { config } = context;
   return createElection({
-    sessions: sessionsFor(context, systemClock, logger),
+    sessions: sessionsFor(context, logger),
     clock: systemClock,
     logger,
     basePath: config.zookeeperBasePath,

@@ -2,27 +2,18 @@
 import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orUndefined } from '../errors.ts';
 import { errorCode } from './proc.ts';
 
 /** ENODEV: it was removed while one of its files was read. */
 const GONE = ['ENOENT', 'ENODEV'];
 
-/**
- * Process ids of all that live in it and in the cgroups below it. A cgroup that cannot be read is left out:
- * `isPopulated` says whether a process lives there.
- */
+/** Process ids of all in it and below it, as far as they can be read: `isPopulated` knows of the rest. */
 export function membersOf(cgroup: string): number[] {
-  try {
-    return [...directMembersOf(cgroup), ...foldersIn(cgroup).flatMap(membersOf)];
-  } catch {
-    return [];
-  }
+  return orUndefined(() => [...directMembersOf(cgroup), ...foldersIn(cgroup).flatMap(membersOf)]) ?? [];
 }
 
-/**
- * Process ids of those in this very cgroup. A process of another pid namespace is listed as 0: it has no number here.
- * Throws when it cannot be read.
- */
+/** Process ids in this very cgroup; one of another pid namespace is 0. Throws when it cannot be read. */
 export function directMembersOf(cgroup: string): number[] {
   const text = readFileSync(join(cgroup, 'cgroup.procs'), 'latin1');
   return text
@@ -36,10 +27,7 @@ function foldersIn(cgroup: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroup, name));
 }
 
-/**
- * Whether a process lives in it or below it. A cgroup that cannot be read may be populated: better to wait than to
- * start the command elsewhere too early.
- */
+/** Whether a process lives in it or below. Unreadable: maybe, as waiting is better than a start elsewhere too early. */
 export function isPopulated(cgroup: string): boolean {
   try {
     return /^populated 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'latin1'));

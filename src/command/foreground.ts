@@ -10,10 +10,7 @@ export interface ForegroundCommand {
   signal(signal: NodeJS.Signals): void;
 }
 
-/**
- * Starts the command with no open file but stdin, stdout and stderr. Never throws: a command that cannot be started has
- * the outcome `notStarted`.
- */
+/** Starts the command with stdin, stdout, stderr alone. Never throws: one that cannot be started is `notStarted`. */
 export function runInForeground(program: Program): ForegroundCommand {
   const { command, env } = throughShell(program);
   const [file, ...args] = command;

@@ -12,36 +12,24 @@ import { markOf } from './mark.ts';
 import type { RunCgroup, RunCgroups } from './run-cgroups.ts';
 import { type GroupIdentity, type Report, RunProcesses } from './run-processes.ts';
 
-/**
- * How a run of the command ended. Node reports an end by a real-time signal (34 to 64) as exit code 0: the two cannot
- * be told apart.
- */
+/** How a run ended. Node reports an end by a real-time signal (34 to 64) as exit code 0, like a good one. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals }
   /** The command could not be started: 127 not found, 126 not executable or any other reason. */
   | { readonly kind: 'notStarted'; readonly code: 126 | 127; readonly message: string };
 
-/**
- * One execution of the command: its leader has a process group and session of its own. `RunProcesses` says what
- * belongs to it.
- */
+/** One execution of the command, in a process group and session of its own. `RunProcesses` says what belongs to it. */
 export interface RunningCommand {
   /** Process id of the leader, which is the id of the group and session; `undefined` when it could not be started. */
   readonly pid: number | undefined;
-  /**
-   * Tells its leader from a later process with the same number: for the keeper's will. `undefined` when it could not be
-   * started.
-   */
+  /** Tells its leader from a later process of that number, for the will. `undefined`: it could not be started. */
   readonly group: GroupIdentity | undefined;
   /** Resolves when the leader has ended and was reaped. Never rejects. */
   readonly exited: Promise<Outcome>;
   /** Resolves when nothing of the run is left (a zombie counts as gone), not before `exited`. Never rejects. */
   readonly gone: Promise<void>;
-  /**
-   * Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a
-   * process outside the run that keeps the pipe open.
-   */
+  /** Resolves when the log has all output (wrapped), else at once; also while somebody else keeps the pipe open. */
   readonly drained: Promise<void>;
   /** Sends a signal to the whole run; does nothing when it is gone. Reports processes that it may not signal. */
   signal(signal: NodeJS.Signals): void;

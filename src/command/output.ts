@@ -26,10 +26,7 @@ const MAX_PIPE_BYTES = 1024 * 1024;
 /** The next turn of the event loop: between two of these, every readable descriptor was asked once. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/**
- * One stream of a command, from its pipe to the sink. The pipe is not read while the sink asks to wait, so that the
- * command blocks.
- */
+/** One stream of a command, from pipe to sink. While the sink asks to wait it is not read: the command blocks. */
 export class OutputReader {
   readonly #source: Readable;
   readonly #splitter: LineSplitter;
@@ -60,10 +57,7 @@ export class OutputReader {
     return this.#end;
   }
 
-  /**
-   * Takes a chunk, which may be overwritten afterwards. Returns false when the source has to pause: this reader resumes
-   * it.
-   */
+  /** Takes a chunk, which may be overwritten then. False: the source has to pause until this reader resumes it. */
   take(chunk: Buffer): boolean {
     this.#received += chunk.length;
     this.#splitter.push(chunk);

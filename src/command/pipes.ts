@@ -18,9 +18,7 @@ export interface Pipe {
 }
 
 const MKFIFO_TIMEOUT_MS = 2000;
-/**
- * Two streams of a run, and two more for a run that begins while a process outside the group still holds the first two.
- */
+/** Two streams of a run, and two of the next while a process outside the group still holds the first two. */
 const STOCK = 4;
 
 /** Descriptors that keep an unnamed FIFO, and never read from it. */
@@ -50,10 +48,7 @@ let underWay: Names | undefined;
 /** Folders to try: a container may have a read-only root. */
 const bases = (): string[] => [tmpdir(), '/dev/shm'];
 
-/**
- * Makes pipes ahead of time, so that a launch need not (it costs a launch some 3 ms otherwise). Never rejects: a launch
- * tries again.
- */
+/** Makes pipes ahead of time: a launch would wait some 3 ms for them. Never rejects: a launch tries again. */
 export async function preparePipes(): Promise<void> {
   if (process.platform !== 'linux') return;
   for (const base of bases()) {
@@ -121,10 +116,7 @@ function open(anchor: number): Pipe {
   }
 }
 
-/**
- * Two pipes, or `undefined` where there are none to be had: no Linux, no mkfifo, no writable folder, no descriptors
- * left.
- */
+/** Two pipes; `undefined`: no Linux, no mkfifo, no writable folder, or no descriptors left. */
 export function takePipes(): { readonly stdout: Pipe; readonly stderr: Pipe } | undefined {
   if (process.platform !== 'linux') return undefined;
   if (stock.length < 2) makeNow();

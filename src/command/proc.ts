@@ -1,5 +1,6 @@
 /** Processes as Linux shows them in /proc (proc(5)), and signals to them. Without a /proc nothing is known of any. */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { orUndefined } from '../errors.ts';
 
 export interface ProcessName {
   readonly pid: number;
@@ -46,14 +47,7 @@ function readSmall(path: string): string {
 }
 
 /** Whether this system has a /proc that shows this process. */
-export const hasProc = ((): boolean => {
-  try {
-    readSmall('/proc/self/stat');
-    return true;
-  } catch {
-    return false;
-  }
-})();
+export const hasProc = orUndefined(() => readSmall('/proc/self/stat')) !== undefined;
 
 /** PF_KTHREAD of Linux: a thread of the kernel's own. */
 const KERNEL_THREAD = 0x0020_0000;
@@ -130,23 +124,15 @@ export function environmentHolds(pid: number, entries: readonly string[]): boole
 
 /** A variable of the environment that a process was started with; `undefined` without it, or when that is not shown. */
 export function environmentValue(pid: number, name: string): string | undefined {
-  try {
-    const entries = readFileSync(`/proc/${pid}/environ`).toString().split('\0');
-    return entries.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
-  } catch {
-    // It has ended, or is another user's.
-    return undefined;
-  }
+  // It may have ended, or be another user's.
+  const entries = orUndefined(() => readFileSync(`/proc/${pid}/environ`).toString().split('\0'));
+  return entries?.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 /** All processes that are shown, in ascending order; `undefined` when they cannot be listed. */
 export function listProcesses(): number[] | undefined {
-  try {
-    const pids = readdirSync('/proc').map(Number);
-    return pids.filter((pid) => pid > 0).toSorted((a, b) => a - b);
-  } catch {
-    return undefined;
-  }
+  const pids = orUndefined(() => readdirSync('/proc').map(Number));
+  return pids?.filter((pid) => pid > 0).toSorted((a, b) => a - b);
 }
 
 /** The numbers from `first` to `last` that name a process or a thread. */
@@ -164,21 +150,15 @@ export function countStarts(): number | undefined {
   return numberIn(() => readFileSync('/proc/stat', 'latin1'), /^processes (\d+)$/m);
 }
 
-/**
- * Process numbers are given out in ascending order up to this one, then from 300 on; 0 when the kernel does not say.
- */
+/** The number up to which processes are numbered, then from 300 on again; 0 when the kernel does not say. */
 export function highestProcess(): number {
   return numberIn(() => readSmall('/proc/sys/kernel/pid_max'), /^(\d+)/) ?? 0;
 }
 
 /** What the pattern finds in a file of the kernel's. */
 function numberIn(read: () => string, pattern: RegExp): number | undefined {
-  try {
-    const [, number] = pattern.exec(read()) ?? [];
-    return number === undefined ? undefined : Number(number);
-  } catch {
-    return undefined;
-  }
+  const [, number] = pattern.exec(orUndefined(read) ?? '') ?? [];
+  return number === undefined ? undefined : Number(number);
 }
 
 /** `refused`: the kernel does not let us signal it. */
@@ -197,7 +177,5 @@ export function send(target: number, signal: NodeJS.Signals | 0): Delivery {
   }
 }
 
-/**
- * Whether a process, or a group by its negative number, is known to the kernel, be it a zombie, and may be signalled.
- */
+/** Whether a process, or a group (negative), is known to the kernel, zombies too, and may be signalled. */
 export const ask = (target: number): Delivery => send(target, 0);

@@ -77,10 +77,7 @@ export class RunCgroups {
     if (this.#own !== undefined) this.#next ??= this.#make(this.#own);
   }
 
-  /**
-   * Removes the cgroups that no run needs any more. The next ballot that starts here removes what is left. After this
-   * call no run gets a cgroup.
-   */
+  /** Removes the cgroups no run needs; the next ballot here removes the others. No run gets one after this. */
   async close(clock: Clock): Promise<void> {
     const over = new AbortController();
     const late = sleep(clock, CLOSE_WITHIN_MS, over.signal).catch(() => undefined);
@@ -184,10 +181,7 @@ async function findOwn(): Promise<string> {
   return own;
 }
 
-/**
- * The folder of the cgroup that `/proc/self/cgroup` names, by the mounts of `/proc/self/mountinfo`; `undefined` when no
- * cgroup2 filesystem is mounted that shows it.
- */
+/** The folder of our cgroup, by `/proc/self/cgroup` and `mountinfo`; `undefined`: no mount of cgroup2 shows it. */
 export function locateCgroup(mounts: string, cgroups: string): string | undefined {
   const own = /^0::(\/.*)$/m.exec(cgroups)?.[1];
   // It lies outside of this process's cgroup namespace.
@@ -208,10 +202,7 @@ function unescapeMount(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
-/**
- * The supervisor, what it has started (keepers), and a container's process 1, which is in no cgroup with others on a
- * host.
- */
+/** The supervisor, what it started (keepers), and a container's process 1, which on a host shares no cgroup. */
 function isOurs(pid: number): boolean {
   if (pid === process.pid || pid === 1) return true;
   const stat = readStat(pid);

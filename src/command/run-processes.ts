@@ -28,9 +28,7 @@ import { ProcessNumbers } from './process-numbers.ts';
 export interface GroupIdentity {
   readonly pgid: number;
   readonly startTime: string | undefined;
-  /**
-   * The machine's count of starts when it was started; `undefined`: not known, so every process has to be looked at.
-   */
+  /** The machine's count of starts at its start; `undefined`: not known, so every process is looked at. */
   readonly startsBefore?: number | undefined;
   /** The folder of the cgroup that is this run's alone. It may be empty, or not be there. */
   readonly cgroup?: string | undefined;
@@ -78,9 +76,7 @@ export class RunProcesses {
   #members: readonly ProcessStat[] = [];
   /** Process groups of the session that the last of these looks found. */
   #groups: ReadonlySet<number> = new Set();
-  /**
-   * Looks in a row that could not tell whether a process belongs to the run, because it was executing a new program.
-   */
+  /** Looks in a row that could not tell whose a process is, because it was executing a new program. */
   #looksInTransit = 0;
   /** The last look could not read something. */
   #isBlind = false;
@@ -264,10 +260,7 @@ export class RunProcesses {
     return this.#mark.length > 0 && environmentHolds(pid, this.#mark);
   }
 
-  /**
-   * Whether a process group of the run has members that we may not signal and that /proc does not show (`hidepid`): the
-   * kernel still answers signals to the group.
-   */
+  /** Whether a group has members that /proc hides (`hidepid`) and we may not signal: the kernel answers for it. */
   #isHidden(hasSession: boolean): boolean {
     const groups = hasSession ? [this.identity.pgid, ...this.#groups] : [];
     const refusing = groups.filter((group) => ask(-group) === 'refused');

@@ -113,10 +113,7 @@ function wrongEncoding(content: string): string | undefined {
   return undefined;
 }
 
-/**
- * The layer of one file, YAML or JSON (which YAML contains): keys in whatever case, each with its line. Syntax errors
- * are problems with line and column.
- */
+/** The layer of a file, YAML or JSON: keys in any case, with their lines; syntax errors with line and column. */
 export function documentLayer(path: string, content: string): Layer {
   const lines = new LineCounter();
   const encoding = wrongEncoding(content);

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { describe } from '../errors.ts';
+import { describe, orUndefined } from '../errors.ts';
 import type { Explorer, Found } from './explorer.ts';
 import type { Layer } from './layers.ts';
 
@@ -45,17 +45,9 @@ export function configFolders(env: NodeJS.ProcessEnv, cwd: string | undefined): 
 function userFolder(env: NodeJS.ProcessEnv): string | undefined {
   const xdg = env['XDG_CONFIG_HOME'];
   if (xdg && isAbsolute(xdg)) return join(xdg, 'ballot');
-  const home = env['HOME'] || homeOfUser();
+  // The system may not know the user, as in a container that runs as some number.
+  const home = env['HOME'] || orUndefined(homedir);
   return home === undefined ? undefined : join(home, '.config', 'ballot');
-}
-
-/** `undefined`: the system does not know the user, as in a container that runs as some number. */
-function homeOfUser(): string | undefined {
-  try {
-    return homedir();
-  } catch {
-    return undefined;
-  }
 }
 
 /** One file, which must exist. A FIFO or a device may be meant, unless a regular file is expected. */

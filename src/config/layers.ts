@@ -32,9 +32,7 @@ function isServiceLink(name: string, value: string): boolean {
   return SERVICE_NAME.test(name) || (SERVICE_PORT.test(name) && SERVICE_ADDRESS.test(value));
 }
 
-/**
- * The environment's layer: `BALLOT_X`, else, for the keys that Go's ballot has, `X`. An empty value counts as unset.
- */
+/** The environment's layer: `BALLOT_X`, else `X` for the keys that Go's ballot has. An empty value counts as unset. */
 export function environmentLayer(env: NodeJS.ProcessEnv): Layer {
   const settings: Setting[] = [];
   for (const field of fields) {

@@ -33,9 +33,7 @@ export interface LoadInput {
 
 export interface Loaded<C extends GlobalConfig> {
   readonly config: C;
-  /**
-   * What set each field: `default`, `/etc/ballot/ballot.yaml:3`, `environment BALLOT_LOG_LEVEL`, `flag --log-level`.
-   */
+  /** What set each field: `default`, `/etc/ballot/ballot.yaml:3`, `environment BALLOT_X`, `flag --log-level`. */
   readonly sources: Readonly<Record<keyof C, string>>;
   /** What was passed over, and why. To be logged once there is a logger. */
   readonly warnings: readonly string[];
@@ -43,10 +41,7 @@ export interface Loaded<C extends GlobalConfig> {
   readonly files: readonly string[];
 }
 
-/**
- * The global options alone; what a file or the environment says about others is not looked at. Throws
- * ConfigurationError with every problem.
- */
+/** The global options alone, whatever else is said of others. Throws ConfigurationError with every problem. */
 export function loadGlobal(input: LoadInput): Promise<Loaded<GlobalConfig>> {
   return load<GlobalConfig>(input, globals, { problems: [checkTls] });
 }
@@ -66,10 +61,7 @@ export function loadJoin(input: LoadInput): Promise<Loaded<JoinConfig>> {
   return load<JoinConfig>(input, [...globals, ...joinFields], { problems: [checkTls, checkJoin] });
 }
 
-/**
- * What a program gave the library, and nothing else; `defaults` are the host's. Throws ConfigurationError with every
- * problem.
- */
+/** What a program gave the library, above the host's `defaults`. Throws ConfigurationError with every problem. */
 export function loadGiven(given: Layer, defaults: Defaults): LibraryConfig {
   const rules = { problems: [checkTls, checkJoin] };
   // A program leaves SIGHUP to itself.
@@ -92,10 +84,7 @@ export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
   return load<RunConfig>(input, fields, { problems: [checkTls, checkTogether, checkCron], warnings: doubtCron });
 }
 
-/**
- * The global options and those that say what the ticks are; with `spec: 'given'` what a file or the environment has for
- * a schedule is not looked at. Throws as `loadGlobal` does.
- */
+/** The global options, and what says the ticks; `given` ignores a configured schedule. Throws as `loadGlobal` does. */
 export function loadSchedule(input: LoadInput, spec: 'given' | 'configured'): Promise<Loaded<ScheduleConfig>> {
   const wanted: readonly Field[] = spec === 'given' ? ['timezone'] : ['timezone', 'schedule'];
   return load<ScheduleConfig>(input, [...globals, ...wanted], { warnings: doubtSchedule });

@@ -1,7 +1,4 @@
-/**
- * Edits between two words: insertions, deletions, substitutions and swaps of neighbours
- * (optimal string alignment, Damerau 1964).
- */
+/** Edits between two words, swaps of neighbours included (optimal string alignment, Damerau 1964). */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

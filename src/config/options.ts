@@ -1,4 +1,4 @@
-import type { RunConfig } from './config.ts';
+import type { GlobalConfig, RunConfig } from './config.ts';
 import {
   BASE,
   boolean,
@@ -17,10 +17,7 @@ import {
 import { schedule, timezone } from './schedule.ts';
 import { zookeeperAuth } from './zookeeper-auth.ts';
 
-/**
- * `global` options belong to every command that looks at an election, `run` options to `run` alone, `cron` options to
- * `run cron` alone.
- */
+/** `global`: of every command that looks at an election; `run`: of both `run` commands; `cron`: of `run cron`. */
 export type Scope = 'global' | 'run' | 'cron';
 
 /**
@@ -43,14 +40,19 @@ export interface Option<T> {
   readonly example?: string;
 }
 
-/** A table with one entry for each key of the configuration, of that key's type. */
-type Table = { readonly [K in keyof RunConfig]: Option<RunConfig[K]> };
-
 export type Field = keyof RunConfig;
+
+/** A table with one entry for each key of the configuration, of that key's type. */
+type Table = { readonly [K in Field]: Option<RunConfig[K]> };
+
+/** The part of it whose options have one scope. */
+type Entries<F extends Field> = { readonly [K in F]: Omit<Table[K], 'scope'> };
+
+type CronField = 'schedule' | 'timezone' | 'concurrency' | 'catchUp' | 'startDeadline';
 
 const CHILD_POLICIES = ['rerun', 'reelect', 'exit', 'ignore'] as const;
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 const STOP_SIGNALS = [
   'SIGTERM',
@@ -65,10 +67,8 @@ const STOP_SIGNALS = [
   'SIGKILL',
 ] as const;
 
-/** Order is that of help and documents. */
-export const options: Table = {
+const globalOptions: Entries<keyof GlobalConfig> = {
   configFile: {
-    scope: 'global',
     kind: text('FILE', 'path of a yaml or json file', 4096),
     defaultNote: 'the three usual files',
     inGo: true,
@@ -76,13 +76,11 @@ export const options: Table = {
     help: 'read this configuration file instead of the three usual files',
   },
   coordinator: {
-    scope: 'global',
     kind: choice(['zookeeper', 'local']),
     default: 'zookeeper',
     help: 'what holds the election: a ZooKeeper ensemble, or local: this host alone, without a server',
   },
   election: {
-    scope: 'global',
     kind: electionName,
     default: 'election',
     help:
@@ -91,21 +89,18 @@ export const options: Table = {
     example: 'report',
   },
   stateDir: {
-    scope: 'global',
     kind: folder,
     defaultNote: '/var/lib/ballot for root, else $XDG_STATE_HOME/ballot',
     help: 'with coordinator local: the folder that holds the elections, on a disk of this host',
     example: '/var/lib/ballot',
   },
   stateGroup: {
-    scope: 'global',
     kind: plainName('GROUP', 'the name or number of a group', 256),
     defaultNote: 'none: this user alone',
     help: 'with coordinator local: the group whose users share the elections in state-dir',
     example: 'ops',
   },
   zookeeperServers: {
-    scope: 'global',
     kind: servers,
     default: 'localhost',
     inGo: true,
@@ -113,21 +108,18 @@ export const options: Table = {
     example: 'zk1.example.org:2181,zk2.example.org:2181,zk3.example.org:2181',
   },
   zookeeperBasePath: {
-    scope: 'global',
     kind: znodePath,
     default: `${BASE}/election`,
     inGo: true,
     help: 'znode of the election, the same for all its candidates; ballot creates it with its parents',
   },
   zookeeperSessionTimeout: {
-    scope: 'global',
     kind: duration('500ms', '24h'),
     default: '5s',
     inGo: true,
     help: 'session timeout to ask for; when the ensemble grants another one, that one counts',
   },
   zookeeperClient: {
-    scope: 'global',
     kind: choice(['native', 'wire', 'auto']),
     default: 'auto',
     help:
@@ -135,7 +127,6 @@ export const options: Table = {
       'auto takes native where it loads and no TLS is asked for, else wire',
   },
   zookeeperTls: {
-    scope: 'global',
     kind: boolean,
     default: 'false',
     help:
@@ -143,35 +134,30 @@ export const options: Table = {
       'zookeeper-servers then names their ports for TLS (secureClientPort)',
   },
   zookeeperTlsCa: {
-    scope: 'global',
     kind: pemFile,
     defaultNote: "Node's own list",
     help: "PEM file with the certificates of the CAs that may have issued the servers' certificates",
     example: '/etc/ballot/ca.pem',
   },
   zookeeperTlsCert: {
-    scope: 'global',
     kind: pemFile,
     defaultNote: 'none',
     help: "PEM file with ballot's own certificate, and those between it and its CA, for servers that ask for one",
     example: '/etc/ballot/client.pem',
   },
   zookeeperTlsKey: {
-    scope: 'global',
     kind: pemFile,
     defaultNote: 'none',
     help: 'PEM file with the private key of zookeeper-tls-cert, without a passphrase',
     example: '/etc/ballot/client.key',
   },
   zookeeperTlsServerName: {
-    scope: 'global',
     kind: tlsName,
     defaultNote: 'as in zookeeper-servers',
     help: "name or IP address that each server's certificate must hold, where it is another than in zookeeper-servers",
     example: 'zookeeper.example.org',
   },
   zookeeperAuth: {
-    scope: 'global',
     kind: zookeeperAuth,
     defaultNote: 'none',
     help:
@@ -180,7 +166,6 @@ export const options: Table = {
     example: 'file:/etc/ballot/zookeeper-auth',
   },
   zookeeperAcl: {
-    scope: 'global',
     kind: choice(['open', 'creator']),
     default: 'open',
     help:
@@ -188,34 +173,32 @@ export const options: Table = {
       'creator is the identity of zookeeper-auth alone',
   },
   logLevel: {
-    scope: 'global',
     kind: choice(LOG_LEVELS, { panic: 'fatal', warning: 'warn' }, [...LOG_LEVELS, 'panic']),
     default: 'info',
     inGo: true,
     help: 'log lines of this level and of more severe levels; panic means fatal',
   },
   logFormat: {
-    scope: 'global',
     kind: choice(['human', 'json', 'raw']),
     default: 'human',
     inGo: true,
     help: 'human is for reading, json is one object a line, raw is logfmt',
   },
   mixedFleet: {
-    scope: 'global',
     kind: boolean,
     default: 'false',
     help: "set it to true while candidates of Go's ballot stand in the same election",
   },
   debug: {
-    scope: 'global',
     kind: boolean,
     default: 'false',
     inGo: true,
     help: "extra checks, the ZooKeeper client's own log, stack traces, the source of each log line",
   },
+};
+
+const runOptions: Entries<Exclude<Field, keyof GlobalConfig | CronField>> = {
   candidateId: {
-    scope: 'run',
     kind: plainName('NAME', 'a name', 256),
     defaultNote: 'host name',
     inGo: true,
@@ -223,7 +206,6 @@ export const options: Table = {
     example: 'node-1',
   },
   onChildSuccess: {
-    scope: 'run',
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
@@ -232,7 +214,6 @@ export const options: Table = {
       'or ignore (resign, then end ballot with 0)',
   },
   onChildError: {
-    scope: 'run',
     kind: choice(CHILD_POLICIES),
     default: 'reelect',
     inGo: true,
@@ -241,14 +222,12 @@ export const options: Table = {
       "command's exit code",
   },
   onElectionFailure: {
-    scope: 'run',
     kind: choice(['retry', 'run-anyway', 'exit']),
     default: 'retry',
     inGo: true,
     help: 'when ZooKeeper cannot be reached: retry, run-anyway (run the command without leadership), or exit with 69',
   },
   onLeaseLoss: {
-    scope: 'run',
     kind: choice(['keep', 'stop']),
     default: 'keep',
     help:
@@ -256,71 +235,63 @@ export const options: Table = {
       'before another candidate may start it',
   },
   wrapChildLogs: {
-    scope: 'run',
     kind: boolean,
     default: 'true',
     inGo: true,
     help: "true: ballot logs the command's output line by line; false: the command writes to ballot's own stdout and stderr",
   },
   logRunId: {
-    scope: 'run',
     kind: boolean,
     default: 'false',
     help: 'with log-format human: name the run on each line of its output; json, raw and concurrency allow always name it',
   },
   killAfter: {
-    scope: 'run',
     kind: duration('0s', '24h'),
     default: '10s',
     help: 'time between the stop signal and SIGKILL when the command is stopped',
   },
   stopSignal: {
-    scope: 'run',
     kind: choice(STOP_SIGNALS, Object.fromEntries(STOP_SIGNALS.map((name) => [name.slice(3), name]))),
     default: 'SIGTERM',
     help: 'first signal to a command that is stopped',
   },
   onHangup: {
-    scope: 'run',
     kind: choice(['stop', 'ignore']),
     default: 'stop',
     help: 'on SIGHUP: stop, or ignore it, so that ballot outlives its terminal under nohup',
   },
   leaseDuration: {
-    scope: 'run',
     kind: duration('500ms', '24h'),
     defaultNote: 'session timeout',
     help: "how long others wait after the leader's last renewal; at least the session timeout, unless on-lease-loss is stop",
     example: '5s',
   },
   electionTimeout: {
-    scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     help: 'give up with exit code 75 when this candidate is not elected within this time',
     example: '5m',
   },
   restartDelay: {
-    scope: 'run',
     kind: duration('1ms', '24h'),
     default: '100ms',
     help: 'first pause before a command that failed runs again; each further failure doubles it',
   },
   restartMaxDelay: {
-    scope: 'run',
     kind: duration('1ms', '24h'),
     default: '30s',
     help: 'longest pause before a command that failed runs again',
   },
   runTimeout: {
-    scope: 'run',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     help: 'stop a run that takes longer; it counts as an error with exit code 124',
     example: '1h',
   },
+};
+
+const cronOptions: Entries<CronField> = {
   schedule: {
-    scope: 'cron',
     kind: schedule,
     defaultNote: 'none',
     inGo: true,
@@ -328,32 +299,40 @@ export const options: Table = {
     example: '30 2 * * mon-fri',
   },
   timezone: {
-    scope: 'cron',
     kind: timezone,
     defaultNote: "host's",
     help: 'time zone of the schedule, unless the schedule begins with CRON_TZ=',
     example: 'Europe/Paris',
   },
   concurrency: {
-    scope: 'cron',
     kind: choice(['skip', 'queue', 'allow', 'replace']),
     default: 'skip',
     help: 'when the command still runs at a tick: skip that tick, queue it (at most one), allow both runs, or replace the old run',
   },
   catchUp: {
-    scope: 'cron',
     kind: choice(['none', 'once']),
     default: 'none',
     help: 'ticks that were missed while nobody led: run none of them, or once the latest one',
   },
   startDeadline: {
-    scope: 'cron',
     kind: duration('1ms', '8760h', 'none'),
     default: 'none',
     help: 'do not catch up a tick that was missed longer ago than this',
     example: '1h',
   },
 };
+
+/** All of them, in the order of help and documents. */
+export const options: Table = {
+  ...scoped('global', globalOptions),
+  ...scoped('run', runOptions),
+  ...scoped('cron', cronOptions),
+};
+
+function scoped<F extends Field>(scope: Scope, entries: Entries<F>): Pick<Table, F> {
+  const all = Object.entries<object>(entries).map(([field, option]) => [field, { scope, ...option }]);
+  return Object.fromEntries(all) as Pick<Table, F>;
+}
 
 /** The fields of the configuration, in the table's order. */
 export const fields = Object.keys(options) as readonly Field[];
@@ -398,9 +377,7 @@ export const zookeeperFields = [
   'mixedFleet',
 ] as const satisfies readonly Field[];
 
-/**
- * What the library takes, in the table's order. It reads neither files nor environment, and its program has the log.
- */
+/** What the library takes, in the table's order: it reads no files and no environment, and its program has the log. */
 export const libraryFields = [
   'coordinator',
   'election',

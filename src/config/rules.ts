@@ -1,6 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import type { ClientChoice, CronConfig, GlobalConfig, JoinConfig, RunConfig } from './config.ts';
-import { keyOf, type Field } from './options.ts';
+import { keyOf, tlsFields, type Field } from './options.ts';
 import { doubtSchedule, findZone } from './schedule.ts';
 
 /** What set each field. */
@@ -28,18 +28,12 @@ export function checkTogether(config: RunConfig, sources: Sources): string[] {
   ];
 }
 
-const TLS_FIELDS = [
-  'zookeeperTlsCa',
-  'zookeeperTlsCert',
-  'zookeeperTlsKey',
-  'zookeeperTlsServerName',
-] as const satisfies readonly Field[];
+type TlsField = 'zookeeperClient' | (typeof tlsFields)[number];
 
-type TlsField = 'zookeeperTls' | 'zookeeperClient' | (typeof TLS_FIELDS)[number];
+/** What means something with `zookeeperTls` alone. */
+const [, ...TLS_FIELDS] = tlsFields;
 
-/**
- * What TLS demands. A certificate without TLS is refused: whoever names one does not mean to speak in the clear.
- */
+/** What TLS demands. A certificate without TLS is refused: nobody who names one means to speak in the clear. */
 export function checkTls(config: Pick<GlobalConfig, TlsField>, sources: Sources<TlsField>): string[] {
   const said = (field: TlsField): string => `${keyOf(field)} ${config[field]} (${sources[field]})`;
   if (!config.zookeeperTls)

@@ -50,9 +50,7 @@ function judged(judge: () => unknown, inWords: (error: ScheduleError) => string)
   }
 }
 
-/**
- * Whether the zone is known in which the schedule is read; its own and `timezone` have been judged, the host's has not.
- */
+/** Whether the schedule's zone is known; its own and `timezone` have been judged, the host's has not. */
 export function findZone(spec: string, zone: string | undefined): string[] {
   if ((readSchedule(spec, '').zone ?? zone ?? 'Local') !== 'Local') return [];
   try {

@@ -5,9 +5,7 @@ import { escaped } from '../visible.ts';
 /** ZooKeeper's client port. */
 const DEFAULT_PORT = 2181;
 
-/**
- * Letters, digits, `-`, `_` (seen in container networks) in labels separated by dots; an IPv4 literal is one of these.
- */
+/** Labels of letters, digits, `-`, `_` (seen in container networks), with dots between; an IPv4 literal is one too. */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
 /** A host name, or an IP address without brackets. */
@@ -41,10 +39,7 @@ function formatServer({ host, port }: ServerAddress): string {
 /** Of white space only what is typed on purpose: a no-break space comes with what was pasted. */
 const SEPARATORS = /[ \t\r\n,]+/;
 
-/**
- * Servers separated by commas or white space (as Go's ballot splits its environment variable), each once, in the order
- * given.
- */
+/** Servers separated by commas or white space (as Go's ballot reads its variable), each once, in the order given. */
 export function parseServers(list: string): { servers: readonly ServerAddress[] } | { problem: string } {
   const found = new Map<string, ServerAddress>();
   for (const text of list.split(SEPARATORS).filter((item) => item !== '')) {

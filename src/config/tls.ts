@@ -1,5 +1,6 @@
 import type { TlsOptions } from '../zookeeper/tls/files.ts';
 import type { GlobalConfig } from './config.ts';
+import type { tlsFields } from './options.ts';
 
 /** The options of TLS, for those who speak it; `undefined` without TLS. */
 export function tlsOf({
@@ -8,10 +9,7 @@ export function tlsOf({
   zookeeperTlsCert: cert,
   zookeeperTlsKey: key,
   zookeeperTlsServerName: serverName,
-}: Pick<
-  GlobalConfig,
-  'zookeeperTls' | 'zookeeperTlsCa' | 'zookeeperTlsCert' | 'zookeeperTlsKey' | 'zookeeperTlsServerName'
->): TlsOptions | undefined {
+}: Pick<GlobalConfig, (typeof tlsFields)[number]>): TlsOptions | undefined {
   if (!zookeeperTls) return undefined;
   return {
     ...(ca !== undefined && { ca }),

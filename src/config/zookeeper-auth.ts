@@ -94,10 +94,7 @@ function wrongKind(stats: Stats): string | undefined {
   return `is ${kind}: it must be a regular file`;
 }
 
-/**
- * Why somebody else can read the file, or write it. A group may read a file of root's, as secrets of containers are
- * laid: the rule of PostgreSQL for its keys.
- */
+/** Why others can read or write it. A group may read a file of root's (a container's secret), as with PostgreSQL. */
 function openToOthers({ uid, mode }: Stats, user: number | undefined): string | undefined {
   if (user === undefined) return undefined;
   const found = `mode ${(mode & 0o777).toString(8).padStart(4, '0')}`;
@@ -107,10 +104,7 @@ function openToOthers({ uid, mode }: Stats, user: number | undefined): string | 
   return (mode & 0o040) !== 0 && uid !== 0 ? `its group can read it (${found}): chmod 600` : undefined;
 }
 
-/**
- * Why others may see a password that was not given by a file of its own: `source` says where it stands. `undefined`:
- * they do not.
- */
+/** Why others may see a password that came by no file of its own, but by `source`. `undefined`: they do not. */
 export function doubtSecrecy({ file }: ZooKeeperAuth, source: string): string | undefined {
   if (file !== undefined || source.startsWith('environment ') || source.startsWith('option ')) return undefined;
   const remedy = 'put it into a file of its own, and name that: zookeeper-auth file:PATH';

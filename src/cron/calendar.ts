@@ -1,4 +1,5 @@
 import { CronExpressionParser, type CronExpression } from 'cron-parser';
+import { orUndefined } from '../errors.ts';
 import { possibleDays, type Field, type Fields } from './fields.ts';
 
 /**
@@ -59,10 +60,7 @@ function dayRules(fields: Fields): [dayOfMonth: string, dayOfWeek: string][] {
   return rules.length === 0 ? [['*', '*']] : rules;
 }
 
-/**
- * One expression of cron-parser, which remembers its last answers: a rare tick is looked for once, not once for each
- * change of the clocks before it.
- */
+/** One expression of cron-parser and its last answers: a rare tick is looked for once, not at each change of clocks. */
 class Walker {
   readonly #expression: CronExpression;
   #ahead = { from: 0, to: 0 };
@@ -94,11 +92,7 @@ class Walker {
 
   #walk(from: number, direction: 'next' | 'prev'): number | undefined {
     this.#expression.reset(new Date(from));
-    try {
-      return this.#expression[direction]().getTime();
-    } catch {
-      // The only error left at this point is that it has looked at ten thousand days and months.
-      return undefined;
-    }
+    // The only error left at this point is that it has looked at ten thousand days and months.
+    return orUndefined(() => this.#expression[direction]().getTime());
   }
 }

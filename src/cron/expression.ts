@@ -25,10 +25,7 @@ export interface ParsedSchedule {
   readonly extensions: readonly string[];
 }
 
-/**
- * The ticks of a schedule, as `readSchedule` reads it. Throws ScheduleError, also when the zone beside it, or the
- * host's, is unknown.
- */
+/** The ticks of a schedule, as `readSchedule` reads it. Throws ScheduleError, also for a zone that is unknown. */
 export function parseSchedule(text: string, { timezone, seed }: ScheduleOptions): ParsedSchedule {
   const { zone: named, text: words, rule, warnings, extensions } = readSchedule(text, seed);
   const { name, from } = chosenZone(named, timezone);

@@ -20,10 +20,7 @@ export interface Schedule {
   latest(after: number, until: number): number | undefined;
 }
 
-/**
- * The longest known wait for a tick is 40 years (the fifth Monday of February, over 2100). After this time no tick
- * comes.
- */
+/** After this time no tick comes: the longest known wait is 40 years (the fifth Monday of February, over 2100). */
 const HORIZON_MS = 100 * 366 * 86_400_000;
 
 /** Ticks at every multiple of `every` ms since the Unix epoch, so that all candidates have the same ones. */

@@ -5,10 +5,7 @@ import type { Schedule } from './schedule.ts';
 export type TickEvent =
   /** It is time. */
   | { readonly kind: 'tick'; readonly at: number }
-  /**
-   * Ticks that the wall clock has left behind: it was set forward, or this process stood still. Counted up to
-   * MOST_COUNTED.
-   */
+  /** Ticks that passed as the wall clock was set forward, or this process stood still. Counted up to MOST_COUNTED. */
   | { readonly kind: 'missed'; readonly latest: number; readonly count: number }
   /** The wall clock was set back by this many ms. Ticks that it passes a second time do not come again. */
   | { readonly kind: 'set-back'; readonly by: number };
@@ -27,10 +24,7 @@ export interface TicksOptions {
 /** The wall clock is looked at this often: how long a step of it can go unnoticed, ms. */
 const LOOK_EVERY_MS = 30_000;
 
-/**
- * A tick that is noticed later than this has been missed: one look, and as much for a process that was held up.
- * Milliseconds.
- */
+/** A tick that is noticed later is missed, ms: one look, and as much for a process that was held up. */
 export const ON_TIME_MS = 2 * LOOK_EVERY_MS;
 
 /** Missed ticks are counted up to here: a clock set forward by years must not keep the process busy. */

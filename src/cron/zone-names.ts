@@ -1,12 +1,6 @@
-/**
- * The names of time zones: those of the IANA data, zones and links, and no others. `Intl` alone takes more: ICU knows
- * `BST` as Dhaka and `AST` as Anchorage.
- */
+/** Names of time zones: the IANA data's alone. `Intl` takes more: ICU knows `BST` as Dhaka, `AST` as Anchorage. */
 
-/**
- * A zone and its links, which are other names for it; a line that is indented goes on. The `L` lines of tzdata 2025b,
- * with `backzone`.
- */
+/** A zone and its links, its other names; an indented line goes on. The `L` lines of tzdata 2025b, with `backzone`. */
 const LINKS = `
 Africa/Abidjan Africa/Timbuktu Iceland
 Africa/Cairo Egypt

@@ -1,7 +1,4 @@
-/**
- * Time zones, as far as the calendar of schedules needs them: offsets, and when they change. From the data that Node
- * carries (`Intl`).
- */
+/** Time zones, as schedules need them: offsets, and when they change. From the data that Node carries (`Intl`). */
 
 import { ScheduleError } from './errors.ts';
 import { ianaName, unknownZone } from './zone-names.ts';
@@ -63,10 +60,7 @@ export class Zone {
     return undefined;
   }
 
-  /**
-   * Zones that change twice within a day and end where they began would go unnoticed: the IANA data has none since
-   * 1970.
-   */
+  /** Two changes within a day that end where they began go unnoticed: the IANA data has none since 1970. */
   #changes(chunk: number): readonly number[] {
     const known = this.#chunks.get(chunk);
     if (known !== undefined) return known;

@@ -1,10 +1,7 @@
 /** Answers to the question whether a candidate leads: the same words whatever the coordinator. Pure. */
 import type { Answer, Question, Standing } from './observer.ts';
 
-/**
- * The candidate id leads. Where several have it, those of other hosts are not the one that is asked about. `candidates`
- * are all who stand.
- */
+/** The candidate id leads. Of several with this id, those of other hosts are not meant. `candidates`: all who stand. */
 export function answerAmongNamesakes(
   { candidateId, hostname, isThorough }: Question,
   leader: { readonly hostname: string },

@@ -21,9 +21,7 @@ export type LossCause =
 export type TermEvent =
   /** The lease was acknowledged: nobody else may claim it before `deadline`. */
   | { readonly kind: 'renewed'; readonly deadline: number }
-  /**
-   * A renewal was not acknowledged in time. The term goes on until `deadline`, or for as long as nobody else claims.
-   */
+  /** A renewal was not acknowledged in time: the term goes on until `deadline`, or while nobody else claims. */
   | { readonly kind: 'unconfirmed'; readonly deadline: number; readonly why: string }
   /**
    * Somebody asks this leader to end its work in order, to resign, and to stand again at the end of the queue. `by`:
@@ -60,10 +58,7 @@ export interface Term {
    * `keep` it moves on while the coordinator is away.
    */
   readonly safeUntil: number;
-  /**
-   * Delivers events from now on, in order, to each of several listeners, never synchronously; a loss that has already
-   * happened is delivered too. Returns what ends it for this listener.
-   */
+  /** Tells each listener of events, in order, never synchronously, and of a loss before. Returns what ends it. */
   subscribe(listener: (event: TermEvent) => void): () => void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
@@ -77,10 +72,7 @@ export interface Term {
 }
 
 export interface ResignOptions {
-  /**
-   * Writes what the next leader has to find, and resolves to whether it is written. The resignation waits for it, so it
-   * must end by itself.
-   */
+  /** Writes what the next leader has to find; resolves to whether it did. The resignation waits: it must end. */
   readonly first?: (() => Promise<boolean>) | undefined;
   /** The lease is renewed until `first` is done. The term goes on when `first` fails. */
   readonly orStay?: boolean;
@@ -122,9 +114,7 @@ export interface CampaignOptions {
    * (finite), `standing` once it has a place in the queue (Infinity: it never fails for that).
    */
   readonly patience: { readonly opening: number; readonly standing: number };
-  /**
-   * Called when the candidate has a place in the queue, and so contact to the coordinator; again for each new place.
-   */
+  /** Called when the candidate has a place in the queue, and so contact; again for each new place. */
   readonly onPlace?: () => void;
 }
 

@@ -1,7 +1,4 @@
-/**
- * The port of those who do not stand in an election: they look at it, and may ask its leader to step down. Each
- * coordinator implements Observer.
- */
+/** The port of those who do not stand: they look, and may ask the leader to step down. Each coordinator has one. */
 import { BallotError, ExitCode } from '../errors.ts';
 import type { ElectionReport } from './report.ts';
 import type { Participant } from './standings.ts';
@@ -44,10 +41,7 @@ export interface Sight {
 export interface Question {
   readonly candidateId: string;
   readonly hostname: string;
-  /**
-   * For people: whether all who stand are read to find the candidate, should it not lead, and whether namesakes on one
-   * host are told of, which do no harm.
-   */
+  /** For people: one that does not lead is looked for among all, and harmless namesakes of one host are told of. */
   readonly isThorough: boolean;
 }
 
@@ -105,9 +99,7 @@ export interface Observer {
   register(name: string): Promise<Buffer>;
   /** All who stand, in the order of the queue. Reads only. */
   participants(): Promise<Standing[]>;
-  /**
-   * Whether the candidate holds a fresh lease. Reads only. Throws UnavailableError when that cannot be known in time.
-   */
+  /** Whether the candidate holds a fresh lease. Reads only. Throws UnavailableError when that is not known in time. */
   whoLeads(question: Question): Promise<Answer>;
   /**
    * Writes a request for the term that holds the lease; `by`: who asks. It means nothing to a later leader. Throws
@@ -137,9 +129,6 @@ export interface Moment {
 /** What one who follows an election knows at a moment. */
 export interface ElectionView {
   readonly connection: Connection;
-  /**
-   * What was read last, with ages as of a moment. As it is now only while the connection is `connected`. `undefined`:
-   * nothing was read yet.
-   */
+  /** What was read last, ages as of a moment; the present only while `connected`. `undefined`: nothing was read. */
   readonly sightAt: ((moment: Moment) => Sight) | undefined;
 }

@@ -1,7 +1,4 @@
-/**
- * What reports show of an election: who leads, who stands, and notes about each. Each coordinator makes it of what it
- * reads.
- */
+/** What reports show: who leads, who stands, notes about each. Each coordinator makes it of what it reads. */
 import type { Participant, Standings } from './standings.ts';
 
 /** One candidate as it names itself; an empty text is not there, or could not be read. */

@@ -1,16 +1,9 @@
-/**
- * The rules of time of the lease. Pure: instants are monotonic milliseconds given by the caller.
- */
+/** The rules of time of the lease. Pure: instants are monotonic milliseconds given by the caller. */
 
-/**
- * The heartbeat of the holder of a lease, derived from the lease's duration and from how long the coordinator keeps a
- * silent candidate. Milliseconds.
- */
+/** The heartbeat of a lease's holder, by its duration and the coordinator's patience with the silent. Milliseconds. */
 export interface Timings {
   readonly leaseDuration: number;
-  /**
-   * From one renewal to the next: a third of the shorter of session timeout and lease duration, so that two may fail.
-   */
+  /** Between renewals: a third of the shorter of session timeout and lease duration, so that two may fail. */
   readonly heartbeat: number;
   /** A renewal that is not acknowledged within this is repeated over another connection. */
   readonly acknowledgeWithin: number;
@@ -31,10 +24,7 @@ export function timings(
   return { leaseDuration: duration, heartbeat, acknowledgeWithin: heartbeat / 2 };
 }
 
-/**
- * The safety margin: the command ends so many ms before the lease does. It covers clocks of different rates and late
- * scheduling: 5 % of the lease, at least 100 ms.
- */
+/** The safety margin from the command's end to the lease's, for clock rates and late timers: 5 %, at least 100 ms. */
 export function margin(leaseDuration: number): number {
   return Math.max(100, leaseDuration * 0.05);
 }
@@ -61,10 +51,7 @@ export interface Observation {
   readonly since: number;
 }
 
-/**
- * The observation after a read. The count goes on only while nothing changed. `previous` is `undefined` at first and
- * after each break in contact.
- */
+/** The observation after a read: counts on while nothing changed. `previous`: none at first, and after each break. */
 export function observe(previous: Observation | undefined, change: number, now: number): Observation {
   return previous?.change === change ? previous : { change, since: now };
 }
@@ -76,10 +63,7 @@ export function observe(previous: Observation | undefined, change: number, now: 
  */
 export const PROBES: readonly number[] = [0.4, 0.6, 0.8];
 
-/**
- * The next instant after `now` to prove contact at, for a lease seen unchanged since `since`; `undefined` when none is
- * left.
- */
+/** When to prove contact next, for a lease seen unchanged since `since`; `undefined` when no such instant is left. */
 export function nextProbe(since: number, duration: number, now: number): number | undefined {
   return PROBES.map((share) => since + share * duration).find((at) => at > now);
 }
@@ -87,17 +71,11 @@ export function nextProbe(since: number, duration: number, now: number): number 
 const ELECTION_RETRY_MS = 100;
 const ELECTION_RETRY_MAX_MS = 5_000;
 
-/**
- * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
- * candidates do not return in step. `jitter` in [0, 1).
- */
+/** Backoff after failed campaigns in a row: doubling; half of it is drawn (`jitter` in [0, 1)), to be out of step. */
 export function electionRetryDelay(failures: number, jitter: number): number {
   const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
   return delay / 2 + (delay / 2) * jitter;
 }
 
-/**
- * Who has just resigned leaves the coordinator to the one that takes over for a moment, ms, before it stands again at
- * the end of the queue.
- */
+/** How long one that has resigned leaves the coordinator to its successor, ms, before it stands again. */
 export const STAND_BACK_MS = 20;

@@ -1,7 +1,4 @@
-/**
- * The execution of a will, in the keeper process. It must not depend on anything that the supervisor could have
- * delayed, so it has its own timers.
- */
+/** Executes a will, in the keeper: with timers of its own, so that nothing of the supervisor can delay it. */
 import type { Clock } from '../clock.ts';
 import { namesOf } from '../command/proc.ts';
 import type { RunProcesses } from '../command/run-processes.ts';
@@ -11,10 +8,7 @@ import { actsAt, type Will, type WillCommand } from './will.ts';
 /** SIGKILL is repeated for as long as the run is there: a member may have forked in between, ms. */
 const KILL_AGAIN_MS = 50;
 
-/**
- * Checks in a row that found no word of the supervisor. Checks are counted, not time: a keeper that itself stood still
- * has not read its messages yet.
- */
+/** Checks in a row without a word of the supervisor. Not time: a keeper that stood still has messages to read. */
 const SILENT_CHECKS = 3;
 
 /** How long a slow reader of stderr is waited for before the keeper ends, ms. */

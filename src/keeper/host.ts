@@ -21,10 +21,7 @@ async function find({ runId, group: known, mark }: WillCommand): Promise<FoundRu
   return Object.assign(run, { tidyUp });
 }
 
-/**
- * How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still
- * has its supervisor's environment.
- */
+/** How often, and each how many ms, a starting command is looked for: until exec it has ballot's environment. */
 const LOOKS = { times: 10, every: 20 };
 
 async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {
@@ -51,10 +48,7 @@ function findGroup(mark: readonly string[]): GroupIdentity | undefined {
   return undefined;
 }
 
-/**
- * A line on stderr, which is ballot's own. A reader that does not read does not hold up the will: then the line is
- * lost. Resolves when it is read, or lost.
- */
+/** A line on ballot's stderr. Resolves when it is read, or lost: no slow reader holds up the will. */
 function say(message: string, fields: Readonly<Record<string, string>> = {}): Promise<void> {
   const facts = Object.values(fields).join(', ');
   const line = `ballot: ${message}${facts === '' ? '' : ` (${facts})`}\n`;

@@ -34,16 +34,10 @@ const IGNORED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'S
 
 let client: Client | undefined;
 let outbox: Report[] = [];
-/**
- * The version of each znode after the last write under a version that was acknowledged here: the will may be a moment
- * older.
- */
+/** Each znode's version after the last write acknowledged here: the will may be a moment older. */
 const written = new Map<string, number>();
 
-/**
- * Reports are collected and leave in one message, outside of the client's callbacks: those of the C client run inside
- * its code, which is not to be re-entered.
- */
+/** Reports leave in one message, outside of the client's callbacks: the C client is not to be re-entered. */
 function report(next: Report): void {
   if (outbox.length === 0) setImmediate(flush);
   outbox.push(next);
@@ -120,10 +114,7 @@ function connect(command: ConnectCommand): void {
   }
 }
 
-/**
- * A granted session is not yet contact: a server that wants clients to authenticate cuts it at the first request. So
- * one request has to be answered first.
- */
+/** A granted session is no contact yet: a server that wants authentication cuts it at the first request. */
 function onGranted(grant: Grant, takenOver: boolean): void {
   setInterval(() => executor.checkSupervisor(), grant.timeout / 2);
   report({ kind: 'granted' });
@@ -170,10 +161,7 @@ function requestOf(operation: Operation): ClientRequest {
   }
 }
 
-/**
- * The goodbye: ends the session, says so, exits. Takes up to 4.5 s when the server is silent; the supervisor does not
- * wait that long.
- */
+/** The goodbye: ends the session, says so, exits. A silent server takes up to 4.5 s: the supervisor does not wait. */
 async function close(): Promise<void> {
   const closing = client;
   client = undefined;
@@ -194,9 +182,7 @@ const executor = new Executor(
   thisHost(),
 );
 
-/**
- * Tells a supervisor that is awake, or wakes up, that the will is executed. A keeper that dies only closes the channel.
- */
+/** Tells a supervisor that is awake, or wakes up, that the will is executed. A dead keeper only closes the channel. */
 function sayGoodbye(): void {
   if (!process.connected) return;
   process.send?.([{ kind: 'executes' } satisfies Report], () => undefined);

@@ -10,10 +10,7 @@ export interface KeeperProcess {
   readonly pid: number | undefined;
   /** Undefined while it takes orders; then why it does not. A keeper that executes its will may live on for seconds. */
   readonly end: string | undefined;
-  /**
-   * It executes every will and lives, or it is not known yet whether it does: see `kill`. Also of one that was just
-   * killed.
-   */
+  /** It executes wills and lives, or that is not known yet: see `kill`. Also of one that was just killed. */
   readonly executes: boolean;
   /** It takes no more orders, or has been told to end. */
   readonly isLeaving: boolean;
@@ -317,9 +314,7 @@ function isUrgent(command: Command): boolean {
   return command.kind === 'will' && command.will.commands.some(({ group }) => group === undefined);
 }
 
-/**
- * Between the end of the channel and the news of the exit of a keeper that has died, ms: more than a busy host needs.
- */
+/** From the end of a dead keeper's channel to the news of its exit, ms: more than a busy host needs. */
 const EXIT_FOLLOWS_MS = 1_000;
 
 /** How long a keeper may take to close the channel once its will is due, ms: a moment, and some for a busy host. */

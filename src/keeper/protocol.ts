@@ -7,9 +7,7 @@ import type { ClientChoice } from '../config/config.ts';
 import type { ClientAnswer, ClientEnd, ConnectOptions, Grant, ZNodeEvent } from '../zookeeper/client/client.ts';
 import type { Will } from './will.ts';
 
-/**
- * The argument of a keeper that is for its will alone, and loads no ZooKeeper client. Its first will follows, as JSON.
- */
+/** The argument of a keeper for its will alone, without a ZooKeeper client. Its first will follows, as JSON. */
 export const WILL_ALONE = 'will-alone';
 
 export type { AclEntry, Authentication, Grant, Stat, ZNodeEvent } from '../zookeeper/client/client.ts';
@@ -32,10 +30,7 @@ export interface ConnectCommand extends ConnectOptions {
   readonly client: ClientChoice;
 }
 
-/**
- * Supervisor to keeper, in batches. Requests reach ZooKeeper in the order in which they were sent. `close` ends the
- * session, then the keeper.
- */
+/** Supervisor to keeper, in batches, in ZooKeeper's order of requests. `close` ends the session, then the keeper. */
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }
@@ -43,10 +38,7 @@ export type Command =
   | { readonly kind: 'will'; readonly will: Will }
   /** The process stands in this election no more. */
   | { readonly kind: 'revoke'; readonly election: string }
-  /**
-   * Another keeper has the session and the wills from now on: this one ends, once it has executed those that it has
-   * begun to execute.
-   */
+  /** Another keeper has session and wills from now on: this one ends, once it has executed those it has begun. */
   | { readonly kind: 'handOver' }
   /** Answered by `alive`, without the ensemble. */
   | { readonly kind: 'ping' }

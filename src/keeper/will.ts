@@ -24,9 +24,7 @@ export interface WillCommand {
   readonly runId: string;
   /** Entries of the environment (`NAME=value`) that only processes of this run carry all of. */
   readonly mark: readonly string[];
-  /**
-   * The group and session that it was started in; `undefined` while it is being started: then its mark is looked for.
-   */
+  /** The group and session that it was started in; `undefined` until then: its mark is looked for. */
   readonly group?: GroupIdentity;
   readonly stopSignal: NodeJS.Signals;
   /** From the first signal to SIGKILL, ms. */

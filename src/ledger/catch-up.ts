@@ -1,9 +1,6 @@
 import type { Schedule } from '../cron/schedule.ts';
 
-/**
- * What a new leader does with ticks that have passed since the last settled one. Pure: instants are ms since the Unix
- * epoch.
- */
+/** What a new leader does with ticks that passed since the last settled one. Pure: ms since the Unix epoch. */
 export interface CatchUpRules {
   readonly catchUp: 'none' | 'once';
   /** A missed tick that is older, ms, is not caught up. `undefined`: no limit. */
@@ -27,9 +24,7 @@ export interface Reckoning {
   readonly through: number;
   /** The tick of the past that is to be started now. */
   readonly start: number | undefined;
-  /**
-   * Why: it fell between two leaders of which the first resigned in an orderly way, or it was missed and is caught up.
-   */
+  /** Why: it fell between two leaders of which the first resigned in order, or it was missed and is caught up. */
   readonly why: 'handed over' | 'made up' | undefined;
   /** The latest tick that is given up, with all before it back to the last settled one. */
   readonly givenUp: number | undefined;

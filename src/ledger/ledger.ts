@@ -31,10 +31,7 @@ export interface Found {
   readonly through: number | undefined;
   /** When the last term resigned in order; `undefined` when it did not. Wall ms by its own clock. */
   readonly handedOver: number | undefined;
-  /**
-   * The schedule and the leader of the last term: `through` is about that schedule. `undefined`: the ledger does not
-   * say.
-   */
+  /** Schedule and leader of the last term, which `through` is about. `undefined`: the ledger does not say. */
   readonly service: Service | undefined;
   /** Runs that earlier terms left open, closed as `lost` by this opening. */
   readonly lost: readonly RunRecord[];
@@ -193,10 +190,7 @@ export class RunLedger {
     await this.#term?.written(timeout);
   }
 
-  /**
-   * Records the end of a run. Also after the term: it is kept for `open`. Ignores unknown runs and runs that have
-   * ended.
-   */
+  /** Records a run's end; after the term it is kept for `open`. Ignores runs that are unknown or have ended. */
   close(runId: string, ending: RunEnding): void {
     this.#before.delete(runId);
     this.#term?.change((present) => closed(present, runId, ending));

@@ -1,7 +1,4 @@
-/**
- * The ledger of runs: its content, its wire format, and the changes that leaders make. Pure; instants are whole ms
- * since the Unix epoch. A change that is made twice has the same effect as one.
- */
+/** The ledger of runs: content, wire format, idempotent changes. Pure; instants are whole ms since the Unix epoch. */
 import type { Run } from '../election/election.ts';
 import {
   type Fields,
@@ -37,10 +34,7 @@ export interface RunEnding {
   readonly skipped?: number;
 }
 
-/**
- * A run, and what became of it. Without an outcome it is open: it runs, or its leader is gone and nobody has closed it
- * yet.
- */
+/** A run, and what became of it. Without an outcome it is open: it runs, or nobody has closed it yet. */
 export interface RunRecord extends Run {
   readonly candidateId: string;
   readonly start: number;
@@ -97,10 +91,7 @@ export function isOpen(run: RunRecord): boolean {
   return run.outcome === undefined;
 }
 
-/**
- * Takes the ledger over for a later term: `through` never goes back, runs that other terms left open are lost, and it
- * is not handed over any more.
- */
+/** Takes the ledger over: `through` never goes back, others' open runs are lost, it is handed over no more. */
 export function opened(
   ledger: Ledger,
   token: number,
@@ -178,10 +169,7 @@ function later(a: number | undefined, b: number): number {
   return a === undefined ? b : Math.max(a, b);
 }
 
-/**
- * At most 50 runs and 512 KiB: the oldest runs are dropped first, open runs last; then the fields that this ballot does
- * not know.
- */
+/** At most 50 runs and 512 KiB: the oldest go first, open ones last; then fields that this ballot does not know. */
 export function limited(ledger: Ledger): Ledger {
   let left = ledger;
   while (left.runs.length > MOST_RUNS) left = withoutOldest(left);

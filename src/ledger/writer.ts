@@ -119,10 +119,7 @@ export class LedgerWriter {
     this.#acknowledgedAt = parts.clock.now();
   }
 
-  /**
-   * Whether a ledger with this token, in a register of this birth, is this term's: a coordinator that has lost its data
-   * gives the same tokens again.
-   */
+  /** Whether a ledger of this token and birth is this term's: a coordinator that lost its data gives tokens again. */
   wrote(token: number, birth: string): boolean {
     return token === this.token && birth === this.#birth;
   }
@@ -162,10 +159,7 @@ export class LedgerWriter {
     void this.#write();
   }
 
-  /**
-   * Resolves when all changes made so far are acknowledged; `unanswered` after `timeout` ms: they may have been
-   * written. `fenced` also when the term ends meanwhile.
-   */
+  /** Resolves when all changes so far are acknowledged; `unanswered` after `timeout` ms; `fenced` at the term's end. */
   written(timeout: number): Promise<Answer> {
     if (this.#state !== 'open') return Promise.resolve('fenced');
     if (!this.isDirty) return Promise.resolve('written');

@@ -41,9 +41,7 @@ export interface ElectOptions {
   readonly zookeeperServers?: string | readonly string[] | undefined;
   /** `5s` by default; the ensemble may grant another. */
   readonly zookeeperSessionTimeout?: Duration | undefined;
-  /**
-   * The ZooKeeper client that the keeper uses. `auto` by default: npm's `zookeeper` where it loads, else ballot's own.
-   */
+  /** The keeper's ZooKeeper client. `auto` by default: npm's `zookeeper` where it loads, else ballot's own. */
   readonly zookeeperClient?: 'auto' | 'native' | 'wire' | undefined;
   /** Speak TLS to the servers, with ballot's own client. */
   readonly zookeeperTls?: boolean | undefined;
@@ -129,15 +127,9 @@ export interface Candidate extends AsyncDisposable {
    * or NotElectedError after `timeout` ms.
    */
   whenLeader(options?: WaitOptions): Promise<Term>;
-  /**
-   * One item for each term, until the candidate is closed. When the body of the loop ends, or the loop is left, the
-   * candidate resigns, and stands again.
-   */
+  /** One item for each term, until closed. When the loop's body ends or is left, it resigns, and stands again. */
   terms(): AsyncIterableIterator<Term>;
-  /**
-   * All who stand, in the order of the queue. Throws UnavailableError without an answer within `timeout` ms (5 s by
-   * default).
-   */
+  /** All who stand, in queue order. Throws UnavailableError without an answer within `timeout` ms (5 s by default). */
   participants(options?: WaitOptions): Promise<Participant[]>;
   /**
    * Stands no more: ends the term, waits for the body of the loop over terms (`killAfter` at most), gives lease and

@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type { Candidate as Standing, CandidateEvents } from '../candidate/candidate.ts';
 import { CandidateClosedError } from '../candidate/errors.ts';
 import type { LeadingTerm } from '../candidate/leading-term.ts';
-import { systemClock } from '../clock.ts';
 import type { LibraryConfig } from '../config/config.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Candidate, ElectOptions, Participant, Term, WaitOptions } from './api.ts';
@@ -42,13 +41,12 @@ export async function lead<T>(options: ElectOptions, work: (term: Term) => T | P
 
 /** A candidate's part in its election, and what says that it has left. Throws AlreadyStandingError. */
 function partIn(config: LibraryConfig, logger: Logger): { readonly candidacy: Candidacy; leave(): void } {
-  const ground = { clock: systemClock, logger };
   if (config.coordinator === 'local') {
-    const candidacy = candidacyOnThisHost(config, ground);
+    const candidacy = candidacyOnThisHost(config, logger);
     return { candidacy, leave: joinHere(candidacy.name, config.candidateId) };
   }
   const { sessions, leave } = join(config, logger);
-  return { candidacy: candidacyInZooKeeper(config, { ...ground, sessions }), leave };
+  return { candidacy: candidacyInZooKeeper(config, sessions, logger), leave };
 }
 
 class ElectedCandidate implements Candidate {
@@ -60,8 +58,7 @@ class ElectedCandidate implements Candidate {
     const { config, signal, logger } = understand(options, hostname());
     signal?.throwIfAborted();
     const { candidacy, leave } = partIn(config, logger);
-    const { killAfter } = config;
-    this.#standing = standing(config, candidacy, { clock: systemClock, logger, killAfter });
+    this.#standing = standing(config, candidacy, logger, config.killAfter);
     this.#signal = signal;
     this.#look = async ({ signal: calledOff, timeout = LOOK_WITHIN_MS }) => {
       const ends = [this.#standing.end, ...(calledOff === undefined ? [] : [calledOff])];

@@ -1,7 +1,4 @@
-/**
- * What the candidates of this process share: one session for each ensemble that it talks to, with one keeper, for all
- * its elections; and on this host nothing but the knowledge of one another.
- */
+/** What this process's candidates share: session and keeper for each ensemble; on this host, knowing each other. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';
@@ -15,6 +12,7 @@ import type { Logger } from '../log/logger.ts';
 import { accessOf } from '../zookeeper/session/access.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
 import { zookeeperSessions } from '../zookeeper/session/sessions.ts';
+import { loggerOf } from './options.ts';
 
 /** An ensemble as this process uses it. */
 interface Ensemble {
@@ -82,17 +80,7 @@ function open(config: LibraryConfig): Ensemble {
   const { zookeeperServers, zookeeperSessionTimeout, debug } = config;
   const tls = tlsOf(config);
   const loggers: Logger[] = [];
-  const tell = (level: keyof Logger): Logger[keyof Logger] => {
-    return (message, fields) => loggers[0]?.[level](message, fields);
-  };
-  const logger: Logger = {
-    trace: tell('trace'),
-    debug: tell('debug'),
-    info: tell('info'),
-    warn: tell('warn'),
-    error: tell('error'),
-    fatal: tell('fatal'),
-  };
+  const logger = loggerOf((level) => (message, fields) => loggers[0]?.[level](message, fields));
   const sessions = zookeeperSessions({
     servers: zookeeperServers,
     sessionTimeout: zookeeperSessionTimeout,

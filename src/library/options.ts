@@ -4,7 +4,7 @@ import type { LibraryConfig, LogLevel } from '../config/config.ts';
 import type { Layer, Setting } from '../config/layers.ts';
 import { loadGiven } from '../config/load.ts';
 import { didYouMean } from '../config/nearest.ts';
-import { libraryFields, optionOf, type Field } from '../config/options.ts';
+import { libraryFields, LOG_LEVELS, optionOf, type Field } from '../config/options.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { mask } from '../visible.ts';
@@ -19,8 +19,6 @@ export interface Understood {
 /** What is not a key of the configuration. */
 const OWN = ['signal', 'logger'] as const;
 const KNOWN: readonly string[] = [...OWN, ...libraryFields];
-
-const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 /**
  * Throws ConfigurationError with every problem. `hostname` is the default of `candidateId`. Of the environment only
@@ -49,7 +47,7 @@ function problemsOf(values: ReadonlyMap<string, unknown>): string[] {
   if (signal !== undefined && !(signal instanceof AbortSignal))
     problems.push(`option signal: ${shown(signal)} must be an AbortSignal`);
   if (logger !== undefined && !isLogger(logger))
-    problems.push(`option logger: ${shown(logger)} must be an object with functions of ${LEVELS.join(', ')}`);
+    problems.push(`option logger: ${shown(logger)} must be an object with functions of ${LOG_LEVELS.join(', ')}`);
   return problems;
 }
 
@@ -87,7 +85,7 @@ function typesOf(field: Field): string {
 
 function isLogger(value: unknown): value is Partial<Logger> {
   if (typeof value !== 'object' || value === null) return false;
-  const functions: readonly unknown[] = LEVELS.map((level) => (value as Partial<Logger>)[level]);
+  const functions: readonly unknown[] = LOG_LEVELS.map((level) => (value as Partial<Logger>)[level]);
   return functions.every((each) => each === undefined || typeof each === 'function');
 }
 
@@ -105,7 +103,12 @@ function whole(logger: unknown): Logger {
       }
     };
   };
-  return Object.fromEntries(LEVELS.map((name) => [name, level(name)])) as Logger;
+  return loggerOf(level);
+}
+
+/** A logger, made of what each level does. */
+export function loggerOf(level: (name: LogLevel) => Logger[LogLevel]): Logger {
+  return Object.fromEntries(LOG_LEVELS.map((name) => [name, level(name)])) as Logger;
 }
 
 function shown(value: unknown): string {

@@ -1,7 +1,7 @@
 /** One who stands without a command, put together from its configuration: for a program, and for `ballot join`. */
 import { hostname } from 'node:os';
 import { Candidate, NO_COMMAND } from '../candidate/candidate.ts';
-import type { Clock } from '../clock.ts';
+import { systemClock as clock } from '../clock.ts';
 import type { JoinConfig, LibraryConfig } from '../config/config.ts';
 import type { Election } from '../election/election.ts';
 import type { Standing } from '../election/observer.ts';
@@ -16,11 +16,6 @@ import { observe } from '../zookeeper/report/observer.ts';
 import type { SessionOpener } from '../zookeeper/session/port.ts';
 
 type Config = JoinConfig | LibraryConfig;
-
-interface Ground {
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /** How long a look may take. */
 interface LookLimits {
@@ -39,10 +34,7 @@ export interface Candidacy {
 }
 
 /** A part in an election on ZooKeeper. */
-export function candidacyInZooKeeper(
-  config: Config,
-  { sessions, clock, logger }: Ground & { readonly sessions: SessionOpener },
-): Candidacy {
+export function candidacyInZooKeeper(config: Config, sessions: SessionOpener, logger: Logger): Candidacy {
   const { zookeeperBasePath: basePath, zookeeperSessionTimeout: sessionTimeout, candidateId } = config;
   const election = createElection({
     sessions,
@@ -59,12 +51,12 @@ export function candidacyInZooKeeper(
   return {
     name: basePath,
     election,
-    participants: (limits) => participantsInZooKeeper({ ...limits, sessions, clock, basePath }),
+    participants: (limits) => participantsInZooKeeper({ ...limits, sessions, basePath }),
   };
 }
 
 /** A part in an election on this host. Throws ConfigurationError where there can be none. */
-export function candidacyOnThisHost(config: Config, { clock, logger }: Ground): Candidacy {
+export function candidacyOnThisHost(config: Config, logger: Logger): Candidacy {
   const { election: name, candidateId } = config;
   const folder = electionFolder(config);
   const election = createLocalElection({
@@ -92,11 +84,7 @@ export function candidacyOnThisHost(config: Config, { clock, logger }: Ground): 
 }
 
 /** A candidate that stands from now on. `killAfter`: how long the work of a term may take to end, ms. */
-export function standing(
-  config: Config,
-  { name, election }: Candidacy,
-  { clock, logger, killAfter }: Ground & { readonly killAfter: number },
-): Candidate {
+export function standing(config: Config, { name, election }: Candidacy, logger: Logger, killAfter: number): Candidate {
   return new Candidate({
     election,
     clock,
@@ -115,11 +103,10 @@ const CLOSE_WITHIN_MS = 300;
 
 interface Look extends LookLimits {
   readonly sessions: SessionOpener;
-  readonly clock: Clock;
   readonly basePath: string;
 }
 
-async function participantsInZooKeeper({ sessions, clock, basePath, signal, timeout }: Look): Promise<Standing[]> {
+async function participantsInZooKeeper({ sessions, basePath, signal, timeout }: Look): Promise<Standing[]> {
   signal.throwIfAborted();
   const late = new AbortController();
   const until = clock.now() + timeout;

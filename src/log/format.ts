@@ -18,10 +18,7 @@ export interface Identity {
   readonly candidateId: string | undefined;
 }
 
-/**
- * What stands before and after each line of a command's output, as latin1 text of UTF-8 bytes. `after` ends with a
- * newline.
- */
+/** What frames each line of a command's output: UTF-8 bytes as latin1 text. `after` ends with a newline. */
 export interface Frame {
   readonly before: string;
   readonly after: string;
@@ -58,10 +55,7 @@ const CUT_MARK = bytesOf(' …');
 
 const JSON_SPECIAL = /["\\\0-\x09\x0b-\x1f]/;
 
-/**
- * The inside of a JSON string for every line of a block; the newlines stay. Also what logfmt readers understand between
- * quotes.
- */
+/** The inside of a JSON string for every line of a block; the newlines stay. Readers of logfmt understand it too. */
 function escapeJson(block: string): string {
   if (!JSON_SPECIAL.test(block)) return block;
   // Without a backslash in it, a `\n` in the result can only stand for a newline.

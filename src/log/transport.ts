@@ -2,6 +2,7 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import type { Clock } from '../clock.ts';
+import { orUndefined } from '../errors.ts';
 
 /** Called once a piece, or the first `written` bytes of it, has been taken by the kernel. */
 export type Written = (error: NodeJS.ErrnoException | null, written: number) => void;
@@ -26,11 +27,8 @@ const TERMINAL_RETRY_MS = 20;
  * that cannot be had: a socket, a pipe made by another user, no /proc.
  */
 function openAnew(fd: number): number | undefined {
-  try {
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return undefined;
-  }
+  const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+  return orUndefined(() => openSync(`/proc/self/fd/${fd}`, flags));
 }
 
 /** Pipes and sockets. */
@@ -50,10 +48,7 @@ function socketTransport(fd: number): Transport {
   };
 }
 
-/**
- * Regular files and devices: the inherited descriptor, so that position and O_APPEND are shared as the shell meant it.
- * A thread of libuv's writes.
- */
+/** Regular files and devices, by a thread of libuv: the inherited descriptor, its position and O_APPEND shared. */
 function fileTransport(fd: number): Transport {
   return {
     pieceBytes: FILE_PIECE,
@@ -62,10 +57,7 @@ function fileTransport(fd: number): Transport {
   };
 }
 
-/**
- * A terminal that was opened anew. libuv's terminal streams block, so this one writes directly and tries again later
- * when the terminal takes no more.
- */
+/** A terminal, opened anew, as libuv's terminal streams block. Tries again later when it takes no more. */
 function terminalTransport(fd: number, clock: Clock): Transport {
   const attempt = (piece: Buffer, done: Written): void => {
     try {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { deferred, type Deferred } from '../waiting.ts';
 import type { Transport } from './transport.ts';
 
 /** More than this many bytes not yet taken by the kernel: the command's output has to wait. */
@@ -22,10 +23,7 @@ interface Entry {
   readonly own: boolean;
 }
 
-/**
- * A queue in front of a descriptor. Nothing here blocks; the command's output is never dropped while somebody can read
- * it.
- */
+/** A queue in front of a descriptor: never blocks, never drops a command's output while somebody can read it. */
 export class LogWriter {
   readonly #transport: Transport;
   readonly #events: WriterEvents;
@@ -37,7 +35,7 @@ export class LogWriter {
   #busy = false;
   #closed = false;
   #failing = false;
-  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #room: Deferred<void> | undefined;
   readonly #settled = new Set<() => void>();
 
   constructor(transport: Transport, events: WriterEvents) {
@@ -146,12 +144,4 @@ export class LogWriter {
     for (const settle of [...this.#settled]) settle();
     this.#events.closed(error);
   }
-}
-
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

@@ -38,10 +38,7 @@ const PAUSE_MS = 5_000;
 /** How long the end waits for the last messages, ms. */
 const CLOSE_WITHIN_MS = 1_000;
 
-/**
- * The service manager that the environment names; `undefined` when there is none. Call `start` when there is a state to
- * look at.
- */
+/** The service manager that the environment names, if any. Call `start` when there is a state to look at. */
 export function serviceManager(env: NodeJS.ProcessEnv, parts: ServiceParts): ServiceManager | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid, PATH: path } = env;
   if (!socket) return undefined;
@@ -95,10 +92,7 @@ export class ServiceManager {
     this.#flush();
   }
 
-  /**
-   * Says that this process ends, and waits a moment until that has arrived. Never rejects: the end itself tells the
-   * service manager enough.
-   */
+  /** Says that this process ends, and waits a moment for that to arrive. Never rejects: the end itself tells enough. */
   async close(): Promise<void> {
     this.#disarm();
     if (this.#told.phase !== 'stopping') this.#pending.set('STOPPING', '1');

@@ -71,10 +71,7 @@ export const unconfirmed = ofTerm((state: WithRole, role, event: On<'leaseUnconf
   effects: [unconfirmedNote(state, event, plan)],
 }));
 
-/**
- * A campaign beside a run, or beside a schedule, has failed: the next one follows after the backoff, unless no campaign
- * is ever won: `atTheEnd` says what follows then.
- */
+/** A campaign beside a run or a schedule has failed: another follows, or `atTheEnd` where none is ever won. */
 export function campaignFailed(
   state: WithRole,
   event: On<'electionFailed'>,
@@ -93,10 +90,7 @@ export function campaignFailed(
   return { state: next, effects: [why, again] };
 }
 
-/**
- * A bug in ballot is no matter of waiting. An ensemble that does not believe this candidate never elects it: that is no
- * outage to be bridged, whatever the policy.
- */
+/** Waiting mends neither a bug in ballot nor an ensemble that does not believe this candidate: they are no outage. */
 export function isFinal({ kind }: Failure): boolean {
   return kind === 'bug' || kind === 'unauthenticated';
 }

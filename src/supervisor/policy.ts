@@ -1,6 +1,4 @@
-/**
- * What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds.
- */
+/** What follows a run or a failed election. Pure: durations and instants in monotonic milliseconds. */
 import type { Outcome } from '../command/launch.ts';
 import type { ChildPolicy } from '../config/config.ts';
 import { AuthenticationError, BallotError, describe, ExitCode } from '../errors.ts';
@@ -16,10 +14,7 @@ export interface Result {
   readonly ranFor: number;
 }
 
-/**
- * The exit code that counts for policies and for ballot's own end: the command's, or 124 when it was stopped for taking
- * too long.
- */
+/** The exit code that counts for policies and for ballot's own end: the command's, or 124 after `run-timeout`. */
 export function exitCodeOf(result: Pick<Result, 'exitCode' | 'timedOut'>): number {
   return result.timedOut ? ExitCode.runTimeout : result.exitCode;
 }

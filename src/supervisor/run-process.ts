@@ -36,18 +36,13 @@ export interface RunParts {
   readonly said: { foreground: boolean };
 }
 
-/**
- * A command that ends by itself within this time with success, and leaves processes, has made a daemon of itself, ms.
- */
+/** A command that ends with success within this time, and leaves processes, has made a daemon of itself, ms. */
 const DAEMON_WITHIN_MS = 2_000;
 
 /** What of a run lives for so long after its leader, and is not seen, is not about to end, ms. */
 const HIDDEN_AFTER_MS = 200;
 
-/**
- * Once the ledger has not answered for a heartbeat, each further tick waits no longer than this for its entry, ms
- * (when unrecorded ticks are started).
- */
+/** Once the ledger was silent for a heartbeat, a tick that may start without its entry waits so long for it, ms. */
 const SILENT_LEDGER_MS = 50;
 
 type Spawn = Extract<Effect, { kind: 'spawn' }>;
@@ -134,10 +129,7 @@ export class RunProcess {
     diary?.started({ ...this.run, candidateId, start: this.#startedAt });
   }
 
-  /**
-   * Writes down how it has ended. To be called before a resignation that follows from it, so that nobody takes the run
-   * for lost.
-   */
+  /** Writes down how it has ended: before a resignation that follows, so that nobody takes the run for lost. */
   recordEnd({ outcome, exitCode: code, skipped }: Extract<Effect, { kind: 'recordEnd' }>): void {
     const { ledger, diary, clock } = this.#parts;
     const ending = { end: clock.wall(), outcome, exitCode: code, ...(skipped > 0 && { skipped }) };

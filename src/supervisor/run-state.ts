@@ -37,10 +37,7 @@ export function leaseInstants(role: Role | undefined, plan: Plan): StopInstants 
   return stopInstants(deadline, leaseDuration, plan.killAfter);
 }
 
-/**
- * The next instant at which something has to be done to a run: it takes too long, its lease runs out, its grace is
- * over, it is to be killed again. Infinity: none.
- */
+/** When a run needs something next: its time, lease or grace is over, or SIGKILL is due again. Infinity: never. */
 function dueAt(run: RunState, lease: StopInstants | undefined, plan: Plan): number {
   const { stop } = run;
   switch (stop?.phase) {
@@ -77,10 +74,7 @@ export function kill(run: RunState, reason: StopReason, now: number): RunStep {
   };
 }
 
-/**
- * Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that
- * is being stopped already goes on with that.
- */
+/** Sends the first signal of a stop, unless one is under way; SIGKILL follows the grace, or when the lease demands. */
 export function stopRun(run: RunState, reason: StopReason, role: Role | undefined, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
   const graceEnd = now + plan.killAfter;
@@ -91,10 +85,7 @@ export function stopRun(run: RunState, reason: StopReason, role: Role | undefine
   };
 }
 
-/**
- * SIGTERM to ballot is the service manager's way of saying stop, so the command gets its own stop signal; what else a
- * person sent is passed on as it is.
- */
+/** SIGTERM is how a service manager says stop: the command gets its own stop signal. Others are passed on as such. */
 function firstSignal(reason: StopReason, plan: Plan): NodeJS.Signals {
   return reason.kind === 'requested' && reason.signal !== 'SIGTERM' ? reason.signal : plan.stopSignal;
 }
@@ -184,10 +175,7 @@ export function resultOf(run: RunState, { outcome, exitCode }: On<'runEnded'>, n
   return { outcome, exitCode, timedOut: run.stop?.reason.kind === 'runTimeout', ranFor: ageOf(run, now) };
 }
 
-/**
- * Writes down how a run ended, and says so, before what follows. `asAsked`: it was stopped on purpose, so that its exit
- * code is no error.
- */
+/** Writes down and logs how a run ended, before what follows. `asAsked`: on purpose, so no exit code is an error. */
 export function concluded(run: RunState, result: Result, asAsked: boolean, follows: Step, now: number): Step {
   const exitCode = exitCodeOf(result);
   const outcome = outcomeOf(result, run.stop?.reason.kind);

@@ -19,10 +19,7 @@ export interface SchedulerParts {
 /** A ledger that is further ahead of this host's clock than clocks of one fleet differ is worth a warning, ms. */
 const AHEAD_MS = 60_000;
 
-/**
- * Serves the ticks of one schedule, over the terms of one candidate: none twice, and none as leader before the ledger
- * was opened.
- */
+/** Serves one schedule's ticks over a candidate's terms: none twice, and as leader none before the ledger is open. */
 export class Scheduler {
   readonly #parts: SchedulerParts;
   /** The latest tick that was started or passed over here, also without the ledger: it is not served again. */
@@ -60,10 +57,7 @@ export class Scheduler {
     });
   }
 
-  /**
-   * This process has started the tick, or passed it over. One that was merely reported may yet come to nothing, and be
-   * served later.
-   */
+  /** The tick is started, or passed over. One that was merely reported may come to nothing, and be served later. */
   settle(tick: number): void {
     this.#settled = Math.max(this.#settled, tick);
   }

@@ -1,7 +1,4 @@
-/**
- * The vocabulary of the state machine: states, events and effects. Each state carries its own data and at most one
- * deadline. Instants are monotonic milliseconds.
- */
+/** The machine's states, events and effects. Each state has its own data, and at most one deadline (monotonic ms). */
 import type { Outcome } from '../command/launch.ts';
 import type { LossCause, Succession } from '../election/election.ts';
 import type { RunOutcome } from '../ledger/record.ts';
@@ -18,10 +15,7 @@ export interface Leadership {
   readonly confirmed: boolean;
 }
 
-/**
- * Standing for election: a campaign that is under way (or about to be tried again), and until when it may take
- * (`election-timeout`).
- */
+/** Standing for election: the campaign under way, or to be tried again, and its limit (`election-timeout`). */
 export interface Candidacy {
   readonly campaign: number;
   /** Since when this candidate has been standing. */
@@ -63,9 +57,7 @@ export interface RunState {
 /** At least one run. */
 export type Runs = readonly [RunState, ...RunState[]];
 
-/**
- * How far the stop of a run has come: its signal was sent and the grace runs, or it is being killed until it is gone.
- */
+/** How far the stop of a run has come: signalled, and in its grace, or being killed until it is gone. */
 export type Stop =
   | { readonly phase: 'terminating'; readonly reason: StopReason; readonly graceEnd: number }
   | { readonly phase: 'killing'; readonly reason: StopReason; readonly again: number };
@@ -92,10 +84,7 @@ export type Ending =
   /** A bug in ballot, or the policy `exit` after another run. */
   | { readonly kind: 'leaving'; readonly exitCode: number };
 
-/**
- * What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be
- * told; runs that failed in a row.
- */
+/** What outlives states: numbers of campaigns, runs, resignations (they tell late events), and failed runs in a row. */
 export interface Counts {
   readonly campaigns: number;
   readonly runs: number;
@@ -149,10 +138,7 @@ export type State = Counts &
         readonly delay: number;
         readonly deadline: number;
       }
-    /**
-     * `leaving`: the place in the queue is being given up too. `stays`: what goes on if nothing can be handed over
-     * (`keep`), with the latest tick that has come meanwhile.
-     */
+    /** `leaving`: the queue is left too. `stays`: what goes on without a handover (`keep`), with the latest tick. */
     | {
         readonly name: 'resigning';
         readonly next: Sequel;
@@ -215,10 +201,7 @@ export type Event =
   /** The resignation came to nothing, since the ledger could not be handed over: the term goes on. */
   | { readonly kind: 'stayed'; readonly resignation: number };
 
-/**
- * Somebody has started the tick; a later term writes the ledger; no answer; or the run was stopped before it was
- * started.
- */
+/** Somebody has started the tick; a later term writes the ledger; no answer; the run was stopped before its start. */
 export type NotEntered = 'taken' | 'fenced' | 'unanswered' | 'withdrawn';
 
 /** The part of the configuration that decides. */
@@ -312,6 +295,15 @@ export type On<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
 export type Row<N extends State['name']> = {
   readonly [K in Event['kind']]?: (state: In<N>, event: On<K>, plan: Plan, now: number) => Step;
 };
+
+/** What a state does on an event of the term in which this candidate leads: see `ofTerm`. */
+export type TermCell<N extends State['name'], K extends Event['kind']> = (
+  state: In<N>,
+  role: LeaderRole,
+  event: On<K>,
+  plan: Plan,
+  now: number,
+) => Step;
 
 /** Nothing is to be done. */
 export const stay = (state: State): Step => ({ state, effects: [] });

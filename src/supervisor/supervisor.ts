@@ -10,6 +10,7 @@ import { failureOf } from './policy.ts';
 import type { Plan, Effect, Event, State, Step } from './state.ts';
 import { RunProcess, type RunParts, type UnrecordedTicks } from './run-process.ts';
 import { Scheduler } from './scheduler.ts';
+import { deferred } from '../waiting.ts';
 
 export interface SupervisorParts extends Pick<RunParts, 'launch' | 'clock' | 'logger' | 'candidateId'> {
   readonly election: Election;
@@ -51,15 +52,12 @@ export interface Change {
   readonly state: State;
 }
 
-/**
- * Performs the effects of the state machine. One event is handled at a time, in the order of arrival; the present
- * state's deadline is armed on entry and cleared on exit.
- */
+/** Performs the machine's effects: one event at a time, in order. A state's deadline is armed while it lasts. */
 export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #plan: Plan;
   readonly #queue: Event[] = [];
-  readonly #finished: Promise<number>;
+  readonly #finished = deferred<number>();
   readonly #runParts: RunParts;
   /** Those that are not over, in the order of their starts. */
   readonly #runs = new Map<number, RunProcess>();
@@ -67,7 +65,6 @@ export class Supervisor {
   readonly #draining = new Set<Promise<void>>();
   readonly #scheduler: Scheduler | undefined;
   readonly #observers = new Set<(change: Change) => void>();
-  #finish: (exitCode: number) => void = () => {};
   #state: State | undefined;
   #handling = false;
   #disarm: (() => void) | undefined;
@@ -80,9 +77,6 @@ export class Supervisor {
     const { clock, logger, cron, diary } = parts;
     this.#parts = parts;
     this.#plan = plan;
-    this.#finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
     this.#scheduler = cron && new Scheduler({ ...cron, clock, logger });
     this.#runParts = {
       ...parts,
@@ -99,13 +93,10 @@ export class Supervisor {
   run(): Promise<number> {
     this.#goTo(start(this.#plan, this.#parts.clock.now()));
     this.#handleAll();
-    return this.#finished;
+    return this.#finished.promise;
   }
 
-  /**
-   * Stops the command, resigns, ends. A call that comes at least a second after the first skips the grace, but for
-   * SIGHUP.
-   */
+  /** Stops the command, resigns, ends. A call at least a second after the first skips the grace, but for SIGHUP. */
   requestStop(signal: NodeJS.Signals): void {
     this.#dispatch({ kind: 'stopRequested', signal });
   }
@@ -115,10 +106,7 @@ export class Supervisor {
     for (const run of this.#runs.values()) run.passOn(signal);
   }
 
-  /**
-   * Tells each of several listeners what happens from now on, in order, never synchronously. Returns what ends it for
-   * this listener.
-   */
+  /** Tells each listener what happens from now on, in order, never synchronously. Returns what ends that. */
   observe(listener: (change: Change) => void): () => void {
     this.#observers.add(listener);
     return () => void this.#observers.delete(listener);
@@ -189,7 +177,7 @@ export class Supervisor {
       case 'note':
         return this.#say(effect);
       case 'finish':
-        void this.#drained().then(() => this.#finish(effect.exitCode));
+        void this.#drained().then(() => this.#finished.resolve(effect.exitCode));
     }
   }
 

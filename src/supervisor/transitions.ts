@@ -23,10 +23,7 @@ import {
 import { ledgerNote, note } from './note.ts';
 import { each, leaseInstants, nextDeadline, stopRun } from './run-state.ts';
 
-/**
- * A resignation ends by itself within its own deadlines; this is the last resort behind them, ms, on top of twice the
- * lease's duration.
- */
+/** The last resort behind a resignation's own deadlines, ms, on top of twice the lease's duration. */
 const RESIGN_LIMIT_MS = 15_000;
 
 /** Stands for election, anew. */
@@ -53,10 +50,7 @@ export function campaignNow(base: Counts, standing: Candidacy): Step {
   };
 }
 
-/**
- * Goes on standing, with the campaign that is under way, after the command has run without leadership. What
- * `election-timeout` limits is standing without a command: it begins anew.
- */
+/** Goes on standing after a run without leadership. `election-timeout` begins anew: it limits standing without one. */
 export function goOnStanding(base: Counts, standing: Candidacy, plan: Plan, now: number): Step {
   const candidacy = { ...standing, since: now, giveUpAt: giveUpAfter(now, plan) };
   return { state: { ...counts(base), name: 'campaigning', candidacy, deadline: candidacy.giveUpAt }, effects: [] };
@@ -93,10 +87,7 @@ function startBy({ deadline, leaseDuration }: Leadership, plan: Plan): number {
   return stopInstants(deadline, leaseDuration, plan.killAfter).termAt;
 }
 
-/**
- * Whether a run may start: without leadership always, else under a lease that is known to be ours, by a renewal that
- * was sent at `confirmedSince` or later.
- */
+/** Whether a run may start: without leadership, or with a renewal of the lease sent at `confirmedSince` or later. */
 function mayStart(role: Role, confirmedSince: number, plan: Plan, now: number): boolean {
   if (role.kind === 'standby') return true;
   const { deadline, leaseDuration } = role.leadership;
@@ -164,10 +155,7 @@ export function goOn(base: Counts, role: Role, alive: Runs, waiting: number | un
   return { state: { ...counts(base), name: 'running', role, alive, waiting, deadline }, effects: [] };
 }
 
-/**
- * Nothing runs until the next tick. Under `stop` the lease is given up before it runs out unrenewed. `handover`: it is
- * given up as soon as it is renewed again.
- */
+/** Nothing runs until the next tick. `stop`: an unrenewed lease is given up in time. `handover`: a renewed one is. */
 export function waitForTick(base: Counts, role: Role, plan: Plan, handover = false): Step {
   const deadline = leaseInstants(role, plan)?.termAt;
   return { state: { ...counts(base), name: 'scheduled', role, handover, deadline }, effects: [] };
@@ -217,9 +205,8 @@ export function resign(
 
 /**
  * Hands the leadership over after the run of a tick, or when asked to, and stands again. `tick`: one that waits, and
- * that this leader serves should it stay. Under `keep` not while ZooKeeper does not
- * answer: nobody could take over, and what was started and is not entered yet would be started again. The leader serves
- * on, and hands over when its lease is renewed again and the ledger holds all that it has started.
+ * that this leader serves should it stay. Under `keep` not while ZooKeeper does not answer: nobody could take over, and
+ * what was started and is not entered yet would be started again. The leader serves on until the ledger holds it all.
  */
 export function handOver(base: Counts, role: LeaderRole, plan: Plan, now: number, tick?: number): Step {
   if (plan.onLeaseLoss === 'stop') return standAgain(base, role, plan, now, 0);
@@ -250,10 +237,7 @@ export function notElected(base: Counts, { since }: Candidacy, now: number): Ste
   return after([{ ...gaveUp, outlook: true }], leave(base, undefined, ExitCode.notElected, now));
 }
 
-/**
- * The lease was not renewed in time (`on-lease-loss=stop`): nothing runs that would have to be stopped first. `delay`:
- * before this candidate stands again, ms.
- */
+/** The lease was not renewed in time (`stop`), and nothing runs. `delay`: before this candidate stands again, ms. */
 export function expiring(base: Counts, role: Role, plan: Plan, now: number, delay: number): Step {
   const why = note('error', 'the lease runs out without a renewal; giving it up');
   return after([why], standAgain(base, role, plan, now, delay));

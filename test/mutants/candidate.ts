@@ -93,7 +93,7 @@ export const candidateMutants: readonly Mutant[] = [
   {
     what: 'a candidate that is closed waits for work that it does not know of, after others have ended its term',
     file: term,
-    find: 'this.#saySo();',
+    find: 'this.#saidSo.resolve();',
     put: '',
     noticedBy: candidate('gives the lease up at once, if no work'),
   },

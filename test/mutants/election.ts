@@ -33,16 +33,16 @@ export const electionMutants: readonly Mutant[] = [
   {
     what: 'a leader steps down for a request that names another term',
     file: 'zookeeper/election/step-down.ts',
-    find: `      const request = parseStepDown(node.data);
-      if (request?.fencingToken === listener.fencingToken) return request;`,
-    put: `      const request = parseStepDown(node.data);
-      if (request !== undefined) return { ...request, fencingToken: listener.fencingToken };`,
+    find: `    const request = parseStepDown(found.node.data);
+    if (request?.fencingToken === listener.fencingToken) return request;`,
+    put: `    const request = parseStepDown(found.node.data);
+    if (request !== undefined) return { ...request, fencingToken: listener.fencingToken };`,
     noticedBy: election('that comes too late is nothing to the next leader'),
   },
   {
     what: 'a leader does not watch for requests to step down',
     file: 'zookeeper/election/step-down.ts',
-    find: 'await firstOf(listener.clock, [firing(watch)], signal);',
+    find: 'await firstOf(listener.clock, [firing(found.watch)], signal);',
     put: 'await firstOf(listener.clock, [], signal);',
     noticedBy: election('is told to the leader whose term it names'),
   },

@@ -1,5 +1,4 @@
 /** `ballot history`: the last runs. Reads only. */
-import { systemClock } from '../../clock.ts';
 import { BallotError, ExitCode } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { isOpen, LEDGER, parseLedger, type RunRecord } from '../../ledger/record.ts';
@@ -18,7 +17,7 @@ export function history(context: ReportContext): Promise<number> {
 
 /** The runs, and which term holds the lease. */
 function runsOf(context: ReportContext, logger: Logger): Promise<[readonly RunRecord[], number | undefined]> {
-  return look(context, logger, systemClock, async (observer) => {
+  return look(context, logger, async (observer) => {
     const runs = runsIn(await observer.register(LEDGER), observer.name, logger);
     // Only who leads knows what runs.
     return [runs, runs.some(isOpen) ? leadingTerm((await observer.see(LEDGER)).report) : undefined];

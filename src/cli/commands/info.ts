@@ -19,8 +19,8 @@ export function info(context: ReportContext): Promise<number> {
 
 /** The report as text, in the format asked for. Throws as `info` does. */
 export async function infoText(context: ReportContext, logger: Logger): Promise<string> {
-  const [{ report: found, register: data, deserted }, servers] = await look(context, logger, systemClock, (observer) =>
-    Promise.all([observer.see(LEDGER), notesOnServers(context, systemClock, observer.signal)]),
+  const [{ report: found, register: data, deserted }, servers] = await look(context, logger, (observer) =>
+    Promise.all([observer.see(LEDGER), notesOnServers(context, observer.signal)]),
   );
   const notes = [...notesOnNobody(deserted), ...servers];
   // A report of nobody is `{}`, as Go's ballot prints it: programs look for that.

@@ -1,5 +1,4 @@
 /** `ballot is-leader`: answers by its exit code. Writes nothing. */
-import { systemClock } from '../../clock.ts';
 import type { CandidateConfig } from '../../config/config.ts';
 import { ExitCode } from '../../errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -34,7 +33,7 @@ export async function leads(
 ): Promise<boolean> {
   const { config, hostname } = context;
   const question = { candidateId: config.candidateId, hostname, isThorough };
-  const answer = await look(context, logger, systemClock, (observer) => observer.whoLeads(question));
+  const answer = await look(context, logger, (observer) => observer.whoLeads(question));
   for (const warning of answer.warnings) logger.warn(warning);
   const said = answer.leads ? 'the candidate leads' : 'the candidate does not lead';
   logger.debug(said, { candidate: config.candidateId, why: answer.why });

@@ -35,9 +35,9 @@ async function stand(context: JoinContext, logger: RootLogger): Promise<number> 
   const candidacy = candidacyOf(context, logger);
   const { election, name } = candidacy;
   // Nobody works in its terms.
-  const candidate = standing(config, candidacy, { clock: systemClock, logger, killAfter: 0 });
+  const candidate = standing(config, candidacy, logger, 0);
   const { env } = context;
-  const manager = tellOfJoined(candidate, { env, clock: systemClock, logger, election, name });
+  const manager = tellOfJoined(candidate, { env, logger, election, name });
   // A term that is over ends the look.
   candidate.on(
     'leader',
@@ -88,7 +88,6 @@ async function lookForNamesakes(
 
 function candidacyOf(context: JoinContext, logger: RootLogger): Candidacy {
   const { config } = context;
-  const ground = { clock: systemClock, logger };
-  if (config.coordinator === 'local') return candidacyOnThisHost(config, ground);
-  return candidacyInZooKeeper(config, { ...ground, sessions: sessionsFor(context, systemClock, logger) });
+  if (config.coordinator === 'local') return candidacyOnThisHost(config, logger);
+  return candidacyInZooKeeper(config, sessionsFor(context, logger), logger);
 }

@@ -97,7 +97,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
     },
   });
   logger.info('standing for election', whereOf(config));
-  const manager = tellOfSupervisor(supervisor, { env, clock: systemClock, logger, election, name });
+  const manager = tellOfSupervisor(supervisor, { env, logger, election, name });
   const over = supervisor.run();
   await closeStrayDebugger();
   const exitCode = await over;
@@ -146,10 +146,7 @@ function ledgerParts(
   return { election, cron: { schedule: served.schedule, ledger, rules, unrecordedTicks } };
 }
 
-/**
- * Whether the command writes to a terminal of ballot's, whose size then matters to it. The command has no terminal
- * otherwise, and SIGWINCH may mean something else to it: Apache ends.
- */
+/** Whether the command writes to ballot's terminal. Without one SIGWINCH may mean something else: Apache ends. */
 function writesToTerminal({ wrapChildLogs }: RunConfig): boolean {
   return !wrapChildLogs && (isatty(1) || isatty(2));
 }

@@ -1,8 +1,7 @@
 /** `ballot step-down`: asks the present leader to give up its lead. Writes one request. */
 import { hostname, userInfo } from 'node:os';
-import { systemClock } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
-import { ExitCode, UnavailableError } from '../../errors.ts';
+import { ExitCode, orUndefined, UnavailableError } from '../../errors.ts';
 import { plainOrEscaped } from '../../visible.ts';
 import type { Asked, Leader, Observer } from '../../election/observer.ts';
 import type { LookContext } from '../command-context.ts';
@@ -21,7 +20,7 @@ export interface StepDownContext extends LookContext {
  */
 export function stepDown(context: StepDownContext): Promise<number> {
   return withLog(context, context.config.logLevel, async (logger) => {
-    const said = await look(context, logger, systemClock, (observer) => ask(context, observer));
+    const said = await look(context, logger, (observer) => ask(context, observer));
     await print(`${said}\n`);
     return ExitCode.ok;
   });
@@ -66,14 +65,7 @@ function inWords({ candidateId, hostname: host, fencingToken }: Leader): string 
 }
 
 function whoAsks(): string {
-  return `${userName()} on ${hostname()}, pid ${process.pid}`;
-}
-
-/** A container may have a user without a name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `user ${process.getuid?.() ?? '?'}`;
-  }
+  // A container may have a user without a name.
+  const name = orUndefined(() => userInfo().username) ?? `user ${process.getuid?.() ?? '?'}`;
+  return `${name} on ${hostname()}, pid ${process.pid}`;
 }

@@ -2,17 +2,16 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
-import { type Clock, systemClock } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
 import { ExitCode } from '../../errors.ts';
 import { LEDGER } from '../../ledger/record.ts';
-import { createLogger } from '../../log/create-logger.ts';
 import type { ElectionView } from '../../election/observer.ts';
 import type { Logger } from '../../log/logger.ts';
 import { follow } from '../../zookeeper/report/follow.ts';
 import { viewOf } from '../../zookeeper/report/observer.ts';
 import { tellConfiguration } from '../candidate-log.ts';
 import { sessionsFor, type WatchContext } from '../command-context.ts';
-import { notesOnServers } from '../look.ts';
+import { FLUSH_WITHIN_MS, notesOnServers, stderrLog } from '../look.ts';
 import { notesOnNobody } from '../report/nobody.ts';
 import { pictureOf, type Picture } from '../report/picture.ts';
 import type { Display } from '../watch/display.ts';
@@ -20,9 +19,6 @@ import { HeldLog } from '../watch/held-log.ts';
 import { Lines } from '../watch/lines.ts';
 import { formatServers } from '../../config/servers.ts';
 import { Screen } from '../watch/screen.ts';
-
-/** How long the end waits for a reader of the log that takes nothing, ms. */
-const FLUSH_WITHIN_MS = 1_000;
 
 /** The reason of an end that was asked for. */
 const ENDED = new Error('ballot watch was asked to end');
@@ -33,10 +29,7 @@ const ENDED = new Error('ballot watch was asked to end');
  * RefusedError when an ACL forbids the look, BallotError when stdout cannot be written.
  */
 export async function watch(context: WatchContext): Promise<number> {
-  const { config, env, signals } = context;
-  const [level, format] = [config.logLevel, config.logFormat];
-  const names = { hostname: hostname(), candidateId: undefined };
-  const log = createLogger({ level, format, ...names, fd: 2, debug: config.debug, env });
+  const log = stderrLog(context, context.config.logLevel);
   const held = isScreen(context) && isatty(2) ? new HeldLog(log, systemClock) : undefined;
   const end = new AbortController();
   // One listener for each request under way, and a queue may be long.
@@ -45,11 +38,11 @@ export async function watch(context: WatchContext): Promise<number> {
     tellConfiguration(context, log);
     // What it says belongs before the screen.
     await log.flush(FLUSH_WITHIN_MS);
-    signals.answerWith({ onHangup: 'stop', stop: () => end.abort(ENDED), passOn: () => undefined });
+    context.signals.answerWith({ onHangup: 'stop', stop: () => end.abort(ENDED), passOn: () => undefined });
     const display = open(context, end);
     try {
       const followed = await coordinatorOf(context, held ?? log);
-      const show = new Show(context, systemClock, { display, end, name: followed.name });
+      const show = new Show(context, { display, end, name: followed.name });
       return await followed.follow(end.signal, (view) => show.told(view));
     } finally {
       end.abort(ENDED);
@@ -86,7 +79,7 @@ async function coordinatorOf(context: WatchContext, logger: Logger): Promise<Fol
     };
   }
   const { zookeeperBasePath: basePath } = config;
-  const sessions = sessionsFor(context, systemClock, logger);
+  const sessions = sessionsFor(context, logger);
   return {
     name: basePath,
     follow: (signal, told) =>
@@ -121,10 +114,7 @@ interface Shown {
 /** Makes scenes of what is told of the election, and shows them. */
 class Show {
   readonly #context: WatchContext;
-  readonly #clock: Clock;
-  readonly #name: string;
-  readonly #display: Display;
-  readonly #end: AbortController;
+  readonly #shown: Shown;
   #view: ElectionView | undefined;
   /** On servers that do not serve, by the last look. */
   #servers: readonly string[] = [];
@@ -133,14 +123,11 @@ class Show {
   #isDue = false;
   #cancel: () => void = () => undefined;
 
-  constructor(context: WatchContext, clock: Clock, { display, end, name }: Shown) {
+  constructor(context: WatchContext, shown: Shown) {
     this.#context = context;
-    this.#clock = clock;
-    this.#name = name;
-    this.#display = display;
-    this.#end = end;
-    end.signal.addEventListener('abort', () => this.#cancel());
-    this.told({ connection: { state: 'connecting', since: clock.now(), why: undefined }, sightAt: undefined });
+    this.#shown = shown;
+    shown.end.signal.addEventListener('abort', () => this.#cancel());
+    this.told({ connection: { state: 'connecting', since: systemClock.now(), why: undefined }, sightAt: undefined });
   }
 
   told(view: ElectionView): void {
@@ -152,18 +139,18 @@ class Show {
 
   /** When contact comes and goes, and not by the clock. */
   async #lookAtServers(): Promise<void> {
-    const { signal } = this.#end;
+    const { signal } = this.#shown.end;
     if (this.#isLooking || signal.aborted) return;
     this.#isLooking = true;
     try {
       let state;
       do {
         state = this.#view?.connection.state;
-        this.#servers = await notesOnServers(this.#context, this.#clock, signal);
+        this.#servers = await notesOnServers(this.#context, signal);
         void this.#show();
       } while (state !== this.#view?.connection.state);
     } catch (error) {
-      this.#end.abort(error);
+      this.#shown.end.abort(error);
     } finally {
       this.#isLooking = false;
     }
@@ -175,12 +162,12 @@ class Show {
     if (this.#isShowing) return;
     this.#isShowing = true;
     try {
-      while (this.#isDue && !this.#end.signal.aborted) {
+      while (this.#isDue && !this.#shown.end.signal.aborted) {
         this.#isDue = false;
         await this.#showOnce();
       }
     } catch (error) {
-      this.#end.abort(error);
+      this.#shown.end.abort(error);
     } finally {
       this.#isShowing = false;
     }
@@ -188,23 +175,24 @@ class Show {
 
   async #showOnce(): Promise<void> {
     if (this.#view === undefined) return;
+    const { display, name } = this.#shown;
     const { connection, sightAt } = this.#view;
     const { coordinator, zookeeperBasePath: seed, zookeeperServers } = this.#context.config;
-    const now = this.#clock.now();
+    const now = systemClock.now();
     // What is not known any more does not grow older.
     const picturedAt = connection.state === 'lost' ? connection.since : now;
-    const wall = this.#clock.wall() - (now - picturedAt);
+    const wall = systemClock.wall() - (now - picturedAt);
     const servers = coordinator === 'local' ? [] : formatServers(zookeeperServers).split(',');
-    const scene = { coordinator, name: this.#name, servers, connection, picturedAt };
-    if (sightAt === undefined) return this.#display.show({ ...scene, picture: undefined, notes: this.#servers });
+    const scene = { coordinator, name, servers, connection, picturedAt };
+    if (sightAt === undefined) return display.show({ ...scene, picture: undefined, notes: this.#servers });
     const { report, register, deserted } = sightAt({ now: picturedAt, wall });
-    const picture = await pictureOf(report, register, { now: this.#clock.wall(), seed });
-    const missing = deserted?.exists === false && `there is no ${deserted.carrier} ${this.#name} yet: it is waited for`;
+    const picture = await pictureOf(report, register, { now: systemClock.wall(), seed });
+    const missing = deserted?.exists === false && `there is no ${deserted.carrier} ${name} yet: it is waited for`;
     const nobody = missing === false ? notesOnNobody(deserted) : [missing];
     const { unreadable } = picture;
     const ledger = unreadable && `the ledger of runs cannot be read: ${unreadable.why}: ${unreadable.excerpt}`;
     const notes = [...nobody, ...(ledger === undefined ? [] : [ledger]), ...this.#servers];
-    this.#display.show({ ...scene, picture, notes });
+    display.show({ ...scene, picture, notes });
     this.#armNext(picture, connection.state === 'connected' ? picturedAt : undefined);
   }
 
@@ -213,10 +201,10 @@ class Show {
     this.#cancel();
     const { expiresIn } = election.lease ?? {};
     const expiry = current === undefined || expiresIn === undefined || expiresIn <= 0 ? Infinity : current + expiresIn;
-    const wall = this.#clock.wall();
+    const wall = systemClock.wall();
     const tick = schedule?.nextTick === undefined ? NaN : Date.parse(schedule.nextTick);
-    const passed = tick > wall ? this.#clock.now() + tick - wall : Infinity;
+    const passed = tick > wall ? systemClock.now() + tick - wall : Infinity;
     const at = Math.min(expiry, passed) + 1;
-    if (at !== Infinity && !this.#end.signal.aborted) this.#cancel = this.#clock.at(at, () => void this.#show());
+    if (at !== Infinity && !this.#shown.end.signal.aborted) this.#cancel = systemClock.at(at, () => void this.#show());
   }
 }

@@ -18,10 +18,7 @@ export interface Picture {
   readonly unreadable: { readonly why: string; readonly excerpt: string } | undefined;
 }
 
-/**
- * The picture of a report and the data of the ledger that belongs to it. `now`: ms since the Unix epoch, for the next
- * tick. `seed` spreads `H`: the base path.
- */
+/** The picture of a report and its ledger. `now`: ms since the Unix epoch. `seed` spreads `H`: the base path. */
 export async function pictureOf(
   report: ElectionReport,
   data: Buffer,

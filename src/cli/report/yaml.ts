@@ -1,10 +1,7 @@
 import { Document, visit } from 'yaml';
 import { escapedLines, needsQuotes } from '../../visible.ts';
 
-/**
- * A report as YAML, laid out as Go's ballot does: sequences are not indented, lines not folded. A file of its own, as
- * only this format needs the parser.
- */
+/** YAML as Go's ballot lays it out. A file of its own, as only this format needs the parser. */
 export function yamlText(report: object): string {
   // The older schema quotes what readers of either version of YAML could take for something else than text.
   const document = new Document(report, { schema: 'yaml-1.1', aliasDuplicateObjects: false });

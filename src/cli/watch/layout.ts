@@ -29,9 +29,7 @@ const NARROW = 40;
 /** So many rows are kept for candidates: the heading, two of them, and how many more there are. */
 const TABLE_ROWS = 4;
 
-/**
- * Lays the scene out. `first`: how many candidates to leave out at the top. `keys`: the last row, where there is room.
- */
+/** Lays the scene out. `first`: so many candidates are left out at the top. `keys`: the last row, if there is room. */
 export function layout(scene: Scene, moment: Moment, size: Size, first = 0, keys = ''): Layout {
   const { rows, ...place } = bodyOf(scene, moment, size, first);
   if (keys === '' || rows.length >= size.rows) return { rows: rows.slice(0, size.rows), ...place };

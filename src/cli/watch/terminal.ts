@@ -2,6 +2,7 @@
 import { constants, openSync, writeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import type { Clock } from '../../clock.ts';
+import { orUndefined } from '../../errors.ts';
 import { within } from '../../waiting.ts';
 import type { Size } from './layout.ts';
 import { Output } from './output.ts';
@@ -16,10 +17,7 @@ export interface TerminalEvents {
   hungUp(): void;
 }
 
-/**
- * DECSET 1049 (a screen of its own, so that what stood there comes back), cursor hidden, no wrapping: a row that the
- * terminal takes for wider than it is stays one row.
- */
+/** DECSET 1049 (a screen of its own), cursor hidden, no wrapping: a row that seems wider than it is stays one row. */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l';
 
@@ -143,11 +141,6 @@ export class Terminal {
 
 /** The terminal of stdout, else the one that the process belongs to. `undefined`: neither can be opened so. */
 function openTerminal(flags: number): number | undefined {
-  for (const path of ['/proc/self/fd/1', '/dev/tty'])
-    try {
-      return openSync(path, flags | constants.O_NOCTTY);
-    } catch {
-      continue;
-    }
-  return undefined;
+  const open = (path: string): number | undefined => orUndefined(() => openSync(path, flags | constants.O_NOCTTY));
+  return open('/proc/self/fd/1') ?? open('/dev/tty');
 }

@@ -15,6 +15,7 @@ import {
   type Row,
   type RunState,
   type Step,
+  type TermCell,
 } from '../state.ts';
 import {
   ageOf,
@@ -102,17 +103,11 @@ function stopRequested(state: In<'running'>, event: On<'stopRequested'>, plan: P
 }
 
 /** Whatever the policy says: the command is stopped in order, then the lease is given up. */
-function stepDownAsked(
-  state: In<'running'>,
-  _role: LeaderRole,
-  event: On<'stepDownAsked'>,
-  plan: Plan,
-  now: number,
-): Step {
+const stepDownAsked: TermCell<'running', 'stepDownAsked'> = (state, _role, event, plan, now) => {
   const [oldest] = state.alive;
   const stopping = stepDownNote(event, 'stopping the command', { ranFor: seconds(ageOf(oldest, now)) });
   return after([stopping], stopAll(state, { kind: 'stepDown' }, plan, now));
-}
+};
 
 /** The time of a run that was being entered begins to count. */
 function runStarted(state: In<'running'>, run: RunState, event: On<'runStarted'>, plan: Plan, now: number): Step {
@@ -173,18 +168,12 @@ function skipped(state: In<'running'>, tick: number, why: string, plan: Plan): S
 }
 
 /** Without a ledger no tick can be served in this term; `unavailable` is what another term may mend. */
-function ledgerFailed(
-  state: In<'running'>,
-  _role: LeaderRole,
-  event: On<'ledgerFailed'>,
-  plan: Plan,
-  now: number,
-): Step {
+const ledgerFailed: TermCell<'running', 'ledgerFailed'> = (state, _role, event, plan, now) => {
   const { kind, exitCode } = event.failure;
   const ending =
     kind === 'unavailable' ? ({ kind: 'leaseExpiring' } as const) : ({ kind: 'leaving', exitCode } as const);
   return after([ledgerNote(event)], stopAll(state, ending, plan, now));
-}
+};
 
 /** Nothing is left of a run. */
 function runEnded(state: In<'running'>, run: RunState, event: On<'runEnded'>, plan: Plan, now: number): Step {

@@ -1,7 +1,7 @@
 /** Transitions of a supervisor that waits for the next tick of its schedule. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { electedNote, lossNote, stepDownNote } from '../note.ts';
-import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
+import { after, stay, type In, type On, type Plan, type Row, type Step, type TermCell } from '../state.ts';
 import {
   atOnce,
   expiring,
@@ -28,16 +28,10 @@ function placed(state: In<'scheduled'>, event: On<'placed'>, plan: Plan, now: nu
   return role === undefined ? stay(state) : serveNoMore(state, role.candidacy, plan, now);
 }
 
-function leaseRenewed(
-  state: In<'scheduled'>,
-  role: LeaderRole,
-  event: On<'leaseRenewed'>,
-  plan: Plan,
-  now: number,
-): Step {
+const leaseRenewed: TermCell<'scheduled', 'leaseRenewed'> = (state, role, event, plan, now) => {
   const leader = renewed(role, event);
   return state.handover ? handOver(state, leader, plan, now) : waitForTick(state, leader, plan);
-}
+};
 
 export const scheduled: Row<'scheduled'> = {
   elected,

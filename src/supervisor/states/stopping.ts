@@ -34,9 +34,7 @@ import { awaitAll, handOver, leave, standAgain } from '../transitions.ts';
  */
 const REPEATED_AFTER_MS = 1000;
 
-/**
- * The first stop request while everything is being stopped decides what follows; one that repeats it skips the grace.
- */
+/** The first stop request while all is being stopped decides what follows; one that repeats it skips the grace. */
 function stopRequested(state: In<'stopping'>, event: On<'stopRequested'>, plan: Plan, now: number): Step {
   const { signal } = event;
   if (state.ending.kind !== 'requested') {

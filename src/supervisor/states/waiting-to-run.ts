@@ -1,7 +1,7 @@
 /** Transitions of a supervisor that waits before it runs the command, again or for a tick. Pure. */
 import { campaignFailed, electedRole, isTickOf, ofTerm, placedRole, renewed, unconfirmed } from '../leadership.ts';
 import { lossNote, skipNote, stepDownNote } from '../note.ts';
-import { after, stay, type In, type LeaderRole, type On, type Plan, type Row, type Step } from '../state.ts';
+import { after, stay, type In, type On, type Plan, type Row, type Step, type TermCell } from '../state.ts';
 import { leaseInstants } from '../run-state.ts';
 import {
   expiring,
@@ -32,28 +32,16 @@ function placed(state: In<'waitingToRun'>, event: On<'placed'>, plan: Plan, now:
   return follows(state, role.candidacy, plan, now);
 }
 
-function leaseLost(
-  state: In<'waitingToRun'>,
-  _role: LeaderRole,
-  event: On<'leaseLost'>,
-  plan: Plan,
-  now: number,
-): Step {
+const leaseLost: TermCell<'waitingToRun', 'leaseLost'> = (state, _role, event, plan, now) => {
   const delay = plan.cron === undefined ? state.due - now : 0;
   return after([lossNote(event)], standLater(state, plan, now, delay));
-}
+};
 
 /**
  * A tick that waits is the next leader's: it stays open in the ledger. While the lease is not confirmed the ledger may
  * not be reached either; the request comes again with the next renewal.
  */
-function stepDownAsked(
-  state: In<'waitingToRun'>,
-  role: LeaderRole,
-  event: On<'stepDownAsked'>,
-  plan: Plan,
-  now: number,
-): Step {
+const stepDownAsked: TermCell<'waitingToRun', 'stepDownAsked'> = (state, role, event, plan, now) => {
   const said = stepDownNote(event, 'no command is running');
   if (plan.cron === undefined) {
     const delay = Math.max(0, state.due - now);
@@ -61,7 +49,7 @@ function stepDownAsked(
   }
   if (plan.onLeaseLoss === 'keep' && !role.leadership.confirmed) return stay(state);
   return after([said], handOver(state, role, plan, now, state.tick));
-}
+};
 
 /** The tick that waits was not started: a later one takes its place. */
 function tickComes(state: In<'waitingToRun'>, event: On<'tick'>): Step {

@@ -1,7 +1,4 @@
-/**
- * What the keeper asks of a ZooKeeper client: one connection to one address, made once, and the session on it. A
- * connection that breaks is not mended: the session goes on with the next keeper.
- */
+/** What the keeper asks of a client: one connection, made once. If it breaks, the next keeper has the session. */
 
 import type { TlsOptions } from '../tls/files.ts';
 
@@ -9,10 +6,7 @@ import type { TlsOptions } from '../tls/files.ts';
 export interface Stat {
   /** Transaction that created the znode. */
   readonly czxid: number;
-  /**
-   * Transaction of the last change of its data. The upper 32 bits are the epoch: one epoch, one ZooKeeper leader, one
-   * clock.
-   */
+  /** Transaction of the data's last change. Its upper 32 bits are the epoch: one ZooKeeper leader, one clock. */
   readonly mzxid: number;
   /** Milliseconds since the Unix epoch by the ensemble's clock. */
   readonly ctime: number;

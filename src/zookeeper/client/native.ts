@@ -23,10 +23,7 @@ interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
   readonly mtime: Date;
 }
 
-/**
- * The callback forms of the binding's own object: the package's wrapper formats every argument for a log before each
- * call. Each returns < 0 when the client did not take the request.
- */
+/** The binding's own callbacks: the package's wrapper formats all for a log. Each returns < 0 for what is not taken. */
 interface NativeHandle {
   emit(event: string, client: unknown, value: unknown): void;
   init(options: Record<string, unknown>): unknown;
@@ -144,10 +141,7 @@ export class NativeClient implements Client {
     });
   }
 
-  /**
-   * Twice a session timeout. A client that was cut while it was busy, and cannot connect again at once, may say nothing
-   * of it.
-   */
+  /** Twice a session timeout: a client that was cut while busy, and cannot connect again, may say nothing of it. */
   #watchConnection(): void {
     this.#clock.at(this.#clock.now() + this.#native.timeout / 2, () => {
       if (this.#isOver) return;

@@ -1,5 +1,5 @@
 import { describe } from '../../errors.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { ZNode } from '../session/port.ts';
 import { claimLease, type Claim } from './claim.ts';
@@ -58,10 +58,7 @@ export class Campaign {
     return this.#outlook;
   }
 
-  /**
-   * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws
-   * RefusedError, SessionEndedError, or the signal's reason when aborted.
-   */
+  /** When elected; `undefined`: the place is gone. Throws RefusedError, SessionEndedError, the signal's reason. */
   async win(): Promise<Victory | undefined> {
     const { session, proposal } = this.#place;
     // After a break in contact the candidate looks again at everything: the holder gets its full time to renew.
@@ -82,9 +79,7 @@ export class Campaign {
     }
   }
 
-  /**
-   * Does what the place in the queue allows, until elected or until the queue has to be looked at again (`undefined`).
-   */
+  /** Does what the place allows, until elected or until the queue has to be looked at again (`undefined`). */
   async #takeTurn(predecessors: readonly string[]): Promise<Victory | undefined> {
     const predecessor = predecessors.at(-1);
     if (predecessor === undefined) return this.#contend(undefined);
@@ -219,13 +214,8 @@ export class Campaign {
     this.#options.logger[level](message, fields);
   }
 
-  async #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
-    try {
-      return await this.#place.ask(this.#signal, request);
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
+  #unlessGone<T>(request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
+    return this.#place.ask(this.#signal, request).catch(unlessMissing);
   }
 
   #path(name: string): string {

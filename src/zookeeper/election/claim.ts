@@ -13,9 +13,7 @@ export interface Claim {
   readonly record: LeaseRecord;
   /** Version of the lease's znode after the acknowledged write. */
   readonly version: number;
-  /**
-   * The transaction that made the lease's znode. It differs for a znode that was made anew, whose versions begin anew.
-   */
+  /** The transaction that made the lease's znode. One made anew has another, and versions that begin anew. */
   readonly czxid: number;
   /** The transaction that made the claim: it grows from term to term. */
   readonly fencingToken: number;
@@ -82,10 +80,7 @@ export async function claimLease(
   }
 }
 
-/**
- * The znode was deleted and made anew between our read and our write, and had the same version again. The write may
- * have overwritten somebody's lease, so it elects nobody.
- */
+/** The znode was made anew since our read, with the same version: it may hold a lease, so nobody is elected by it. */
 async function giveBack(
   { basePath, logger }: ElectionOptions,
   { session }: Place,
@@ -99,9 +94,7 @@ async function giveBack(
   });
 }
 
-/**
- * Reads until answered. When the read is aborted, it clears the claim that is in doubt: nobody would hold that lease.
- */
+/** Reads until answered. Aborted, it clears the claim that is in doubt: nobody would hold that lease. */
 async function readLease(
   options: ElectionOptions,
   place: Place,

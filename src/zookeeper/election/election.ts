@@ -2,9 +2,9 @@ import { sleep } from '../../clock.ts';
 import { formatDuration } from '../../duration.ts';
 import { describe, UnavailableError } from '../../errors.ts';
 import { within } from '../../waiting.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { Register } from '../../election/register.ts';
-import type { Session, ZNode } from '../session/port.ts';
+import type { Session } from '../session/port.ts';
 import { Campaign } from './campaign.ts';
 import type { ElectionOptions } from './options.ts';
 import type { CampaignOptions, LiveRun, Election, Term } from '../../election/election.ts';
@@ -141,28 +141,17 @@ class ZooKeeperElection implements Election, TermHost {
     return this.#term;
   }
 
-  /**
-   * Once a session: an ensemble that loses its data ends all its sessions. Candidates further back never read the
-   * lease.
-   */
+  /** Once a session: an ensemble that loses its data ends them all. Candidates further back never read the lease. */
   async #know(place: Place, signal: AbortSignal): Promise<void> {
     const { clock, leaseDuration, stop } = this.#options;
-    const base = await this.#readBase(place, signal);
+    const read = place.ask(signal, (o) => place.session.get(this.#options.basePath, o));
+    const base = await read.catch(unlessMissing);
     const stat = base?.stat;
     if (base !== undefined) this.#sightings.see(parseLease(base.data));
     const rules = timings(place.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
     // A candidate that came before the base znode was made looks again once it has a proposal under it.
     if (stat !== undefined) this.#known = place;
-  }
-
-  async #readBase(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
-    try {
-      return await place.ask(signal, (o) => place.session.get(this.#options.basePath, o));
-    } catch (error) {
-      if (error instanceof NoNodeError) return undefined;
-      throw error;
-    }
   }
 
   /** The session of before if it still lives, else a new one. */
@@ -215,10 +204,7 @@ class ZooKeeperElection implements Election, TermHost {
     };
   }
 
-  /**
-   * The ensemble may grant a longer session than the one that was asked for, and that the lease's duration was checked
-   * against.
-   */
+  /** The ensemble may grant a longer session than was asked for, and than the lease was checked against. */
   #reportTimings(granted: number): void {
     const { leaseDuration, stop, logger } = this.#options;
     const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
@@ -300,10 +286,7 @@ async function elected(term: Term, signal: AbortSignal): Promise<Term> {
   throw signal.reason;
 }
 
-/**
- * A signal for one pass of a campaign: aborted with the caller's, when the session is over, and when there was no
- * contact for `patience` ms.
- */
+/** A signal for one pass of a campaign: the caller's, the session's end, or `patience` ms without contact. */
 function guardContact(
   options: ElectionOptions,
   session: Session,

@@ -21,10 +21,7 @@ export class HeldLease {
   /** How long others wait after the last renewal, ms. */
   readonly duration: number;
   readonly #place: () => Place;
-  /**
-   * The place in the queue moves when a session was lost and a new proposal made; the one before is known too, for a
-   * write in doubt.
-   */
+  /** After a lost session the place is another one; the former stays known, for a write in doubt. */
   #claims: readonly [present: LeaseRecord, former: LeaseRecord];
   #version: number;
   readonly #czxid: number;

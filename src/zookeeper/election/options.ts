@@ -2,7 +2,6 @@ import { sleep, type Clock } from '../../clock.ts';
 import type { Logger } from '../../log/logger.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import { NoNodeError } from '../session/errors.ts';
 import type { Session, SessionOpener } from '../session/port.ts';
 import type { StopRules } from '../../election/election.ts';
 import type { Candidate } from './record.ts';
@@ -33,6 +32,9 @@ export function isUnanswered(error: unknown): boolean {
 /** A pause between two tries, so that a request that fails at once cannot spin. */
 export const RETRY_PAUSE_MS = 10;
 
+/** How often who has no session looks for the next one, ms: as often as one is opened. */
+export const SESSION_PAUSE_MS = 100;
+
 /**
  * Repeats a request that may be repeated (a read, or a write that changes nothing when done twice) until it is
  * answered. A connection that stays silent for a third of the session timeout is replaced. Ends with the signal's
@@ -56,16 +58,6 @@ export async function untilAnswered<T>(
       suspectIfSilent(clock, session, error, sentAt, timeout);
       await sleep(clock, RETRY_PAUSE_MS, signal);
     }
-  }
-}
-
-/** The same; `undefined` when there is no such znode. */
-export async function unlessGone<T>(...asked: Parameters<typeof untilAnswered<T>>): Promise<T | undefined> {
-  try {
-    return await untilAnswered(...asked);
-  } catch (error) {
-    if (error instanceof NoNodeError) return undefined;
-    throw error;
   }
 }
 

@@ -18,18 +18,12 @@ const ADVICE: Readonly<Record<Difference['setting'], string>> = {
     'give each job a zookeeper-base-path of its own',
 };
 
-/**
- * What a candidate learns of the others on its way through the queue: who led last, and whose settings differ. Each
- * finding is logged once.
- */
+/** What a candidate learns in the queue: who led last, and whose settings differ. Each finding is logged once. */
 export class Sightings {
   readonly #options: ElectionOptions;
   readonly #said = new Set<string>();
   #last: Sighting | undefined;
-  /**
-   * A lease of this candidate's id, held by another process of this host: perhaps a process that was killed has left
-   * it.
-   */
+  /** A lease of this id by another process of this host: perhaps a process that was killed has left it. */
   #suspect: LeaseRecord | undefined;
 
   constructor(options: ElectionOptions) {

@@ -75,10 +75,7 @@ export class Outage {
 
 const NOWHERE = 'runs nowhere, as far as known';
 
-/**
- * Where the command runs, if there is one, and who leads, as far as a candidate knows that has been without contact for
- * `lasted` ms.
- */
+/** Where the command runs and who leads, as far as a candidate knows that had no contact for `lasted` ms. */
 export function whereCommandRuns(facts: OutageFacts, lasted: number, now: number): Fields {
   if (facts.withoutCommand) {
     const { command: _nowhere, ...who } = whereCommandRuns({ ...facts, withoutCommand: undefined }, lasted, now);

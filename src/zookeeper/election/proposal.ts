@@ -1,5 +1,5 @@
 import { sleep } from '../../clock.ts';
-import { NoNodeError, NodeExistsError } from '../session/errors.ts';
+import { NoNodeError, NodeExistsError, unlessMissing } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Session } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
@@ -15,10 +15,7 @@ export interface Beat {
   readonly leaseDuration: string;
 }
 
-/**
- * One candidate's place in the queue: its session and its proposal, with the operations on them. The place ends with
- * the session.
- */
+/** One candidate's place in the queue: session, proposal, and operations on them. It ends with the session. */
 export class Place {
   readonly session: Session;
   readonly #options: ElectionOptions;
@@ -27,10 +24,7 @@ export class Place {
   /** Creations of unknown outcome. Up to as many proposals may exist whose names are not known here. */
   #doubtful = 0;
 
-  /**
-   * Monotonic ms since when this candidate has been in unbroken contact; -Infinity for its first session until that
-   * loses contact: a new candidate has seen no outage.
-   */
+  /** Since when contact is unbroken, monotonic ms; -Infinity until a first session loses it: it has seen no outage. */
   #calmSince: number;
 
   /** `isFirst`: this candidate has had no session before. */
@@ -124,10 +118,7 @@ export class Place {
     }
   }
 
-  /**
-   * One try. A creation that was aborted, or whose reply was lost, stays in doubt, also for the next campaign: the
-   * session lives on.
-   */
+  /** One try. Aborted, or without a reply, it stays in doubt, for the next campaign too: the session lives on. */
   async #create(record: ProposalRecord, signal: AbortSignal): Promise<boolean> {
     const { clock, basePath } = this.#options;
     const timeout = this.session.timeout / 3;
@@ -172,14 +163,9 @@ export class Place {
    * can be no more: a lost one is among the last, and a long queue costs the ensemble no burst of requests.
    */
   async #owned(signal: AbortSignal): Promise<string[]> {
-    let children: string[];
-    try {
-      children = await this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
-    } catch (error) {
-      // Without a base path there is no proposal: the creation in doubt was the first of all.
-      if (error instanceof NoNodeError) return [];
-      throw error;
-    }
+    // Without a base path there is no proposal: the creation in doubt was the first of all.
+    const found = this.ask(signal, (o) => this.session.children(this.#options.basePath, o));
+    const children = (await found.catch(unlessMissing)) ?? [];
     const most = this.#doubtful + (this.#proposal === undefined ? 0 : 1);
     const owned: string[] = [];
     for (const name of sortProposals(children).toReversed()) {
@@ -195,11 +181,7 @@ export class Place {
   }
 
   async #delete(name: string, signal: AbortSignal): Promise<void> {
-    try {
-      await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o));
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
+    await this.ask(signal, (o) => this.session.delete(this.#path(name), -1, o)).catch(unlessMissing);
   }
 
   /** Gives the place up, if there is one, and deletes every other proposal of this session. */
@@ -214,28 +196,18 @@ export class Place {
   async deleteProposal(options: RequestOptions): Promise<void> {
     if (this.#proposal === undefined) return;
     const { name } = this.#proposal;
-    try {
-      await this.session.delete(this.#path(name), -1, options);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
+    await this.session.delete(this.#path(name), -1, options).catch(unlessMissing);
     if (this.#proposal?.name === name) this.#proposal = undefined;
   }
 
-  /**
-   * Writes the own proposal anew: a leader's heartbeat, or a standby's proof of its contact. Returns the stamp of the
-   * write; `undefined` when the proposal is gone.
-   */
+  /** Writes the proposal anew: a heartbeat, or proof of contact. Returns the write's stamp; `undefined`: it is gone. */
   async refresh(options: RequestOptions, beat?: Beat): Promise<{ mtime: number; mzxid: number } | undefined> {
     if (this.#proposal === undefined) return undefined;
     const { name, record } = this.#proposal;
-    try {
-      return await this.session.set(this.#path(name), encodeProposal({ ...record, ...beat }), -1, options);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-      if (this.#proposal?.name === name) this.#proposal = undefined;
-      return undefined;
-    }
+    const data = encodeProposal({ ...record, ...beat });
+    const stat = await this.session.set(this.#path(name), data, -1, options).catch(unlessMissing);
+    if (stat === undefined && this.#proposal?.name === name) this.#proposal = undefined;
+    return stat;
   }
 
   #path(name: string): string {

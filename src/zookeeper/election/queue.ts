@@ -1,9 +1,6 @@
 /** The queue of an election: who stands before whom, from the names of the base znode's children alone. */
 
-/**
- * `proposal-` and ZooKeeper's sequence number, a signed 32-bit integer printed with `%010d`: ten digits, or after 2³¹
- * proposals under one base path a minus sign and nine or ten digits.
- */
+/** `proposal-` and a signed 32-bit sequence number (`%010d`), negative after 2³¹ proposals under one base path. */
 const PROPOSAL = /^proposal-(\d{10}|-\d{9,10})$/;
 
 const INT32_MIN = -(2 ** 31);
@@ -19,9 +16,12 @@ export interface Place {
   readonly predecessor: string | undefined;
 }
 
-/**
- * True for a name that ZooKeeper can have made of `proposal-`. The queue ignores every other name under the base path.
- */
+/** The path of a znode below another. */
+export function childPath(parent: string, name: string): string {
+  return parent === '/' ? `/${name}` : `${parent}/${name}`;
+}
+
+/** Whether ZooKeeper can have made the name of `proposal-`. The queue ignores all others under the base path. */
 export function isProposal(name: string): boolean {
   return sequenceOf(name) !== undefined;
 }

@@ -4,6 +4,7 @@
  * Go's reader ignores them.
  */
 import { parseDuration } from '../../duration.ts';
+import { orUndefined } from '../../errors.ts';
 import {
   type Fields,
   type Form,
@@ -30,10 +31,7 @@ export interface Candidate {
   readonly commandDigest?: string;
 }
 
-/**
- * Data of a proposal. A field that the znode did not carry is the empty string, and is left out when written, as Go
- * does.
- */
+/** Data of a proposal. A missing field is the empty string, and is left out when written, as Go does. */
 export interface ProposalRecord extends Candidate {
   /** Go's `Time.String()` text. */
   readonly proposalTime: string;
@@ -170,12 +168,8 @@ function parseFields(data: Buffer, needed: readonly string[]): Fields | string {
 
 /** Milliseconds of a record's duration; `undefined` when there is none, or none that is positive. */
 export function usableDuration(duration: string | undefined): number | undefined {
-  try {
-    const ms = parseDuration(duration ?? '');
-    return ms > 0 ? ms : undefined;
-  } catch {
-    return undefined;
-  }
+  const ms = orUndefined(() => parseDuration(duration ?? ''));
+  return ms !== undefined && ms > 0 ? ms : undefined;
 }
 
 function unreadable(data: Buffer, why: string): Unreadable {

@@ -1,24 +1,19 @@
 import { sleep } from '../../clock.ts';
-import { NoNodeError } from '../session/errors.ts';
+import { unlessMissing } from '../session/errors.ts';
 import { NotSentError, OutcomeUnknownError } from '../../election/errors.ts';
 import type { Register, RegisterState, RequestOptions } from '../../election/register.ts';
 import type { Session, ZNode } from '../session/port.ts';
 import type { Stat } from '../../keeper/protocol.ts';
-import { RETRY_PAUSE_MS, type ElectionOptions } from './options.ts';
+import { RETRY_PAUSE_MS, SESSION_PAUSE_MS, type ElectionOptions } from './options.ts';
 import type { Place } from './proposal.ts';
-
-/** How often a reader without a session looks for the next one, ms: as often as one is opened. */
-const SESSION_PAUSE_MS = 100;
+import { childPath } from './queue.ts';
 
 /** A znode under the base path, by whatever session the candidate has at the time. */
 export class ElectionRegister implements Register {
   readonly #options: ElectionOptions;
   readonly #path: string;
   readonly #living: () => Place | undefined;
-  /**
-   * The session that read the znode. An ensemble that has lost its data counts versions anew; it has lost all sessions
-   * too.
-   */
+  /** The session that read the znode. An ensemble without its data counts versions anew, and has lost all sessions. */
   #reader: Session | undefined;
   /** The birth of the znode that was read. A znode made anew has the same versions again. */
   #birth: string | undefined;
@@ -26,7 +21,7 @@ export class ElectionRegister implements Register {
   /** `living`: the candidate's present place, if its session has not ended. */
   constructor(options: ElectionOptions, name: string, living: () => Place | undefined) {
     this.#options = options;
-    this.#path = `${options.basePath === '/' ? '' : options.basePath}/${name}`;
+    this.#path = childPath(options.basePath, name);
     this.#living = living;
   }
 
@@ -54,17 +49,10 @@ export class ElectionRegister implements Register {
   /** `undefined`: there was none, and it has been made. */
   async #read(place: Place, signal: AbortSignal): Promise<ZNode | undefined> {
     const { session } = place;
-    try {
-      return await place.ask(signal, (o) => session.get(this.#path, o));
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
-    try {
-      await place.make(this.#path, signal);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-      await place.ensureBasePath(signal);
-    }
+    const node = await place.ask(signal, (o) => session.get(this.#path, o)).catch(unlessMissing);
+    if (node !== undefined) return node;
+    const made = await place.make(this.#path, signal).catch(unlessMissing);
+    if (made === undefined) await place.ensureBasePath(signal);
     return undefined;
   }
 

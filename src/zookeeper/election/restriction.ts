@@ -6,8 +6,9 @@
 import { AuthenticationError, RefusedError } from '../../errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Admission } from '../session/access.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { Session } from '../session/port.ts';
-import { type ElectionOptions, unlessGone } from './options.ts';
+import { type ElectionOptions, untilAnswered } from './options.ts';
 import { isProposal } from './queue.ts';
 
 /** Keeps strangers out of the election of one session. Without `zookeeper-acl: creator` it does nothing. */
@@ -95,6 +96,6 @@ export class Restriction {
   }
 
   #ask<T>(signal: AbortSignal, request: (options: RequestOptions) => Promise<T>): Promise<T | undefined> {
-    return unlessGone(this.#options.clock, this.#session, signal, request);
+    return untilAnswered(this.#options.clock, this.#session, signal, request).catch(unlessMissing);
   }
 }

@@ -7,10 +7,11 @@ import { sleep, type Clock } from '../../clock.ts';
 import { describe } from '../../errors.ts';
 import { type Forms, parseObject, plain, readFields, writtenFields } from '../../json-fields.ts';
 import type { Logger } from '../../log/logger.ts';
-import { NoNodeError, SessionEndedError } from '../session/errors.ts';
+import { SessionEndedError, unlessMissing } from '../session/errors.ts';
 import { firing, firstOf } from './firing.ts';
-import { RETRY_PAUSE_MS } from './options.ts';
+import { RETRY_PAUSE_MS, SESSION_PAUSE_MS } from './options.ts';
 import type { Place } from './proposal.ts';
+import { childPath } from './queue.ts';
 
 /** Data of the znode. */
 export interface StepDownRequest {
@@ -22,16 +23,13 @@ export interface StepDownRequest {
   readonly time: string;
 }
 
-/** How often a leader without a session looks for its next one, ms: as often as one is opened. */
-const SESSION_PAUSE_MS = 100;
-
 const isText = plain('a string', (value) => typeof value === 'string');
 
 const FIELDS: Forms = { fencingToken: plain('a whole number', Number.isSafeInteger), by: isText, time: isText };
 
 /** Where requests to step down are written. */
 export function stepDownPath(basePath: string): string {
-  return `${basePath === '/' ? '' : basePath}/step-down`;
+  return childPath(basePath, 'step-down');
 }
 
 /** Understands the znode's data; `undefined` when it holds no request. Never throws. */
@@ -85,29 +83,20 @@ export async function stepDownAsked(listener: Listener, signal: AbortSignal): Pr
 async function nextRequest(listener: Listener, signal: AbortSignal): Promise<StepDownRequest | undefined> {
   const place = listener.place();
   const path = stepDownPath(listener.basePath);
+  const found = await place.ask(signal, (o) => place.session.getWatched(path, o)).catch(unlessMissing);
+  if (found === undefined) return makeZNode(listener, place, path, signal);
   try {
-    const { node, watch } = await place.ask(signal, (o) => place.session.getWatched(path, o));
-    try {
-      const request = parseStepDown(node.data);
-      if (request?.fencingToken === listener.fencingToken) return request;
-      await firstOf(listener.clock, [firing(watch)], signal);
-    } finally {
-      watch.cancel();
-    }
-  } catch (error) {
-    if (!(error instanceof NoNodeError)) throw error;
-    await makeZNode(listener, place, path, signal);
+    const request = parseStepDown(found.node.data);
+    if (request?.fencingToken === listener.fencingToken) return request;
+    await firstOf(listener.clock, [firing(found.watch)], signal);
+    return undefined;
+  } finally {
+    found.watch.cancel();
   }
-  return undefined;
 }
 
 /** The first leader of an election makes the znode: only one that exists can be watched for its data. */
-async function makeZNode({ clock }: Listener, place: Place, path: string, signal: AbortSignal): Promise<void> {
-  try {
-    if (await place.make(path, signal)) return;
-  } catch (error) {
-    // Without a base path the lease is lost, and so is this term: that is noticed elsewhere.
-    if (!(error instanceof NoNodeError)) throw error;
-  }
-  await sleep(clock, RETRY_PAUSE_MS, signal);
+async function makeZNode({ clock }: Listener, place: Place, path: string, signal: AbortSignal): Promise<undefined> {
+  // Without a base path the lease is lost, and so is this term: that is noticed elsewhere.
+  if ((await place.make(path, signal).catch(unlessMissing)) !== true) await sleep(clock, RETRY_PAUSE_MS, signal);
 }

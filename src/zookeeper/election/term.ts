@@ -24,9 +24,7 @@ export interface TermHost {
   reopen(signal: AbortSignal): Promise<void>;
 }
 
-/**
- * The first refresh of the proposal comes this much after the claim, ms, so that the start of the command goes first.
- */
+/** From the claim to the first refresh of the proposal, ms: the start of the command goes first. */
 const FIRST_BEAT_AFTER_MS = 10;
 
 /** How long to ask who leads after a standstill, ms. The question may need a new session. */
@@ -242,9 +240,7 @@ export class LeaseTerm implements Term {
     await sleep(clock, isUnanswered(error) ? RETRY_PAUSE_MS : this.timings.acknowledgeWithin, signal);
   }
 
-  /**
-   * One heartbeat, pipelined: the own proposal is refreshed (not in a mixed fleet), the lease set under its version.
-   */
+  /** One heartbeat, pipelined: refreshes the proposal (not in a mixed fleet), sets the lease under its version. */
   async #write(): Promise<void> {
     const lastSeenTime = formatGoTime(this.options.clock.wall());
     this.#refreshProposal(lastSeenTime);
@@ -253,10 +249,7 @@ export class LeaseTerm implements Term {
     await this.lease.renew(facts, this.timings.acknowledgeWithin);
   }
 
-  /**
-   * The write of the lease tells whether the connection works. Go's candidates would take a rewritten proposal for a
-   * failure.
-   */
+  /** The lease's write tells if the connection works. Go's candidates take a rewritten proposal for a failure. */
   #refreshProposal(lastSeenTime: string): void {
     const { mixedFleet, logger } = this.options;
     if (mixedFleet) return;
@@ -310,10 +303,7 @@ export class LeaseTerm implements Term {
     void this.#sayWhoLeads(ms);
   }
 
-  /**
-   * Looks who leads after a standstill. If the keeper stood still as well, the command was not stopped in time, and the
-   * new leader's may have run beside it.
-   */
+  /** Looks who leads after a standstill: if the keeper stood still too, two commands may have run. */
   async #sayWhoLeads(ms: number): Promise<void> {
     const { clock, logger } = this.options;
     const until = clock.now() + ASK_WITHIN_MS;

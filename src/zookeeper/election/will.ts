@@ -21,10 +21,7 @@ export class ElectionWill {
   readonly #election: string;
   #runs: readonly LiveRun[] = [];
   #lease: HeldLease | undefined;
-  /**
-   * The lease is being given up: nothing is to be stopped any more, and a keeper that ended the session would only be
-   * in the way.
-   */
+  /** The lease is being given up: nothing is left to stop, and a keeper that ended the session would be in the way. */
   #resigning = false;
   /** After a loss: by when the runs that are left have to be stopped. */
   #overtime: StopInstants | undefined;

@@ -1,9 +1,6 @@
 import type { Stat } from '../../keeper/protocol.ts';
 
-/**
- * An ensemble without data counts its transactions from the beginning, and the first steps of an election may get the
- * same numbers again: the time tells them apart.
- */
+/** Without data an ensemble counts transactions anew and may get the same numbers: the time tells them apart. */
 type Birth = Pick<Stat, 'czxid' | 'ctime'>;
 
 /**

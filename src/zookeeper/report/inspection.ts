@@ -2,9 +2,10 @@
 import type { Clock } from '../../clock.ts';
 import type { Neighbourhood } from '../../election/observer.ts';
 import type { RequestOptions } from '../../election/register.ts';
+import { unlessMissing } from '../session/errors.ts';
 import type { Session, ZNode } from '../session/port.ts';
-import { unlessGone } from '../election/options.ts';
-import { isProposal, sortProposals } from '../election/queue.ts';
+import { untilAnswered } from '../election/options.ts';
+import { childPath, isProposal, sortProposals } from '../election/queue.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 import { firing, firstOf } from '../election/firing.ts';
 
@@ -43,8 +44,7 @@ export async function takeSnapshot(inspection: Inspection): Promise<Snapshot> {
   const read = (path: string): Promise<ZNode | undefined> => readNode(inspection, path);
   const children = await ask(inspection, (options) => session.children(basePath, options));
   const names = sortProposals(children ?? []);
-  const prefix = basePath === '/' ? '' : basePath;
-  const [base, ...nodes] = await Promise.all([read(basePath), ...names.map((name) => read(`${prefix}/${name}`))]);
+  const [base, ...nodes] = await Promise.all([basePath, ...names.map((name) => childPath(basePath, name))].map(read));
   const proposals = names.map((name, index) => ({ name, node: nodes[index] }));
   return { basePath, base, proposals, wall: clock.wall(), ensembleClock: undefined, unchangedFor: undefined };
 }
@@ -60,13 +60,9 @@ export async function neighbourhood(inspection: Inspection): Promise<Neighbourho
   }
 }
 
-/**
- * The data of the election's register of this name, as `Election.register`; empty when there is none. Throws as
- * `inspect` does.
- */
+/** The data of the election's register of this name; empty when there is none. Throws as `inspect` does. */
 export async function readRegister(inspection: Inspection, name: string): Promise<Buffer> {
-  const { basePath } = inspection;
-  const node = await readNode(inspection, `${basePath === '/' ? '' : basePath}/${name}`);
+  const node = await readNode(inspection, childPath(inspection.basePath, name));
   return node?.data ?? Buffer.alloc(0);
 }
 
@@ -75,7 +71,7 @@ export function ask<T>(
   { session, clock, signal }: Pick<Inspection, 'session' | 'clock' | 'signal'>,
   request: (options: RequestOptions) => Promise<T>,
 ): Promise<T | undefined> {
-  return unlessGone(clock, session, signal, request);
+  return untilAnswered(clock, session, signal, request).catch(unlessMissing);
 }
 
 /** The znode at this path; `undefined` when there is none. Throws as `inspect` does. */

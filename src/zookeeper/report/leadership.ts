@@ -12,10 +12,10 @@ import { answerAmongNamesakes, answerNo, whoLeadsInWords } from '../../election/
 import type { Answer, Question } from '../../election/observer.ts';
 import { firing, firstOf } from '../election/firing.ts';
 import { parseGoTime } from '../election/go-time.ts';
-import { parseLease, type LeaseRecord, type Proposal, type ProposalRecord } from '../election/record.ts';
+import { parseLease, type LeaseRecord } from '../election/record.ts';
 import type { ZNode } from '../session/port.ts';
 import { ask, readNode, takeSnapshot, type Inspection } from './inspection.ts';
-import { heartbeatInterval, isNotable, read } from './snapshot.ts';
+import { heartbeatInterval, isNotable, standingIn } from './snapshot.ts';
 
 /** Time that is kept for the answer after a watch, ms. */
 const ANSWER_MS = 100;
@@ -68,9 +68,7 @@ function judge(
   return { kind: 'doubtful', why: `by the clock of this host ${ranOut}`, unchangedFor: interval };
 }
 
-/**
- * Watches the lease until it changes. In vain: for long enough to know that it is old, else throws UnavailableError.
- */
+/** Watches the lease until it changes. In vain: for long enough to know that it is old, or UnavailableError. */
 async function isRenewed(
   inspection: Inspection,
   seen: ZNode,
@@ -104,19 +102,12 @@ function isSameHolder({ candidateId, hostname, pid }: LeaseRecord, node: ZNode |
 }
 
 async function amongNamesakes(inspection: Inspection, question: Question, leader: LeaseRecord): Promise<Answer> {
-  return answerAmongNamesakes(question, leader, await candidates(inspection));
+  return answerAmongNamesakes(question, leader, standingIn(await takeSnapshot(inspection)));
 }
 
 async function notLeading(inspection: Inspection, question: Question, base: ZNode | undefined): Promise<Answer> {
   const { basePath } = inspection;
   const why = base === undefined ? `there is no znode ${basePath}` : whoLeadsInWords(parseLease(base.data));
-  return answerNo(question, basePath, why, question.isThorough ? await candidates(inspection) : undefined);
-}
-
-/** All who stand and say who they are. */
-async function candidates(inspection: Inspection): Promise<ProposalRecord[]> {
-  const { proposals } = read(await takeSnapshot(inspection));
-  const said = (proposal: Proposal | undefined): ProposalRecord[] =>
-    proposal?.kind === 'readable' ? [proposal.record] : [];
-  return proposals.flatMap(({ proposal }) => said(proposal));
+  const standing = question.isThorough ? standingIn(await takeSnapshot(inspection)) : undefined;
+  return answerNo(question, basePath, why, standing);
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { within } from '../../waiting.ts';
 import type { Session, Watch, WatchEvent, ZNode } from '../session/port.ts';
-import { sortProposals } from '../election/queue.ts';
+import { childPath, sortProposals } from '../election/queue.ts';
 import { ask } from './inspection.ts';
 import { heartbeatDoubt, type Snapshot } from './snapshot.ts';
 
@@ -25,10 +25,7 @@ export interface Sight {
   readonly register: Buffer;
   /** The lease is known not to have changed since. */
   readonly unchangedSince: number;
-  /**
-   * The ensemble's clock less the monotonic clock of this host, by the last heartbeat that was seen to happen, ms.
-   * `undefined`: none was seen yet.
-   */
+  /** The ensemble's clock less this host's monotonic one, by the last heartbeat seen, ms. `undefined`: none yet. */
   readonly ensembleClock: number | undefined;
 }
 
@@ -47,10 +44,7 @@ const BASE = '';
 /** The list of its children. No znode has this name. */
 const CHILDREN = '/';
 
-/**
- * A copy of an election's znodes, read on one session. A watch stands on everything that was read; what it fires for
- * is stale, and read again by `refresh`.
- */
+/** A copy of an election's znodes, on one session. What a watch fires for is stale, and read again by `refresh`. */
 export class Mirror {
   readonly #options: MirrorOptions;
   readonly #watches = new Map<string, Watch>();
@@ -130,7 +124,7 @@ export class Mirror {
 
   async #readNode(name: string): Promise<void> {
     const { session, basePath } = this.#options;
-    const path = name === BASE ? basePath : `${basePath === '/' ? '' : basePath}/${name}`;
+    const path = name === BASE ? basePath : childPath(basePath, name);
     const armed = await ask(this.#options, (options) => session.getWatched(path, options));
     if (armed === undefined) {
       this.#drop(name);

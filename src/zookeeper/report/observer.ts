@@ -1,11 +1,11 @@
 /** ZooKeeper's side of the port of those who do not stand. */
-import type { Deserted, ElectionView, Neighbourhood, Observer, Sight, Standing } from '../../election/observer.ts';
+import type { Deserted, ElectionView, Neighbourhood, Observer, Sight } from '../../election/observer.ts';
 import { inspect, neighbourhood, readRegister, takeSnapshot, type Inspection } from './inspection.ts';
 import { askWhoLeads } from './leadership.ts';
 import type { View } from './follow.ts';
 import { snapshotAt } from './mirror.ts';
 import { electionReport } from './report.ts';
-import { read, type Snapshot } from './snapshot.ts';
+import { standingIn, type Snapshot } from './snapshot.ts';
 import { askToStepDown, untilSucceeded } from './steering.ts';
 
 /** One who looks by this inspection. */
@@ -16,7 +16,7 @@ export function observe(inspection: Inspection): Observer {
     signal,
     see: (register) => see(inspection, register),
     register: (register) => readRegister(inspection, register),
-    participants: async () => participantsIn(await takeSnapshot(inspection)),
+    participants: async () => standingIn(await takeSnapshot(inspection)),
     whoLeads: (question) => askWhoLeads(inspection, question),
     askToStepDown: (by) => askToStepDown(inspection, by),
     untilSucceeded: (leader) => untilSucceeded(inspection, leader),
@@ -56,14 +56,4 @@ export function desertedOf(snapshot: Snapshot, around: Neighbourhood | undefined
   if (!isDeserted(snapshot)) return undefined;
   const { basePath: path, base } = snapshot;
   return { carrier: 'znode', path, exists: base !== undefined, wasHeld: wasHeld(snapshot), around };
-}
-
-/** All who stand and say who they are. */
-function participantsIn(snapshot: Snapshot): Standing[] {
-  const { proposals, holderProposal } = read(snapshot);
-  return proposals.flatMap(({ path, proposal }) => {
-    if (proposal?.kind !== 'readable') return [];
-    const { candidateId, hostname, pid } = proposal.record;
-    return [{ candidateId, hostname, pid, leads: path === holderProposal }];
-  });
 }

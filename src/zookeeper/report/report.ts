@@ -1,7 +1,4 @@
-/**
- * The report about an election: who leads, who stands, and notes about each that are true. Pure. The notes use the
- * words of Go's ballot wherever it has a note for the case.
- */
+/** The report: who leads, who stands, and true notes about each, in Go's ballot's words where it has them. Pure. */
 import { formatDuration } from '../../duration.ts';
 import { CLAIMED_BY, CLAIMED_WITH, CREATED } from '../../election/report.ts';
 import type { CandidateReport, ElectionReport, LeaderReport, LeaseReport } from '../../election/report.ts';

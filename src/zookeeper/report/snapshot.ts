@@ -4,9 +4,11 @@
  * Ages are by the ensemble's clock: a znode's stamp against another stamp, or against a measured reading of that clock.
  * When there is neither, the clock of this host is used.
  */
+import type { Standing } from '../../election/observer.ts';
 import type { ZNode } from '../session/port.ts';
 import { parseLease, parseProposal, usableDuration, type Lease, type Proposal } from '../election/record.ts';
 import { parseGoTime } from '../election/go-time.ts';
+import { childPath } from '../election/queue.ts';
 
 /** One reading of the election's znodes. */
 export interface Snapshot {
@@ -19,10 +21,7 @@ export interface Snapshot {
   readonly wall: number;
   /** The ensemble's clock at the reading, measured by a heartbeat that was seen to happen; ms since the Unix epoch. */
   readonly ensembleClock: number | undefined;
-  /**
-   * For how long the lease was watched before the reading and did not change, ms; `undefined` when it was not watched,
-   * or changed.
-   */
+  /** How long the lease was watched before the reading without a change, ms; `undefined`: not watched, or changed. */
   readonly unchangedFor: number | undefined;
 }
 
@@ -71,6 +70,16 @@ export function read(snapshot: Snapshot): Reading {
   };
 }
 
+/** All who stand and say who they are, in the order of the queue. */
+export function standingIn(snapshot: Snapshot): Standing[] {
+  const { proposals, holderProposal: leading } = read(snapshot);
+  return proposals.flatMap(({ path, proposal }) => {
+    if (proposal?.kind !== 'readable') return [];
+    const { candidateId, hostname, pid } = proposal.record;
+    return [{ candidateId, hostname, pid, leads: path === leading }];
+  });
+}
+
 /**
  * How long the lease has to be watched before anything true can be said about the leader's heartbeat, ms: a little more
  * than its interval. `undefined` when the stamps are good enough. A late heartbeat may as well be a clock that differs
@@ -97,10 +106,7 @@ export function leaseDrift({ lease, leaseStamp }: Reading): number | undefined {
   return lease.kind === 'held' ? drift(leaseStamp, lease.record.lastSeenTime) : undefined;
 }
 
-/**
- * The ensemble's stamp of a proposal's creation less the candidate's own time of it, ms. The creation counts, because a
- * leader's proposal is rewritten with every heartbeat.
- */
+/** The ensemble's stamp of a proposal's creation (heartbeats change the other) less the candidate's own time, ms. */
 export function proposalDrift({ node, proposal }: ReadProposal): number | undefined {
   if (node === undefined || proposal?.kind !== 'readable') return undefined;
   return drift(node.stat.ctime, proposal.record.proposalTime);
@@ -116,14 +122,7 @@ function drift(stamp: number, written: string): number | undefined {
   return time === undefined ? undefined : stamp - time;
 }
 
-function childPath(basePath: string, name: string): string {
-  return basePath === '/' ? `/${name}` : `${basePath}/${name}`;
-}
-
-/**
- * A proposal of the same name made by somebody else (numbers start anew when a base path was deleted) is not the
- * holder's.
- */
+/** One of that name by somebody else is not the holder's: numbers start anew where a base path was deleted. */
 function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): string | undefined {
   if (lease.kind !== 'held') return undefined;
   const same = proposals.find(({ path }) => path === lease.record.proposalNode);
@@ -134,10 +133,7 @@ function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): strin
   return own ? same.path : undefined;
 }
 
-/**
- * Go's ballot renews every half of its session timeout; ours every third of the shorter duration, and after a half its
- * second try is due.
- */
+/** Go's ballot renews each half of its session timeout. Ours: after half of the shorter one its second try is due. */
 export function heartbeatInterval(lease: Lease): number | undefined {
   if (lease.kind !== 'held' || lease.duration === undefined) return undefined;
   return Math.min(lease.duration, usableDuration(lease.record.sessionTimeout) ?? Infinity) / 2;

@@ -79,9 +79,7 @@ export class Addresses {
     return endpoints;
   }
 
-  /**
-   * The system's resolver cannot be called off and has few threads: a question that is still open is not asked again.
-   */
+  /** The system's resolver cannot be called off and has few threads: an open question is not asked again. */
   #lookUp(server: ServerAddress): Promise<LookupAddress[]> {
     const asked = this.#asked.get(server);
     if (asked !== undefined) return asked;
@@ -106,16 +104,10 @@ export interface Prober {
 /** How long a server that accepts connections may take to answer a question that not every server answers, ms. */
 const STATUS_TIMEOUT_MS = 150;
 
-/**
- * Some servers of another kind answer after two ends of line only. ZooKeeper would not read them: they are sent to a
- * silent one, ms after the word.
- */
+/** Some servers of another kind answer after two ends of line only: a silent one gets them, ms after the word. */
 const NUDGE_AFTER_MS = 75;
 
-/**
- * What `probe` says of a server that accepts connections and tells nothing: it was stopped, swaps, or does not know the
- * word.
- */
+/** What `probe` says of a server that accepts connections, and is stopped, swaps, or does not know the word. */
 export const SILENT = 'accepts connections, but is silent';
 
 /** What `probe` says of a server that accepts a connection and closes it: by itself that proves nothing. */
@@ -174,10 +166,7 @@ export function answerTo(socket: Socket, word: string): Promise<string> {
   });
 }
 
-/**
- * Whether a server that closes plain connections, or is silent on them, wants TLS. Rejects with the signal's reason
- * when aborted.
- */
+/** Whether a server that closes or ignores plain connections wants TLS. Rejects with the signal's reason. */
 export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: AbortSignal): Promise<boolean> {
   const { connect } = await import('node:tls');
   signal.throwIfAborted();
@@ -196,10 +185,7 @@ export async function wantsTls({ ip, port }: Endpoint, clock: Clock, signal: Abo
   }
 }
 
-/**
- * The words of ZooKeeper's `NopCommand` and `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status line of
- * HTTP.
- */
+/** The words of ZooKeeper's `NopCommand`, `StatCommand`; an alert of TLS (RFC 8446, 5.1 and 6); a status of HTTP. */
 function unfit(status: string): string | undefined {
   if (status === '') return CLOSES;
   if (status.startsWith('\x15\x03')) return TLS;
@@ -211,9 +197,7 @@ function unfit(status: string): string | undefined {
 
 type Found<T> = { readonly value: T } | { readonly problem: string };
 
-/**
- * Bounds work that knows no deadline, and puts its failure into words. Rejects with the signal's reason when aborted.
- */
+/** Bounds work that knows no deadline, and words its failure. Rejects with the signal's reason when aborted. */
 export async function foundWithin<T>(
   clock: Clock,
   ms: number,

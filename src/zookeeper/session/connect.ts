@@ -44,15 +44,9 @@ const BACKOFF = { first: 50, longest: 500 };
 /** The same where a session was granted and cut: each try costs a process here, and a session there. */
 const CUT_BACKOFF = { first: 50, longest: 4000 };
 const PROBE = { first: 500, longest: 4000 };
-/**
- * A server that accepts connections but is silent (stopped, swapping, without a quorum) may take this long for the
- * handshake.
- */
+/** How long a server that accepts connections but is silent (stopped, swapping, no quorum) may take to shake hands. */
 const HANDSHAKE = { least: 500, first: 2000, longest: 4000 };
-/**
- * Failed handshakes of a known session, at each address that accepts connections, before it is asked whether a new
- * session would do better.
- */
+/** Failed handshakes of a known session at each accepting address, before it is asked if a new one would do better. */
 const REFUSALS = 3;
 
 /**
@@ -141,10 +135,7 @@ class Search {
     return tls !== undefined && addresses.size === 1 ? PROBE.longest : this.#grown(PROBE);
   }
 
-  /**
-   * Whom the server refuses has no session to hope for. A session that lives waits until somebody has renewed a
-   * certificate, and says so once for each server.
-   */
+  /** Ends what has no session to hope for. One that lives waits for another certificate; told once a server. */
   #notAccepted({ name }: Endpoint, { refusal, by }: Refusal): string {
     if (this.#session === undefined && by === 'server') throw new AuthenticationError(`${name}: ${refusal}`);
     if (this.#session !== undefined && !this.#told.has(name)) {
@@ -162,10 +153,7 @@ class Search {
     return found === CLOSES ? `${why}${CLOSES_HINT}` : why;
   }
 
-  /**
-   * A silent server is tried when there is no other, or at its second turn, after the others: a handshake takes long to
-   * fail.
-   */
+  /** A silent server is tried when there is no other, or at its second turn: its handshake takes long to fail. */
   #mayTrySilent({ name }: Endpoint): boolean {
     if (this.#context.addresses.size === 1 || this.#silent.has(name)) return true;
     this.#silent.add(name);

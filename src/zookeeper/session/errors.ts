@@ -14,6 +14,12 @@ export class NoNodeError extends GoneError {
   }
 }
 
+/** For `catch`: `undefined` stands for a znode that is not there. Other errors are thrown. */
+export function unlessMissing(error: unknown): undefined {
+  if (error instanceof NoNodeError) return undefined;
+  throw error;
+}
+
 /** The ensemble answered: the znode has another version than the one named. Nothing was written. */
 export class BadVersionError extends VersionConflictError {
   constructor(path: string) {
@@ -63,10 +69,7 @@ export class ZooKeeperError extends BallotError {
   }
 }
 
-/**
- * Result codes by which the ensemble, or the client before it sends, says no: nothing was applied. All others leave the
- * outcome open.
- */
+/** Codes by which the ensemble, or the client, says no: nothing was applied. All others leave the outcome open. */
 const REFUSALS: Readonly<Record<number, string>> = {
   [-6]: 'unimplemented',
   [-8]: 'bad arguments',

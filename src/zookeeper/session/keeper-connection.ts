@@ -25,18 +25,12 @@ export interface ConnectionListener {
   end(end: ConnectionEnd): void;
 }
 
-/**
- * One keeper with its one connection to one address. It connects once. Any failure ends it for good, and its keeper
- * with it: the ZooKeeper client reconnects slowly, and with mistakes.
- */
+/** One keeper and one connection, made once: the client reconnects slowly and with mistakes. A failure ends both. */
 export class KeeperConnection {
   readonly endpoint: Endpoint;
   readonly #keeper: KeeperProcess;
   readonly #clock: Clock;
-  /**
-   * How often the keeper was asked whether it is there since it last said anything; −1 when it has said something since
-   * the last check.
-   */
+  /** How often the keeper was asked whether it is there since its last word; −1: it spoke since the last check. */
   #asked = -1;
   #listener: ConnectionListener | undefined;
   /** Another step towards a session is done: the next may take the same time. */
@@ -133,10 +127,7 @@ export class KeeperConnection {
     this.#finish({ kind: 'broken', why });
   }
 
-  /**
-   * Ends the session and the keeper. Resolves, at the latest after `timeout` ms, to whether the keeper has confirmed
-   * it; it is dead then. Nothing is reported any more.
-   */
+  /** Ends session and keeper, and reports no more. Resolves within `timeout` ms to whether the keeper confirmed it. */
   close(timeout: number): Promise<boolean> {
     this.#listener = undefined;
     if (this.#end !== undefined) return Promise.resolve(false);

@@ -15,10 +15,7 @@ export interface ZNode {
   readonly stat: Stat;
 }
 
-/**
- * Why a watch fired. `interrupted`: contact was broken (another connection, another keeper, session over) and an event
- * may have been missed; the only right answer is to read again.
- */
+/** Why a watch fired. `interrupted`: contact broke, and an event may be missed; the only right answer is to read. */
 export type WatchEvent = 'created' | 'changed' | 'deleted' | 'child' | 'interrupted';
 
 /** A one-shot watch. `fired` resolves exactly once; it never rejects. It is forgotten when `cancel` is called. */
@@ -29,9 +26,7 @@ export interface Watch {
 
 export type CreateMode = 'persistent' | 'ephemeral-sequential';
 
-/**
- * Whether requests can be answered at present, and since when (monotonic ms). `why` names the address and what it said.
- */
+/** Whether requests can be answered, and since when (monotonic ms). `why` names the address and what it said. */
 export type Contact =
   | { readonly up: true; readonly since: number; readonly address: string }
   | { readonly up: false; readonly since: number; readonly why: string };
@@ -41,10 +36,7 @@ export interface Session {
   readonly id: string;
   /** Session timeout granted by the ensemble, ms. */
   readonly timeout: number;
-  /**
-   * Aborted with a `SessionEndedError` once the ensemble has said that the session is over, or `close` was called.
-   * Never by a lost connection alone.
-   */
+  /** Aborted with a `SessionEndedError` when the ensemble or `close` ends the session. A lost connection does not. */
   readonly ended: AbortSignal;
   readonly contact: Contact;
   /**

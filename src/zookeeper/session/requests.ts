@@ -31,10 +31,7 @@ export class Requests {
     this.#clock = clock;
   }
 
-  /**
-   * `read` makes the result, in the very turn in which the answer arrives. `none` does when there is no such znode;
-   * without it that is an error.
-   */
+  /** `read` makes the result in the very turn of the answer. `none` does for a missing znode, else an error. */
   ask<T>(operation: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     const { signal, timeout } = options;
     return new Promise<T>((resolve, reject) => {
@@ -68,10 +65,7 @@ export class Requests {
     });
   }
 
-  /**
-   * Contact is back: the requests that waited are sent, in order. There are no others: `interrupt` has ended what was
-   * sent.
-   */
+  /** Contact is back: sends what waited, in order. There is nothing else: `interrupt` has ended what was sent. */
   resume(carrier: Carrier): void {
     this.#carrier = carrier;
     for (const [id, pending] of this.#pending) this.#send(id, pending);

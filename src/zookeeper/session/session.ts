@@ -1,16 +1,16 @@
 import { sleep } from '../../clock.ts';
-import { admissionOf, nameOf, type Admission } from './access.ts';
+import type { Access } from './access.ts';
 import { findServer, type Found, type SearchContext } from './connect.ts';
 import { SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
-import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
+import type { Contact, Watch } from './port.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import type { Stat, Answer, Grant, Operation } from '../../keeper/protocol.ts';
+import type { Answer, Grant, Operation } from '../../keeper/protocol.ts';
 import { Requests } from './requests.ts';
-import { Watches } from './watch-table.ts';
+import { Watches, type WatchKind } from './watch-table.ts';
 
 /** A session that outlives the keepers that hold it. */
-export class KeptSession implements Omit<Session, 'isShared'> {
+export class KeptSession {
   readonly id: string;
   readonly #context: SearchContext;
   readonly #requests: Requests;
@@ -44,6 +44,10 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#grant.timeout;
   }
 
+  get access(): Access {
+    return this.#context.access;
+  }
+
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -57,81 +61,6 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return () => this.#listeners.delete(listener);
   }
 
-  create(path: string, data: Buffer, mode: CreateMode, options: RequestOptions): Promise<string> {
-    const request = {
-      op: 'create',
-      path,
-      data: data.toString('latin1'),
-      flags: mode === 'persistent' ? 0 : EPHEMERAL_SEQUENTIAL,
-      ...(this.isPrivate && { creator: true }),
-    } as const;
-    return this.#ask(request, options, (answer) => answer.path ?? path);
-  }
-
-  get(path: string, options: RequestOptions): Promise<ZNode> {
-    return this.#ask({ op: 'get', path, watch: false }, options, nodeOf);
-  }
-
-  getWatched(path: string, options: RequestOptions): Promise<{ node: ZNode; watch: Watch }> {
-    return this.#ask({ op: 'get', path, watch: true }, options, (answer) => ({
-      node: nodeOf(answer),
-      watch: this.#watches.add('data', path),
-    }));
-  }
-
-  exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
-    const none = (): undefined => undefined;
-    return this.#ask<Stat | undefined>({ op: 'exists', path, watch: false }, options, statOf, none);
-  }
-
-  existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }> {
-    const found = (stat?: Stat): { stat: Stat | undefined; watch: Watch } => ({
-      stat,
-      watch: this.#watches.add('data', path),
-    });
-    return this.#ask(
-      { op: 'exists', path, watch: true },
-      options,
-      (answer) => found(statOf(answer)),
-      () => found(),
-    );
-  }
-
-  children(path: string, options: RequestOptions): Promise<string[]> {
-    return this.#ask({ op: 'children', path, watch: false }, options, childrenOf);
-  }
-
-  childrenWatched(path: string, options: RequestOptions): Promise<{ children: string[]; watch: Watch }> {
-    return this.#ask({ op: 'children', path, watch: true }, options, (answer) => ({
-      children: childrenOf(answer),
-      watch: this.#watches.add('children', path),
-    }));
-  }
-
-  set(path: string, data: Buffer, version: number, options: RequestOptions): Promise<Stat> {
-    return this.#ask({ op: 'set', path, data: data.toString('latin1'), version }, options, statOf);
-  }
-
-  delete(path: string, version: number, options: RequestOptions): Promise<void> {
-    return this.#ask({ op: 'delete', path, version }, options, () => undefined);
-  }
-
-  get isPrivate(): boolean {
-    return this.#context.access.acl === 'creator';
-  }
-
-  get identity(): string {
-    return nameOf(this.#context.access);
-  }
-
-  admission(path: string, options: RequestOptions): Promise<Admission> {
-    return this.#ask({ op: 'getAcl', path }, options, ({ acl }) => admissionOf(acl ?? [], this.#context.access));
-  }
-
-  restrict(path: string, options: RequestOptions): Promise<void> {
-    return this.#ask({ op: 'restrict', path }, options, () => undefined);
-  }
-
   reconnect(why: string): void {
     this.#connection?.kill(why);
   }
@@ -141,9 +70,15 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     return this.#closed;
   }
 
-  #ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
+  /** See `Requests.ask`. */
+  ask<T>(request: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
     return this.#requests.ask(request, options, read, none);
+  }
+
+  /** A watch that the answer to a request has just set. */
+  watch(kind: WatchKind, path: string): Watch {
+    return this.#watches.add(kind, path);
   }
 
   #use(connection: KeeperConnection): void {
@@ -163,10 +98,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     if (answer.rc === 0 && operation !== undefined && WRITES.includes(operation.op)) this.#trust(connection);
   }
 
-  /**
-   * Checks the keeper twice a session timeout: so a standby whose keeper hangs is back soon after its session has
-   * expired.
-   */
+  /** Checks the keeper twice a session timeout: if it hangs, a standby is back soon after its session has expired. */
   #check(connection: KeeperConnection): void {
     const { clock } = this.#context;
     this.#uncheck();
@@ -267,10 +199,7 @@ export class KeptSession implements Omit<Session, 'isShared'> {
     if (this.#contact.up) this.#setContact({ up: false, since: this.#context.clock.now(), why: reason.message });
   }
 
-  /**
-   * Without contact it waits for contact as long as it may: a session that is not closed keeps its ephemeral znodes
-   * until it expires.
-   */
+  /** Waits for contact as long as it may: an unclosed session keeps its ephemeral znodes until it expires. */
   async #close(timeout: number): Promise<void> {
     const { clock, logger } = this.#context;
     const deadline = clock.now() + timeout;
@@ -298,22 +227,6 @@ const CUT_PAUSE = { first: 50, longest: 500 };
 
 /** A server that cuts large requests answers small ones, so a read proves nothing. */
 const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete', 'restrict'];
-
-/** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
-const EPHEMERAL_SEQUENTIAL = 3;
-
-function nodeOf(answer: Answer): ZNode {
-  return { data: Buffer.from(answer.data ?? '', 'latin1'), stat: statOf(answer) };
-}
-
-function childrenOf(answer: Answer): string[] {
-  return [...(answer.children ?? [])];
-}
-
-function statOf({ stat }: Answer): Stat {
-  if (stat === undefined) throw new Error('the keeper answered without a stat');
-  return stat;
-}
 
 function inWords(end: ConnectionEnd): string {
   if (end.kind === 'broken' || end.kind === 'cut') return end.why;

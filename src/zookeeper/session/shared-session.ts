@@ -1,7 +1,7 @@
 import { SessionEndedError } from './errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
-import type { Stat } from '../../keeper/protocol.ts';
-import type { Admission } from './access.ts';
+import type { Answer, Stat } from '../../keeper/protocol.ts';
+import { admissionOf, nameOf, type Admission } from './access.ts';
 import type { Contact, CreateMode, Session, Watch, ZNode } from './port.ts';
 import type { KeptSession } from './session.ts';
 
@@ -53,55 +53,74 @@ export class SharedSession implements Session {
   }
 
   create(path: string, data: Buffer, mode: CreateMode, options: RequestOptions): Promise<string> {
-    return this.#ask((session) => session.create(path, data, mode, options));
+    const request = {
+      op: 'create',
+      path,
+      data: data.toString('latin1'),
+      flags: mode === 'persistent' ? 0 : EPHEMERAL_SEQUENTIAL,
+      ...(this.isPrivate && { creator: true }),
+    } as const;
+    return this.#ask(request, options, (answer) => answer.path ?? path);
   }
 
   get(path: string, options: RequestOptions): Promise<ZNode> {
-    return this.#ask((session) => session.get(path, options));
+    return this.#ask({ op: 'get', path, watch: false }, options, nodeOf);
   }
 
   getWatched(path: string, options: RequestOptions): Promise<{ node: ZNode; watch: Watch }> {
-    return this.#ask((session) => session.getWatched(path, options));
+    return this.#ask({ op: 'get', path, watch: true }, options, (answer) => ({
+      node: nodeOf(answer),
+      watch: this.#session.watch('data', path),
+    }));
   }
 
   exists(path: string, options: RequestOptions): Promise<Stat | undefined> {
-    return this.#ask((session) => session.exists(path, options));
+    const none = (): undefined => undefined;
+    return this.#ask<Stat | undefined>({ op: 'exists', path, watch: false }, options, statOf, none);
   }
 
   existsWatched(path: string, options: RequestOptions): Promise<{ stat: Stat | undefined; watch: Watch }> {
-    return this.#ask((session) => session.existsWatched(path, options));
+    const found = (stat?: Stat): { stat: Stat | undefined; watch: Watch } => ({
+      stat,
+      watch: this.#session.watch('data', path),
+    });
+    const read = (answer: Answer): ReturnType<typeof found> => found(statOf(answer));
+    return this.#ask({ op: 'exists', path, watch: true }, options, read, found);
   }
 
   children(path: string, options: RequestOptions): Promise<string[]> {
-    return this.#ask((session) => session.children(path, options));
+    return this.#ask({ op: 'children', path, watch: false }, options, childrenOf);
   }
 
   childrenWatched(path: string, options: RequestOptions): Promise<{ children: string[]; watch: Watch }> {
-    return this.#ask((session) => session.childrenWatched(path, options));
+    return this.#ask({ op: 'children', path, watch: true }, options, (answer) => ({
+      children: childrenOf(answer),
+      watch: this.#session.watch('children', path),
+    }));
   }
 
   set(path: string, data: Buffer, version: number, options: RequestOptions): Promise<Stat> {
-    return this.#ask((session) => session.set(path, data, version, options));
+    return this.#ask({ op: 'set', path, data: data.toString('latin1'), version }, options, statOf);
   }
 
   delete(path: string, version: number, options: RequestOptions): Promise<void> {
-    return this.#ask((session) => session.delete(path, version, options));
+    return this.#ask({ op: 'delete', path, version }, options, () => undefined);
   }
 
   get isPrivate(): boolean {
-    return this.#session.isPrivate;
+    return this.#session.access.acl === 'creator';
   }
 
   get identity(): string {
-    return this.#session.identity;
+    return nameOf(this.#session.access);
   }
 
   admission(path: string, options: RequestOptions): Promise<Admission> {
-    return this.#ask((session) => session.admission(path, options));
+    return this.#ask({ op: 'getAcl', path }, options, ({ acl }) => admissionOf(acl ?? [], this.#session.access));
   }
 
   restrict(path: string, options: RequestOptions): Promise<void> {
-    return this.#ask((session) => session.restrict(path, options));
+    return this.#ask({ op: 'restrict', path }, options, () => undefined);
   }
 
   reconnect(why: string): void {
@@ -125,8 +144,24 @@ export class SharedSession implements Session {
     this.#ended.abort(reason);
   }
 
-  #ask<T>(request: (session: KeptSession) => Promise<T>): Promise<T> {
+  #ask<T>(...asked: Parameters<typeof KeptSession.prototype.ask<T>>): Promise<T> {
     if (this.#ended.signal.aborted) return Promise.reject(this.#ended.signal.reason as Error);
-    return request(this.#session);
+    return this.#session.ask(...asked);
   }
+}
+
+/** ZOO_EPHEMERAL | ZOO_SEQUENCE. */
+const EPHEMERAL_SEQUENTIAL = 3;
+
+function nodeOf(answer: Answer): ZNode {
+  return { data: Buffer.from(answer.data ?? '', 'latin1'), stat: statOf(answer) };
+}
+
+function childrenOf(answer: Answer): string[] {
+  return [...(answer.children ?? [])];
+}
+
+function statOf({ stat }: Answer): Stat {
+  if (stat === undefined) throw new Error('the keeper answered without a stat');
+  return stat;
 }

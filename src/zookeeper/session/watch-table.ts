@@ -1,10 +1,7 @@
 import type { Watch, WatchEvent } from './port.ts';
 import type { ZNodeEvent } from '../../keeper/protocol.ts';
 
-/**
- * A data watch fires on change and deletion (one on a znode that does not exist: on its creation), a children watch on
- * a change of the list and on deletion of the parent.
- */
+/** `data`: change, deletion, creation where there is none. `children`: a change of the list, deletion of the parent. */
 export type WatchKind = 'data' | 'children';
 
 const FIRES: Readonly<Record<ZNodeEvent, readonly WatchKind[]>> = {

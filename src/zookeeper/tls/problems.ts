@@ -3,9 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import { issuerOf, named, subjectOf, type TlsMaterial, type TlsOptions } from './files.ts';
 import { describe } from '../../errors.ts';
 
-/**
- * Alerts by which a server refuses the certificate of a client, or that there is none (RFC 8446, 6.2; RFC 5246, 7.2).
- */
+/** Alerts by which a server refuses a client's certificate, or that there is none (RFC 8446, 6.2; RFC 5246, 7.2). */
 const REFUSALS: Readonly<Record<string, string>> = {
   NO_CERTIFICATE: 'there is none',
   BAD_CERTIFICATE: 'bad certificate',

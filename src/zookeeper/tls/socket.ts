@@ -48,10 +48,7 @@ class TlsSockets {
     };
   }
 
-  /**
-   * The certificate that a server shows, for a message: of a server that was not accepted. Nothing is sent on the
-   * connection. The caller bounds it, and destroys the socket.
-   */
+  /** The certificate of a server that was not accepted, for a message. Sends nothing; the caller bounds and ends it. */
   lookAtCertificate(
     target: TlsTarget,
     material: TlsMaterial,
