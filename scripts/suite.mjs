@@ -28,6 +28,7 @@ export const PROJECTS = [
   { name: 'simulation', timeout: 1_800_000 },
   { name: 'integration', timeout: 3_000_000, waits: true },
   { name: 'contract', timeout: 1_800_000, waits: true },
+  { name: 'predecessor', timeout: 1_800_000, waits: true },
   { name: 'faults', timeout: 1_800_000, waits: true },
 ];
 

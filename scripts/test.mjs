@@ -1,9 +1,9 @@
 /**
  * `npm test`: set-up, checks of the source, the test projects. `npm test -- --all`, which CI runs, adds what takes
- * long: every fault at random, each contract on every kind of ensemble, the npm steps of the container image, some
- * mutants, the core of the tests on the Node of the Dockerfile, and what matters on one without a native client (on a
- * machine for which npm has Node). The last line is `N passed, N failed`; the exit code is 0 only if nothing failed,
- * was skipped, or was a project without tests.
+ * long: everything beside Go's ballot, every fault at random, each contract on every kind of ensemble, the npm steps of
+ * the container image, some mutants, the core of the tests on the Node of the Dockerfile, and what matters on one
+ * without a native client (on a machine for which npm has Node). The last line is `N passed, N failed`; the exit code
+ * is 0 only if nothing failed, was skipped, or was a project without tests.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -68,7 +68,7 @@ console.log(`tests: ${process.env.TEST_WORKERS} files of real processes at a tim
 conclude(
   total(
     await Promise.all([
-      inTurn(projects('integration', ...(isAll ? ['faults'] : []))),
+      inTurn(projects('integration', ...(isAll ? ['predecessor', 'faults'] : []))),
       inTurn(projects('contract')),
       inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit', 'simulation'), ...(isAll ? LONG : [])]),
     ]),

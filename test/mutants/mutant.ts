@@ -2,7 +2,7 @@
 
 /** A file of tests, or those of it whose names match. */
 export interface TestFile {
-  readonly project: 'unit' | 'simulation' | 'contract' | 'integration';
+  readonly project: 'unit' | 'simulation' | 'contract' | 'integration' | 'predecessor' | 'faults';
   /** Under `test/`, without `.test.ts`. */
   readonly file: string;
   /** Vitest's `-t`: a pattern of names. */
@@ -43,7 +43,11 @@ export const contract = (file: string, named = ''): TestFile =>
 
 /** Real processes on a real server. */
 export const integration = (file: string, named?: string): TestFile =>
-  testFile('integration', `integration/${file}`, named);
+  testFile(
+    (['predecessor', 'faults'] as const).find((project) => file.startsWith(`${project}/`)) ?? 'integration',
+    `integration/${file}`,
+    named,
+  );
 
 function testFile(project: TestFile['project'], file: string, named: string | undefined): TestFile {
   return { project, file, ...(named === undefined ? {} : { named }) };
