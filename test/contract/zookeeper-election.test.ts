@@ -257,12 +257,14 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
     ['binary', Buffer.from([0, 1, 2, 255, 254])],
     ['huge', Buffer.alloc(900_000, 'x')],
   ])('waits for a lease that is %s like for any other, then claims it', async (_what, rubbish) => {
+    const { election, clock } = candidate('a');
+    // The ensemble's clock counts from the write: a host that was slow meanwhile waits for less.
+    const before = clock.now();
     await prepare(rubbish);
-    const a = stand('a');
-    const before = a.clock.now();
-    await elected(a);
-    expect(a.clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 150);
-    expectWithin(a.clock.now() - before, TIMEOUT_MS + 1000);
+    const begin = clock.now();
+    await elected(campaign(election, clock));
+    expect(clock.now() - before).toBeGreaterThan(TIMEOUT_MS - 150);
+    expectWithin(clock.now() - begin, TIMEOUT_MS + 1000);
     await world.pass(100);
     expect((await lease())?.candidateId).toBe('a');
   });

@@ -151,7 +151,7 @@ describe('an election', () => {
         notes: [
           'this proposal node claimed leadership',
           'this candidate id claimed leadership',
-          expect.stringMatching(/^proposal node created \d+ms ago$/) as string,
+          expect.stringMatching(/^proposal node created [\d.]+m?s ago$/) as string,
         ],
       },
     ]);
