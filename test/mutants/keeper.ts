@@ -6,6 +6,13 @@ const wire = (named: string) => unit('zookeeper/client/wire/wire-client', named)
 
 export const keeperMutants: readonly Mutant[] = [
   {
+    what: 'a leader whose session was granted and cut waits longer than its lease before it tries again',
+    file: 'zookeeper/session/connect.ts',
+    find: 'this.#bounded(this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF))',
+    put: 'this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF)',
+    noticedBy: told('told', 'granted and cut'),
+  },
+  {
     what: 'a keeper that was stopped is never found out by a session in which nobody asks for anything',
     file: 'zookeeper/session/session.ts',
     find: 'connection.checkKeeper();',

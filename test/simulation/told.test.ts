@@ -252,6 +252,23 @@ describe('a standstill of the whole ensemble', () => {
     }
   });
 
+  it('that ends for a moment, in which a session is granted and cut, is survived in role', async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const world = await atWork(seed);
+      const { clock, ensemble, hosts } = world;
+      ensemble.goDown();
+      await clock.run(clock.time + 7_000);
+      ensemble.comeBack();
+      const isGranted = (): boolean => hosts[0]?.current?.sessions.keeper?.connection !== undefined;
+      expect(await clock.run(clock.time + 3_000, isGranted)).toBe(true);
+      ensemble.goDown();
+      await clock.run(clock.time + 1_200);
+      ensemble.comeBack();
+      await clock.run(clock.time + 10_000);
+      await expectInRole(world);
+    }
+  });
+
   it.each([1_000, 1_300, 1_500, 1_700, 2_000, 2_500, 3_000])('of %i ms is survived in role', async (lasts) => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const world = await atWork(seed);
