@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { exitCode, signalNumber } from '../../src/command/exit.ts';
-import { shell, start } from '../support/command.ts';
+import { Lines, shell, start } from '../support/command.ts';
 import { useFolder } from '../support/hooks.ts';
+import { poll } from '../support/poll.ts';
 
 const folder = useFolder('outcome');
 
@@ -42,11 +43,11 @@ describe('how a command ended', () => {
     '%s reaches a command that catches it',
     async (signal) => {
       const name = signal.slice(3);
-      const run = shell(`trap 'echo caught; exit 7' ${name}; echo ready; while :; do sleep 0.01; done`);
-      // The shell has the trap when nothing else can be seen from here: it ends by it, or the test by its time limit.
-      const again = setInterval(() => run.signal(signal), 20);
+      const lines = new Lines();
+      const run = shell(`trap 'echo caught; exit 7' ${name}; echo ready; while :; do sleep 0.01; done`, lines);
+      await poll(() => lines.stdout.includes('ready'), { what: 'the trap' });
+      run.signal(signal);
       expect(await run.exited).toEqual({ kind: 'exited', code: 7 });
-      clearInterval(again);
       await run.gone;
     },
   );
