@@ -33,7 +33,7 @@ export const PROJECTS = [
 ];
 
 /** What computes leaves the processors to what waits for real processes: those have bounds, however generous. */
-export const NICE = 10;
+export const NICE = 5;
 
 /** So many lines of each error stand below everything else: the message, with what was expected, and where. */
 const FAILURE_LINES = 30;
