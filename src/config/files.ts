@@ -1,5 +1,4 @@
-import type { Stats } from 'node:fs';
-import { lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { describe, orUndefined } from '../errors.ts';
@@ -52,7 +51,7 @@ function userFolder(env: NodeJS.ProcessEnv): string | undefined {
 
 /** One file, which must exist. A FIFO or a device may be meant, unless a regular file is expected. */
 export async function readNamedFile(path: string, expected: 'whatever' | 'regular file'): Promise<FileLayers> {
-  const found = await lookAt(path);
+  const found = lookAt(path);
   const wrong = expected === 'regular file' && 'stats' in found ? wrongKind(found.stats) : undefined;
   const layer =
     wrong === undefined ? await readLayer(path, async (explorer) => explorer.load(path)) : failed(`${path}: ${wrong}`);
@@ -65,7 +64,7 @@ export async function readFolders(folders: readonly ConfigFolder[]): Promise<Fil
   const read: string[] = [];
   const warnings: string[] = [];
   for (const folder of folders) {
-    const found = await findFile(folder);
+    const found = findFile(folder);
     warnings.push(...found.warnings);
     if (found.problem !== undefined) layers.push(failed(found.problem));
     const { path } = found;
@@ -87,22 +86,21 @@ interface Finding {
 }
 
 /** The one file of a folder, if it may be read. */
-async function findFile(folder: ConfigFolder): Promise<Finding> {
-  const place = await lookAt(folder.path);
+function findFile(folder: ConfigFolder): Finding {
+  const place = lookAt(folder.path);
   if ('absent' in place) return { warnings: [] };
   if ('problem' in place) return { warnings: [], problem: `${folder.path}: ${place.problem}` };
 
   const warnings: string[] = [];
   const present: { path: string; problem: string | undefined }[] = [];
   for (const path of NAMES.map((name) => join(folder.path, name))) {
-    const found = await lookAt(path);
+    const found = lookAt(path);
     if ('hidden' in found) warnings.push(`${path}: cannot be looked for (${found.hidden}), passed over`);
     else if (!('absent' in found))
       present.push({ path, problem: 'problem' in found ? found.problem : wrongKind(found.stats) });
   }
   const misnamed = join(folder.path, 'ballot.yml');
-  if ('stats' in (await lookAt(misnamed)))
-    warnings.push(`${misnamed}: not read, its name would have to be ballot.yaml`);
+  if ('stats' in lookAt(misnamed)) warnings.push(`${misnamed}: not read, its name would have to be ballot.yaml`);
 
   const [file, other] = present;
   if (file === undefined) return { warnings };
@@ -113,12 +111,12 @@ async function findFile(folder: ConfigFolder): Promise<Finding> {
 }
 
 /** Root must not read what other users can write; whoever else does is warned. */
-async function judgeTrust(path: string, warnings: readonly string[]): Promise<Finding> {
+function judgeTrust(path: string, warnings: readonly string[]): Finding {
   const identity = ownIdentity();
   if (identity === undefined) return { warnings, path };
   let why: string | undefined;
   try {
-    why = await whyOthersMayWrite(path, identity);
+    why = whyOthersMayWrite(path, identity);
   } catch (error) {
     return { warnings, problem: `${path}: cannot be read: ${describe(error)}` };
   }
@@ -145,10 +143,10 @@ function ownIdentity(): Identity | undefined {
  * Why other users can change the file, or put another in its place; `undefined` if they cannot. Looks at the file and
  * its folder, and at both ends of a symbolic link. Throws what the file system says.
  */
-async function whyOthersMayWrite(path: string, identity: Identity): Promise<string | undefined> {
-  const target = await realpath(path);
+function whyOthersMayWrite(path: string, identity: Identity): string | undefined {
+  const target = realpathSync(path);
   for (const place of new Set([dirname(path), path, dirname(target), target])) {
-    const why = openToOthers(await lstat(place), identity);
+    const why = openToOthers(lstatSync(place), identity);
     if (why !== undefined) return `${place} ${why}`;
   }
   return undefined;
@@ -172,22 +170,31 @@ function failed(problem: string): Layer {
 /** What is at a path: something; nothing; a link that leads nowhere; or why that cannot be said. */
 type Sight = { stats: Stats } | { absent: true } | { problem: string } | { hidden: string };
 
-async function lookAt(path: string): Promise<Sight> {
+function lookAt(path: string): Sight {
   try {
-    await lstat(path);
+    // Many small questions on the way of each start: to ask each of them in the background takes longer than they do.
+    lstatSync(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR' ? { absent: true } : { hidden: message };
   }
   try {
-    return { stats: await stat(path) };
+    return { stats: statSync(path) };
   } catch (error) {
-    const target = await readlink(path).catch(() => undefined);
+    const target = targetOf(path);
     const { code, message } = error as NodeJS.ErrnoException;
     // Removed in between.
     if (target === undefined) return { absent: true };
     const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'which does not exist' : message;
     return { problem: `is a symbolic link to ${target}, ${why}: make the target available, or remove the link` };
+  }
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 
@@ -200,6 +207,8 @@ function wrongKind(stats: Stats): string | undefined {
 }
 
 async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {
+  // A file may be a FIFO that nobody writes: signals that have come are heard before.
+  await new Promise((turn) => setImmediate(turn));
   // Loaded only now: most hosts have no such file, and the search and the parser cost as much as all the rest of the
   // start.
   const { openExplorer } = await import('./explorer.ts');

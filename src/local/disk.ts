@@ -55,16 +55,19 @@ export function diskError(deed: string, path: string, cause: unknown): BallotErr
 /** What is written has to survive. Killed processes alone: the kernel has it, and no disk is waited for. */
 type Lasting = 'over a power failure' | 'over a crash of ballot';
 
+/** 12 hex digits that are drawn once. Node's crypto would cost a start some milliseconds. */
+export const uniqueName = (): string =>
+  Math.trunc(systemClock.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
+
 /**
  * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws
  * what the system throws, and leaves nothing then.
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
-  // In another namespace there may be a process with this number. Node's crypto would cost a start some milliseconds.
-  const unique = Math.trunc(systemClock.random() * 2 ** 48)
-    .toString(16)
-    .padStart(12, '0');
-  const name = `${path}.${process.pid}.${unique}.tmp`;
+  // In another namespace there may be a process with this number.
+  const name = `${path}.${process.pid}.${uniqueName()}.tmp`;
   const file = openSync(name, 'wx', 0o600);
   try {
     // A file is for whom its folder is for.

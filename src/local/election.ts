@@ -56,6 +56,9 @@ const SAY_WHO_HOLDS_AFTER_MS = 300;
 /** What the dead have left is removed so long after a place was taken, or a lock, ms: those go first. */
 const CLEAR_AFTER_MS = 20;
 
+/** By then a process that one of them was starting shows in whose name it waits, ms. */
+const CLEAR_AGAIN_AFTER_MS = 1_000;
+
 /** A lock that nobody holds is taken within this, ms: who waits longer stands by. */
 const SAY_STANDING_BY_AFTER_MS = 30;
 
@@ -236,9 +239,12 @@ class FlockElection implements LocalElection {
     });
   }
 
-  #clear({ queue, path, registers }: ElectionFolder): void {
+  #clear(folder: ElectionFolder, isLast = false): void {
+    const { queue, path, registers } = folder;
+    const { clock } = this.#options;
     try {
-      clearQueue(queue, [path, registers]);
+      if (clearQueue(queue, [path, registers], isLast ? Infinity : clock.wall()))
+        clock.at(clock.now() + CLEAR_AGAIN_AFTER_MS, () => this.#clear(folder, true));
     } catch (error) {
       this.#options.logger.debug('what the dead have left is not removed', { error: describe(error) });
     }

@@ -2,7 +2,7 @@
  * Who stands, one file a candidate, for people to see: the lock's own queue is in the kernel. A file is named by when
  * its candidate came, so that names are in the order of arrival.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseObject } from '../json-fields.ts';
 import { environmentValue, listProcesses, send } from '../command/proc.ts';
@@ -85,15 +85,35 @@ function readEntry(path: string): QueueEntry | undefined {
   return { ...candidate, path, since: String(json['since']) };
 }
 
+/** Who has died so shortly after it came may have been starting its process, which then shows no name yet, ms. */
+const YOUNG_MS = 5_000;
+
 /**
  * Removes what the dead have left: their places, the processes that wait in their names, and unfinished writes, there
- * and in the other folders.
+ * and in the other folders. Returns whether something is left for another look: the place of one who came shortly
+ * before `wall` (ms since the Unix epoch; Infinity: the last look), and in whose name nobody is seen to wait.
  */
-export function clearQueue(folder: string, others: readonly string[]): void {
+export function clearQueue(folder: string, others: readonly string[], wall: number): boolean {
   const paths = new Set(readQueue(folder).dead.map(({ path }) => path));
-  for (const pid of waitingFor(paths)) send(pid, 'SIGKILL');
-  for (const path of paths) leaveQueue(path);
+  const waiting = new Map(waitingFor(paths).map((pid) => [environmentValue(pid, WAITS_FOR), pid]));
+  let isLeft = false;
+  for (const path of paths) {
+    const waits = waiting.get(path);
+    if (waits !== undefined) send(waits, 'SIGKILL');
+    if (waits === undefined && isYoung(path, wall)) isLeft = true;
+    else leaveQueue(path);
+  }
   for (const each of [folder, ...others]) removeDrafts(each);
+  return isLeft;
+}
+
+/** Also by a clock that was set back since. False when it is not there any more. */
+function isYoung(path: string, wall: number): boolean {
+  try {
+    return wall - statSync(path).mtimeMs < YOUNG_MS;
+  } catch {
+    return false;
+  }
 }
 
 /** Processes that wait for the lock in the name of one of these places. */

@@ -15,7 +15,7 @@ import { BallotError, describe, UnavailableError } from '../errors.ts';
 import { isObject, parseObject } from '../json-fields.ts';
 import type { Logger } from '../log/logger.ts';
 import { within } from '../waiting.ts';
-import { codeOf, createFile, diskError, persist, removeDrafts } from './disk.ts';
+import { codeOf, createFile, diskError, persist, removeDrafts, uniqueName } from './disk.ts';
 import type { ElectionFolder } from './folder.ts';
 import { readLease } from './lease.ts';
 import { lastToken } from './tokens.ts';
@@ -86,7 +86,7 @@ export class FileRegister implements Register {
   }
 
   #make(folder: ElectionFolder): void {
-    const header = { birth: randomId(), stamp: stampIn(folder), writes: [randomId()] };
+    const header = { birth: uniqueName(), stamp: stampIn(folder), writes: [uniqueName()] };
     createFile(pathOf(folder, this.#name, 0), encode(header, Buffer.alloc(0)));
   }
 
@@ -97,7 +97,7 @@ export class FileRegister implements Register {
     const before = this.#present(folder, version);
     if (before === undefined) throw new GoneError(`there is no register ${this.#name} in ${folder.registers}`);
     if (before.version !== version) throw this.#conflict(before.version, version);
-    const id = randomId();
+    const id = uniqueName();
     const { birth, stamp, writes } = before.header;
     const header = { birth, stamp: Math.max(stamp, stampIn(folder)), writes: [...writes, id].slice(-KNOWN_WRITES) };
     const path = pathOf(folder, this.#name, version + 1);
@@ -187,9 +187,6 @@ export class FileRegister implements Register {
 export function registerData(folder: ElectionFolder, name: string): Buffer {
   return latestVersion(folder, name)?.data ?? Buffer.alloc(0);
 }
-
-/** Node's crypto is loaded with the first write: it would cost a start some milliseconds. */
-const randomId = (): string => process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex');
 
 const pathOf = (folder: ElectionFolder, name: string, version: number): string =>
   join(folder.registers, `${name}.${version}`);

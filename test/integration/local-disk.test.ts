@@ -1,9 +1,12 @@
 /** What becomes of an election on this host when its disk, or what is on it, is not as it should be. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readLease } from '../../src/local/lease.ts';
 import { readQueue } from '../../src/local/queue.ts';
+import { reservedThrough } from '../../src/local/tokens.ts';
+import { isAlive } from '../support/candidate.ts';
 import { LocalStage } from '../support/local-stage.ts';
 import { pass, poll } from '../support/poll.ts';
 import { fill, onDisk } from '../support/small-disk.ts';
@@ -82,6 +85,46 @@ it('with a lease that cannot be read: it says so, and the token goes on by the c
   const [one, two] = stage.journal.starts().map(({ token }) => Number(token)) as [number, number];
   expect(two).toBeGreaterThan(one);
 });
+
+/** As after a restart of the host: the kernel gives each boot an id. */
+function rebooted(stage: LocalStage): readonly string[] {
+  const bootId = join(stage.stateDir, 'boot_id');
+  writeFileSync(bootId, `${randomUUID()}\n`);
+  const other = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"';
+  return ['unshare', '--mount', 'sh', '-c', other, bootId];
+}
+
+it.skipIf(!isRoot)(
+  'after a power failure that took the last lease: leads, tokens grow, the records are there',
+  async () => {
+    await using stage = new LocalStage();
+    const first = stage.start({ script: 'exit 0', flags: EXIT });
+    await first.end();
+    const { lease, queue } = stage.folder;
+    const earlier = readFileSync(lease);
+    const before = await stage.stand({ id: 'before' });
+    await stage.journal.started(2);
+    await poll(() => before.keepers().length === 1, { what: 'its keeper' });
+    await before.says('the command runs');
+    const all = [...before.keepers(), before.pid, before.commandPid];
+    await poll(async () => ((await stage.history()) as unknown[]).length === 2, { what: 'its run to be written down' });
+    const reserved = reservedThrough(stage.folder);
+    for (const pid of all) process.kill(pid, 'SIGKILL');
+    await poll(() => !all.some(isAlive), { what: 'nobody to be left' });
+    writeFileSync(lease, earlier);
+    await stage.stand({ id: 'after', within: rebooted(stage) });
+    await stage.journal.started(3);
+    const tokens = stage.journal.starts().map(({ token }) => Number(token));
+    expect(tokens[2]).toBeGreaterThan(reserved);
+    expect(reserved).toBeGreaterThanOrEqual(tokens[1] as number);
+    await poll(() => readdirSync(queue).length === 1, { what: 'the place of before the restart to be removed' });
+    const outcomes = async (): Promise<string> =>
+      ((await stage.history()) as { outcome: string }[]).map(({ outcome }) => outcome).join();
+    await poll(async () => (await outcomes()).startsWith('succeeded,lost,'), {
+      what: 'the run of before to be written off',
+    });
+  },
+);
 
 /** A mount namespace, as a container has it. `own`: with a disk of its own in the place of the folder. */
 function container(stage: LocalStage, own: boolean): readonly string[] {

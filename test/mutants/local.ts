@@ -121,16 +121,23 @@ export const localMutants: readonly Mutant[] = [
   {
     what: 'a file is written in place',
     file: 'local/disk.ts',
-    find: 'const name = `${path}.${process.pid}.${unique}.tmp`;',
-    put: 'const name = path + unique.slice(99); rmSync(path, { force: true });',
+    find: 'const name = `${path}.${process.pid}.${uniqueName()}.tmp`;',
+    put: 'const name = path + uniqueName().slice(99); rmSync(path, { force: true });',
     noticedBy: unit('local/disk', 'whenever its writer is killed'),
   },
   {
     what: 'the process that waits for one that was killed is left behind',
     file: 'local/queue.ts',
-    find: "  for (const pid of waitingFor(paths)) send(pid, 'SIGKILL');",
+    find: "if (waits !== undefined) send(waits, 'SIGKILL');",
     put: '',
-    noticedBy: onHost('leaves nothing of a killed standby'),
+    noticedBy: unit('local/queue', 'with the process that waits'),
+  },
+  {
+    what: 'the process of one that was killed while it was starting that is forgotten',
+    file: 'local/queue.ts',
+    find: 'if (waits === undefined && isYoung(path, wall)) isLeft = true;',
+    put: 'if (waits === undefined && isYoung(path, Infinity)) isLeft = true;',
+    noticedBy: unit('local/queue', 'is left for another look'),
   },
   {
     what: 'a folder of another user is trusted',

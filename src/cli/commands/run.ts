@@ -1,7 +1,6 @@
 /** `ballot run once` and `ballot run cron`: put the parts together, and turn signals into requests. */
 import { hostname } from 'node:os';
 import { isatty } from 'node:tty';
-import { setFlagsFromString } from 'node:v8';
 import { launch } from '../../command/launch.ts';
 import { preparePipes } from '../../command/pipes.ts';
 import { RunCgroups } from '../../command/run-cgroups.ts';
@@ -52,16 +51,11 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   const env = { ...context.env };
   refuseOwnElection(config, env);
   const bytes = variablesOfBytes(env);
-  // V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and
-  // would compile them again when every millisecond counts (measured with five candidates: 13.4 ms a handover with,
-  // 11.4 ms without).
-  setFlagsFromString('--no-flush-bytecode');
   const overlapping = served !== undefined && config.concurrency === 'allow';
   const logger = candidateLogger(config, env, config.logRunId || overlapping);
   tellConfiguration(context, logger);
   for (const variable of bytes.keys())
     logger.info('a variable is not UTF-8: /bin/sh passes it on as it is, and then becomes the command', { variable });
-  if (config.wrapChildLogs) void preparePipes();
   const cgroups = new RunCgroups(logger);
   const { election, inherits, name } = await coordinatorOf(context, logger, served);
   const supervisor = new Supervisor(
@@ -99,13 +93,26 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   logger.info('standing for election', whereOf(config));
   const manager = tellOfSupervisor(supervisor, { env, logger, election, name });
   const over = supervisor.run();
+  // While the coordinator is asked: the command cannot start before it has answered.
+  if (config.wrapChildLogs) void preparePipes();
   await closeStrayDebugger();
+  await keepBytecode();
   const exitCode = await over;
   await manager?.close();
   await cgroups.close(systemClock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
+}
+
+/**
+ * V8 throws away the bytecode of functions that were not called for a while, such as all that a handover needs, and
+ * would compile them again when every millisecond counts (measured with five candidates: 13.4 ms a handover with,
+ * 11.4 ms without).
+ */
+async function keepBytecode(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--no-flush-bytecode');
 }
 
 /** The election, its name for people, and the descriptor that a command of the present term has to inherit. */
