@@ -21,7 +21,7 @@ import { type Lease, type LeaseRecord, type LocalCandidate, readLease, writeLeas
 import { flock, type Locks } from './lock.ts';
 import { Place } from './place.ts';
 import { holdersOf, identityOf, lives, type ProcessIdentity } from './processes.ts';
-import { clearQueue } from './queue.ts';
+import { clearQueue, endWaiting } from './queue.ts';
 import { FileRegister } from './register.ts';
 import { LocalTerm } from './term.ts';
 import { lastToken, nextToken, reserve } from './tokens.ts';
@@ -56,8 +56,8 @@ const SAY_WHO_HOLDS_AFTER_MS = 300;
 /** What the dead have left is removed so long after a place was taken, or a lock, ms: those go first. */
 const CLEAR_AFTER_MS = 20;
 
-/** By then a process that one of them was starting shows in whose name it waits, ms. */
-const CLEAR_AGAIN_AFTER_MS = 1_000;
+/** A process that one of them was starting is looked for at growing intervals, ms. */
+const CLEAR_AGAIN_MS = { first: 250, growth: 4, last: 4_000 } as const;
 
 /** A lock that nobody holds is taken within this, ms: who waits longer stands by. */
 const SAY_STANDING_BY_AFTER_MS = 30;
@@ -239,15 +239,22 @@ class FlockElection implements LocalElection {
     });
   }
 
-  #clear(folder: ElectionFolder, isLast = false): void {
-    const { queue, path, registers } = folder;
+  #clear({ queue, path, registers }: ElectionFolder): void {
     const { clock } = this.#options;
     try {
-      if (clearQueue(queue, [path, registers], isLast ? Infinity : clock.wall()))
-        clock.at(clock.now() + CLEAR_AGAIN_AFTER_MS, () => this.#clear(folder, true));
+      this.#lookAgain(clearQueue(queue, [path, registers], clock.wall()), CLEAR_AGAIN_MS.first);
     } catch (error) {
       this.#options.logger.debug('what the dead have left is not removed', { error: describe(error) });
     }
+  }
+
+  /** On a busy machine it takes long until a process shows its name. */
+  #lookAgain(places: ReadonlySet<string>, after: number): void {
+    const { clock } = this.#options;
+    if (places.size === 0 || after > CLEAR_AGAIN_MS.last || this.#closing.signal.aborted) return;
+    const look = (): void => this.#lookAgain(endWaiting(places), after * CLEAR_AGAIN_MS.growth);
+    const cancel = clock.at(clock.now() + after, look);
+    this.#closing.signal.addEventListener('abort', cancel, { once: true });
   }
 
   #drop(place: Place): void {

@@ -90,21 +90,25 @@ const YOUNG_MS = 5_000;
 
 /**
  * Removes what the dead have left: their places, the processes that wait in their names, and unfinished writes, there
- * and in the other folders. Returns whether something is left for another look: the place of one who came shortly
- * before `wall` (ms since the Unix epoch; Infinity: the last look), and in whose name nobody is seen to wait.
+ * and in the other folders. Returns the places of those who came shortly before `wall` (ms since the Unix epoch), and
+ * in whose name nobody is seen to wait yet: for `endWaiting`, a moment later.
  */
-export function clearQueue(folder: string, others: readonly string[], wall: number): boolean {
+export function clearQueue(folder: string, others: readonly string[], wall: number): ReadonlySet<string> {
   const paths = new Set(readQueue(folder).dead.map(({ path }) => path));
-  const waiting = new Map(waitingFor(paths).map((pid) => [environmentValue(pid, WAITS_FOR), pid]));
-  let isLeft = false;
-  for (const path of paths) {
-    const waits = waiting.get(path);
-    if (waits !== undefined) send(waits, 'SIGKILL');
-    if (waits === undefined && isYoung(path, wall)) isLeft = true;
-    else leaveQueue(path);
-  }
+  const unseen = [...endWaiting(paths)].filter((path) => isYoung(path, wall));
+  for (const path of paths) leaveQueue(path);
   for (const each of [folder, ...others]) removeDrafts(each);
-  return isLeft;
+  return new Set(unseen);
+}
+
+/** Ends the processes that wait in the names of these places. Returns those in whose name none does. */
+export function endWaiting(places: ReadonlySet<string>): ReadonlySet<string> {
+  const unseen = new Set(places);
+  for (const pid of waitingFor(places)) {
+    unseen.delete(environmentValue(pid, WAITS_FOR) ?? '');
+    send(pid, 'SIGKILL');
+  }
+  return unseen;
 }
 
 /** Also by a clock that was set back since. False when it is not there any more. */

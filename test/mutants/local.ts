@@ -128,16 +128,16 @@ export const localMutants: readonly Mutant[] = [
   {
     what: 'the process that waits for one that was killed is left behind',
     file: 'local/queue.ts',
-    find: "if (waits !== undefined) send(waits, 'SIGKILL');",
+    find: "    send(pid, 'SIGKILL');",
     put: '',
     noticedBy: unit('local/queue', 'with the process that waits'),
   },
   {
     what: 'the process of one that was killed while it was starting that is forgotten',
     file: 'local/queue.ts',
-    find: 'if (waits === undefined && isYoung(path, wall)) isLeft = true;',
-    put: 'if (waits === undefined && isYoung(path, Infinity)) isLeft = true;',
-    noticedBy: unit('local/queue', 'is left for another look'),
+    find: 'filter((path) => isYoung(path, wall));',
+    put: 'filter((path) => isYoung(path, Infinity));',
+    noticedBy: unit('local/queue', 'is remembered while'),
   },
   {
     what: 'a folder of another user is trusted',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WAITS_FOR } from '../../../src/local/lock.ts';
 import { identityOf } from '../../../src/local/processes.ts';
-import { clearQueue, enterQueue, readQueue, waitingFor } from '../../../src/local/queue.ts';
+import { clearQueue, endWaiting, enterQueue, readQueue, waitingFor } from '../../../src/local/queue.ts';
 import { poll } from '../../support/poll.ts';
 
 let folder: string;
@@ -32,7 +32,7 @@ describe('the place of a candidate that is dead', () => {
     const living = enter('living', here.startTime);
     const dead = enter('dead', '1');
     expect(readQueue(folder).dead.map(({ path }) => path)).toEqual([dead]);
-    expect(clearQueue(folder, [], Infinity)).toBe(false);
+    expect(clearQueue(folder, [], Infinity)).toEqual(new Set());
     expect([living, dead].map((path) => existsSync(path))).toEqual([true, false]);
   });
 
@@ -41,16 +41,21 @@ describe('the place of a candidate that is dead', () => {
     waiter = spawn('sleep', ['60'], { env: { ...process.env, [WAITS_FOR]: dead }, stdio: 'ignore' });
     const ended = once(waiter, 'exit');
     await poll(() => waitingFor(new Set([dead])).length === 1, { what: 'the process to show its name' });
-    expect(clearQueue(folder, [], Date.now())).toBe(false);
+    expect(clearQueue(folder, [], Date.now())).toEqual(new Set());
     expect(existsSync(dead)).toBe(false);
     expect(await ended).toEqual([null, 'SIGKILL']);
   });
 
-  it('is left for another look while its process may be starting', () => {
+  it('is remembered while its process may be starting, and that is ended as well', async () => {
     const dead = enter('dead', '1');
-    expect(clearQueue(folder, [], Date.now())).toBe(true);
-    expect(existsSync(dead)).toBe(true);
-    expect(clearQueue(folder, [], Date.now() + 60_000)).toBe(false);
+    const left = clearQueue(folder, [], Date.now());
+    expect(left).toEqual(new Set([dead]));
     expect(existsSync(dead)).toBe(false);
+    expect(endWaiting(left)).toEqual(left);
+    waiter = spawn('sleep', ['60'], { env: { ...process.env, [WAITS_FOR]: dead }, stdio: 'ignore' });
+    const ended = once(waiter, 'exit');
+    await poll(() => waitingFor(left).length === 1, { what: 'the process to show its name' });
+    expect(endWaiting(left)).toEqual(new Set());
+    expect(await ended).toEqual([null, 'SIGKILL']);
   });
 });
