@@ -110,13 +110,14 @@ function mayExcuse(impairment: Impairment, run: SimulatedRun, { theme }: Setting
 export function checkTenures(
   tenures: readonly Tenure[],
   impairments: readonly Impairment[],
-  { theme }: Setting,
+  { theme, lease }: Setting,
 ): string[] {
   const problems: string[] = [];
   const wipedBetween = (from: number, to: number): boolean =>
     impairments.some((it) => it.kind === 'wiped' && it.to > from && it.from < to) ||
-    // The reply to a claim may come after somebody has taken the lease away.
-    impairments.some((it) => it.kind === 'tampered' && it.to > to - LONG_MS && it.from < to);
+    // The reply to a claim may come after somebody has taken the lease away; and a candidate that is started after the
+    // election was deleted by hand cannot know of a lease, which its holder has for as long as it lasts.
+    impairments.some((it) => it.kind === 'tampered' && it.to > to - LONG_MS - lease && it.from < to);
   for (const [index, tenure] of tenures.entries()) {
     for (const earlier of tenures.slice(0, index)) {
       const { electedAt } = tenure;
