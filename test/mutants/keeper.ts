@@ -8,7 +8,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a leader whose session was granted and cut waits longer than its lease before it tries again',
     file: 'zookeeper/session/connect.ts',
-    find: 'this.#bounded(this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF))',
+    find: 'this.#soon(this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF), BACKOFF.first)',
     put: 'this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF)',
     noticedBy: told('told', 'granted and cut'),
   },

@@ -55,11 +55,11 @@ function madeUp(world: TickWorld, { opening, latest }: Missed): Launch[] {
   return launchesSince(world, opening).filter(({ tick = Infinity }) => tick <= latest);
 }
 
-/** What the term started. An ensemble that has lost its data gives tokens out again, to others. */
-function launchesSince({ launches }: TickWorld, { at, by, ledger }: LedgerChange): Launch[] {
-  return launches.filter(
-    (launch) => launch.fencingToken === ledger.fencingToken && launch.host === by && launch.at >= at,
-  );
+/** What the term started. An ensemble that has lost its data gives tokens out again, to others or to the same host. */
+function launchesSince({ launches, tenures }: TickWorld, { at, by, ledger }: LedgerChange): Launch[] {
+  const { electedAt: end = Infinity } = tenures.find(({ host, electedAt }) => host === by && electedAt > at) ?? {};
+  const isOfTerm = (launch: Launch): boolean => launch.fencingToken === ledger.fencingToken && launch.host === by;
+  return launches.filter((launch) => isOfTerm(launch) && launch.at >= at && launch.at < end);
 }
 
 function checkMadeUp(world: TickWorld, cron: CronSetting, missed: Missed): string[] {

@@ -132,7 +132,7 @@ class Search {
   /** A handshake that is broken off has to begin anew: where no other server waits, the only one gets its time. */
   #patience(): number {
     const { tls, addresses } = this.#context;
-    return tls !== undefined && addresses.size === 1 ? PROBE.longest : this.#bounded(this.#grown(PROBE));
+    return tls !== undefined && addresses.size === 1 ? PROBE.longest : this.#soon(this.#grown(PROBE), PROBE.first);
   }
 
   /** Ends what has no session to hope for. One that lives waits for another certificate; told once a server. */
@@ -171,7 +171,7 @@ class Search {
   /** Before the next round through the addresses. */
   async pause(): Promise<void> {
     if (++this.#attempts % this.#context.addresses.size !== 0) return;
-    const wait = this.#bounded(this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF));
+    const wait = this.#soon(this.#grown(this.#cut ? CUT_BACKOFF : BACKOFF), BACKOFF.first);
     this.#round++;
     this.#cut = false;
     await sleep(this.#context.clock, wait, this.#signal);
@@ -247,9 +247,9 @@ class Search {
     return true;
   }
 
-  /** Of a wait, ms, what a session allows that is to be taken over: its leader has a lease to renew in between. */
-  #bounded(wait: number): number {
-    return this.#session === undefined ? wait : Math.min(wait, Math.max(BACKOFF.longest, this.#session.timeout / 3));
+  /** A wait that is not too long for a session that is to be taken over: its leader has a lease to renew, ms. */
+  #soon(wait: number, least: number): number {
+    return this.#session === undefined ? wait : Math.min(wait, Math.max(least, this.#session.timeout / 3));
   }
 
   #grown({ first, longest }: { readonly first: number; readonly longest: number }): number {

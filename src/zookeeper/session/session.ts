@@ -159,8 +159,7 @@ export class KeptSession {
 
   /** Doubles from cut to cut, ms. A third of the session timeout at the longest: a leader has to renew in between. */
   #pauseAfterCut(): number {
-    const { first, longest } = CUT_PAUSE;
-    return Math.min(first * 2 ** Math.min(this.#cuts - 1, 10), Math.max(longest, this.timeout / 3));
+    return Math.min(CUT_PAUSE_MS * 2 ** Math.min(this.#cuts - 1, 10), Math.max(CUT_PAUSE_MS, this.timeout / 3));
   }
 
   /** Requests are sent meanwhile: an answered write ends it, or a third of the session timeout without a cut. */
@@ -222,8 +221,8 @@ export class KeptSession {
 /** After so many cuts in a row a grant is not taken for contact any more. One is what a restarted server does. */
 const CUTS_TO_DISTRUST = 2;
 
-/** Before the session is taken over again, ms. */
-const CUT_PAUSE = { first: 50, longest: 500 };
+/** Before the session is taken over again for the first time, ms. */
+const CUT_PAUSE_MS = 50;
 
 /** A server that cuts large requests answers small ones, so a read proves nothing. */
 const WRITES: readonly Operation['op'][] = ['create', 'set', 'delete', 'restrict'];
