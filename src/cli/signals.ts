@@ -1,5 +1,7 @@
 /** The signals to a ballot that supervises, from its first moment on: before anything is there to answer them. */
 
+import { sleepUntil, type Clock } from '../clock.ts';
+
 /** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
 
@@ -50,10 +52,20 @@ export class Signals {
   }
 }
 
-/** Closes the debugger that an early SIGUSR1 opened, not one that was asked for. Loaded late: it costs milliseconds. */
-export async function closeStrayDebugger(): Promise<void> {
+/** When it is looked for: Node opens it in a thread of its own, which a busy machine runs late, ms. */
+const DEBUGGER_LOOKS_MS = [0, 100, 1_000, 5_000] as const;
+
+/**
+ * Closes the debugger that an early SIGUSR1 opened, not one that was asked for. Loaded late: it costs milliseconds.
+ * Resolves when it is looked for no more.
+ */
+export async function closeStrayDebugger(clock: Clock): Promise<void> {
   const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   if (/--inspect(-brk|-wait)?(=|\s|$)/.test(asked)) return;
   const inspector = await import('node:inspector');
-  if (inspector.url() !== undefined) inspector.close();
+  const begun = clock.now();
+  for (const after of DEBUGGER_LOOKS_MS) {
+    await sleepUntil(clock, begun + after);
+    if (inspector.url() !== undefined) inspector.close();
+  }
 }

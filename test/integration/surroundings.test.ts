@@ -280,16 +280,33 @@ describe('a signal before ballot stands', () => {
     await poll(() => handles(pidOf(ballot), 'SIGUSR1'), { what: "Node's own handler" });
     ballot.kill('SIGUSR1');
     await poll(() => said(ballot).includes('standing for election'), { what: 'ballot to stand' });
-    const opened = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(stderrs.get(ballot) ?? '')?.[1];
-    if (opened !== undefined) {
-      const listening = (): boolean =>
-        readFileSync('/proc/net/tcp', 'utf8').includes(`0100007F:${hex(opened)} 00000000:0000 0A`);
-      await poll(() => !listening(), { what: 'the debugger to be closed' });
-    }
-    ballot.kill('SIGTERM');
-    expect(await ending(ballot)).toBe(0);
+    await expectNoDebugger(ballot);
+  });
+
+  it('the same, where Node is slow to open it', async () => {
+    writeFileSync(
+      join(folder, 'late.cjs'),
+      `if (process.argv[1].endsWith('main.js')) setTimeout(() => require('node:inspector').open(0), 500);`,
+    );
+    const ballot = start([], { NODE_OPTIONS: `--require=${join(folder, 'late.cjs')}` });
+    await poll(() => debuggerPort(ballot) !== undefined, { what: 'a debugger' });
+    await expectNoDebugger(ballot);
   });
 });
+
+/** The port of the debugger that Node has opened, as it says. */
+const debuggerPort = (ballot: ChildProcess): string | undefined =>
+  /ws:\/\/127\.0\.0\.1:(\d+)/.exec(stderrs.get(ballot) ?? '')?.[1];
+
+/** Ends the candidate once no debugger listens. */
+async function expectNoDebugger(ballot: ChildProcess): Promise<void> {
+  const port = debuggerPort(ballot);
+  const isListening = (): boolean =>
+    port !== undefined && readFileSync('/proc/net/tcp', 'utf8').includes(`0100007F:${hex(port)} 00000000:0000 0A`);
+  await poll(() => !isListening(), { what: 'the debugger to be closed' });
+  ballot.kill('SIGTERM');
+  expect(await ending(ballot)).toBe(0);
+}
 
 const hex = (port: string): string => Number(port).toString(16).toUpperCase().padStart(4, '0');
 

@@ -95,7 +95,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   const over = supervisor.run();
   // While the coordinator is asked: the command cannot start before it has answered.
   if (config.wrapChildLogs) void preparePipes();
-  await closeStrayDebugger();
+  void closeStrayDebugger(systemClock);
   await keepBytecode();
   const exitCode = await over;
   await manager?.close();
