@@ -43,9 +43,11 @@ async function inTurn(steps) {
   return total(sums);
 }
 
-/** @param {...string} names of projects */
+/** @param {...string} names of projects, in the order in which they are run */
 const projects = (...names) =>
-  PROJECTS.filter(({ name }) => names.includes(name)).map((project) => () => runProject(project));
+  names
+    .flatMap((name) => PROJECTS.filter((project) => project.name === name))
+    .map((project) => () => runProject(project));
 
 /** What takes long beside those that compute. */
 const LONG = [() => runChecks([imageCheck]), runMutants, onOtherNodes];
@@ -69,8 +71,8 @@ conclude(
   total(
     await Promise.all([
       inTurn(projects('integration', ...(isAll ? ['predecessor', 'faults'] : []))),
-      inTurn(projects('contract')),
-      inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit', 'simulation'), ...(isAll ? LONG : [])]),
+      inTurn(projects('contract', 'simulation')),
+      inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit'), ...(isAll ? LONG : [])]),
     ]),
   ),
 );
