@@ -72,7 +72,8 @@ conclude(
     await Promise.all([
       inTurn(projects('integration', ...(isAll ? ['predecessor', 'faults'] : []))),
       inTurn(projects('contract', 'simulation')),
-      inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit'), ...(isAll ? LONG : [])]),
+      inTurn([...projects('unit'), ...(isAll ? LONG : [])]),
+      runChecks([typeCheck, ...lintChecks]),
     ]),
   ),
 );
