@@ -72,8 +72,7 @@ conclude(
     await Promise.all([
       inTurn(projects('integration', ...(isAll ? ['predecessor', 'faults'] : []))),
       inTurn(projects('contract', 'simulation')),
-      inTurn([...projects('unit'), ...(isAll ? LONG : [])]),
-      runChecks([typeCheck, ...lintChecks]),
+      inTurn([() => runChecks([typeCheck, ...lintChecks]), ...projects('unit'), ...(isAll ? LONG : [])]),
     ]),
   ),
 );
