@@ -51,7 +51,10 @@ export interface WaitOptions {
   readonly timeout?: number | undefined;
 }
 
-/** Limits of the end, ms: to give the lease up, to wait for that or for a campaign, to leave the queue. */
+/**
+ * How long the end asks to give the lease up, waits until that or a campaign is over, and then asks to leave the queue,
+ * ms.
+ */
 const LEAVE_WITHIN = { lease: 2_000, life: 2_200, session: 500 } as const;
 
 /**
@@ -109,7 +112,10 @@ export class Candidate implements AsyncDisposable {
     return this.#wait(this.#standing.promise, options);
   }
 
-  /** The present term, or the next. Throws CandidateClosedError, its cause, NotElectedError, or the signal's reason. */
+  /**
+   * Resolves with the present term, or with the next one. Throws CandidateClosedError, or what has ended the candidate;
+   * the signal's reason; NotElectedError after `timeout` ms.
+   */
   whenLeader(options: WaitOptions = {}): Promise<LeadingTerm> {
     return this.#nextTerm(undefined, options);
   }

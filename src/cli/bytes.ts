@@ -22,7 +22,10 @@ export function refuseBrokenArguments(argv: readonly string[]): void {
   });
 }
 
-/** Bytes of each variable that is not UTF-8, without ballot's own. Throws ConfigurationError for a name of no use. */
+/**
+ * The bytes of each variable whose value is not UTF-8, by its name; ballot's own variables are left out. Throws
+ * ConfigurationError for one that cannot be passed on.
+ */
 export function variablesOfBytes(env: NodeJS.ProcessEnv): ReadonlyMap<string, Buffer> {
   const found = new Map<string, Buffer>();
   if (!Object.entries(env).some((entry) => entry.join('').includes(REPLACEMENT))) return found;

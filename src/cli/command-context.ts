@@ -58,7 +58,10 @@ export interface WatchContext extends CommandContext {
   readonly signals: Signals;
 }
 
-/** Sessions as configured; the first uses the keeper forked at start. Throws ConfigurationError for files of TLS. */
+/**
+ * Sessions as the configuration asks for them. The first one uses the keeper that was forked at the start. Throws
+ * ConfigurationError when a file of TLS is wrong.
+ */
 export function sessionsFor({ config, keeper, keeperPath }: CommandContext, logger: Logger): SessionOpener {
   const tls = tlsOf(config);
   if (config.zookeeperAuth !== undefined || tls?.key !== undefined) keepOutOfCores();

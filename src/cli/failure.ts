@@ -7,7 +7,10 @@ export interface Failure {
   readonly exitCode: number;
 }
 
-/** An error for the user: a line a problem, and what to do; with `debug` its stack. Others are bugs, to be reported. */
+/**
+ * An error as the user sees it: one line for each problem, and what to do; with `debug` its stack. What is no
+ * BallotError is a bug in ballot: its stack, and what to report.
+ */
 export function failure(error: unknown, facts: { debug: boolean; version: string; argv: readonly string[] }): Failure {
   if (!(error instanceof BallotError)) return { text: bug(error, facts), exitCode: ExitCode.bug };
   const lines = describe(error)

@@ -30,7 +30,10 @@ function foldersIn(cgroup: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroup, name));
 }
 
-/** Whether a process lives in it or below. Unreadable: maybe, as waiting is better than a start elsewhere too early. */
+/**
+ * Whether a process lives in it or below it. A cgroup that cannot be read may be populated: better to wait than to
+ * start the command elsewhere too early.
+ */
 export function isPopulated(cgroup: string): boolean {
   try {
     return /^populated 1$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'latin1'));

@@ -29,7 +29,10 @@ export interface RunningCommand {
   readonly exited: Promise<Outcome>;
   /** Resolves when nothing of the run is left (a zombie counts as gone), not before `exited`. Never rejects. */
   readonly gone: Promise<void>;
-  /** Resolves when the log has all output (wrapped), else at once; also while somebody else keeps the pipe open. */
+  /**
+   * Resolves when all that the command wrote has been handed to the log (wrapped), at once otherwise. Not held up by a
+   * process outside the run that keeps the pipe open.
+   */
   readonly drained: Promise<void>;
   /** Sends a signal to the whole run; does nothing when it is gone. Reports processes that it may not signal. */
   signal(signal: NodeJS.Signals): void;

@@ -82,7 +82,10 @@ export class RunCgroups {
     if (this.#own !== undefined) this.#next ??= this.#make(this.#own);
   }
 
-  /** Removes the cgroups no run needs; the next ballot here removes the others. No run gets one after this. */
+  /**
+   * Removes the cgroups that no run needs any more. The next ballot that starts here removes what is left. After this
+   * call no run gets a cgroup.
+   */
   async close(clock: Clock): Promise<void> {
     const over = new AbortController();
     const late = sleep(clock, CLOSE_WITHIN_MS, over.signal).catch(() => undefined);
@@ -207,7 +210,10 @@ function unescapeMount(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
-/** The supervisor, what it started (keepers), and a container's process 1, which on a host shares no cgroup. */
+/**
+ * The supervisor, what it has started (keepers), and a container's process 1, which is in no cgroup with others on a
+ * host.
+ */
 function isOurs(pid: number): boolean {
   if (pid === process.pid || pid === 1) return true;
   const stat = readStat(pid);

@@ -84,7 +84,10 @@ export function loadAll(input: LoadInput): Promise<Loaded<RunConfig>> {
   return load<RunConfig>(input, fields, { problems: [checkTls, checkTogether, checkCron], warnings: doubtCron });
 }
 
-/** The global options, and what says the ticks; `given` ignores a configured schedule. Throws as `loadGlobal` does. */
+/**
+ * The global options and those that say what the ticks are; with `spec: 'given'` what a file or the environment has for
+ * a schedule is not looked at. Throws as `loadGlobal` does.
+ */
 export function loadSchedule(input: LoadInput, spec: 'given' | 'configured'): Promise<Loaded<ScheduleConfig>> {
   const wanted: readonly Field[] = spec === 'given' ? ['timezone'] : ['timezone', 'schedule'];
   return load<ScheduleConfig>(input, [...globals, ...wanted], { warnings: doubtSchedule });

@@ -94,7 +94,10 @@ function wrongKind(stats: Stats): string | undefined {
   return `is ${kind}: it must be a regular file`;
 }
 
-/** Why others can read or write it. A group may read a file of root's (a container's secret), as with PostgreSQL. */
+/**
+ * Why somebody else can read the file, or write it. A group may read a file of root's, as secrets of containers are
+ * laid: the rule of PostgreSQL for its keys.
+ */
 function openToOthers({ uid, mode }: Stats, user: number | undefined): string | undefined {
   if (user === undefined) return undefined;
   const found = `mode ${(mode & 0o777).toString(8).padStart(4, '0')}`;

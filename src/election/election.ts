@@ -58,7 +58,10 @@ export interface Term {
    * `keep` it moves on while the coordinator is away.
    */
   readonly safeUntil: number;
-  /** Tells each listener of events, in order, never synchronously, and of a loss before. Returns what ends it. */
+  /**
+   * Delivers events from now on, in order, to each of several listeners, never synchronously; a loss that has already
+   * happened is delivered too. Returns what ends it for this listener.
+   */
   subscribe(listener: (event: TermEvent) => void): () => void;
   /** Renews the lease now instead of at the next heartbeat. Answered by an event. */
   renew(): void;
@@ -72,7 +75,10 @@ export interface Term {
 }
 
 export interface ResignOptions {
-  /** Writes what the next leader has to find; resolves to whether it did. The resignation waits: it must end. */
+  /**
+   * Writes what the next leader has to find, and resolves to whether it is written. The resignation waits for it, so it
+   * must end by itself.
+   */
   readonly first?: (() => Promise<boolean>) | undefined;
   /** The lease is renewed until `first` is done. The term goes on when `first` fails. */
   readonly orStay?: boolean;

@@ -41,7 +41,10 @@ export interface Sight {
 export interface Question {
   readonly candidateId: string;
   readonly hostname: string;
-  /** For people: one that does not lead is looked for among all, and harmless namesakes of one host are told of. */
+  /**
+   * For people: whether all who stand are read to find the candidate, should it not lead, and whether namesakes on one
+   * host are told of, which do no harm.
+   */
   readonly isThorough: boolean;
 }
 

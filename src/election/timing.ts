@@ -1,6 +1,9 @@
 /** The rules of time of the lease. Pure: instants are monotonic milliseconds given by the caller. */
 
-/** The heartbeat of a lease's holder, by its duration and the coordinator's patience with the silent. Milliseconds. */
+/**
+ * The heartbeat of the holder of a lease, derived from the lease's duration and from how long the coordinator keeps a
+ * silent candidate. Milliseconds.
+ */
 export interface Timings {
   readonly leaseDuration: number;
   /** Between renewals: a third of the shorter of session timeout and lease duration, so that two may fail. */
@@ -24,7 +27,10 @@ export function timings(
   return { leaseDuration: duration, heartbeat, acknowledgeWithin: heartbeat / 2 };
 }
 
-/** The safety margin from the command's end to the lease's, for clock rates and late timers: 5 %, at least 100 ms. */
+/**
+ * The safety margin: the command ends so many ms before the lease does. It covers clocks of different rates and late
+ * scheduling: 5 % of the lease, at least 100 ms.
+ */
 export function margin(leaseDuration: number): number {
   return Math.max(100, leaseDuration * 0.05);
 }
@@ -71,7 +77,10 @@ export function nextProbe(since: number, duration: number, now: number): number 
 const ELECTION_RETRY_MS = 100;
 const ELECTION_RETRY_MAX_MS = 5_000;
 
-/** Backoff after failed campaigns in a row: doubling; half of it is drawn (`jitter` in [0, 1)), to be out of step. */
+/**
+ * Backoff after `failures` failed campaigns in a row: doubling; one half of it is fixed, the other drawn, so that
+ * candidates do not return in step. `jitter` in [0, 1).
+ */
 export function electionRetryDelay(failures: number, jitter: number): number {
   const delay = Math.min(ELECTION_RETRY_MS * 2 ** (failures - 1), ELECTION_RETRY_MAX_MS);
   return delay / 2 + (delay / 2) * jitter;

@@ -21,7 +21,10 @@ async function find({ runId, group: known, mark }: WillCommand): Promise<FoundRu
   return Object.assign(run, { tidyUp });
 }
 
-/** How often, and each how many ms, a starting command is looked for: until exec it has ballot's environment. */
+/**
+ * How often, and at what interval in ms, a command that was being started is looked for: between fork and exec it still
+ * has its supervisor's environment.
+ */
 const LOOKS = { times: 10, every: 20 };
 
 async function lookForGroup(mark: readonly string[]): Promise<GroupIdentity | undefined> {

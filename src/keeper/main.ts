@@ -69,10 +69,10 @@ function nativeClient(): NativeModule | Error {
   return native;
 }
 
-/** This keeper is for its will, and was given the first one with its name. */
 // Its stderr is ballot's, and may be a terminal.
 forgetTerminals([1, 2]);
 
+/** This keeper is for its will, and was given the first one with its name. */
 const isWillAlone = process.argv[2] === WILL_ALONE;
 
 /** Whoever asks for TLS gets nothing else. Throws when the certificates cannot be used. */

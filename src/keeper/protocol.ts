@@ -30,7 +30,10 @@ export interface ConnectCommand extends ConnectOptions {
   readonly client: ClientChoice;
 }
 
-/** Supervisor to keeper, in batches, in ZooKeeper's order of requests. `close` ends the session, then the keeper. */
+/**
+ * Supervisor to keeper, in batches. Requests reach ZooKeeper in the order in which they were sent. `close` ends the
+ * session, then the keeper.
+ */
 export type Command =
   | ConnectCommand
   | { readonly kind: 'request'; readonly id: number; readonly request: Operation }

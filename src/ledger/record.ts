@@ -169,7 +169,10 @@ function later(a: number | undefined, b: number): number {
   return a === undefined ? b : Math.max(a, b);
 }
 
-/** At most 50 runs and 512 KiB: the oldest go first, open ones last; then fields that this ballot does not know. */
+/**
+ * At most 50 runs and 512 KiB: the oldest runs are dropped first, open runs last; then the fields that this ballot does
+ * not know.
+ */
 export function limited(ledger: Ledger): Ledger {
   let left = ledger;
   while (left.runs.length > MOST_RUNS) left = withoutOldest(left);

@@ -26,7 +26,10 @@ export function describeService({ schedule, timezone, candidateId, hostname }: S
   return `${schedule} in ${timezone} (${candidateId} on ${hostname})`;
 }
 
-/** Whether texts tell the same ticks: `@daily` and `0 0 * * *`, UTC and Etc/UTC do, an interval never does. */
+/**
+ * Whether both have the same ticks, as far as their texts tell: `@daily` and `0 0 * * *` do, UTC and Etc/UTC are one
+ * zone, and an interval has none.
+ */
 export function hasSameTicks(a: ScheduleRecord, b: ScheduleRecord): boolean {
   if (a.schedule === b.schedule && a.timezone === b.timezone) return true;
   const rule = meaningOf(a.schedule);

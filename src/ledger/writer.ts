@@ -159,7 +159,10 @@ export class LedgerWriter {
     void this.#write();
   }
 
-  /** Resolves when all changes so far are acknowledged; `unanswered` after `timeout` ms; `fenced` at the term's end. */
+  /**
+   * Resolves when all changes made so far are acknowledged; `unanswered` after `timeout` ms: they may have been
+   * written. `fenced` also when the term ends meanwhile.
+   */
   written(timeout: number): Promise<Answer> {
     if (this.#state !== 'open') return Promise.resolve('fenced');
     if (!this.isDirty) return Promise.resolve('written');

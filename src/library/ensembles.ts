@@ -1,4 +1,7 @@
-/** What this process's candidates share: session and keeper for each ensemble; on this host, knowing each other. */
+/**
+ * What the candidates of this process share: one session for each ensemble that it talks to, with one keeper, for all
+ * its elections; and on this host nothing but the knowledge of one another.
+ */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';

@@ -74,7 +74,10 @@ export function kill(run: RunState, reason: StopReason, now: number): RunStep {
   };
 }
 
-/** Sends the first signal of a stop, unless one is under way; SIGKILL follows the grace, or when the lease demands. */
+/**
+ * Sends the first signal of a stop; SIGKILL follows at the end of the grace, or when the lease demands it. A run that
+ * is being stopped already goes on with that.
+ */
 export function stopRun(run: RunState, reason: StopReason, role: Role | undefined, plan: Plan, now: number): RunStep {
   if (run.stop !== undefined) return { run, effects: [] };
   const graceEnd = now + plan.killAfter;

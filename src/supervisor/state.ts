@@ -84,7 +84,10 @@ export type Ending =
   /** A bug in ballot, or the policy `exit` after another run. */
   | { readonly kind: 'leaving'; readonly exitCode: number };
 
-/** What outlives states: numbers of campaigns, runs, resignations (they tell late events), and failed runs in a row. */
+/**
+ * What outlives every state: numbers for campaigns, runs and resignations, so that an event of an earlier one can be
+ * told; runs that failed in a row.
+ */
 export interface Counts {
   readonly campaigns: number;
   readonly runs: number;

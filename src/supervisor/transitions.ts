@@ -155,7 +155,10 @@ export function goOn(base: Counts, role: Role, alive: Runs, waiting: number | un
   return { state: { ...counts(base), name: 'running', role, alive, waiting, deadline }, effects: [] };
 }
 
-/** Nothing runs until the next tick. `stop`: an unrenewed lease is given up in time. `handover`: a renewed one is. */
+/**
+ * Nothing runs until the next tick. Under `stop` the lease is given up before it runs out unrenewed. `handover`: it is
+ * given up as soon as it is renewed again.
+ */
 export function waitForTick(base: Counts, role: Role, plan: Plan, handover = false): Step {
   const deadline = leaseInstants(role, plan)?.termAt;
   return { state: { ...counts(base), name: 'scheduled', role, handover, deadline }, effects: [] };

@@ -23,7 +23,10 @@ interface NativeStat extends Omit<Stat, 'ctime' | 'mtime'> {
   readonly mtime: Date;
 }
 
-/** The binding's own callbacks: the package's wrapper formats all for a log. Each returns < 0 for what is not taken. */
+/**
+ * The callback forms of the binding's own object: the package's wrapper formats every argument for a log before each
+ * call. Each returns < 0 when the client did not take the request.
+ */
 interface NativeHandle {
   emit(event: string, client: unknown, value: unknown): void;
   init(options: Record<string, unknown>): unknown;

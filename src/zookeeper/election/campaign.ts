@@ -58,7 +58,10 @@ export class Campaign {
     return this.#outlook;
   }
 
-  /** When elected; `undefined`: the place is gone. Throws RefusedError, SessionEndedError, the signal's reason. */
+  /**
+   * Resolves when elected. `undefined`: the own proposal is gone, and with it the place in the queue. Throws
+   * RefusedError, SessionEndedError, or the signal's reason when aborted.
+   */
   async win(): Promise<Victory | undefined> {
     const { session, proposal } = this.#place;
     // After a break in contact the candidate looks again at everything: the holder gets its full time to renew.

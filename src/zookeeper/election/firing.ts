@@ -1,7 +1,10 @@
 import type { Clock } from '../../clock.ts';
 import type { Watch } from '../session/port.ts';
 
-/** The firing of a watch as a signal, whose listeners can be removed: a promise would gather one each heartbeat. */
+/**
+ * The firing of a watch as a signal. A signal's listeners can be removed, a promise's cannot: a watch that is waited on
+ * once a heartbeat for weeks would gather one reaction each time.
+ */
 export function firing(watch: Watch): AbortSignal {
   const controller = new AbortController();
   // A reason of its own: without one Node makes an exception with a stack for each.

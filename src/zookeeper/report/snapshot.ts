@@ -106,7 +106,10 @@ export function leaseDrift({ lease, leaseStamp }: Reading): number | undefined {
   return lease.kind === 'held' ? drift(leaseStamp, lease.record.lastSeenTime) : undefined;
 }
 
-/** The ensemble's stamp of a proposal's creation (heartbeats change the other) less the candidate's own time, ms. */
+/**
+ * The ensemble's stamp of a proposal's creation less the candidate's own time of it, ms. The creation counts, because a
+ * leader's proposal is rewritten with every heartbeat.
+ */
 export function proposalDrift({ node, proposal }: ReadProposal): number | undefined {
   if (node === undefined || proposal?.kind !== 'readable') return undefined;
   return drift(node.stat.ctime, proposal.record.proposalTime);
@@ -133,7 +136,10 @@ function holderProposal(lease: Lease, proposals: readonly ReadProposal[]): strin
   return own ? same.path : undefined;
 }
 
-/** Go's ballot renews each half of its session timeout. Ours: after half of the shorter one its second try is due. */
+/**
+ * Go's ballot renews every half of its session timeout; ours every third of the shorter duration, and after a half its
+ * second try is due.
+ */
 export function heartbeatInterval(lease: Lease): number | undefined {
   if (lease.kind !== 'held' || lease.duration === undefined) return undefined;
   return Math.min(lease.duration, usableDuration(lease.record.sessionTimeout) ?? Infinity) / 2;

@@ -135,7 +135,10 @@ class Search {
     return tls !== undefined && addresses.size === 1 ? PROBE.longest : this.#soon(this.#grown(PROBE), PROBE.first);
   }
 
-  /** Ends what has no session to hope for. One that lives waits for another certificate; told once a server. */
+  /**
+   * Whom the server refuses has no session to hope for. A session that lives waits until somebody has renewed a
+   * certificate, and says so once for each server.
+   */
   #notAccepted({ name }: Endpoint, { refusal, by }: Refusal): string {
     if (this.#session === undefined && by === 'server') throw new AuthenticationError(`${name}: ${refusal}`);
     if (this.#session !== undefined && !this.#told.has(name)) {

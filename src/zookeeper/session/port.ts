@@ -15,7 +15,10 @@ export interface ZNode {
   readonly stat: Stat;
 }
 
-/** Why a watch fired. `interrupted`: contact broke, and an event may be missed; the only right answer is to read. */
+/**
+ * Why a watch fired. `interrupted`: contact was broken (another connection, another keeper, session over) and an event
+ * may have been missed; the only right answer is to read again.
+ */
 export type WatchEvent = 'created' | 'changed' | 'deleted' | 'child' | 'interrupted';
 
 /** A one-shot watch. `fired` resolves exactly once; it never rejects. It is forgotten when `cancel` is called. */

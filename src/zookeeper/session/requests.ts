@@ -31,7 +31,10 @@ export class Requests {
     this.#clock = clock;
   }
 
-  /** `read` makes the result in the very turn of the answer. `none` does for a missing znode, else an error. */
+  /**
+   * `read` makes the result, in the very turn in which the answer arrives. `none` does when there is no such znode;
+   * without it that is an error.
+   */
   ask<T>(operation: Operation, options: RequestOptions, read: (answer: Answer) => T, none?: () => T): Promise<T> {
     const { signal, timeout } = options;
     return new Promise<T>((resolve, reject) => {

@@ -42,7 +42,10 @@ export interface SessionsParts extends Omit<SessionsOptions, 'keeperPath'>, Prob
   fork(): KeeperProcess;
 }
 
-/** Sessions on an ensemble, held by keepers on this host. Throws ConfigurationError with all faults of files of TLS. */
+/**
+ * Sessions on a ZooKeeper ensemble, held by keeper processes of this host. Throws ConfigurationError with everything
+ * that is wrong with the files of TLS.
+ */
 export function zookeeperSessions({ keeperPath, ...options }: SessionsOptions): SessionOpener {
   const { tls } = options;
   if (tls !== undefined) readTlsFiles(tls);
