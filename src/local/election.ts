@@ -62,6 +62,9 @@ const CLEAR_AGAIN_MS = { first: 250, growth: 4, last: 4_000 } as const;
 /** A lock that nobody holds is taken within this, ms: who waits longer stands by. */
 const SAY_STANDING_BY_AFTER_MS = 30;
 
+/** A process needs some ms from its start to the kernel's queue: it is looked for there, ms, and not for ever. */
+const IN_LINE = { every: 2, atMost: 2_000 } as const;
+
 /** An election on this host, which knows what a command inherits. */
 export interface LocalElection extends Election {
   /** The lock's descriptor, for the command to inherit; `undefined` without a term. */
@@ -138,6 +141,7 @@ class FlockElection implements LocalElection {
       for (;;) {
         signal.throwIfAborted();
         const place = (this.#place ??= this.#stand());
+        await this.#untilInLine(place, signal);
         onPlace?.();
         const elected = await this.#win(place, signal);
         if (elected !== undefined) return elected;
@@ -169,6 +173,15 @@ class FlockElection implements LocalElection {
     );
     clock.at(clock.now() + CLEAR_AFTER_MS, () => this.#clear(folder));
     return place;
+  }
+
+  /** The helper has begun, and waits for nothing yet: who came after it could be before it in the kernel's queue. */
+  async #untilInLine({ lock }: Place, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const end = clock.now() + IN_LINE.atMost;
+    // How the wait for the lock ends is for those who wait for it.
+    while (!lock.isInLine() && clock.now() < end && !signal.aborted)
+      await within(clock, lock.granted, { at: clock.now() + IN_LINE.every, signal }).catch(() => undefined);
   }
 
   /** `undefined`: the place was one for a file that is not the lock any more. */

@@ -4,8 +4,8 @@
  * The kernel frees it when the last descriptor of that open file is closed, and hands it over in the order of arrival.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
-import { ConfigurationError, UnavailableError } from '../errors.ts';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { ConfigurationError, orUndefined, UnavailableError } from '../errors.ts';
 import { codeOf, diskError } from './disk.ts';
 import type { FileIdentity } from './processes.ts';
 
@@ -16,6 +16,8 @@ export interface LockRequest {
   readonly file: FileIdentity;
   /** Resolves when the lock is held. Rejects when it cannot be taken; not after `close`. */
   readonly granted: Promise<void>;
+  /** Whether the kernel's queue has it: who asks now is behind it. True as well when it is settled. */
+  isInLine(): boolean;
   /** Whether the locked file is still the one at its path. Throws UnavailableError when that cannot be told. */
   isInPlace(): boolean;
   /** Gives up the place, or our share of the lock: it is free when nobody who has inherited it is left. Idempotent. */
@@ -49,6 +51,7 @@ export const flock: Locks = (path, place) => {
     descriptor,
     file,
     granted,
+    isInLine: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null || waits(child.pid),
     isInPlace: () => isAt(path, file),
     close() {
       if (closed) return;
@@ -66,6 +69,12 @@ function openLock(path: string): number {
   } catch (error) {
     throw diskError('cannot open the lock', path, error);
   }
+}
+
+/** Whether a process waits for a lock (proc_locks(5), `->`). Where that is not shown, nobody can be asked to wait. */
+function waits(pid: number): boolean {
+  const locks = orUndefined(() => readFileSync('/proc/locks', 'latin1'));
+  return locks === undefined || new RegExp(` -> FLOCK +\\S+ +\\S+ ${pid} `).test(locks);
 }
 
 function grantOf(child: ChildProcess, path: string): Promise<void> {

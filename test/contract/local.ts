@@ -42,6 +42,7 @@ class Mortal {
       descriptor: request.descriptor,
       file: request.file,
       granted,
+      isInLine: () => request.isInLine(),
       isInPlace: () => request.isInPlace(),
       close: () => this.isDead || request.close(),
     };

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/clock.ts';
 import type { Term } from '../../../src/election/election.ts';
 import { createLocalElection, type LocalElection, type LocalOptions } from '../../../src/local/election.ts';
@@ -55,6 +55,7 @@ function lockOnDemand(): { readonly locks: Locks; grant(): void; readonly isClos
       descriptor: 0,
       file: { dev: 0, ino: 0 },
       granted,
+      isInLine: () => true,
       isInPlace: () => true,
       close,
     }),
@@ -87,6 +88,20 @@ describe('a candidate on one host', () => {
     // It looks at the lock: of the deleted file it would be in the past.
     expect(term.safeUntil).toBe(Infinity);
     await term.resign();
+  });
+
+  it('has its place when the kernel has it, however long its helper takes: who comes next is behind it', async () => {
+    const leader = await candidate('a').campaign({ signal: never, patience });
+    const slow = join(base, 'slow');
+    mkdirSync(slow);
+    writeFileSync(join(slow, 'flock'), `#!/bin/sh\nsleep 0.5\nPATH=\${PATH#*:}\nexec flock "$@"\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${slow}:${process.env['PATH']}`);
+    const second = await stand(candidate('b'), never);
+    vi.unstubAllEnvs();
+    const third = await stand(candidate('c'), never);
+    await leader.resign();
+    const winner = await Promise.race([second().then(() => 'b'), third().then(() => 'c')]);
+    expect(winner).toBe('b');
   });
 
   it('gives a lock back that comes in the instant in which its campaign is called off', async () => {
