@@ -82,7 +82,8 @@ if (process.argv[1].endsWith('main.js')) {
   while (isatty(1) && Date.now() < end) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
 }`;
     writeFileSync(join(folder, 'awaiting.cjs'), awaiting);
-    const terminal = spawn('script', ['-qec', 'bash inner.sh', '/dev/null'], {
+    // exec: with a shell before it, the end of that shell would send SIGHUP to Node, which is deadly this early.
+    const terminal = spawn('script', ['-qec', 'exec bash inner.sh', '/dev/null'], {
       cwd: folder,
       env: { ...process.env, ...(early && { NODE_OPTIONS: `--require=${join(folder, 'awaiting.cjs')}` }) },
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -93,7 +94,8 @@ if (process.argv[1].endsWith('main.js')) {
       expect(read('looked')).toBe('a terminal');
       terminal.kill('SIGKILL');
     }
-    await poll(() => read('pid') !== '' && handles(Number(read('pid')), 'SIGHUP'), { what: 'ballot' });
+    const isUp = (): boolean => read('pid') !== '' && handles(Number(read('pid')), 'SIGHUP');
+    await poll(() => isUp() || read('status') !== '', { what: 'ballot' });
     terminal.kill('SIGKILL');
     if (read('status') === '') tryKill(Number(read('pid')));
     await poll(() => read('status') !== '', { what: 'the end of ballot' });
