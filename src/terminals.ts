@@ -3,11 +3,12 @@
  * aborts (SIGABRT) where one is gone meanwhile. So it finds /dev/null in their place.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { orUndefined } from './errors.ts';
 
 /** At the end of the process, before Node looks, /dev/null takes the place of whatever may have been a terminal. */
 export function forgetTerminals(fds: readonly (1 | 2 | 0)[]): void {
   // Not isatty: it says no of a terminal that is gone already, which Node still takes for one.
-  const devices = fds.filter((fd) => isDevice(fd));
+  const devices = fds.filter((fd) => orUndefined(() => fstatSync(fd).isCharacterDevice()) === true);
   process.on('exit', () => devices.forEach((fd) => replaceByNull(fd)));
 }
 
@@ -23,13 +24,4 @@ export function replaceByNull(fd: 0 | 1 | 2): void {
   }
   closeSync(fd);
   openSync('/dev/null', flags);
-}
-
-function isDevice(fd: number): boolean {
-  try {
-    return fstatSync(fd).isCharacterDevice();
-  } catch {
-    // It is closed.
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 /** The signals to a ballot that supervises, from its first moment on: before anything is there to answer them. */
 
-import { sleepUntil, type Clock } from '../clock.ts';
+import { sleepUntil, systemClock } from '../clock.ts';
 
 /** These stop ballot: the command is stopped, the lease given up, and then ballot ends. */
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
@@ -59,13 +59,13 @@ const DEBUGGER_LOOKS_MS = [0, 100, 1_000, 5_000] as const;
  * Closes the debugger that an early SIGUSR1 opened, not one that was asked for. Loaded late: it costs milliseconds.
  * Resolves when it is looked for no more.
  */
-export async function closeStrayDebugger(clock: Clock): Promise<void> {
+export async function closeStrayDebugger(): Promise<void> {
   const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   if (/--inspect(-brk|-wait)?(=|\s|$)/.test(asked)) return;
   const inspector = await import('node:inspector');
-  const begun = clock.now();
+  const begun = systemClock.now();
   for (const after of DEBUGGER_LOOKS_MS) {
-    await sleepUntil(clock, begun + after);
+    await sleepUntil(systemClock, begun + after);
     if (inspector.url() !== undefined) inspector.close();
   }
 }

@@ -1,12 +1,9 @@
 /** A cgroup (version 2) of one run, as supervisor and keeper see it: who is in it, its end, its removal. */
-import * as fs from 'node:fs';
 import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { orUndefined } from '../errors.ts';
+import { readdir, rmdir } from './files.ts';
 import { errorCode } from './proc.ts';
-
-const [readdir, rmdir] = [promisify(fs.readdir), promisify(fs.rmdir)];
 
 /** ENODEV: it was removed while one of its files was read. */
 const GONE = ['ENOENT', 'ENODEV'];

@@ -1,17 +1,12 @@
 /** Gives each run a cgroup (version 2) of its own, where ballot may divide its cgroup. */
-import * as fs from 'node:fs';
+import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { sleep, type Clock } from '../clock.ts';
 import { describe } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { directMembersOf, isPopulated, removeCgroup } from './cgroup.ts';
+import { access, mkdir, readdir, readFile, writeFile } from './files.ts';
 import { ask, errorCode, namesOf, readStat } from './proc.ts';
-
-// Node's fs/promises would cost each start two milliseconds.
-const { constants } = fs;
-const [access, mkdir, readdir] = [promisify(fs.access), promisify(fs.mkdir), promisify(fs.readdir)];
-const [readFile, writeFile] = [promisify(fs.readFile), promisify(fs.writeFile)];
 
 /** The cgroup of one run. */
 export interface RunCgroup {

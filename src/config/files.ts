@@ -181,20 +181,12 @@ function lookAt(path: string): Sight {
   try {
     return { stats: statSync(path) };
   } catch (error) {
-    const target = targetOf(path);
+    const target = orUndefined(() => readlinkSync(path));
     const { code, message } = error as NodeJS.ErrnoException;
     // Removed in between.
     if (target === undefined) return { absent: true };
     const why = code === 'ENOENT' || code === 'ENOTDIR' ? 'which does not exist' : message;
     return { problem: `is a symbolic link to ${target}, ${why}: make the target available, or remove the link` };
-  }
-}
-
-function targetOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
   }
 }
 

@@ -238,12 +238,16 @@ const runOptions: Entries<Exclude<Field, keyof GlobalConfig | CronField>> = {
     kind: boolean,
     default: 'true',
     inGo: true,
-    help: "true: ballot logs the command's output line by line; false: the command writes to ballot's own stdout and stderr",
+    help:
+      "true: ballot logs the command's output line by line; " +
+      "false: the command writes to ballot's own stdout and stderr",
   },
   logRunId: {
     kind: boolean,
     default: 'false',
-    help: 'with log-format human: name the run on each line of its output; json, raw and concurrency allow always name it',
+    help:
+      'with log-format human: name the run on each line of its output; ' +
+      'json, raw and concurrency allow always name it',
   },
   killAfter: {
     kind: duration('0s', '24h'),
@@ -263,7 +267,9 @@ const runOptions: Entries<Exclude<Field, keyof GlobalConfig | CronField>> = {
   leaseDuration: {
     kind: duration('500ms', '24h'),
     defaultNote: 'session timeout',
-    help: "how long others wait after the leader's last renewal; at least the session timeout, unless on-lease-loss is stop",
+    help:
+      "how long others wait after the leader's last renewal; " +
+      'at least the session timeout, unless on-lease-loss is stop',
     example: '5s',
   },
   electionTimeout: {
@@ -307,7 +313,9 @@ const cronOptions: Entries<CronField> = {
   concurrency: {
     kind: choice(['skip', 'queue', 'allow', 'replace']),
     default: 'skip',
-    help: 'when the command still runs at a tick: skip that tick, queue it (at most one), allow both runs, or replace the old run',
+    help:
+      'when the command still runs at a tick: skip that tick, queue it (at most one), ' +
+      'allow both runs, or replace the old run',
   },
   catchUp: {
     kind: choice(['none', 'once']),

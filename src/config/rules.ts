@@ -44,12 +44,9 @@ export function checkTls(config: Pick<GlobalConfig, TlsField>, sources: Sources<
   const pair = ['zookeeperTlsCert', 'zookeeperTlsKey'] as const;
   const [lonely, ...both] = pair.filter((field) => config[field] !== undefined);
   const missing = keyOf(lonely === 'zookeeperTlsKey' ? 'zookeeperTlsCert' : 'zookeeperTlsKey');
+  const together = `${said('zookeeperClient')} cannot go with ${said('zookeeperTls')}`;
   return [
-    ...(config.zookeeperClient === 'native'
-      ? [
-          `${said('zookeeperClient')} cannot go with ${said('zookeeperTls')}: npm's zookeeper knows no TLS: choose auto or wire`,
-        ]
-      : []),
+    ...(config.zookeeperClient === 'native' ? [`${together}: npm's zookeeper knows no TLS: choose auto or wire`] : []),
     ...(lonely !== undefined && both.length === 0 ? [`${said(lonely)} needs ${missing}, which is not set`] : []),
   ];
 }

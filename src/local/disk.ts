@@ -3,10 +3,8 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
-  fsync,
   fsyncSync,
   linkSync,
-  open,
   openSync,
   readdirSync,
   renameSync,
@@ -17,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../clock.ts';
+import { fsync, open } from '../command/files.ts';
 import { type BallotError, ConfigurationError, UnavailableError } from '../errors.ts';
 
 /** The system call's error code, such as ENOSPC. */
@@ -61,13 +60,15 @@ export const uniqueName = (): string =>
     .toString(16)
     .padStart(12, '0');
 
+/** A name for what is to take the place of `path`. In another namespace there may be a process with this number. */
+export const draftOf = (path: string): string => `${path}.${process.pid}.${uniqueName()}.tmp`;
+
 /**
  * A file with these bytes beside `path`, synced if asked for, under a name of its own: not seen by anybody yet. Throws
  * what the system throws, and leaves nothing then.
  */
 function draft(path: string, data: string | Buffer, lasts: Lasting = 'over a power failure'): string {
-  // In another namespace there may be a process with this number.
-  const name = `${path}.${process.pid}.${uniqueName()}.tmp`;
+  const name = draftOf(path);
   const file = openSync(name, 'wx', 0o600);
   try {
     // A file is for whom its folder is for.
@@ -106,17 +107,13 @@ export async function persist(path: string): Promise<void> {
   await sync(dirname(path));
 }
 
-function sync(path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    open(path, 'r', (unopened, file) => {
-      if (unopened !== null) return reject(unopened);
-      fsync(file, (failed) => {
-        closeSync(file);
-        if (failed === null) resolve();
-        else reject(failed);
-      });
-    });
-  });
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await fsync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Replaces a file, whole or not at all, whatever crashes meanwhile. Throws what the system throws. */

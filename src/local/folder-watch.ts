@@ -2,7 +2,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, relative, sep } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { describe } from '../errors.ts';
+import { describe, orUndefined } from '../errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { within } from '../waiting.ts';
 import type { ElectionFolder } from './folder.ts';
@@ -113,13 +113,7 @@ export class FolderWatch {
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  try {
-    return statSync(path).ino;
-  } catch {
-    return undefined;
-  }
-}
+const inodeOf = (path: string): number | undefined => orUndefined(() => statSync(path).ino);
 
 /** The folder, or the nearest above it that exists. */
 function nearestFolder(path: string): string {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
-import { codeOf, createFile, diskError, isShared, removeDrafts, syncFolder } from './disk.ts';
+import { codeOf, createFile, diskError, draftOf, isShared, removeDrafts, syncFolder } from './disk.ts';
 import type { NamedElection } from './environment.ts';
 import { groupNumber } from './group.ts';
 
@@ -175,11 +175,10 @@ function makeSharedParent(stateDir: string, group: number): void {
 /** Makes a folder, whole or not at all, unless somebody else has made it first. */
 function makeWhole(path: string, fill: (draft: string) => void): void {
   // No election has a name that begins with a dot.
-  const name = `.${basename(path)}.`;
-  const { randomUUID } = process.getBuiltinModule('node:crypto');
-  const draft = join(dirname(path), `${name}${process.pid}.${randomUUID()}.tmp`);
+  const name = `.${basename(path)}`;
+  const draft = draftOf(join(dirname(path), name));
   try {
-    removeDrafts(dirname(path), name);
+    removeDrafts(dirname(path), `${name}.`);
   } catch {
     // Another user's, in a folder with the sticky bit: it is in nobody's way.
   }

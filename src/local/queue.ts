@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { orUndefined } from '../errors.ts';
 import { parseObject } from '../json-fields.ts';
 import { environmentValue, listProcesses, send } from '../command/proc.ts';
 import { codeOf, diskError, removeDrafts, replaceFile } from './disk.ts';
@@ -72,12 +73,8 @@ function namesIn(folder: string): string[] {
 
 /** `undefined`: it has left meanwhile, or somebody else's file. */
 function readEntry(path: string): QueueEntry | undefined {
-  let data: Buffer;
-  try {
-    data = readFileSync(path);
-  } catch {
-    return undefined;
-  }
+  const data = orUndefined(() => readFileSync(path));
+  if (data === undefined) return undefined;
   const json = parseObject(data);
   if (typeof json === 'string') return undefined;
   const candidate = candidateIn(json);
@@ -113,11 +110,8 @@ export function endWaiting(places: ReadonlySet<string>): ReadonlySet<string> {
 
 /** Also by a clock that was set back since. False when it is not there any more. */
 function isYoung(path: string, wall: number): boolean {
-  try {
-    return wall - statSync(path).mtimeMs < YOUNG_MS;
-  } catch {
-    return false;
-  }
+  const modified = orUndefined(() => statSync(path).mtimeMs) ?? -Infinity;
+  return wall - modified < YOUNG_MS;
 }
 
 /** Processes that wait for the lock in the name of one of these places. */

@@ -121,7 +121,7 @@ export const localMutants: readonly Mutant[] = [
   {
     what: 'a file is written in place',
     file: 'local/disk.ts',
-    find: 'const name = `${path}.${process.pid}.${uniqueName()}.tmp`;',
+    find: 'const name = draftOf(path);',
     put: 'const name = path + uniqueName().slice(99); rmSync(path, { force: true });',
     noticedBy: unit('local/disk', 'whenever its writer is killed'),
   },

@@ -1,6 +1,5 @@
 /** `ballot if-leader`: runs a command if a candidate leads. ballot's session is over before the command starts. */
 import { isatty } from 'node:tty';
-import { systemClock } from '../../clock.ts';
 import { exitCode } from '../../command/exit.ts';
 import { runInForeground } from '../../command/foreground.ts';
 import { BallotError, describe, ExitCode, UnavailableError } from '../../errors.ts';
@@ -52,7 +51,7 @@ async function run({ command, env, takeSignals }: IfLeaderContext): Promise<numb
     if (!isOnTerminal || !OF_TERMINALS.includes(signal)) running.signal(signal);
   };
   signals.answerWith({ onHangup: 'stop', stop: passOn, passOn });
-  void closeStrayDebugger(systemClock);
+  void closeStrayDebugger();
   const outcome = await running.ended;
   if (outcome.kind === 'notStarted') throw new BallotError('NOT_STARTED', outcome.code, outcome.message);
   return exitCode(outcome);

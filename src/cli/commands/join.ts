@@ -53,7 +53,7 @@ async function stand(context: JoinContext, logger: RootLogger): Promise<number> 
     // They would be the command's business.
     passOn: () => undefined,
   });
-  void closeStrayDebugger(systemClock);
+  void closeStrayDebugger();
   if (waitLeader) candidate.on('leader', () => void candidate.close());
   const failure = await ended;
   await manager?.close();

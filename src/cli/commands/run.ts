@@ -95,7 +95,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   const over = supervisor.run();
   // While the coordinator is asked: the command cannot start before it has answered.
   if (config.wrapChildLogs) void preparePipes();
-  void closeStrayDebugger(systemClock);
+  void closeStrayDebugger();
   await keepBytecode();
   const exitCode = await over;
   await manager?.close();

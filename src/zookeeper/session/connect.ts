@@ -250,14 +250,21 @@ class Search {
     return true;
   }
 
-  /** A wait that is not too long for a session that is to be taken over: its leader has a lease to renew, ms. */
   #soon(wait: number, least: number): number {
-    return this.#session === undefined ? wait : Math.min(wait, Math.max(least, this.#session.timeout / 3));
+    return this.#session === undefined ? wait : inTimeFor(this.#session, wait, least);
   }
 
   #grown({ first, longest }: { readonly first: number; readonly longest: number }): number {
     return Math.min(first * 2 ** Math.min(this.#round, 10), longest);
   }
+}
+
+/**
+ * A wait, ms, as long as a session allows that is to be taken over: a third of its timeout, since a leader has to renew
+ * its lease in between; `least` in any case.
+ */
+export function inTimeFor({ timeout }: Pick<Grant, 'timeout'>, wait: number, least: number): number {
+  return Math.min(wait, Math.max(least, timeout / 3));
 }
 
 /** Hints, no more: several things look like this from here. */

@@ -1,6 +1,6 @@
 import { sleep } from '../../clock.ts';
 import type { Access } from './access.ts';
-import { findServer, type Found, type SearchContext } from './connect.ts';
+import { findServer, inTimeFor, type Found, type SearchContext } from './connect.ts';
 import { SessionEndedError } from './errors.ts';
 import type { KeeperConnection, ConnectionEnd } from './keeper-connection.ts';
 import type { Contact, Watch } from './port.ts';
@@ -157,9 +157,9 @@ export class KeptSession {
     }
   }
 
-  /** Doubles from cut to cut, ms. A third of the session timeout at the longest: a leader has to renew in between. */
+  /** Doubles from cut to cut, ms. */
   #pauseAfterCut(): number {
-    return Math.min(CUT_PAUSE_MS * 2 ** Math.min(this.#cuts - 1, 10), Math.max(CUT_PAUSE_MS, this.timeout / 3));
+    return inTimeFor(this, CUT_PAUSE_MS * 2 ** Math.min(this.#cuts - 1, 10), CUT_PAUSE_MS);
   }
 
   /** Requests are sent meanwhile: an answered write ends it, or a third of the session timeout without a cut. */
