@@ -202,14 +202,8 @@ async function notices() {
  */
 function inAscii({ path, contents }) {
   if (!/\.m?js$/.test(path)) return { path, contents };
-  return {
-    path,
-    contents: Buffer.from(
-      Buffer.from(contents)
-        .toString('utf8')
-        .replace(/[^\0-\x7f]/g, '?'),
-    ),
-  };
+  const text = Buffer.from(contents).toString('utf8');
+  return { path, contents: Buffer.from(text.replace(/[^\0-\x7f]/g, '?')) };
 }
 
 // Chunks before the entry that names them.

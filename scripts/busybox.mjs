@@ -6,6 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -102,17 +103,16 @@ function build(bin) {
     const sources = fetchSources(folder);
     console.log('building busybox with flock alone');
     run(sources, ['make', 'allnoconfig']);
-    run(sources, ['sed', '-i', 's/^# CONFIG_FLOCK is not set$/CONFIG_FLOCK=y/', '.config']);
+    const config = join(sources, '.config');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('# CONFIG_FLOCK is not set', 'CONFIG_FLOCK=y'));
     run(sources, ['sh', '-c', 'yes "" | make oldconfig']);
     run(sources, ['make', '-j2', 'busybox']);
-    const draft = join(folder, 'bin');
-    mkdirSync(draft);
-    run(folder, ['cp', join(sources, 'busybox'), draft]);
+    const draft = `${bin}.${process.pid}`;
+    mkdirSync(draft, { recursive: true });
+    copyFileSync(join(sources, 'busybox'), join(draft, 'busybox'));
     symlinkSync('busybox', join(draft, 'flock'));
-    mkdirSync(dirname(bin), { recursive: true });
     rmSync(bin, { recursive: true, force: true });
-    run(folder, ['cp', '-R', draft, `${bin}.${process.pid}`]);
-    renameSync(`${bin}.${process.pid}`, bin);
+    renameSync(draft, bin);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

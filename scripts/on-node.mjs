@@ -268,5 +268,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error('usage: npm run test:node -- VERSION [--core]    (24, 22.13, 20.19.0)');
     process.exit(64);
   }
+  // As `npm test -- --all`: test/support/depth.ts.
+  process.env.TEST_DEPTH ??= 'all';
   conclude(await onNode(version, core ? CORE : PROJECTS));
 }

@@ -95,7 +95,8 @@ export class Workshop implements Disposable {
       const begin = performance.now();
       const child = spawn(file, args, {
         cwd: this.#folder,
-        env: { ...process.env, NO_COLOR: '1' },
+        // All of a check: a part of it may not notice.
+        env: { ...process.env, NO_COLOR: '1', TEST_DEPTH: 'all' },
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own, so that workers and servers end with it.
         detached: true,
