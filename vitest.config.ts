@@ -54,6 +54,8 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ['test/unit/**/*.test.ts'],
           isolate: false,
+          // By itself vitest leaves one processor to others.
+          maxWorkers: 2,
           testTimeout: 120_000,
         },
       },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeStepDown, stepDownPath } from '../../src/zookeeper/election/step-down.ts';
+import { seeds } from '../support/depth.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { overlaps } from './checks.ts';
 import { scheduleOf, type CronSetting } from './cron.ts';
@@ -46,7 +47,7 @@ describe('a supervisor that stands still while a tick is being entered, beside a
   it.each([600, 650, 700, 750, 800, 900, 1000, 1200])(
     'wakes up after %i ms, and no run of its term outlives the lease',
     async (pause) => {
-      for (let seed = 1; seed <= 5; seed += 1) {
+      for (const seed of seeds(5)) {
         const world = tell(
           {
             theme: 'pauses',
@@ -199,7 +200,7 @@ describe('a standstill of the whole ensemble', () => {
   it.each([200, 600, 1_000])(
     'leaves the leader its time to renew, though it has lost its place and is back %i ms later',
     async (later) => {
-      for (let seed = 1; seed <= 5; seed += 1) {
+      for (const seed of seeds(5)) {
         const world = await atWork(seed, { leaseDuration: 4_500, lease: 4_500 });
         const { clock, ensemble } = world;
         // The leader takes a new place, behind the standby: nobody stands before that one any more.
@@ -218,7 +219,7 @@ describe('a standstill of the whole ensemble', () => {
   );
 
   it('begins the count of its lease anew, though that had nearly run out', async () => {
-    for (let seed = 1; seed <= 10; seed += 1) {
+    for (const seed of seeds(10)) {
       const world = await atWork(seed, { leaseDuration: 4_500, lease: 4_500 });
       const { clock, ensemble } = world;
       ensemble.cut('h1', ensemble.servers, 'none');
@@ -234,7 +235,7 @@ describe('a standstill of the whole ensemble', () => {
   });
 
   it('that ends for a moment again and again is survived in role', async () => {
-    for (let seed = 1; seed <= 10; seed += 1) {
+    for (const seed of seeds(10)) {
       const world = await atWork(seed);
       const { clock, ensemble, hosts } = world;
       const isAttached = (): boolean =>
@@ -253,7 +254,7 @@ describe('a standstill of the whole ensemble', () => {
   });
 
   it('that ends for a moment, in which a session is granted and cut, is survived in role', async () => {
-    for (let seed = 1; seed <= 10; seed += 1) {
+    for (const seed of seeds(10)) {
       const world = await atWork(seed);
       const { clock, ensemble, hosts } = world;
       ensemble.goDown();
@@ -270,7 +271,7 @@ describe('a standstill of the whole ensemble', () => {
   });
 
   it.each([1_000, 1_300, 1_500, 1_700, 2_000, 2_500, 3_000])('of %i ms is survived in role', async (lasts) => {
-    for (let seed = 1; seed <= 10; seed += 1) {
+    for (const seed of seeds(10)) {
       const world = await atWork(seed);
       const { clock, ensemble } = world;
       await clock.run(clock.time + seed * 50);
@@ -425,7 +426,7 @@ describe('in run cron', () => {
 
   it('a candidate that runs anyway without leadership does so no more beside the next leader', async () => {
     const plan = { onLeaseLoss: 'keep', onElectionFailure: 'run-anyway', onChildSuccess: 'ignore' } as const;
-    for (let seed = 1; seed <= 5; seed += 1) {
+    for (const seed of seeds(5)) {
       const world = tell({ theme: 'keep', ...cron({}, plan), habits: BRIEF }, seed);
       const { clock, hosts, ensemble, commands, problems } = world;
       ensemble.goDown();
@@ -447,7 +448,7 @@ describe('in run cron', () => {
   it.each([500, 3_000, 9_000])(
     'an ensemble that loses its data in %i ms, and counts anew, is served again',
     async (lasts) => {
-      for (let seed = 1; seed <= 5; seed += 1) {
+      for (const seed of seeds(5)) {
         const world = tell(
           { theme: 'keep', ...cron({ catchUp: 'once' }, { onLeaseLoss: 'keep' }), habits: BRIEF },
           seed,
@@ -478,7 +479,7 @@ describe('an operator who asks the leader to step down', () => {
   it.each(['rerun', 'reelect', 'exit', 'ignore'] as const)(
     'has the command stopped, and another candidate leads; the request is nothing to that one (%s)',
     async (policy) => {
-      for (let seed = 1; seed <= 5; seed += 1) {
+      for (const seed of seeds(5)) {
         const plan = { ...QUIET_SETTING.plan, onChildSuccess: policy, onChildError: policy };
         const world = tell({ plan }, seed);
         const { clock, hosts, commands, tenures, problems } = world;
@@ -506,7 +507,7 @@ describe('an operator who asks the leader to step down', () => {
   );
 
   it('is heard by a leader whose connection broke while the request was written', async () => {
-    for (let seed = 1; seed <= 5; seed += 1) {
+    for (const seed of seeds(5)) {
       const world = tell({ theme: 'keep', plan: { ...QUIET_SETTING.plan, onLeaseLoss: 'keep' } }, seed);
       const { clock, hosts, ensemble, commands, tenures, problems } = world;
       for (const [index, host] of hosts.entries()) clock.schedule(400 * index, () => host.start());
