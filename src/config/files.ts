@@ -1,4 +1,14 @@
-import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { describe, orUndefined } from '../errors.ts';
@@ -53,9 +63,21 @@ function userFolder(env: NodeJS.ProcessEnv): string | undefined {
 export async function readNamedFile(path: string, expected: 'whatever' | 'regular file'): Promise<FileLayers> {
   const found = lookAt(path);
   const wrong = expected === 'regular file' && 'stats' in found ? wrongKind(found.stats) : undefined;
+  const wakeUp = (): void => wakeReader(path);
+  if ('stats' in found && found.stats.isFIFO()) process.once('exit', wakeUp);
   const layer =
     wrong === undefined ? await readLayer(path, async (explorer) => explorer.load(path)) : failed(`${path}: ${wrong}`);
+  process.off('exit', wakeUp);
   return { layers: [layer], read: [path], warnings: [] };
+}
+
+/** Node ends when its threads do, and one of them may wait for somebody to write this FIFO. */
+function wakeReader(fifo: string): void {
+  orUndefined(() => {
+    const file = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    writeSync(file, '\n');
+    closeSync(file);
+  });
 }
 
 /** The file of each folder that has one. */

@@ -4,9 +4,12 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -246,6 +249,23 @@ describe('a signal before ballot stands', () => {
     const ballot = await heldUp();
     ballot.kill('SIGTERM');
     expect(await ending(ballot)).toBe(143);
+  });
+
+  it('SIGTERM while nobody opens the FIFO with the configuration, or writes to it: the same', async () => {
+    // Numbers of openat(2).
+    const number = process.arch === 'arm64' ? '56 ' : '257 ';
+    for (const isOpened of [false, true]) {
+      const ballot = await heldUp();
+      const tasks = `/proc/${pidOf(ballot)}/task`;
+      const opens = (task: string): boolean => readFileSync(join(tasks, task, 'syscall'), 'latin1').startsWith(number);
+      await poll(() => readdirSync(tasks).some(opens), { what: 'a thread that opens the FIFO' });
+      const writer = isOpened
+        ? openSync(join(folder, 'own.yaml'), constants.O_WRONLY | constants.O_NONBLOCK)
+        : undefined;
+      ballot.kill('SIGTERM');
+      expect(await ending(ballot)).toBe(143);
+      if (writer !== undefined) closeSync(writer);
+    }
   });
 
   it.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)('%s is none of its business', async (signal) => {
