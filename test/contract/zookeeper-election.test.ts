@@ -317,7 +317,9 @@ describe.each(ensembles)('an election on %s', (_name, start) => {
     const a = stand('a');
     const before = a.clock.now();
     expect((await elected(a)).succession).toEqual({ why: 'expired', from: 'dead' });
-    expectWithin(a.clock.now() - before, 6000);
+    const took = a.clock.now() - before;
+    if (world.isVirtual) expect(took).toBeLessThan(1_000);
+    else expectWithin(took, 6_000);
   });
 
   it('gives the leader its time to renew after an outage, also when it has no place in the queue', async () => {

@@ -7,6 +7,13 @@ const port = (file: string, named: string) => ({ ...contract(file), named: `one 
 
 export const localMutants: readonly Mutant[] = [
   {
+    what: 'a candidate is said to have its place before the kernel’s queue has it',
+    file: 'local/election.ts',
+    find: 'await this.#untilInLine(place, signal);',
+    put: '',
+    noticedBy: unit('local/election', 'has its place when the kernel has it'),
+  },
+  {
     what: 'the command does not inherit the lock',
     file: 'command/launch.ts',
     find: "stdio: ['ignore', stdout, stderr, ...more]",

@@ -324,6 +324,29 @@ describe('an operator', () => {
   );
 });
 
+describe('a leader that crashes before standbys whose election-timeout is little longer than its lease', () => {
+  // Each of them is the next in line for less than the lease lasts. The ensemble's clock tells nothing here.
+  it.each([
+    ['the ensemble has changed its leader', false],
+    ['Go’s candidates are in the fleet', true],
+  ])('is followed all the same, though %s', async (_why, mixedFleet) => {
+    for (const seed of seeds(5)) {
+      const plan = { ...QUIET_SETTING.plan, onElectionFailure: 'exit', electionTimeout: 4_000 } as const;
+      const world = tell({ candidates: 4, mixedFleet, leaseDuration: 3_000, lease: 3_000, plan }, seed);
+      const { clock, hosts, ensemble, commands, problems } = world;
+      for (const [index, host] of hosts.entries()) clock.schedule(1_600 * index, () => host.start());
+      expect(await clock.run(10_000, () => ensemble.proposals(BASE).length === 4)).toBe(true);
+      hosts[0]?.crash();
+      ensemble.goDown();
+      await clock.run(clock.time + 200);
+      ensemble.comeBack();
+      expect(await clock.run(clock.time + 20_000, () => commands.runs.length === 2)).toBe(true);
+      await end(world, problems, false);
+      expect(problems).toEqual([]);
+    }
+  });
+});
+
 describe('a host that freezes as a whole, with keeper and command', () => {
   it('says afterwards for how long, who leads, and that commands may have overlapped', async () => {
     const world = tell({ theme: 'freezes', candidates: 2 });

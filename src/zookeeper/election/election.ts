@@ -151,7 +151,9 @@ class ZooKeeperElection implements Election, TermHost {
     const rules = timings(place.session.timeout, leaseDuration, stop.onLeaseLoss);
     this.#incarnation.see(stat, rules.leaseDuration, clock.now());
     // A candidate that came before the base znode was made looks again once it has a proposal under it.
-    if (stat !== undefined) this.#known = place;
+    if (stat === undefined) return;
+    place.seeLease(stat);
+    this.#known = place;
   }
 
   /** The session of before if it still lives, else a new one. */

@@ -32,50 +32,56 @@ export class ExpiryWatch {
 
   /**
    * Waits until the lease, as it was just read, has expired, or until one of `changed` settles (its index), or until it
-   * has to be read again (`'reread'`). `byServer`: nobody stands before, so the ensemble's clock may prove it too.
+   * has to be read again (`'reread'`). `isFirst`: nobody stands before, so what was before this wait may prove it too.
    */
   async wait(
     lease: Lease,
     stat: Stat,
     changed: readonly AbortSignal[],
-    byServer: boolean,
+    isFirst: boolean,
   ): Promise<'expired' | 'reread' | number> {
     const { clock } = this.#options;
     const duration = (lease.kind === 'held' ? lease.duration : undefined) ?? this.#fallbackDuration;
     const observation = observe(this.#observation, stat.mzxid, clock.now());
     this.#observation = observation;
     const expiresAt = observation.since + duration;
-    let serverExpiry = byServer ? await this.#serverExpiry(stat, duration) : Infinity;
+    let earlier = isFirst ? await this.#earlierProof(stat, duration) : Infinity;
     for (;;) {
       // A break in contact ends the observation; the watch has fired as interrupted too. Without a proposal the
       // candidate has no place in the queue, and may not claim.
       if (this.#observation !== observation || this.#place.proposal === undefined) return 'reread';
       const now = clock.now();
       if (now >= expiresAt) return 'expired';
-      if (now >= serverExpiry) {
-        serverExpiry = await this.#serverExpiry(stat, duration);
-        if (clock.now() >= serverExpiry) return 'expired';
+      if (now >= earlier) {
+        earlier = await this.#earlierProof(stat, duration);
+        if (clock.now() >= earlier) return 'expired';
         continue;
       }
       const probeAt = nextProbe(observation.since, duration, now) ?? Infinity;
-      const wake = await firstOf(clock, changed, this.#signal, Math.min(expiresAt, probeAt, serverExpiry));
+      const wake = await firstOf(clock, changed, this.#signal, Math.min(expiresAt, probeAt, earlier));
       if (wake !== 'time') return wake;
       if (clock.now() >= probeAt && !(await this.#proveContact(duration))) return 'reread';
     }
   }
 
   /**
-   * When the lease will have been unchanged for `duration` by the ensemble's own clock, in monotonic ms: a write to the
-   * own proposal tells. In a mixed fleet that write would drive Go's candidates out of the queue, so this proof is not
-   * used. Infinity: not known. After an outage the holder gets its full time to renew, because the ensemble's clock
-   * went on while nobody could renew.
+   * When the lease will have been unchanged for `duration`, counted from before this wait, in monotonic ms: from when
+   * this candidate came, or by the ensemble's clock alone, which a write to the own proposal tells. Infinity: it is not
+   * known. In a mixed fleet that write would drive Go's candidates out of the queue. After an outage the holder gets
+   * its full time to renew, because both clocks went on while nobody could renew.
    */
-  async #serverExpiry(lease: Stat, duration: number): Promise<number> {
-    if (this.#options.mixedFleet) return Infinity;
-    const written = await this.#place.ask(this.#signal, (o) => this.#place.refresh(o));
-    const age = written === undefined ? undefined : ageByServer(lease, written);
-    if (age === undefined) return Infinity;
-    return Math.max(this.#options.clock.now() + Math.max(0, duration - age), this.#place.calmSince + duration);
+  async #earlierProof(lease: Stat, duration: number): Promise<number> {
+    const { atFirst, calmSince } = this.#place;
+    const seen = atFirst?.change === lease.mzxid ? atFirst.since + duration : Infinity;
+    let byServer = Infinity;
+    if (!this.#options.mixedFleet) {
+      const written = await this.#place.ask(this.#signal, (o) => this.#place.refresh(o));
+      // The proposal is gone: no place in the queue, and nothing to be proven.
+      if (written === undefined) return Infinity;
+      const age = ageByServer(lease, written);
+      if (age !== undefined) byServer = this.#options.clock.now() + Math.max(0, duration - age);
+    }
+    return Math.max(Math.min(seen, byServer), calmSince + duration);
   }
 
   /** Whether a request is answered in good time. Without that, an unchanged lease proves nothing. */

@@ -1,10 +1,11 @@
 import { sleep } from '../../clock.ts';
+import type { Stat } from '../../keeper/protocol.ts';
 import { NoNodeError, NodeExistsError, unlessMissing } from '../session/errors.ts';
 import type { RequestOptions } from '../../election/register.ts';
 import type { Session } from '../session/port.ts';
 import { isUnanswered, suspectIfSilent, untilAnswered, type ElectionOptions, RETRY_PAUSE_MS } from './options.ts';
 import { Restriction } from './restriction.ts';
-import { timings } from '../../election/timing.ts';
+import { type Observation, timings } from '../../election/timing.ts';
 import { sortProposals } from './queue.ts';
 import { encodeProposal, formatGoTime, type ProposalRecord } from './record.ts';
 import { formatDuration } from '../../duration.ts';
@@ -26,6 +27,7 @@ export class Place {
 
   /** Since when contact is unbroken, monotonic ms; -Infinity until a first session loses it: it has seen no outage. */
   #calmSince: number;
+  #atFirst: Observation | undefined;
 
   /** `isFirst`: this candidate has had no session before. */
   constructor(session: Session, options: ElectionOptions, isFirst: boolean) {
@@ -40,6 +42,16 @@ export class Place {
 
   get calmSince(): number {
     return this.#calmSince;
+  }
+
+  /** The lease as this session has read it first; `undefined` before. */
+  get atFirst(): Observation | undefined {
+    return this.#atFirst;
+  }
+
+  /** The lease has just been read. Only the first time counts. */
+  seeLease({ mzxid: change }: Stat): void {
+    this.#atFirst ??= { change, since: this.#options.clock.now() };
   }
 
   /** Name of the proposal, without its folder; `undefined` while there is none. */
