@@ -56,7 +56,7 @@ export default defineConfig({
           isolate: false,
           // By itself vitest leaves one processor to others.
           maxWorkers: 2,
-          testTimeout: 120_000,
+          testTimeout: 600_000,
         },
       },
       {
