@@ -7,6 +7,7 @@ import { Addresses, probe, wantsTls } from '../../../../src/zookeeper/session/ad
 import { findServer } from '../../../../src/zookeeper/session/connect.ts';
 import { Keepers } from '../../../../src/zookeeper/session/keepers.ts';
 import type { Will } from '../../../../src/keeper/will.ts';
+import { triesAll } from '../../../support/depth.ts';
 import { FakeKeeper } from '../../../support/fake-keeper.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 import { NO_ACCESS } from '../../../../src/zookeeper/session/access.ts';
@@ -18,8 +19,10 @@ const RUNNING: Will = {
 };
 const IDLE: Will = { election: 'one', commands: [] };
 
+const TRIES = triesAll ? 3_000 : 1_000;
+
 describe('the keepers of a process', () => {
-  it('cost nothing once they are dead: 1,000 tries to connect that fail leave none behind', async () => {
+  it(`cost nothing once they are dead: ${TRIES} tries to connect that fail leave none behind`, async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
     const server = createServer((socket) => void socket.on('error', () => undefined).resetAndDestroy());
@@ -51,14 +54,14 @@ describe('the keepers of a process', () => {
       await expect(findServer(context, undefined, search.signal)).rejects.toThrow('one try is enough');
     };
     try {
-      for (let i = 0; i < 1_000; i++) await tryOnce();
+      for (let i = 0; i < TRIES; i++) await tryOnce();
     } finally {
       server.close();
     }
     // The references of this turn are kept until it ends.
     await new Promise((resolve) => setImmediate(resolve));
     collect();
-    expect(forked).toHaveLength(1_000);
+    expect(forked).toHaveLength(TRIES);
     expect(forked.filter((keeper) => keeper.deref() !== undefined).length).toBeLessThan(10);
   });
 
