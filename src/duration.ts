@@ -63,7 +63,9 @@ function decimal(value: bigint, scale: bigint): string {
   return digits === 0 || fraction === '' ? whole : `${whole}.${fraction}`;
 }
 
-/** `ms` (finite) as Go's `Duration.String()` writes it, to the nanosecond: `4.5s`, `1m30s`, `1h0m0s`, `1.5µs`, `0s`. */
+/**
+ * `ms` (finite) as Go's `Duration.String()` writes it, to the nanosecond: `4.5s`, `1m30s`, `1h0m0s`, `1.5µs`, `0s`.
+ */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
   // Split before scaling: ms * 1e6 as one product loses the nanoseconds of long durations.

@@ -94,7 +94,8 @@ export function doubtSchedule(config: ScheduleConfig, sources: { schedule: strin
     const where = `${sources.timezone}: timezone ${JSON.stringify(config.timezone)}`;
     const name = ianaName(config.timezone) ?? config.timezone;
     doubts.push(
-      `${where}: Go's ballot does not know this key, its candidates of this mixed fleet take their hosts' zones: begin the schedule with CRON_TZ=${name}`,
+      `${where}: Go's ballot does not know this key, its candidates of this mixed fleet take their hosts' zones: ` +
+        `begin the schedule with CRON_TZ=${name}`,
     );
   }
   return doubts;

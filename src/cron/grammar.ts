@@ -30,7 +30,8 @@ const DESCRIPTORS: ReadonlyMap<string, string> = new Map([
 ]);
 
 const FORMS =
-  'a schedule is five fields (minute hour day-of-month month day-of-week), six with seconds in front, @every 1h30m, or one of ' +
+  'a schedule is five fields (minute hour day-of-month month day-of-week), six with seconds in front, ' +
+  '@every 1h30m, or one of ' +
   [...DESCRIPTORS.keys()].join(' ');
 
 /**
@@ -117,8 +118,8 @@ function readFields(text: string, seed: string): Rule {
     dayOfWeek: parseField(dayOfWeek, BOUNDS.dayOfWeek, seed),
   };
   if (!everFires(fields)) {
-    const days = `day-of-month field ${JSON.stringify(dayOfMonth)}: no month of ${JSON.stringify(month)} has such a day`;
-    throw new ScheduleError(`${days}: it would never fire`);
+    const [day, months] = [JSON.stringify(dayOfMonth), JSON.stringify(month)];
+    throw new ScheduleError(`day-of-month field ${day}: no month of ${months} has such a day: it would never fire`);
   }
   const all = Object.values<Field>({ ...fields });
   const seconds = words.length === 6 ? ['a seconds field'] : [];

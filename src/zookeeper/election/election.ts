@@ -212,7 +212,8 @@ class ZooKeeperElection implements Election, TermHost {
     const effective = timings(granted, leaseDuration, stop.onLeaseLoss).leaseDuration;
     if (leaseDuration === undefined || effective === leaseDuration) return;
     logger.warn(
-      'lease-duration is shorter than the session timeout that the ensemble granted; the lease lasts as long as the session',
+      'lease-duration is shorter than the session timeout that the ensemble granted; ' +
+        'the lease lasts as long as the session',
       {
         leaseDuration: formatDuration(leaseDuration),
         granted: formatDuration(granted),

@@ -32,20 +32,21 @@ export class ExpiryWatch {
 
   /**
    * Waits until the lease, as it was just read, has expired, or until one of `changed` settles (its index), or until it
-   * has to be read again (`'reread'`). `isFirst`: nobody stands before, so what was before this wait may prove it too.
+   * has to be read again (`'reread'`). `firstInQueue`: nobody stands before, so what was before this wait may prove it
+   * too.
    */
   async wait(
     lease: Lease,
     stat: Stat,
     changed: readonly AbortSignal[],
-    isFirst: boolean,
+    firstInQueue: boolean,
   ): Promise<'expired' | 'reread' | number> {
     const { clock } = this.#options;
     const duration = (lease.kind === 'held' ? lease.duration : undefined) ?? this.#fallbackDuration;
     const observation = observe(this.#observation, stat.mzxid, clock.now());
     this.#observation = observation;
     const expiresAt = observation.since + duration;
-    let earlier = isFirst ? await this.#earlierProof(stat, duration) : Infinity;
+    let earlier = firstInQueue ? await this.#earlierProof(stat, duration) : Infinity;
     for (;;) {
       // A break in contact ends the observation; the watch has fired as interrupted too. Without a proposal the
       // candidate has no place in the queue, and may not claim.
