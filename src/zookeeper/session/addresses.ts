@@ -144,9 +144,10 @@ export async function probe(
 
 /** What a server says of itself on a connection that it has accepted, as `probe` returns it. */
 export async function statusOf(socket: Socket, clock: Clock, signal: AbortSignal): Promise<string | undefined> {
-  const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, () => socket.write('\r\n\r\n'));
-  const status = await foundWithin(clock, STATUS_TIMEOUT_MS, signal, answerTo(socket, 'srvr')).finally(cancel);
-  return 'value' in status ? unfit(status.value) : SILENT;
+  const nudge = (): unknown => setImmediate(() => socket.write('\r\n\r\n'));
+  const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, nudge);
+  const status = await answerTo(socket, 'srvr', STATUS_TIMEOUT_MS, clock, signal).finally(cancel);
+  return status === undefined ? SILENT : unfit(status);
 }
 
 function connected(socket: Socket, { ip, port }: Endpoint): Promise<void> {
@@ -156,14 +157,28 @@ function connected(socket: Socket, { ip, port }: Endpoint): Promise<void> {
   });
 }
 
-/** All that is said until the connection is closed. */
-export function answerTo(socket: Socket, word: string): Promise<string> {
-  return new Promise((resolve) => {
-    let answer = '';
-    socket.setEncoding('latin1').on('data', (data: string) => (answer += data));
-    socket.once('close', () => resolve(answer));
-    socket.write(word);
-  });
+/**
+ * All that is said until the connection is closed, or until the time is over; `undefined` if that is nothing. A timer
+ * comes before the sockets in a turn of Node's loop: a process that was busy reads, before it judges and before it
+ * writes more, what has come meanwhile.
+ *
+ * @param ms for the answer
+ */
+export async function answerTo(
+  socket: Socket,
+  word: string,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (data: string) => (answer += data));
+  const closed = new Promise<void>((resolve) => void socket.once('close', resolve));
+  socket.write(word);
+  const ended = await foundWithin(clock, ms, signal, closed);
+  if ('value' in ended) return answer;
+  await new Promise((resolve) => setImmediate(resolve));
+  return answer === '' ? undefined : answer;
 }
 
 /** Whether a server that closes or ignores plain connections wants TLS. Rejects with the signal's reason. */

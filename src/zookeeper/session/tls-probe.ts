@@ -122,9 +122,9 @@ class Look {
     const { ip, port } = this.#endpoint;
     const socket = connect({ host: ip, port });
     socket.on('error', () => undefined);
-    const answer = answerTo(socket, 'srvr');
-    const found = await foundWithin(this.#clock, SECOND_LOOK_MS, this.#signal, answer).finally(() => socket.destroy());
-    return 'value' in found && /^(Zookeeper version|This ZooKeeper|srvr is not executed)/.test(found.value);
+    const asked = answerTo(socket, 'srvr', SECOND_LOOK_MS, this.#clock, this.#signal);
+    const answer = await asked.finally(() => socket.destroy());
+    return answer !== undefined && /^(Zookeeper version|This ZooKeeper|srvr is not executed)/.test(answer);
   }
 }
 

@@ -167,6 +167,21 @@ describe('a look at a server by TLS', () => {
     expect(await probed(await listening(server))).toBeUndefined();
   });
 
+  it('reads what came in while it was busy, however late it looks', async () => {
+    const server = createTlsServer({ cert: readFileSync(own.cert), key: readFileSync(own.key) }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', () => socket.write('Zookeeper version: 3.8\nMode: read-only\n', () => busy()));
+    });
+    const busy = (): void => {
+      accepted?.resetAndDestroy();
+      const until = performance.now() + 500; // longer than a look waits for an answer
+      while (performance.now() < until);
+    };
+    let accepted: Socket | undefined;
+    server.on('connection', (socket: Socket) => (accepted = socket));
+    expect(await probed(await listening(server))).toBe('is read-only (it has no quorum)');
+  });
+
   it('says that its own key is too weak to be used', async () => {
     const [cert, key] = [join(folder, 'weak.pem'), join(folder, 'weak.key')];
     const request = ['req', '-x509', '-newkey', 'rsa:512', '-nodes', '-subj', '/CN=weak'];
