@@ -211,9 +211,8 @@ export class RunProcesses {
   }
 
   /**
-   * Looks again, once, if something may have been missed: a member that forks and ends may put its child where was
-   * looked
-   * already, and one that executes a program shows no environment.
+   * Looks again, once, if something may have been missed: a member that forks and ends may put its child where it was
+   * looked for already, and one that executes a program shows no environment.
    */
   #look(hasSession: boolean): ProcessStat[] {
     const before = lastProcess();

@@ -10,8 +10,10 @@ export function formatGoTime(wallMs: number): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)}${fraction} +0000 UTC`;
 }
 
-const INSTANT =
-  /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)? ?(Z|([+-])(\d\d):?(\d\d))(?: [A-Za-z+-][A-Za-z0-9+-]*)?(?: m=[+-][\d.]+)?$/;
+const TIME = /(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?/;
+const ZONE = / ?(Z|([+-])(\d\d):?(\d\d))(?: [A-Za-z+-][A-Za-z0-9+-]*)?/;
+const MONOTONIC = /(?: m=[+-][\d.]+)?/;
+const INSTANT = new RegExp(`^${TIME.source}${ZONE.source}${MONOTONIC.source}$`);
 
 /**
  * Milliseconds since the Unix epoch (with a fraction, as far as the text has one) of what Go's `Time.String` wrote in

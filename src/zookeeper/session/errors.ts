@@ -50,10 +50,11 @@ export class ClientMissingError extends BallotError {
       `the native module of the npm package zookeeper cannot be loaded: ${message.split('\n', 1)[0]}`,
       {
         hint:
-          'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which npm leaves ' +
-          'out with --ignore-scripts, and where allow-scripts does not name zookeeper: `npm approve-scripts zookeeper` ' +
-          'in a project, `npm install -g --allow-scripts=zookeeper` otherwise; then run `npm rebuild zookeeper` where ' +
-          'ballot is installed (needs a C++ compiler, make and python3), or set zookeeper-client to wire',
+          'it is compiled at installation for one version of Node (7.3.0 does not compile on Node 26), which npm ' +
+          'leaves out with --ignore-scripts, and where allow-scripts does not name zookeeper: ' +
+          '`npm approve-scripts zookeeper` in a project, `npm install -g --allow-scripts=zookeeper` otherwise; ' +
+          'then run `npm rebuild zookeeper` where ballot is installed (needs a C++ compiler, make and python3), ' +
+          'or set zookeeper-client to wire',
       },
     );
   }
@@ -101,12 +102,10 @@ export function answerError(
   if (rc === -103) return new BadVersionError(path);
   if (rc === -110) return new NodeExistsError(path);
   if (rc === -102 || rc === -115) {
-    return new RefusedError(
-      `${operation} ${path}: ZooKeeper refuses it (${rc === -102 ? 'no permission by its ACL' : 'authentication failed'})`,
-      {
-        hint: `check the ACL of ${path} and of its parent`,
-      },
-    );
+    const why = rc === -102 ? 'no permission by its ACL' : 'authentication failed';
+    return new RefusedError(`${operation} ${path}: ZooKeeper refuses it (${why})`, {
+      hint: `check the ACL of ${path} and of its parent`,
+    });
   }
   if (rc === -114)
     return new RefusedError(`${operation} ${path}: ZooKeeper knows no identity of this client to make it for`, {

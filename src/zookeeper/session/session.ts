@@ -210,11 +210,11 @@ export class KeptSession {
     cancel();
     const closed = (await this.#connection?.close(Math.max(0, deadline - clock.now()))) ?? false;
     this.#given.abort();
-    if (!closed)
-      logger.warn(
-        `the ZooKeeper session could not be closed in time: its znodes go when it expires, in ${this.timeout} ms at the earliest`,
-        { session: `0x${this.id}` },
-      );
+    if (closed) return;
+    const earliest = `in ${this.timeout} ms at the earliest`;
+    logger.warn(`the ZooKeeper session could not be closed in time: its znodes go when it expires, ${earliest}`, {
+      session: `0x${this.id}`,
+    });
   }
 }
 

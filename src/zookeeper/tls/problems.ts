@@ -61,7 +61,8 @@ export function refusalOf(error: Error, { options, material, now }: TlsFailure):
     return `wants a client certificate (${why}), and none is set: name it by zookeeper-tls-cert and zookeeper-tls-key`;
   const expired = Date.parse(identity.validTo) < now ? `, which expired on ${instant(identity.validTo)}` : '';
   const look = expired === '' ? 'its log says why; which CAs it trusts is in its ssl.trustStore.location' : 'renew it';
-  return `refuses the client certificate ${subjectOf(identity)} of ${named(options, 'cert')}${expired} (${why}): ${look}`;
+  const certificate = `${subjectOf(identity)} of ${named(options, 'cert')}${expired}`;
+  return `refuses the client certificate ${certificate} (${why}): ${look}`;
 }
 
 /** Why the certificate that the server has shown is not accepted. */
@@ -82,7 +83,8 @@ export function certificateProblem(error: Error, shown: X509Certificate | undefi
 
 function wrongName(shown: X509Certificate, name: string): string {
   const names = (shown.subjectAltName ?? 'no other name').replaceAll(/DNS:|IP Address:/g, '');
-  return `is for ${names}, not for ${name}: correct zookeeper-servers, or say by zookeeper-tls-server-name which of them counts`;
+  const hint = 'correct zookeeper-servers, or say by zookeeper-tls-server-name which of them counts';
+  return `is for ${names}, not for ${name}: ${hint}`;
 }
 
 /** Of the server's own certificate, of one between it and its CA, or of the CA itself. */
