@@ -78,7 +78,8 @@ export type ParsedLedger =
 /** Name of its register in the election. */
 export const LEDGER = 'runs';
 
-const MOST_RUNS = 50;
+/** So many runs are written. */
+export const MOST_RUNS = 50;
 
 /** Half of what ZooKeeper takes in one register (`jute.maxbuffer`), bytes. */
 const MOST_BYTES = 512 * 1024;
@@ -170,12 +171,12 @@ function later(a: number | undefined, b: number): number {
 }
 
 /**
- * At most 50 runs and 512 KiB: the oldest runs are dropped first, open runs last; then the fields that this ballot does
- * not know.
+ * At most so many runs, 50 by default, and 512 KiB: the oldest runs are dropped first, open runs last; then the fields
+ * that this ballot does not know.
  */
-export function limited(ledger: Ledger): Ledger {
+export function limited(ledger: Ledger, runs = MOST_RUNS): Ledger {
   let left = ledger;
-  while (left.runs.length > MOST_RUNS) left = withoutOldest(left);
+  while (left.runs.length > runs) left = withoutOldest(left);
   while (isTooLarge(left)) {
     if (left.runs.length === 0) return without(left, 'unknownFields');
     left = withoutOldest(left);

@@ -9,7 +9,7 @@ import {
   VersionConflictError,
 } from '../election/errors.ts';
 import type { Register } from '../election/register.ts';
-import { encodeLedger, limited, parseLedger, type Ledger } from './record.ts';
+import { encodeLedger, limited, MOST_RUNS, parseLedger, type Ledger, type RunRecord } from './record.ts';
 
 export interface LedgerParts {
   readonly register: Register;
@@ -33,6 +33,12 @@ const PAUSE_MS = 50;
 
 /** After an answer that probably stays the same for a while (an ACL, a quota), ms. */
 const REFUSED_PAUSE_MS = 1_000;
+
+/**
+ * What is entered during an outage may be withdrawn before it was written: it must not have pushed out an earlier run.
+ * So this many are kept.
+ */
+const MOST_KEPT = 2 * MOST_RUNS;
 
 /** No answer, or another state of the register than expected: trying again is enough. */
 const PASSING = [OutcomeUnknownError, NotSentError, GivenUpError, VersionConflictError, GoneError];
@@ -154,7 +160,7 @@ export class LedgerWriter {
   change(change: (ledger: Ledger) => Ledger): void {
     const changed = change(this.#ledger);
     if (changed === this.#ledger) return;
-    this.#ledger = limited(changed);
+    this.#ledger = limited(changed, MOST_KEPT);
     this.#revision += 1;
     void this.#write();
   }
@@ -234,15 +240,23 @@ export class LedgerWriter {
     const { signal } = this.#over;
     this.#version ??= await this.#present();
     const [ledger, revision] = [this.#ledger, this.#revision];
-    this.#version = await this.#parts.register.write(encodeLedger(ledger), this.#version, {
+    const written = limited(ledger);
+    this.#version = await this.#parts.register.write(encodeLedger(written), this.#version, {
       timeout: REQUEST_TIMEOUT_MS,
       signal,
     });
-    this.#written = ledger;
+    this.#written = written;
+    this.#forget(ledger.runs.filter((run) => !written.runs.includes(run)));
     this.#acknowledged = revision;
     this.#acknowledgedAt = this.#parts.clock.now();
     this.#tries.succeeded();
     for (const waiter of [...this.#waiters]) if (waiter.revision <= revision) waiter.settle('written');
+  }
+
+  /** Runs that an acknowledged write has pushed out. */
+  #forget(pushedOut: readonly RunRecord[]): void {
+    if (pushedOut.length === 0) return;
+    this.#ledger = { ...this.#ledger, runs: this.#ledger.runs.filter((run) => !pushedOut.includes(run)) };
   }
 
   /** The version to write under. Throws FencedError when another term has written. */

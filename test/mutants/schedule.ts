@@ -92,6 +92,20 @@ export const scheduleMutants: readonly Mutant[] = [
     noticedBy: ledger,
   },
   {
+    what: 'an entry that is never written pushes out an earlier run',
+    file: 'ledger/writer.ts',
+    find: 'limited(changed, MOST_KEPT)',
+    put: 'limited(changed)',
+    noticedBy: runLedger,
+  },
+  {
+    what: 'a run that a later one has pushed out is written again when that is withdrawn',
+    file: 'ledger/writer.ts',
+    find: 'this.#forget(ledger.runs.filter((run) => !written.runs.includes(run)));',
+    put: '',
+    noticedBy: runLedger,
+  },
+  {
     what: 'a leader writes on in the ledger of a later term',
     file: 'ledger/writer.ts',
     find: 'if (!this.wrote(fencingToken, birth)) throw new FencedError(this.token, fencingToken);',

@@ -389,6 +389,38 @@ describe('an entry that is withdrawn', () => {
     expect(ids(world.stored)).toEqual([`${a.token}.2`]);
   });
 
+  it('has pushed out nobody, also one of several in an outage', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    const written = Array.from({ length: 49 }, (_, i) => record(`${a.token}.${i + 1}`, i + 1));
+    for (const run of written) {
+      expect(await world.clock.wait(a.ledger.enter(run, 1000))).toBe('entered');
+      a.ledger.close(run.runId, ending);
+    }
+    a.register.weather = { ...a.register.weather, fate: () => 'unanswered' };
+    const tried = [50, 51, 52].map((minute) => record(`${a.token}.${minute}`, minute));
+    for (const run of tried) expect(await world.clock.wait(a.ledger.enter(run, 100))).toBe('unanswered');
+    for (const { runId } of tried) a.ledger.withdraw(runId);
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(5000);
+    expect(ids(world.stored)).toEqual(written.map(({ runId }) => runId));
+  });
+
+  it('pushes out the oldest once it is written', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    for (let minute = 1; minute <= 51; minute++) {
+      const run = record(`${a.token}.${minute}`, minute);
+      expect(await world.clock.wait(a.ledger.enter(run, 1000))).toBe('entered');
+      if (minute < 51) a.ledger.close(run.runId, ending);
+    }
+    expect(ids(world.stored)).toHaveLength(50);
+    a.ledger.withdraw(`${a.token}.51`);
+    await world.pass(1000);
+    expect(ids(world.stored)).toHaveLength(49);
+    expect(ids(world.stored)[0]).toBe(`${a.token}.2`);
+  });
+
   it('can be made up by the next leader', async () => {
     const world = new World();
     const a = await world.leader('a');
