@@ -57,8 +57,8 @@ export class RunLedger {
   #term: LedgerWriter | undefined;
   /** What `through` was before each open run of the present term was entered. */
   readonly #before = new Map<string, number | undefined>();
-  /** When the first entry was asked for that has not been answered, in monotonic ms. */
-  #askedAt: number | undefined;
+  /** The first entry that has not been answered: since when, in monotonic ms, and in which ledger it stands. */
+  #asked: { readonly at: number; readonly term: LedgerWriter; readonly revision: number } | undefined;
 
   constructor(parts: RunLedgerParts) {
     this.#parts = parts;
@@ -137,8 +137,9 @@ export class RunLedger {
 
   /** For how long entries have not been answered, over all ticks, ms: 0 as long as they are. */
   get silentFor(): number {
-    const [since, answeredAt] = [this.#askedAt, this.#term?.acknowledgedAt ?? -Infinity];
-    return since === undefined || answeredAt > since ? 0 : this.#parts.clock.now() - since;
+    const asked = this.#asked;
+    if (asked === undefined || asked.term !== this.#term || asked.term.hasWritten(asked.revision)) return 0;
+    return this.#parts.clock.now() - asked.at;
   }
 
   /** Up to where ticks are settled, as far as the present term, or the last one, knows. `undefined` before that. */
@@ -159,12 +160,13 @@ export class RunLedger {
     const { through } = term.ledger;
     if (through !== undefined && tick <= through) return 'taken';
     this.#before.set(runId, through);
-    if (this.silentFor === 0) this.#askedAt = this.#parts.clock.now();
+    const wasAnswered = this.silentFor === 0;
     term.change((present) => entered(present, record));
+    if (wasAnswered) this.#asked = { at: this.#parts.clock.now(), term, revision: term.revision };
     const answer = await term.written(timeout);
     if (answer === 'fenced') this.withdraw(runId);
     if (answer !== 'written') return answer;
-    this.#askedAt = undefined;
+    this.#asked = undefined;
     // Withdrawn meanwhile: it was written, and so was that.
     return term.ledger.runs.some((run) => run.runId === runId) ? 'entered' : 'fenced';
   }

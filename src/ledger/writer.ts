@@ -103,10 +103,8 @@ export class LedgerWriter {
   #written: Ledger;
   /** `undefined`: not known since a write has failed. */
   #version: number | undefined;
-  /** Counts the changes. */
   #revision = 0;
   #acknowledged = 0;
-  #acknowledgedAt: number;
   #birth: string;
   #state: 'open' | 'over' | 'ended' | 'fenced' = 'open';
   #isWriting = false;
@@ -122,7 +120,6 @@ export class LedgerWriter {
     this.#written = ledger;
     this.#version = version;
     this.#birth = birth;
-    this.#acknowledgedAt = parts.clock.now();
   }
 
   /** Whether a ledger of this token and birth is this term's: a coordinator that lost its data gives tokens again. */
@@ -130,9 +127,14 @@ export class LedgerWriter {
     return token === this.token && birth === this.#birth;
   }
 
-  /** When a write was last acknowledged, in monotonic ms. */
-  get acknowledgedAt(): number {
-    return this.#acknowledgedAt;
+  /** Counts the changes: names the ledger as it is now. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether a ledger with the changes up to there was acknowledged. */
+  hasWritten(revision: number): boolean {
+    return revision <= this.#acknowledged;
   }
 
   /** With all changes, written or not. */
@@ -149,7 +151,7 @@ export class LedgerWriter {
   }
 
   get isDirty(): boolean {
-    return this.#acknowledged < this.#revision;
+    return !this.hasWritten(this.#revision);
   }
 
   /** Ids of the runs of which something is not acknowledged, oldest first. */
@@ -248,7 +250,6 @@ export class LedgerWriter {
     this.#written = written;
     this.#forget(ledger.runs.filter((run) => !written.runs.includes(run)));
     this.#acknowledged = revision;
-    this.#acknowledgedAt = this.#parts.clock.now();
     this.#tries.succeeded();
     for (const waiter of [...this.#waiters]) if (waiter.revision <= revision) waiter.settle('written');
   }

@@ -92,6 +92,13 @@ export const scheduleMutants: readonly Mutant[] = [
     noticedBy: ledger,
   },
   {
+    what: 'an answer to an earlier write counts as one to an entry, and the next tick waits as long again',
+    file: 'ledger/ledger.ts',
+    find: 'asked.term.hasWritten(asked.revision)) return 0;',
+    put: 'asked.term.hasWritten(1)) return 0;',
+    noticedBy: runLedger,
+  },
+  {
     what: 'an entry that is never written pushes out an earlier run',
     file: 'ledger/writer.ts',
     find: 'limited(changed, MOST_KEPT)',

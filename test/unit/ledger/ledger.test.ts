@@ -365,6 +365,43 @@ describe('entering a tick', () => {
   });
 });
 
+describe('how long entries have not been answered', () => {
+  it('is counted from the first of them, and no more when the ledger with it is written', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    expect(a.ledger.silentFor).toBe(0);
+    a.register.weather = { ...a.register.weather, fate: () => 'lost' };
+    for (const minute of [1, 2])
+      expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.${minute}`, minute), 100))).toBe('unanswered');
+    expect(a.ledger.silentFor).toBeCloseTo(200, 3);
+    a.ledger.withdraw(`${a.token}.1`);
+    a.ledger.withdraw(`${a.token}.2`);
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.pass(5000);
+    expect(a.ledger.silentFor).toBe(0);
+  });
+
+  it('goes on when what is answered is a write of before', async () => {
+    const world = new World();
+    const a = await world.leader('a', NOON, { latency: () => 50 });
+    a.register.weather = { ...a.register.weather, fate: fates('answered', 'lost', 'lost').fate };
+    a.ledger.skip(NOON + MINUTE);
+    expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 2), 500))).toBe('unanswered');
+    expect(world.stored).toMatchObject({ through: NOON + MINUTE, runs: [] });
+    expect(a.ledger.silentFor).toBeCloseTo(500, 3);
+  });
+
+  it('begins anew with a term', async () => {
+    const world = new World();
+    const a = await world.leader('a');
+    a.register.weather = { ...a.register.weather, fate: () => 'lost' };
+    expect(await world.clock.wait(a.ledger.enter(record(`${a.token}.1`, 1), 100))).toBe('unanswered');
+    a.register.weather = { ...a.register.weather, fate: () => 'answered' };
+    await world.open(a, world.znode.nextTransaction());
+    expect(a.ledger.silentFor).toBe(0);
+  });
+});
+
 describe('an entry that is withdrawn', () => {
   it.each<Fate>([
     'unanswered',
