@@ -91,6 +91,8 @@ function checkEntry(world: TickWorld, launch: Served): string[] {
 /** Something kept the host from the ledger just then, or from acting in time. */
 function isExcused({ setting, impairments }: TickWorld, { host, at }: Launch): boolean {
   const { theme, latency, lease, sessionTimeout } = setting;
+  // Somebody took the lease away by hand: another has led, and taken the run for lost, before its host learned of that.
+  if (impairments.some(({ kind, from, to }) => kind === 'tampered' && from < at && to > at - lease)) return true;
   const mine = impairments.filter(
     (it) => it.kind !== 'spoiled' && it.kind !== 'steered' && (it.host === host || it.host === 'everybody'),
   );
