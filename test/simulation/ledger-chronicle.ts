@@ -68,7 +68,12 @@ export class LedgerChronicle {
 
   /** Whether a run was entered before it was started. */
   isEntered({ at, ...run }: Pick<Launch, 'runId' | 'tick' | 'at'>): boolean {
-    return (this.#enteredAt.get(entryOf(run)) ?? Infinity) <= at;
+    return (this.enteredAt(run) ?? Infinity) <= at;
+  }
+
+  /** When a run was entered first; `undefined` if it never was. */
+  enteredAt(run: Pick<Launch, 'runId' | 'tick'>): number | undefined {
+    return this.#enteredAt.get(entryOf(run));
   }
 
   /** Whether a run was entered by then and had no end yet. */

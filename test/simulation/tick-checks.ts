@@ -49,8 +49,9 @@ export function checkTicks(world: TickWorld, cron: CronSetting): string[] {
 function mayRepeat(world: TickWorld, earlier: Served, later: Served): boolean {
   // Nobody was cut off: who served without the ledger still leads when it is back, and writes down what it owes.
   if (earlier.parent === later.parent || world.setting.theme === 'outages') return false;
+  const since = Math.min(world.ledger.enteredAt(earlier) ?? Infinity, earlier.at);
   const isForgotten = ({ kind, from, to }: Impairment): boolean =>
-    (kind === 'wiped' || kind === 'spoiled') && to > earlier.at && from < later.at;
+    (kind === 'wiped' || kind === 'spoiled') && to > since && from < later.at;
   if (world.impairments.some(isForgotten)) return true;
   return !wasEntered(world, earlier) || !wasEntered(world, later);
 }
