@@ -62,8 +62,11 @@ const CLEAR_AGAIN_MS = { first: 250, growth: 4, last: 4_000 } as const;
 /** A lock that nobody holds is taken within this, ms: who waits longer stands by. */
 const SAY_STANDING_BY_AFTER_MS = 30;
 
-/** A process needs some ms from its start to the kernel's queue: it is looked for there, ms, and not for ever. */
-const IN_LINE = { every: 2, atMost: 2_000 } as const;
+/**
+ * A process needs some ms from its start to the kernel's queue: it is looked for there, ms, and not for ever. A lock
+ * that nobody holds comes before the first look, which would hold it up: the kernel shows its locks by stopping them.
+ */
+const IN_LINE = { every: 10, atMost: 2_000 } as const;
 
 /** An election on this host, which knows what a command inherits. */
 export interface LocalElection extends Election {
@@ -180,8 +183,8 @@ class FlockElection implements LocalElection {
     const { clock } = this.#options;
     const end = clock.now() + IN_LINE.atMost;
     // How the wait for the lock ends is for those who wait for it.
-    while (!lock.isInLine() && clock.now() < end && !signal.aborted)
-      await within(clock, lock.granted, { at: clock.now() + IN_LINE.every, signal }).catch(() => undefined);
+    do await within(clock, lock.granted, { at: clock.now() + IN_LINE.every, signal }).catch(() => undefined);
+    while (!lock.isInLine() && clock.now() < end && !signal.aborted);
   }
 
   /** `undefined`: the place was one for a file that is not the lock any more. */

@@ -21,9 +21,12 @@ const behindOneThatHasDied: Beginning = async (_world, stage) => {
   return campaign;
 };
 
-/** Calls the campaign off, unless it is won already. Returns whether it is. */
-async function callOff(stage: Stage, campaign: Campaign): Promise<boolean> {
-  const won = await stage.isElected(campaign);
+/**
+ * Calls the campaign off, unless it is won already. Returns whether it is. At moment 0 it cannot know that it is won: a
+ * busy machine may win it before this process runs again.
+ */
+async function callOff(stage: Stage, campaign: Campaign, moment: number): Promise<boolean> {
+  const won = moment > 0 && (await stage.isElected(campaign));
   const reason = new Error('called off');
   campaign.abort(reason);
   if (!won) expect(await stage.failure(campaign.term)).toBe(reason);
@@ -64,7 +67,7 @@ describe.each(coordinators)('a campaign on %s ends with the reason of its signal
       const stage = new Stage(world);
       const campaign = await begin(world, stage);
       await world.moment(moment);
-      won = await callOff(stage, campaign);
+      won = await callOff(stage, campaign, moment);
       if (!won) await electAnew(world, stage, campaign.candidate, moment);
       stage.end();
       await world.reset();
@@ -94,7 +97,7 @@ describe.each(distantCoordinators)(
         await world.moment(moment);
         world.cutOff(campaign.candidate);
         await world.pass(world.leaseDuration / 8);
-        won = await callOff(stage, campaign);
+        won = await callOff(stage, campaign, moment);
         world.reconnect(campaign.candidate);
         if (!won) await electAnew(world, stage, campaign.candidate, moment);
         stage.end();
