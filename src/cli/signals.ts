@@ -52,8 +52,11 @@ export class Signals {
   }
 }
 
-/** When it is looked for: Node opens it in a thread of its own, which a busy machine runs late, ms. */
-const DEBUGGER_LOOKS_MS = [0, 100, 1_000, 5_000] as const;
+/**
+ * When it is looked for, ms: not before the start of a command, which would wait for it; and again, for Node opens it in
+ * a thread of its own, which a busy machine runs late.
+ */
+const DEBUGGER_LOOKS_MS = [30, 100, 1_000, 5_000] as const;
 
 /**
  * Closes the debugger that an early SIGUSR1 opened, not one that was asked for. Loaded late: it costs milliseconds.
@@ -62,10 +65,10 @@ const DEBUGGER_LOOKS_MS = [0, 100, 1_000, 5_000] as const;
 export async function closeStrayDebugger(): Promise<void> {
   const asked = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ');
   if (/--inspect(-brk|-wait)?(=|\s|$)/.test(asked)) return;
-  const inspector = await import('node:inspector');
   const begun = systemClock.now();
   for (const after of DEBUGGER_LOOKS_MS) {
     await sleepUntil(systemClock, begun + after);
+    const inspector = await import('node:inspector');
     if (inspector.url() !== undefined) inspector.close();
   }
 }

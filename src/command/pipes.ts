@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -38,8 +38,15 @@ function collect(names: Names): void {
   for (const path of names.paths) stock.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
 }
 
-function remove(names: Names): void {
-  rmSync(names.folder, { recursive: true, force: true });
+/** By name, which is quicker than to ask for all that is in the folder: a start waits for it. */
+function remove({ folder, paths }: Names): void {
+  try {
+    for (const path of paths) unlinkSync(path);
+    rmdirSync(folder);
+  } catch {
+    // Not all of them were made, or somebody else has removed some.
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Those of `preparePipes`, which mkfifo may have made already though its end was not noticed yet. */

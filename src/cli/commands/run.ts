@@ -93,16 +93,21 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
   logger.info('standing for election', whereOf(config));
   const manager = tellOfSupervisor(supervisor, { env, logger, election, name });
   const over = supervisor.run();
-  // While the coordinator is asked: the command cannot start before it has answered.
-  if (config.wrapChildLogs) void preparePipes();
-  void closeStrayDebugger();
-  await keepBytecode();
+  await prepareMeanwhile(config);
   const exitCode = await over;
   await manager?.close();
   await cgroups.close(systemClock);
   logger.info('ballot ends', { exitCode });
   await logger.flush(FLUSH_WITHIN_MS);
   return exitCode;
+}
+
+/** While the coordinator is asked, which goes first: the command cannot start before it has answered. */
+async function prepareMeanwhile({ wrapChildLogs }: RunContext['config']): Promise<void> {
+  await new Promise((turn) => setImmediate(turn));
+  if (wrapChildLogs) void preparePipes();
+  void closeStrayDebugger();
+  await keepBytecode();
 }
 
 /**
