@@ -3,7 +3,7 @@
  * that it inherits: the lock belongs to the open file that both share, and stays with ours when the helper has ended.
  * The kernel frees it when the last descriptor of that open file is closed, and hands it over in the order of arrival.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { ConfigurationError, orUndefined, UnavailableError } from '../errors.ts';
 import { codeOf, diskError } from './disk.ts';
@@ -41,10 +41,10 @@ export const flock: Locks = (path, place) => {
   // A session of its own: a terminal's signals are not for it.
   const child = spawn('flock', ['-x', '3'], {
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', descriptor],
+    stdio: ['ignore', 'ignore', 'ignore', descriptor],
     env: { ...process.env, [WAITS_FOR]: place },
   });
-  const granted = grantOf(child, path);
+  const granted = grantOf(child, path, descriptor);
   granted.catch(() => undefined);
   let closed = false;
   return {
@@ -77,18 +77,26 @@ function waits(pid: number): boolean {
   return locks === undefined || new RegExp(` -> FLOCK +\\S+ +\\S+ ${pid} `).test(locks);
 }
 
-function grantOf(child: ChildProcess, path: string): Promise<void> {
+function grantOf(child: ChildProcess, path: string, descriptor: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    let said = '';
-    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
     child.once('error', (error) => reject(notStarted(error)));
     child.once('exit', (code, signal) => {
       if (code === 0) return resolve();
-      const how = signal === null ? `exit code ${code}` : `ended by ${signal}`;
-      const why = said.trim() === '' ? how : `${how}: ${said.trim()}`;
+      const why = signal === null ? `exit code ${code}${complaint(descriptor)}` : `ended by ${signal}`;
       reject(new UnavailableError(`coordinator local: flock could not lock ${path}: ${why}`));
     });
   });
+}
+
+/**
+ * What the helper has to say. It is asked once more for that: to listen to each one, who mostly says nothing, costs a
+ * start more than a millisecond.
+ */
+function complaint(descriptor: number): string {
+  const stdio = ['ignore', 'ignore', 'pipe', descriptor] as const;
+  const { stderr } = spawnSync('flock', ['-n', '-x', '3'], { stdio: [...stdio], encoding: 'utf8', timeout: 1_000 });
+  const said = (stderr ?? '').trim();
+  return said === '' ? '' : `: ${said}`;
 }
 
 function notStarted(error: Error): Error {
