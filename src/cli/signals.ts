@@ -53,8 +53,8 @@ export class Signals {
 }
 
 /**
- * When it is looked for, ms: not before the start of a command, which would wait for it; and again, for Node opens it in
- * a thread of its own, which a busy machine runs late.
+ * When it is looked for, ms: not before the start of a command, which would wait for it; and again, for Node opens it
+ * in a thread of its own, which a busy machine runs late.
  */
 const DEBUGGER_LOOKS_MS = [30, 100, 1_000, 5_000] as const;
 
