@@ -83,6 +83,20 @@ export const keeperMutants: readonly Mutant[] = [
     noticedBy: unit('zookeeper/session/tls-probe', 'does not speak TLS 1.1'),
   },
   {
+    what: 'a server is called silent whose answer lies in the socket of a process that was busy',
+    file: 'zookeeper/session/addresses.ts',
+    find: '  await new Promise((resolve) => setImmediate(resolve));\n',
+    put: '',
+    noticedBy: unit('zookeeper/session/tls-probe', 'while it was busy'),
+  },
+  {
+    what: 'a second word goes into a connection before the answer to the first is read',
+    file: 'zookeeper/session/addresses.ts',
+    find: '(): unknown => setImmediate(() => socket.write(NUDGE))',
+    put: '(): unknown => socket.write(NUDGE)',
+    noticedBy: unit('zookeeper/session/tls-probe', 'while it was busy'),
+  },
+  {
     what: 'the keeper speaks in the clear though TLS is asked for',
     file: 'keeper/main.ts',
     find: 'if (command.tls !== undefined)',

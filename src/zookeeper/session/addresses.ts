@@ -105,6 +105,7 @@ export interface Prober {
 const STATUS_TIMEOUT_MS = 150;
 
 /** Some servers of another kind answer after two ends of line only: a silent one gets them, ms after the word. */
+const NUDGE = '\r\n\r\n';
 const NUDGE_AFTER_MS = 75;
 
 /** What `probe` says of a server that accepts connections, and is stopped, swaps, or does not know the word. */
@@ -144,7 +145,7 @@ export async function probe(
 
 /** What a server says of itself on a connection that it has accepted, as `probe` returns it. */
 export async function statusOf(socket: Socket, clock: Clock, signal: AbortSignal): Promise<string | undefined> {
-  const nudge = (): unknown => setImmediate(() => socket.write('\r\n\r\n'));
+  const nudge = (): unknown => setImmediate(() => socket.write(NUDGE));
   const cancel = clock.at(clock.now() + NUDGE_AFTER_MS, nudge);
   const status = await answerTo(socket, 'srvr', STATUS_TIMEOUT_MS, clock, signal).finally(cancel);
   return status === undefined ? SILENT : unfit(status);
