@@ -38,12 +38,7 @@ export const flock: Locks = (path, place) => {
   const descriptor = openLock(path);
   const stats = fstatSync(descriptor);
   const file = { dev: stats.dev, ino: stats.ino };
-  // A session of its own: a terminal's signals are not for it.
-  const child = spawn('flock', ['-x', '3'], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', descriptor],
-    env: { ...process.env, [WAITS_FOR]: place },
-  });
+  const child = startHelper(descriptor, place);
   const granted = grantOf(child, path, descriptor);
   granted.catch(() => undefined);
   let closed = false;
@@ -62,6 +57,20 @@ export const flock: Locks = (path, place) => {
     },
   };
 };
+
+/** In a session of its own: a terminal's signals are not for it. Node throws some failures, and reports others. */
+function startHelper(descriptor: number, place: string): ChildProcess {
+  try {
+    return spawn('flock', ['-x', '3'], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', descriptor],
+      env: { ...process.env, [WAITS_FOR]: place },
+    });
+  } catch (error) {
+    closeSync(descriptor);
+    throw notStarted(error);
+  }
+}
 
 function openLock(path: string): number {
   try {
@@ -99,7 +108,7 @@ function complaint(descriptor: number): string {
   return said === '' ? '' : `: ${said}`;
 }
 
-function notStarted(error: Error): Error {
+function notStarted(error: unknown): Error {
   if (codeOf(error) !== 'ENOENT')
     return new UnavailableError('coordinator local: the program flock cannot be started', { cause: error });
   return new ConfigurationError(['coordinator local needs the program flock, which is not in PATH'], {

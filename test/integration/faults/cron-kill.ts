@@ -3,6 +3,7 @@
  * random moment, and another candidate comes in its place.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describe } from '../../../src/errors.ts';
 import { Candidate, Journal, type LogLine } from '../../support/candidate.ts';
 import { tickOf } from '../../support/cron.ts';
 import { poll } from '../../support/poll.ts';
@@ -81,7 +82,9 @@ export async function cronKill(
   for (let round = 0; round < times; round++) {
     const over = performance.now() + ROUND_MS;
     await sleep(random.between(0, ROUND_MS - 1000));
-    const leader = await election.leader();
+    const leader = await election.leader().catch((error: unknown) => {
+      throw new Error(`round ${round + 1}: ${describe(error)}\n${evidenceOf(election)}`);
+    });
     leader.signal('SIGKILL');
     await leader.ended;
     election.enter();

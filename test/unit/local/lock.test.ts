@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
+import { UnavailableError } from '../../../src/errors.ts';
 import { flock } from '../../../src/local/lock.ts';
 import { useFolder } from '../../support/hooks.ts';
 
@@ -20,4 +21,11 @@ it('says what the program flock has to say when it cannot lock', async () => {
     /flock could not lock \S+\/lock: exit code 71: flock: 3: No locks available$/,
   );
   lock.close();
+});
+
+it('is unavailable, and may be tried again, where the program cannot be started', () => {
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
+  vi.stubEnv('PATH', `${loop}:${process.env['PATH']}`);
+  expect(() => flock(join(folder, 'lock'), 'place')).toThrow(UnavailableError);
 });
