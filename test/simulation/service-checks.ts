@@ -6,10 +6,12 @@ import type { Setting } from './setting.ts';
 
 /**
  * How long after its instant a tick may be served in calm times: handovers through a few round trips, a process that
- * wakes up late; in an outage the ledger is waited for. Milliseconds.
+ * wakes up late, a message that takes long; in an outage the ledger is waited for. Milliseconds.
  */
 function lateness(setting: Setting): number {
-  return 500 + 60 * setting.latency.high + (setting.theme === 'outages' ? heartbeat(setting) + HAND_OVER_MS : 0);
+  const { high, spikes, spike } = setting.latency;
+  const delayed = spikes > 0 ? spike : 0;
+  return 500 + 60 * high + delayed + (setting.theme === 'outages' ? heartbeat(setting) + HAND_OVER_MS : 0);
 }
 
 /** How long a leader that hands over waits for the ledger before it serves on, ms. */

@@ -10,7 +10,7 @@ import type { TickWorld } from './tick-checks.ts';
  */
 const SETTLED_MS = 5_000;
 
-/** How long a step of the clock may go unnoticed, ms; what it passes over is missed. */
+/** How long a step of the clock may go unnoticed, ms of its host; what it passes over is missed. */
 const LOOK_EVERY_MS = 30_000;
 
 /** Also in the midst of troubles: while nothing befalls a leader, and nobody, it serves every tick. */
@@ -56,9 +56,10 @@ function quietSpans({ setting, impairments }: TickWorld, host: Host, from: numbe
   const faults = impairments
     .filter((it) => it.host === host.name || it.host === 'everybody')
     .map((it): Span => ({ from: it.from, to: it.to + settled }));
-  const steps = (host.wall?.stepsBetween(from - LOOK_EVERY_MS, to) ?? []).map((at): Span => ({
+  const unnoticed = LOOK_EVERY_MS / (1 - setting.rates);
+  const steps = (host.wall?.stepsBetween(from - unnoticed, to) ?? []).map((at): Span => ({
     from: at,
-    to: at + LOOK_EVERY_MS,
+    to: at + unnoticed,
   }));
   const spans: Span[] = [];
   let begin = from + settled;
