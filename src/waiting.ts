@@ -51,3 +51,8 @@ export function deferred<T = void>(): Deferred<T> {
   const promise = new Promise<T>((done) => (resolve = done));
   return { promise, resolve };
 }
+
+/** The next turn of the event loop: between two of these, every readable descriptor was asked once. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

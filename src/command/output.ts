@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { nextTurn } from '../waiting.ts';
 import { LineSplitter } from './lines.ts';
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -22,9 +23,6 @@ export interface OutputSink {
  * /proc/sys/fs/pipe-max-size, and more than the default buffer of a socket pair.
  */
 const MAX_PIPE_BYTES = 1024 * 1024;
-
-/** The next turn of the event loop: between two of these, every readable descriptor was asked once. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One stream of a command, from pipe to sink. While the sink asks to wait it is not read: the command blocks. */
 export class OutputReader {
@@ -87,8 +85,8 @@ export class OutputReader {
     while (!this.#ended && this.#received < limit && (before !== this.#received || this.#waiting !== undefined)) {
       await this.#waiting;
       before = this.#received;
-      await turn();
-      await turn();
+      await nextTurn();
+      await nextTurn();
     }
     if (this.#ended) return;
     this.#splitter.end();

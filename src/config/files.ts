@@ -12,6 +12,7 @@ import {
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { describe, orUndefined } from '../errors.ts';
+import { nextTurn } from '../waiting.ts';
 import type { Explorer, Found } from './explorer.ts';
 import type { Layer } from './layers.ts';
 
@@ -222,7 +223,7 @@ function wrongKind(stats: Stats): string | undefined {
 
 async function readLayer(path: string, read: (explorer: Explorer) => Promise<Found | null>): Promise<Layer> {
   // A file may be a FIFO that nobody writes: signals that have come are heard before.
-  await new Promise((turn) => setImmediate(turn));
+  await nextTurn();
   // Loaded only now: most hosts have no such file, and the search and the parser cost as much as all the rest of the
   // start.
   const { openExplorer } = await import('./explorer.ts');

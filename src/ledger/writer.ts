@@ -248,7 +248,7 @@ export class LedgerWriter {
       signal,
     });
     this.#written = written;
-    this.#forget(ledger.runs.filter((run) => !written.runs.includes(run)));
+    if (written !== ledger) this.#forget(ledger.runs.filter((run) => !written.runs.includes(run)));
     this.#acknowledged = revision;
     this.#tries.succeeded();
     for (const waiter of [...this.#waiters]) if (waiter.revision <= revision) waiter.settle('written');

@@ -14,7 +14,7 @@ import type { Register, RegisterState, RequestOptions } from '../election/regist
 import { BallotError, describe, UnavailableError } from '../errors.ts';
 import { isObject, parseObject } from '../json-fields.ts';
 import type { Logger } from '../log/logger.ts';
-import { within } from '../waiting.ts';
+import { nextTurn, within } from '../waiting.ts';
 import { codeOf, createFile, diskError, persist, removeDrafts, uniqueName } from './disk.ts';
 import type { ElectionFolder } from './folder.ts';
 import { readLease } from './lease.ts';
@@ -115,7 +115,7 @@ export class FileRegister implements Register {
 
   /** What the caller does in this turn comes first. */
   async #seen(folder: ElectionFolder, version: number, id: string): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     this.#confirm(folder, version, id);
     const { clock } = this.#parts;
     this.#unsettled ??= clock.at(clock.now() + SETTLE_AFTER_MS, () => void this.settle());

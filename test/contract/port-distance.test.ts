@@ -120,7 +120,7 @@ describe.each(distantCoordinators)('a candidate far from its coordinator, %s,', 
     expect((await world.standings()).lease?.fencingToken).toBe(term.fencingToken);
   });
 
-  it('says that it could not resign while the coordinator is away; the lease runs out, and it stands at the end', async () => {
+  it('says that it could not resign while the coordinator is away; its lease runs out, it stands last', async () => {
     const { candidate, term } = await stage.lead('a');
     const b = await stage.stand('b');
     await world.goAway();

@@ -59,7 +59,7 @@ describe.each(coordinators)('a register on %s', (_name, start) => {
     expect(String((await use.read(register)).data)).toBe('second');
   });
 
-  it('keeps for the next leader what the one before has written, stamped by term, also when that has left', async () => {
+  it('keeps for the next leader what the one before has written, stamped by term, also if that left', async () => {
     const { register, candidate, term } = await use.leading();
     await use.write(register, 'from a', (await use.read(register)).version);
     const { stamp, birth } = await use.read(register);

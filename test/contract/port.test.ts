@@ -219,7 +219,7 @@ describe.each([...coordinators, ...severalServers])('an election on %s', (_name,
       expect(await world.settle(resigned)).toBe('resigned');
     });
 
-    it('may be put off for as long as it takes, the lease being renewed; the term goes on when that fails', async () => {
+    it('may be put off for as long as it takes, the lease being renewed; if that fails the term goes on', async () => {
       const { candidate, term } = await stage.lead('a');
       const b = await stage.stand('b');
       const events = eventsOf(term);

@@ -128,7 +128,7 @@ describe.each([...ensembles, ...byEitherClient])('a session on %s', (_name, star
     expect(String((await world.settle(read)).data)).toBe('3');
   });
 
-  it('fires a watch on a znode that does not exist when it is created, and the watch of one that does as any other', async () => {
+  it('fires a watch on a znode that is not there when it is created, and others as ever', async () => {
     const [session, other] = [await open(), await open()];
     const missing = await world.settle(session.existsWatched('/a/b', O));
     expect(missing.stat).toBeUndefined();

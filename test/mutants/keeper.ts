@@ -85,7 +85,7 @@ export const keeperMutants: readonly Mutant[] = [
   {
     what: 'a server is called silent whose answer lies in the socket of a process that was busy',
     file: 'zookeeper/session/addresses.ts',
-    find: '  await new Promise((resolve) => setImmediate(resolve));\n',
+    find: '  await nextTurn();\n',
     put: '',
     noticedBy: unit('zookeeper/session/tls-probe', 'while it was busy'),
   },

@@ -12,6 +12,7 @@ import type { ParsedSchedule } from '../../cron/expression.ts';
 import { RunDiary } from '../../ledger/diary.ts';
 import { RunLedger } from '../../ledger/ledger.ts';
 import { Supervisor, type SupervisorParts } from '../../supervisor/supervisor.ts';
+import { nextTurn } from '../../waiting.ts';
 import { formatInstant, LEDGER } from '../../ledger/record.ts';
 import { variablesOfBytes } from '../bytes.ts';
 import { candidateLogger, FLUSH_WITHIN_MS, tellConfiguration, whereOf } from '../candidate-log.ts';
@@ -104,7 +105,7 @@ async function supervise(context: RunContext, served?: ParsedSchedule): Promise<
 
 /** While the coordinator is asked, which goes first: the command cannot start before it has answered. */
 async function prepareMeanwhile({ wrapChildLogs }: RunContext['config']): Promise<void> {
-  await new Promise((turn) => setImmediate(turn));
+  await nextTurn();
   if (wrapChildLogs) void preparePipes();
   void closeStrayDebugger();
   await keepBytecode();

@@ -29,9 +29,9 @@ export function isProposal(name: string): boolean {
 /**
  * The proposals among `children`, first come first; foreign names are left out.
  *
- * Sequence numbers wrap from 2³¹ − 1 to −2³¹, so they lie on a circle, and the queue begins after the widest gap of it.
- * Without a wrap that is the smallest number. (Go's ballot orders by name, which differs for as long as one queue spans
- * the wrap; the lease, not the order, keeps that safe.)
+ * Sequence numbers wrap from 2³¹ − 1 to −2³¹, so they lie on a circle, and the queue begins after its widest gap.
+ * Without a wrap that is the smallest number. (Go's ballot orders by name, which differs for as long as one queue
+ * spans the wrap; the lease, not the order, keeps that safe.)
  */
 export function sortProposals(children: readonly string[]): string[] {
   const queue = children

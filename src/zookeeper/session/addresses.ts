@@ -4,7 +4,7 @@ import { isIP, Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import type { ServerAddress } from '../../config/config.ts';
 import { describe } from '../../errors.ts';
-import { within } from '../../waiting.ts';
+import { nextTurn, within } from '../../waiting.ts';
 
 /** One address of one server. */
 export interface Endpoint {
@@ -178,7 +178,7 @@ export async function answerTo(
   socket.write(word);
   const ended = await foundWithin(clock, ms, signal, closed);
   if ('value' in ended) return answer;
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   return answer === '' ? undefined : answer;
 }
 
