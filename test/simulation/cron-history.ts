@@ -4,12 +4,10 @@ import type { CronSetting } from './cron.ts';
 import type { Impairment } from './faults.ts';
 import type { World } from './history.ts';
 import { checkService, type Span } from './service-checks.ts';
+import { unnoticedFor } from './term-checks.ts';
 
 /** How long it is watched that ticks are served, at least, ms. */
 const WATCHED_MS = 8_000;
-
-/** How long a step of the clock may go unnoticed, ms of its host. */
-const LOOK_EVERY_MS = 30_000;
 
 /** A ledger that is further ahead is not waited for, ms. */
 const LONG_MS = 10_000;
@@ -32,7 +30,7 @@ export async function settleCron(
   const begunAt = clock.time;
   for (const host of hosts) host.setClockRight(clock.random.between(-1, 1));
   // A leader whose clock was hours behind the ledger looks at it now and then only.
-  if (cron.clocks === 'far') await clock.run(begunAt + LOOK_EVERY_MS / (1 - setting.rates));
+  if (cron.clocks === 'far') await clock.run(begunAt + unnoticedFor(setting));
   // A clock that was fast has settled ticks that are still to come: nobody may serve those.
   const ahead = (): number => Math.max(0, through(world) - EPOCH - clock.time);
   const recovery = recoveryTime(setting) + cron.gap + Math.min(ahead(), LONG_MS);

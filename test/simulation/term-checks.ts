@@ -2,6 +2,7 @@ import type { CronSetting } from './cron.ts';
 import type { Host } from './host.ts';
 import { checkService, type Span } from './service-checks.ts';
 import type { Tenure } from './tenure.ts';
+import type { Setting } from './setting.ts';
 import type { TickWorld } from './tick-checks.ts';
 
 /**
@@ -10,8 +11,13 @@ import type { TickWorld } from './tick-checks.ts';
  */
 const SETTLED_MS = 5_000;
 
-/** How long a step of the clock may go unnoticed, ms of its host; what it passes over is missed. */
+/** A host looks at its clock so often, ms of its own. */
 const LOOK_EVERY_MS = 30_000;
+
+/** How long a step of the clock may go unnoticed, ms; what it passes over is missed. */
+export function unnoticedFor({ rates }: Pick<Setting, 'rates'>): number {
+  return LOOK_EVERY_MS / (1 - rates);
+}
 
 /** Also in the midst of troubles: while nothing befalls a leader, and nobody, it serves every tick. */
 export function checkTerms(world: TickWorld, cron: CronSetting, now: number): string[] {
@@ -56,7 +62,7 @@ function quietSpans({ setting, impairments }: TickWorld, host: Host, from: numbe
   const faults = impairments
     .filter((it) => it.host === host.name || it.host === 'everybody')
     .map((it): Span => ({ from: it.from, to: it.to + settled }));
-  const unnoticed = LOOK_EVERY_MS / (1 - setting.rates);
+  const unnoticed = unnoticedFor(setting);
   const steps = (host.wall?.stepsBetween(from - unnoticed, to) ?? []).map((at): Span => ({
     from: at,
     to: at + unnoticed,
